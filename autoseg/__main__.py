@@ -1,0 +1,8 @@
+"""Run autoseg as ``python -m autoseg``."""
+
+import sys
+
+from autoseg.cli._main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Plug-in folder: every file without a leading underscore is one command."""

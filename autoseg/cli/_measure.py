@@ -1,0 +1,130 @@
+"""Do one real training step of a plan on this machine, and measure it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from autoseg.errors import UsageError
+from autoseg.spec.plan import Plan
+from planners._costs import cost_of
+from planners._memory import GIB
+from planners._walk import Setting
+
+SHARE = 0.8  # of this machine's free memory that a step on the CPU may take
+
+
+def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
+    """Return time and peak memory of a step, with what was predicted.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    name : str
+        Of the configuration.
+    device : str
+        As in `autoseg.train.hardware.find_device`.
+
+    Returns
+    -------
+    dict
+        ``device``, ``precision``, ``seconds_per_step``, ``measured_bytes`` and
+        ``predicted_bytes``. On a GPU the bytes are those of PyTorch's allocator, on a
+        CPU the growth of this process.
+
+    Raises
+    ------
+    UsageError
+        If the step does not fit this machine.
+    """
+    import torch
+
+    from autoseg.train.hardware import choose_hardware
+
+    hardware = choose_hardware(device, compile="off")
+    kind = "cuda" if hardware.device.type == "cuda" else "cpu"
+    setting = Setting(precision=hardware.precision, optimizer="sgd", device=kind)
+    batch = plan.configuration(name).batch_size
+    predicted = cost_of(plan, name, setting).total(batch)
+    if kind == "cpu":
+        _check_free(predicted, name)
+    before = _resident()
+    try:
+        seconds, measured = _steps(plan, name, hardware)
+    except torch.cuda.OutOfMemoryError:
+        raise UsageError(
+            f"A step of {name} does not fit the GPU: {predicted / GIB:.1f} GB are "
+            "predicted. Plan with --budget-rule bytes, or a smaller --gpu-memory."
+        ) from None
+    if kind == "cpu":
+        measured = _resident() - before
+    return {
+        "device": hardware.device.type,
+        "precision": hardware.precision,
+        "seconds_per_step": seconds,
+        "measured_bytes": measured,
+        "predicted_bytes": round(predicted),
+    }
+
+
+def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
+    """Do two steps on noise and time the second: the first one sets things up."""
+    import torch
+
+    from autoseg.networks._build import build_network
+    from autoseg.train.criterion import Criterion
+    from autoseg.train.gradients import Gradients
+    from autoseg.train.recipes import RECIPES
+    from autoseg.train.trainer import make_optimizer
+    from planners._costs import inputs_of, task_of
+
+    chosen, task, device = plan.configuration(name), task_of(plan), hardware.device
+    network = build_network(plan, name, deep_supervision=True)
+    network = hardware.place(network, chosen.dim).train()
+    criterion = Criterion(task, chosen.batch_dice, chosen.spacing).to(device)
+    optimizer = make_optimizer(RECIPES["nnunet"], network)
+    gradients = Gradients(network, criterion, hardware, chosen.batch_size)
+    scaler = hardware.scaler()
+    channels = inputs_of(task, len(plan.channels), cascade=chosen.previous is not None)
+    shape = (chosen.batch_size, *chosen.patch_size)
+    images = torch.randn((shape[0], channels, *shape[1:]), device=device)
+    labels = torch.zeros(shape, dtype=torch.int16, device=device)
+    seconds = 0.0
+    with hardware.thread_limit():
+        for _ in range(2):
+            start = time.perf_counter()
+            loss = gradients(images, labels, scaler)
+            scaler.step(optimizer)
+            scaler.update()
+            loss.item()  # waits for the device
+            seconds = time.perf_counter() - start
+    gradients.close()
+    if device.type == "cuda":
+        return seconds, int(torch.cuda.max_memory_allocated(device))
+    return seconds, 0
+
+
+def _check_free(needed: float, name: str) -> None:
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if needed > SHARE * free:
+        raise UsageError(
+            f"A step of {name} needs {needed / GIB:.1f} GB, and {free / GIB:.1f} GB "
+            "are free here: it is not tried. Measure on the machine that trains, or "
+            "plan for less with --budget-rule bytes --gpu-memory."
+        )
+
+
+def _resident() -> int:
+    """Return the largest memory that this process ever had, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,135 @@
+"""Find every problem of a data set at once, each with its fix.
+
+Reads every training case and looks for missing files, shapes and headers that disagree,
+values that are not finite, unknown label values, wrong numbers of channels, empty
+annotations, odd spacings, duplicates, classes that never occur, and splits that
+contradict the cases.
+
+Exit code 2 if training would fail, 0 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
+from autoseg.fingerprint.check import Problem, Report, examine
+from autoseg.workspace import find_dataset, find_root
+
+FEW = 5  # files that are named for one problem
+NUMBERS = re.compile(r"\d[\d.,eE+-]*")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser, several=True)
+    add_workers(parser)
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help=f"name every file that has a problem, not only the first {FEW} of those "
+        "that are alike",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print every problem; return 2 if there is an error among them."""
+    root = find_root(arguments.root)
+    code = 0
+    for dataset in chosen_datasets(arguments):
+        folder = find_dataset(dataset, root)
+        report = examine(folder, arguments.workers)
+        print(_page(report, folder, arguments.all))
+        if report.has_errors:
+            code = 2
+    return code
+
+
+def _page(report: Report, folder: Path, every: bool) -> str:
+    lines = [f"Data set {folder.name}"]
+    if report.dataset is not None:
+        lines += _summary(report)
+    counts = []
+    for severity in ("error", "warning", "note"):
+        problems = [p for p in report.problems if p.severity == severity]
+        for group in _groups(problems, every):
+            lines += ["", *_paragraph(group, folder, every)]
+        if problems:
+            counts.append(f"{len(problems)} {severity}{'s' * (len(problems) > 1)}")
+    lines += ["", ", ".join(counts) or "Nothing is wrong."]
+    if report.has_errors:
+        lines[-1] += ". Training would fail: mend the errors, and check again."
+    elif counts:
+        lines[-1] += ". Training can start."
+    return "\n".join(lines)
+
+
+def _groups(problems: Sequence[Problem], every: bool) -> list[list[Problem]]:
+    """Put together what is the same, or, in short, the same but for numbers."""
+    grouped: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        found = problem.found if every else NUMBERS.sub("#", problem.found)
+        grouped.setdefault((found, problem.fix), []).append(problem)
+    return list(grouped.values())
+
+
+def _paragraph(problems: Sequence[Problem], folder: Path, every: bool) -> list[str]:
+    first = problems[0]
+    names = [_relative(problem.file, folder) for problem in problems]
+    shown = names if every else names[:FEW]
+    files = ", ".join(shown)
+    if len(names) > len(shown):
+        files += f" and {len(names) - len(shown)} more (--all names them)"
+    alike = any(problem.found != first.found for problem in problems)
+    return [
+        f"{first.severity.upper()}  {files}",
+        f"  {first.found}" + (" The others are alike." if alike else ""),
+        *([f"  {first.fix}"] if first.fix else []),
+    ]
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def _summary(report: Report) -> list[str]:
+    dataset = report.dataset
+    if dataset is None:
+        return []
+    lines = [
+        f"  task        {dataset.task}",
+        f"  cases       {len(dataset.training)} to train on, {len(dataset.test)} in "
+        "imagesTs",
+        f"  channels    {', '.join(dataset.channel_names)}",
+        f"  files       images {dataset.image_ending}, annotations "
+        f"{dataset.annotation_ending}",
+    ]
+    grids = [case.geometry for case in report.cases if case.geometry is not None]
+    if len({grid.dim for grid in grids}) == 1:
+        shapes = np.array([grid.shape for grid in grids])
+        spacings = np.array([grid.spacing for grid in grids])
+        lines.append(f"  shape       {_ranges(shapes)} voxels")
+        lines.append(f"  spacing     {_ranges(spacings)} {grids[0].unit}")
+    codes = sorted({case.orientation for case in report.cases if case.orientation})
+    if codes:
+        lines.append(f"  orientation {', '.join(codes)}")
+    if report.classes:
+        counts = (f"{name} in {count}" for name, count in report.classes.items())
+        lines.append(f"  classes     {', '.join(counts)} cases")
+    return lines
+
+
+def _ranges(values: np.ndarray) -> str:
+    """Return median and range along each axis, such as 35 (30-41) x 51 x 36."""
+    parts = []
+    for low, middle, high in zip(
+        values.min(axis=0), np.median(values, axis=0), values.max(axis=0), strict=True
+    ):
+        spread = f" ({low:.4g}-{high:.4g})" if low != high else ""
+        parts.append(f"{middle:.4g}{spread}")
+    return " x ".join(parts)

@@ -1,0 +1,166 @@
+"""Score predictions against annotations, per case and class.
+
+Writes summary.json and summary.csv and prints a table with confidence intervals.
+Files belong together by case id, whatever their endings; docs/metrics.md defines each
+number.
+
+examples:
+  autoseg evaluate -g ANNOTATIONS -p PREDICTIONS -d DATASET
+  autoseg evaluate -p PREDICTIONS -d DATASET            (the data set's annotations)
+  autoseg evaluate -g ANNOTATIONS -p PREDICTIONS -l liver=1 tumor=2 both=1,2
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from autoseg.cli._arguments import add_root, add_workers
+from autoseg.errors import CaseErrors, UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments; nnU-Net's flags where they mean the same."""
+    parser.add_argument(
+        "-g",
+        dest="annotations",
+        type=Path,
+        metavar="FOLDER",
+        help="annotations; by default those of the data set",
+    )
+    parser.add_argument(
+        "-p",
+        dest="predictions",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="predictions",
+    )
+    _add_meaning(parser)
+    parser.add_argument(
+        "-o",
+        dest="output",
+        type=Path,
+        metavar="PATH",
+        help="folder for summary.json and summary.csv, or a file name ending in .json; "
+        "by default the folder of predictions",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        metavar="LENGTH",
+        help="of the NSD, in the unit of the images; by default the smallest edge of a "
+        "voxel",
+    )
+    parser.add_argument(
+        "--chill",
+        action="store_true",
+        help="score what is there, even if predictions are missing",
+    )
+    add_root(parser)
+    add_workers(parser)
+
+
+def _add_meaning(parser: argparse.ArgumentParser) -> None:
+    meaning = parser.add_mutually_exclusive_group()
+    meaning.add_argument(
+        "-d",
+        dest="dataset",
+        metavar="DATASET",
+        help="says what label values mean: a folder with a dataset.json, that file, or "
+        "the name or number of a data set in ROOT/raw",
+    )
+    meaning.add_argument(
+        "-l",
+        dest="labels",
+        nargs="+",
+        metavar="LABEL",
+        help="label values to score without a data set: 1, or liver=1, or, for a "
+        "region of several values, both=1,2",
+    )
+    parser.add_argument(
+        "-il",
+        dest="ignore",
+        type=int,
+        metavar="VALUE",
+        help="with -l: value of voxels that nobody annotated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score, and print what was found."""
+    from autoseg.evaluate.stage import evaluate, output_file
+    from autoseg.evaluate.summary import Summary
+
+    labels = None if arguments.labels is None else read_labels(arguments.labels)
+    if arguments.ignore is not None and labels is None:
+        raise UsageError("-il goes with -l; a data set names its ignored value itself.")
+    file = output_file(arguments.predictions, arguments.output)
+    try:
+        evaluate(
+            arguments.predictions,
+            arguments.annotations,
+            _folder(arguments.dataset),
+            labels=labels,
+            ignore=arguments.ignore,
+            tolerance=arguments.tolerance,
+            chill=arguments.chill,
+            output=file,
+            root=arguments.root,
+            workers=arguments.workers,
+        )
+    except CaseErrors as error:
+        if error.finished:
+            print(Summary.load(file).table(), end="\n\n")
+        raise
+    summary = Summary.load(file)
+    print(summary.table())
+    if summary.missing:
+        print(f"Not predicted, and not scored: {', '.join(summary.missing)}.")
+    print(f"\nPer case: {file} and {file.with_suffix('.csv').name} beside it.")
+
+
+def read_labels(words: list[str]) -> dict[str, Any]:
+    """Return the classes that the words behind ``-l`` name.
+
+    Parameters
+    ----------
+    words : list of str
+        Each ``VALUE``, ``NAME=VALUE`` or with several values, ``NAME=VALUE,VALUE``.
+
+    Returns
+    -------
+    dict of str to int or list of int
+        By name.
+
+    Raises
+    ------
+    UsageError
+        If a word is something else, or a name comes twice.
+
+    Examples
+    --------
+    >>> read_labels(["1", "both=1,2"])
+    {'1': 1, 'both': [1, 2]}
+    """
+    labels: dict[str, Any] = {}
+    for word in words:
+        name, _, values = word.rpartition("=")
+        parts = values.split(",")
+        if not all(part.strip().isdigit() for part in parts):
+            raise UsageError(
+                f"-l {word}: give label values, such as 1, liver=1 or both=1,2."
+            )
+        if (name or values) in labels:
+            raise UsageError(f"-l names {name or values!r} twice.")
+        numbers = [int(part) for part in parts]
+        labels[name or values] = numbers if len(numbers) > 1 else numbers[0]
+    return labels
+
+
+def _folder(dataset: str | None) -> str | None:
+    """Return a data set as it is given; for its dataset.json, the folder of it."""
+    if dataset is not None and Path(dataset).name == "dataset.json":
+        return str(Path(dataset).parent)
+    return dataset

@@ -1,0 +1,66 @@
+"""Write a trained model as one file, to share or to keep.
+
+The file holds the plan, the weights of the folds (safetensors), what the model was
+trained on, its scores and checksums; no pickle. `autoseg predict -m FILE` needs
+nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autoseg.cli._arguments import add_dataset, chosen_datasets
+from autoseg.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser)
+    parser.add_argument("-m", dest="model", type=Path, help="a model's folder instead")
+    parser.add_argument("-c", dest="configuration", help="such as 3d_fullres")
+    parser.add_argument(
+        "-p", "--plan", default="unet", help="name of the plan; default %(default)s"
+    )
+    parser.add_argument(
+        "-f", dest="folds", nargs="+", help="default: all that are there"
+    )
+    parser.add_argument(
+        "-chk", dest="checkpoint", default="final", help="final or best"
+    )
+    parser.add_argument("-o", dest="output", type=Path, required=True, help="FILE.zip")
+    parser.add_argument(
+        "--license", default="not stated", help="terms of the weights, for the card"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read the model, write the bundle, say what is in it."""
+    from autoseg.predict.bundle import write_bundle
+    from autoseg.predict.model import load_model
+
+    model = load_model(
+        _folder(arguments),
+        configuration=arguments.configuration if arguments.model else None,
+        folds=arguments.folds,
+        checkpoint=arguments.checkpoint,
+    )
+    path = write_bundle(model, arguments.output, license=arguments.license)
+    print(
+        f"{path}: {model.plan.dataset}, {model.configuration}, folds "
+        f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"
+    )
+    print(f"autoseg predict -m {path} -i IMAGES -o OUT")
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    from autoseg.workspace import Workspace, find_dataset, find_root
+
+    if arguments.model is not None:
+        return Path(arguments.model)
+    if arguments.configuration is None:
+        raise UsageError("Say which configuration: -c 3d_fullres, for example.")
+    root = find_root(arguments.root)
+    folder = find_dataset(chosen_datasets(arguments)[0], root)
+    space = Workspace(root=root, dataset=folder.name)
+    return space.model(arguments.plan, arguments.configuration)

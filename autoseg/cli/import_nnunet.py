@@ -1,0 +1,47 @@
+"""Turn a model of nnU-Net v2 into one file of autoseg's.
+
+Reads a model folder (Trainer__Plans__Configuration), a results folder or an exported
+zip, and executes nothing that is in it. `autoseg predict -m` also takes such a model
+as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="folder or zip")
+    parser.add_argument("-o", dest="output", type=Path, required=True, help="FILE.zip")
+    parser.add_argument("-c", dest="configuration", help="which one, of several")
+    parser.add_argument(
+        "-f", dest="folds", nargs="+", help="default: all that are there"
+    )
+    parser.add_argument(
+        "-chk", dest="checkpoint", default="final", help="final, best or latest"
+    )
+    parser.add_argument(
+        "--license", default="not stated", help="terms of the weights, for the card"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read, check and write; say what is in it."""
+    from autoseg.interop.nnunet import load_nnunet
+    from autoseg.predict.bundle import write_bundle
+    from autoseg.predict.model import checkpoint_name
+
+    model = load_nnunet(
+        arguments.path,
+        configuration=arguments.configuration,
+        folds=arguments.folds,
+        checkpoint=checkpoint_name(arguments.checkpoint),
+    )
+    path = write_bundle(model, arguments.output, license=arguments.license)
+    print(
+        f"{path}: {model.plan.dataset}, {model.configuration}, folds "
+        f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"
+    )
+    print(f"autoseg predict -m {path} -i IMAGES -o OUT")

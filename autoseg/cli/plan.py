@@ -1,0 +1,131 @@
+"""Decide how to train, and print each decision with its reason.
+
+Reads the fingerprint of the data set and writes plans/NAME.json beside it. Opens no
+image and needs no GPU. --set fixes values, and the rest is planned around them; a plan
+may also be edited by hand: docs/plan.md explains each field.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from autoseg.cli._arguments import add_dataset, chosen_datasets
+from autoseg.cli._device import gpu_memory_gb
+from autoseg.cli._planning import add_planning, budget_of
+from autoseg.errors import UsageError
+from autoseg.spec._json import dumps, write_text
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan
+from autoseg.workspace import Workspace, find_dataset, find_root
+from planners._explain import decisions, explain, overview
+from planners._memory import GIB
+from planners._stage import plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser)
+    add_planning(parser)
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print a page: data, decisions, memory by part, work, room on disk, time",
+    )
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="do a training step on this machine: time, and peak memory against what "
+        "was predicted",
+    )
+    parser.add_argument(
+        "-c",
+        "--configurations",
+        nargs="+",
+        metavar="NAME",
+        help="what --measure does a step of; by default 3d_fullres, else 2d",
+    )
+    parser.add_argument(
+        "--device",
+        "-device",
+        default="auto",
+        metavar="DEVICE",
+        help="for --measure: auto, cpu, cuda, cuda:N or mps",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Plan, and print what was decided and why."""
+    chosen = chosen_datasets(arguments)
+    if len(chosen) > 1:
+        raise UsageError("One data set at a time, please: each has a plan of its own.")
+    made = plan(
+        chosen[0],
+        arguments.root,
+        planner=arguments.planner,
+        name=arguments.name,
+        budget=budget_of(arguments),
+    )
+    root = find_root(arguments.root)
+    place = Workspace(root=root, dataset=find_dataset(chosen[0], root).name)
+    for warning in _too_large(made):
+        print(f"warning: {warning}", file=sys.stderr)
+    measured = _measurements(made, place, arguments)
+    if arguments.explain:
+        fingerprint = Fingerprint.load(place.fingerprint)
+        print(explain(made, fingerprint, measured))
+        return
+    print(f"Plan {made.name} for {made.dataset}")
+    print("\n".join((*overview(made), "", *decisions(made.decisions))))
+    for name, found in measured.items():
+        print(f"measured {name}: {json.dumps(found)}")
+    print(f"Written to {place.plan(made.name)}")
+
+
+def _too_large(made: Plan) -> list[str]:
+    """Say which configurations will not fit the GPU that is there."""
+    there = gpu_memory_gb()
+    if there is None:
+        return []
+    return [
+        f"{name} needs {sum(chosen.memory.values()) / GIB:.1f} GB by our count, and "
+        f"the GPU here has {there:.1f}: --budget-rule bytes plans for it."
+        for name, chosen in made.configurations.items()
+        if sum(chosen.memory.values()) > there * GIB
+    ]
+
+
+def _measurements(
+    made: Plan, place: Workspace, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Measure if asked for; return all that was measured of this very plan."""
+    path = place.measurement(made.name)
+    found: dict[str, Any] = {}
+    if path.is_file():
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        found = {
+            name: entry
+            for name, entry in recorded.items()
+            if name in made.configurations and entry["patch"] == _patch(made, name)
+        }
+    if arguments.measure:
+        from autoseg.cli._measure import measure_step
+
+        for name in arguments.configurations or [_best(made)]:
+            entry = measure_step(made, name, arguments.device)
+            found[name] = {**entry, "patch": _patch(made, name)}
+            write_text(path, dumps(found))
+    return found
+
+
+def _patch(made: Plan, name: str) -> list[int]:
+    """Return what a step's cost hangs on: batch and patch."""
+    chosen = made.configurations[name]
+    return [chosen.batch_size, *chosen.patch_size]
+
+
+def _best(made: Plan) -> str:
+    names = list(made.configurations)
+    return "3d_fullres" if "3d_fullres" in names else names[0]

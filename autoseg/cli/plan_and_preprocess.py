@@ -1,0 +1,119 @@
+"""Do all that comes before training: fingerprint, plan and preprocess.
+
+Each of the three is a command of its own; this one runs them one after the other and
+skips what is done already. `autoseg plan DATASET` prints why the plan is what it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+
+from autoseg.cli._arguments import (
+    add_dataset,
+    add_workers,
+    chosen_datasets,
+    positive,
+)
+from autoseg.cli._checked import verify
+from autoseg.cli._planning import add_planning, budget_of
+from autoseg.cli._preparing import add_preparing
+from autoseg.fingerprint.stage import fingerprint
+from autoseg.preprocess.stage import preprocess
+from autoseg.spec.plan import Plan
+from autoseg.workspace import Workspace, find_root
+from planners._stage import plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser, several=True)
+    add_planning(parser)
+    add_preparing(parser)
+    add_workers(parser)
+    parser.add_argument(
+        "-npfp",
+        type=positive,
+        metavar="N",
+        help="as --workers, for the fingerprint only",
+    )
+    parser.add_argument(
+        "--verify-dataset-integrity",
+        "--verify_dataset_integrity",
+        action="store_true",
+        help="run `autoseg check` first, and stop if it finds an error",
+    )
+    parser.add_argument(
+        "--clean",
+        action="store_true",
+        help="make the fingerprint again even if no file has changed",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="redo everything, the fingerprint and all preprocessed cases",
+    )
+    parser.add_argument(
+        "--no-preprocessing",
+        "--no_pp",
+        action="store_true",
+        help="stop after planning",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the three stages on each of the data sets."""
+    for dataset in chosen_datasets(arguments):
+        if arguments.verify_dataset_integrity:
+            verify(dataset, arguments.root, arguments.workers)
+        fingerprint(
+            dataset,
+            arguments.root,
+            workers=arguments.npfp or arguments.workers,
+            overwrite=arguments.clean or arguments.overwrite,
+        )
+        made = plan(
+            dataset,
+            arguments.root,
+            planner=arguments.planner,
+            name=arguments.name,
+            budget=budget_of(arguments),
+        )
+        print(_summary(made))
+        if not arguments.no_preprocessing:
+            preprocess(
+                dataset,
+                arguments.root,
+                plan=made.name,
+                configurations=arguments.configurations,
+                workers=arguments.workers,
+                overwrite=arguments.overwrite,
+                precision=arguments.precision,
+            )
+        print(_next(made, dataset, arguments))
+
+
+def _summary(made: Plan) -> str:
+    lines = [f"Plan {made.name} for {made.dataset}"]
+    for name, configuration in made.configurations.items():
+        patch = " x ".join(map(str, configuration.patch_size))
+        spacing = " x ".join(f"{edge:.4g}" for edge in configuration.spacing)
+        lines.append(
+            f"  {name}: patch {patch}, batch {configuration.batch_size}, "
+            f"spacing {spacing} {made.unit}"
+        )
+    return "\n".join(lines)
+
+
+def _next(made: Plan, dataset: str, arguments: argparse.Namespace) -> str:
+    """Say what to type next."""
+    offered = arguments.configurations or list(made.configurations)
+    best = "3d_fullres" if "3d_fullres" in offered else offered[0]
+    place = Workspace(root=find_root(arguments.root), dataset=made.dataset)
+    fold = "0" if place.splits.is_file() or arguments.no_preprocessing else "all"
+    words = ["autoseg", "train", str(dataset), best, fold]
+    if made.name != "unet":
+        words += ["--plan", made.name]
+    if arguments.root is not None:
+        words += ["--root", str(arguments.root)]
+    return f"Next: {shlex.join(words)}"

@@ -1,0 +1,231 @@
+"""Predict images with a trained model.
+
+Predictions are written in the geometry of their images. Flags of nnUNetv2_predict are
+understood where they mean the same; docs/predict.md says more.
+
+examples:
+  autoseg predict -i IMAGES -o PREDICTIONS -d DATASET -c 3d_fullres
+  autoseg predict -i IMAGES -o PREDICTIONS -m MODEL     (folder, bundle, nnU-Net model)
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+from autoseg.cli._arguments import add_parts, add_root
+from autoseg.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments; nnU-Net's flags where they mean the same."""
+    parser.add_argument(
+        "-i",
+        "--input",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="a folder of images, CASE_0000.EXT or CASE.EXT; or the files of cases",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="folder for the predictions; for one case also a file",
+    )
+    _add_model(parser)
+    _add_how(parser)
+    _add_work(parser)
+    add_root(parser)
+    add_parts(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the model: -m, or -d with -c and -p")
+    group.add_argument(
+        "-m",
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help="folder of a trained configuration, a bundle, or a folder or zip of "
+        "nnU-Net v2",
+    )
+    group.add_argument("-d", "--dataset", metavar="DATASET", help="name or number")
+    group.add_argument("-c", "--configuration", metavar="NAME", help="as 3d_fullres")
+    group.add_argument("-p", "--plan", metavar="NAME", help="name of the plan")
+    group.add_argument("-tr", dest="trainer", help="for models of nnU-Net in ROOT")
+    group.add_argument(
+        "-f",
+        "--folds",
+        nargs="+",
+        metavar="FOLD",
+        help="folds to average; by default all that are there",
+    )
+    group.add_argument(
+        "-chk",
+        "--checkpoint",
+        default="final",
+        metavar="NAME",
+        help="final or best; checkpoint_final.pth means final. Default: %(default)s",
+    )
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how")
+    group.add_argument(
+        "-step_size",
+        "--step-size",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="largest distance of windows in edges of a window; default %(default)s",
+    )
+    group.add_argument(
+        "--disable_tta",
+        action="store_true",
+        help="do not average over mirrored copies: faster, a little less accurate",
+    )
+    group.add_argument(
+        "--exact",
+        action="store_true",
+        help="nnU-Net's arithmetic to the bit; slower, and needs more memory",
+    )
+    group.add_argument(
+        "--save_probabilities",
+        action="store_true",
+        help="write the outputs of all classes too",
+    )
+    group.add_argument(
+        "--probabilities-format",
+        choices=("b2nd", "npz"),
+        help="b2nd: 8 bits, compressed, with a JSON file; npz: nnU-Net's, large",
+    )
+    group.add_argument(
+        "-prev_stage_predictions",
+        "--prev-stage-predictions",
+        type=Path,
+        metavar="FOLDER",
+        help="cascade: predictions of the stage before; by default made on the way",
+    )
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where and with how much")
+    group.add_argument(
+        "-device",
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:N or mps; default %(default)s",
+    )
+    group.add_argument(
+        "--backend",
+        choices=("auto", "torch", "openvino"),
+        default="auto",
+        help="what computes the network; `autoseg doctor` says what auto is here",
+    )
+    group.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        default="auto",
+        help="of the network's layers; bf16 is faster on many processors and changes a "
+        "few voxels in ten thousand",
+    )
+    group.add_argument(
+        "--max-memory",
+        type=float,
+        metavar="GB",
+        help="most memory to take; by default four fifths of what is free",
+    )
+    group.add_argument(
+        "--continue_prediction",
+        "--c",
+        action="store_true",
+        help="leave out what is predicted already",
+    )
+    group.add_argument(
+        "-npp", dest="readers", type=int, metavar="N", help="threads that read"
+    )
+    group.add_argument(
+        "-nps",
+        dest="writers",
+        type=int,
+        metavar="N",
+        help="threads that write; with -npp 0 -nps 0 nothing runs beside prediction",
+    )
+    group.add_argument("--disable_progress_bar", action="store_true")
+    # Accepted because front ends written for nnU-Net send it: sums are kept where there
+    # is memory for them.
+    group.add_argument("--not_on_device", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--verbose", action="store_true", help="say more")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Predict, and say where the predictions are."""
+    from autoseg.predict.stage import predict
+
+    given = arguments.input
+    written = predict(
+        _model(arguments),
+        given[0] if len(given) == 1 else given,
+        arguments.output,
+        save_probabilities=_probabilities(arguments),
+        previous=arguments.prev_stage_predictions,
+        continue_prediction=arguments.continue_prediction,
+        num_parts=arguments.num_parts,
+        part_id=arguments.part_id,
+        progress=not arguments.disable_progress_bar,
+        **_threads(arguments),
+        folds=arguments.folds,
+        checkpoint=arguments.checkpoint,
+        configuration=arguments.configuration if arguments.model else None,
+        step_size=arguments.step_size,
+        mirror=not arguments.disable_tta,
+        exact=arguments.exact,
+        device=arguments.device,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        max_memory=arguments.max_memory,
+    )
+    folders = sorted({str(path.parent) for path in written})
+    print(f"{len(written)} predictions in {', '.join(folders) or arguments.output}")
+
+
+def _model(arguments: argparse.Namespace) -> Path:
+    from autoseg.predict.locate import find_model
+    from autoseg.workspace import find_root
+
+    if (arguments.model is None) == (arguments.dataset is None):
+        raise UsageError("which model? Give either -m MODEL, or -d DATASET with -c.")
+    if arguments.model is not None:
+        return Path(arguments.model)
+    if arguments.trainer:
+        logger.debug("-tr %s matters for models of nnU-Net only", arguments.trainer)
+    return find_model(
+        arguments.dataset,
+        arguments.configuration,
+        find_root(arguments.root),
+        plan=arguments.plan,
+        trainer=arguments.trainer,
+    )
+
+
+def _probabilities(arguments: argparse.Namespace) -> str | bool:
+    if not arguments.save_probabilities:
+        return False
+    return arguments.probabilities_format or "b2nd"
+
+
+def _threads(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the numbers of threads that were given."""
+    found = {"readers": arguments.readers, "writers": arguments.writers}
+    for name, flag in (("readers", "-npp"), ("writers", "-nps")):
+        if found[name] is not None and found[name] < 0:
+            raise UsageError(f"{flag} {found[name]}: give 0 or more.")
+    return {name: value for name, value in found.items() if value is not None}

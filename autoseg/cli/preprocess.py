@@ -1,0 +1,54 @@
+"""Bring every training case to the grids of a plan, ready to be trained on.
+
+Reads the plan and the raw files, each once, and writes one folder for each
+configuration to ROOT/preprocessed/DATASET. Cases that are there already are kept; an
+interrupted run goes on where it was; one failing case does not stop the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from autoseg.cli._arguments import (
+    add_dataset,
+    add_parts,
+    add_workers,
+    chosen_datasets,
+)
+from autoseg.cli._preparing import add_preparing
+from autoseg.preprocess.stage import preprocess
+from autoseg.workspace import DEFAULT_PLAN
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser, several=True)
+    parser.add_argument(
+        "--plan",
+        "-plans_name",
+        default=DEFAULT_PLAN,
+        metavar="NAME",
+        help="name of the plan; by default %(default)s",
+    )
+    add_preparing(parser)
+    add_workers(parser)
+    add_parts(parser)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="also redo what is there already"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Preprocess each of the data sets."""
+    for dataset in chosen_datasets(arguments):
+        preprocess(
+            dataset,
+            arguments.root,
+            plan=arguments.plan,
+            configurations=arguments.configurations,
+            workers=arguments.workers,
+            overwrite=arguments.overwrite,
+            num_parts=arguments.num_parts,
+            part_id=arguments.part_id,
+            precision=arguments.precision,
+        )

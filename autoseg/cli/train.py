@@ -1,0 +1,205 @@
+"""Train one fold of a configuration; a training that was stopped goes on by itself.
+
+Reads the plan and the preprocessed cases (which are made if they are missing) and
+writes ROOT/results/DATASET/PLAN/CONFIGURATION/fold_N: checkpoints, log.jsonl,
+progress.png, run.json with every number, and the predictions and scores of the
+validation cases. Ctrl-C finishes the iteration and writes a checkpoint. docs/train.md
+says more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autoseg.cli._arguments import add_root, positive
+from autoseg.errors import UsageError
+from autoseg.workspace import DEFAULT_PLAN
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="a folder with a dataset.json, or the name or number of one in ROOT/raw",
+    )
+    parser.add_argument(
+        "configuration",
+        metavar="CONFIGURATION",
+        help="one of the plan's: 2d, 3d_fullres, 3d_lowres, 3d_cascade_fullres",
+    )
+    parser.add_argument("fold", metavar="FOLD", help="its number, from 0 on, or all")
+    parser.add_argument(
+        "--plan",
+        "-p",
+        default=DEFAULT_PLAN,
+        metavar="NAME",
+        help="name of the plan; by default %(default)s",
+    )
+    add_root(parser)
+    _add_length(parser)
+    _add_numbers(parser)
+    _add_machine(parser)
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="throw away what was trained of this fold before",
+    )
+    parser.add_argument(
+        "--no-validation",
+        action="store_true",
+        help="do not predict and score the validation cases at the end",
+    )
+
+
+def _add_length(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how long (one of them)")
+    group.add_argument("--epochs", type=positive, metavar="N", help="of 250 iterations")
+    group.add_argument("--iterations", type=positive, metavar="N", help="in all")
+    group.add_argument(
+        "--time-budget",
+        metavar="TIME",
+        help="such as 45m or 2h30m: the schedule is fitted so that it ends in time, "
+        "validation included",
+    )
+
+
+def _add_numbers(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how (recorded in run.json)")
+    group.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="nnunet, fast, or auto: by the number of iterations; "
+        "by default the plan's",
+    )
+    group.add_argument("--lr", type=float, metavar="RATE", help="highest learning rate")
+    group.add_argument(
+        "--batch-size", type=positive, metavar="N", help="by default the plan's"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="by default 0")
+    group.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="start from the weights of a model, as far as they fit",
+    )
+    group.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other number: train.momentum=0.9, patch_size=[40,56,40], "
+        "network.features=[8,16,32,64]",
+    )
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where")
+    group.add_argument(
+        "--device",
+        "-device",
+        default="auto",
+        metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:N or mps",
+    )
+    group.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help="of the network's layers; auto: what is faster here and safe",
+    )
+    group.add_argument(
+        "--compile",
+        default="auto",
+        choices=("auto", "on", "off"),
+        help="use torch.compile; auto: on a GPU. Where it fails, training goes on "
+        "without it",
+    )
+    group.add_argument(
+        "--threads",
+        type=positive,
+        metavar="N",
+        help="of an operation on the CPU; by default as many as there are cores",
+    )
+    group.add_argument(
+        "--workers",
+        "-np",
+        type=_not_negative,
+        metavar="N",
+        help="threads that read and augment",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, and say where the result is."""
+    from autoseg.train.options import seconds_of
+    from autoseg.train.stage import train
+
+    budget = arguments.time_budget
+    folder: Path = train(
+        arguments.dataset,
+        arguments.configuration,
+        arguments.fold,
+        arguments.root,
+        plan=arguments.plan,
+        recipe=arguments.recipe,
+        epochs=arguments.epochs,
+        iterations=arguments.iterations,
+        time_budget=None if budget is None else seconds_of(budget),
+        lr=arguments.lr,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        settings=parse_settings(arguments.settings),
+        device=arguments.device,
+        precision=arguments.precision,
+        compile=arguments.compile,
+        threads=arguments.threads,
+        workers=arguments.workers,
+        init_from=arguments.init_from,
+        overwrite=arguments.overwrite,
+        validation=not arguments.no_validation,
+    )
+    print(folder)
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the settings in texts such as ``train.momentum=0.9``.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        ``KEY=VALUE``; a value is JSON, or else a text.
+
+    Returns
+    -------
+    dict of str to JSON value
+        By key.
+
+    Raises
+    ------
+    UsageError
+        If a text has no ``=``, or a key is given twice.
+    """
+    settings: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {text!r}: write KEY=VALUE.")
+        if key in settings:
+            raise UsageError(f"--set gives {key} twice.")
+        try:
+            settings[key] = json.loads(value)
+        except json.JSONDecodeError:
+            settings[key] = value
+    return settings
+
+
+def _not_negative(text: str) -> int:
+    if not text.strip().isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)

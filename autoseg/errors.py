@@ -1,0 +1,85 @@
+"""Every error that autoseg raises on purpose.
+
+* AutosegError
+  - UsageError       a command or function was called with what cannot be
+  - DatasetError     a data set folder breaks the layout in docs/dataset.md
+  - FormatError      one image or annotation file cannot be read or written
+  - PlanError        a plan or another JSON file of ours contradicts itself
+  - PluginError      a plug-in is missing, or breaks the rules in docs/extending.md
+  - ModelError       a model folder or bundle is incomplete, damaged or unsafe
+  - TrainingError    training cannot start or go on
+  - CaseErrors       some cases failed while the others were finished
+
+A message says what was found, where, and what to do. Anything else that escapes
+autoseg is a bug in autoseg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class AutosegError(Exception):
+    """Base of all errors that autoseg raises on purpose."""
+
+    exit_code = 2  # a mistake in what was given
+
+
+class UsageError(AutosegError):
+    """A command or function was called with values that cannot be."""
+
+
+class DatasetError(AutosegError):
+    """The data set folder does not follow the documented layout."""
+
+
+class FormatError(AutosegError):
+    """An image or annotation file cannot be read or written."""
+
+
+class PlanError(AutosegError):
+    """A plan, or another JSON file that autoseg reads, contradicts itself."""
+
+
+class PluginError(AutosegError):
+    """A plug-in is missing, or its file breaks the plug-in rules."""
+
+
+class ModelError(AutosegError):
+    """A model is incomplete, damaged, or would execute code."""
+
+
+class TrainingError(AutosegError):
+    """Training cannot start or go on."""
+
+
+class CaseErrors(AutosegError):
+    """Some cases failed; everything else was finished and written.
+
+    Parameters
+    ----------
+    stage : str
+        What was being done, as in ``"preprocess"``.
+    failures : mapping of str to Exception
+        The reason, for each case that failed.
+    finished : int
+        How many cases went through.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, stage: str, failures: Mapping[str, Exception], finished: int
+    ) -> None:
+        self.stage = stage
+        self.failures = dict(failures)
+        self.finished = finished
+        lines = [
+            f"  {case}: {error if isinstance(error, AutosegError) else repr(error)}"
+            for case, error in self.failures.items()
+        ]
+        super().__init__(
+            f"{stage}: {len(lines)} of {len(lines) + finished} cases failed, "
+            f"the others are done. Mend these and run the same command again:\n"
+            + "\n".join(lines)
+        )

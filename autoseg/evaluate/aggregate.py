@@ -1,0 +1,181 @@
+"""From the scores of cases to numbers of a data set, with their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = Mapping[str, Mapping[str, float]]  # of one case: by class, then by metric
+
+RESAMPLES = 2000  # bootstrap samples; the interval's ends are then stable to ~1 %
+SEED = 0
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """One metric over many cases.
+
+    NaN scores (not defined for that case) count nowhere. Infinite ones (a class that
+    was missed altogether has no distance) would make every mean infinite, so the mean,
+    its interval and the standard deviation leave them out, ``infinite`` says how many,
+    and the median counts them as the worst.
+
+    Parameters
+    ----------
+    mean : float
+        Of the finite scores; NaN if there are none.
+    low, high : float
+        95 % confidence interval of the mean, by a percentile bootstrap over cases; NaN
+        for fewer than two finite scores.
+    std : float
+        Of the finite scores, with n - 1 degrees of freedom; NaN for fewer than two.
+    median : float
+        Of all scores that are not NaN.
+    count : int
+        Scores that are not NaN.
+    infinite : int
+        Those among them that are infinite.
+    """
+
+    mean: float
+    low: float
+    high: float
+    std: float
+    median: float
+    count: int
+    infinite: int = 0
+
+
+def aggregate(
+    cases: Mapping[str, Scores], seed: int = SEED
+) -> tuple[dict[str, dict[str, Statistic]], dict[str, Statistic]]:
+    """Sum up the scores of cases, class by class and over all classes.
+
+    Parameters
+    ----------
+    cases : mapping of str to mapping
+        By case id, class and metric.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    classes : dict of str to dict of str to Statistic
+        By class and metric.
+    foreground : dict of str to Statistic
+        By metric. ``mean`` is the mean of the classes' means, each over the cases where
+        it is defined, as in nnU-Net's ``foreground_mean``; its interval comes from
+        resampling cases, all classes of a case together. ``std`` and ``median`` are
+        those of the cases' own means over classes.
+
+    Examples
+    --------
+    >>> one = {"liver": {"dice": 0.9}, "spleen": {"dice": 0.5}}
+    >>> two = {"liver": {"dice": 0.7}, "spleen": {"dice": float("nan")}}
+    >>> classes, foreground = aggregate({"1": one, "2": two})
+    >>> classes["spleen"]["dice"].count, round(foreground["dice"].mean, 6)
+    (1, 0.65)
+    """
+    names = list(dict.fromkeys(name for case in cases.values() for name in case))
+    metrics = dict.fromkeys(
+        metric
+        for case in cases.values()
+        for scores in case.values()
+        for metric in scores
+    )
+    classes: dict[str, dict[str, Statistic]] = {name: {} for name in names}
+    foreground: dict[str, Statistic] = {}
+    weights = _resample(len(cases), seed) if cases else np.zeros((0, 0))
+    for metric in metrics:
+        rows = [
+            [case.get(name, {}).get(metric, math.nan) for name in names]
+            for case in cases.values()
+        ]
+        table = np.array(rows, dtype=np.float64)
+        means = _weighted_means(table, weights)
+        for column, name in enumerate(names):
+            if any(metric in case.get(name, {}) for case in cases.values()):
+                classes[name][metric] = _statistic(table[:, column], means[:, column])
+        foreground[metric] = _foreground(table, means)
+    return classes, foreground
+
+
+def _resample(cases: int, seed: int) -> NDArray[np.float64]:
+    """Return how often each case is drawn in each bootstrap sample: (B, cases)."""
+    drawn = np.random.default_rng(seed).multinomial(
+        cases, np.full(cases, 1 / cases), size=RESAMPLES
+    )
+    return drawn.astype(np.float64)
+
+
+def _weighted_means(
+    table: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return each column's mean over finite entries, by weights (B, cases)."""
+    finite = np.isfinite(table)
+    total = weights @ np.where(finite, table, 0.0)
+    number = weights @ finite
+    means = np.full(total.shape, math.nan)
+    return np.divide(total, number, out=means, where=number > 0)
+
+
+def _statistic(values: NDArray[np.float64], means: NDArray[np.float64]) -> Statistic:
+    defined = values[~np.isnan(values)]
+    finite = defined[np.isfinite(defined)]
+    several = len(finite) > 1
+    low, high = _interval(means) if several else (math.nan, math.nan)
+    return Statistic(
+        mean=float(finite.mean()) if len(finite) else math.nan,
+        low=low,
+        high=high,
+        std=float(finite.std(ddof=1)) if several else math.nan,
+        median=_median(defined),
+        count=len(defined),
+        infinite=len(defined) - len(finite),
+    )
+
+
+def _foreground(table: NDArray[np.float64], means: NDArray[np.float64]) -> Statistic:
+    own = np.array([_mean(row[np.isfinite(row)]) for row in table])
+    infinite = np.isinf(table).any(axis=1)
+    # A case with an infinite score is as bad as can be, whatever its other classes are.
+    ranked = np.where(infinite, math.inf, own)
+    of_classes = [_mean(column[np.isfinite(column)]) for column in table.T]
+    several = np.isfinite(own).sum() > 1
+    resampled = np.array([_mean(row[np.isfinite(row)]) for row in means])
+    low, high = _interval(resampled) if several else (math.nan, math.nan)
+    finite = own[np.isfinite(own)]
+    return Statistic(
+        mean=_mean([mean for mean in of_classes if not math.isnan(mean)]),
+        low=low,
+        high=high,
+        std=float(finite.std(ddof=1)) if several else math.nan,
+        median=_median(ranked[~np.isnan(ranked)]),
+        count=int((~np.isnan(ranked)).sum()),
+        infinite=int(infinite.sum()),
+    )
+
+
+def _mean(values: Sequence[float] | NDArray[np.float64]) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Return the median; with infinite values among them, too."""
+    if not len(values):
+        return math.nan
+    ordered = np.sort(values)
+    upper, lower = ordered[len(ordered) // 2], ordered[(len(ordered) - 1) // 2]
+    return float(upper if upper == lower else (upper + lower) / 2)
+
+
+def _interval(means: NDArray[np.float64]) -> tuple[float, float]:
+    defined = means[~np.isnan(means)]
+    edge = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(defined, [edge, 1 - edge])
+    return float(low), float(high)

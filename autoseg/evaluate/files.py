@@ -1,0 +1,69 @@
+"""Which prediction belongs to which annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from autoseg.errors import UsageError
+from autoseg.formats._base import known_endings, match_ending
+
+
+def files_by_case(folder: Path) -> dict[str, Path]:
+    """Return the annotation files in a folder by case id, whatever their endings.
+
+    A case id is a file's name without the ending that a format knows. Files that no
+    format knows, such as ``summary.json``, are passed over.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; not in folders inside it.
+
+    Returns
+    -------
+    dict of str to Path
+        Sorted by case id.
+
+    Raises
+    ------
+    UsageError
+        If the folder does not exist, or a case has two files in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; give the one with the label maps.")
+    endings = known_endings()
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        case = case_of(path.name, endings)
+        if case is None or path.name.startswith(".") or not path.is_file():
+            continue
+        if case in found:
+            raise UsageError(
+                f"{folder} has two files of case {case!r}: {found[case].name} and "
+                f"{path.name}. Take away the one that does not count."
+            )
+        found[case] = path
+    return dict(sorted(found.items()))
+
+
+def case_of(name: str, endings: Sequence[str]) -> str | None:
+    """Return a file's name without its ending; None if the ending is not known.
+
+    Examples
+    --------
+    >>> case_of("liver_001.nii.gz", (".nii.gz", ".gz"))
+    'liver_001'
+    """
+    ending = match_ending(name, endings)
+    return name[: -len(ending)] or None if ending else None
+
+
+def match(
+    predictions: Mapping[str, Path], annotations: Mapping[str, Path]
+) -> tuple[list[str], list[str], list[str]]:
+    """Return ids of cases with both files, without prediction, without annotation."""
+    both = [case for case in annotations if case in predictions]
+    missing = [case for case in annotations if case not in predictions]
+    extra = [case for case in predictions if case not in annotations]
+    return both, missing, extra

@@ -1,0 +1,332 @@
+"""Stage: score predictions against annotations.
+
+Reads two folders of annotations in the same format family, or a folder and a data set;
+writes ``summary.json`` and ``summary.csv`` beside the predictions.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoseg.errors import CaseErrors, FormatError, UsageError
+from autoseg.evaluate.aggregate import Scores, aggregate
+from autoseg.evaluate.files import files_by_case, match
+from autoseg.evaluate.summary import Summary
+from autoseg.formats._base import find_format, read_labels
+from autoseg.parallel import map_cases
+from autoseg.spec.choice import Choice
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.tasks import TASKS
+from autoseg.workspace import SUMMARY, find_dataset, find_root
+
+PathLike = str | os.PathLike[str]
+Labels = Mapping[str, Any] | Sequence[Any]
+
+# How far grids may be apart before they are not the same: rounding of headers only.
+SPACING_TOLERANCE = 1e-3  # of a voxel's edge
+PLACE_TOLERANCE = 0.05  # of a voxel's edge, over the whole image
+SHOWN_CASES = 10
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    predictions: PathLike,
+    annotations: PathLike | None = None,
+    dataset: PathLike | Dataset | None = None,
+    *,
+    labels: Labels | None = None,
+    ignore: int | None = None,
+    task: Choice | None = None,
+    cases: Sequence[str] | None = None,
+    tolerance: float | None = None,
+    chill: bool = False,
+    output: PathLike | None = None,
+    root: PathLike | None = None,
+    workers: int | None = None,
+) -> Summary:
+    """Score every prediction, and sum up what was found.
+
+    Parameters
+    ----------
+    predictions : path
+        Folder of predictions, one file for each case.
+    annotations : path, optional
+        Folder of annotations with the same case ids, or a data set folder; by default
+        the annotations of ``dataset``.
+    dataset : path, name, number or Dataset, optional
+        What says which label means what. One of ``dataset``, ``labels`` and ``task`` is
+        needed, unless ``annotations`` is a data set folder.
+    labels : mapping of str to int, or sequence of int or of list of int, optional
+        Classes to score in place of a data set's, such as ``{"liver": 1}`` or
+        ``[1, 2, [1, 2]]``; a list makes a region of several values.
+    ignore : int, optional
+        With ``labels``: value of voxels that nobody annotated.
+    task : Choice, optional
+        A task with options, as in a plan, in place of those two.
+    cases : sequence of str, optional
+        Ids of the cases to score; by default all that are annotated.
+    tolerance : float, optional
+        Of the NSD, in the annotations' unit; by default the smallest edge of a voxel of
+        each case.
+    chill : bool
+        Score what is there; without it, an annotated case without a prediction is an
+        error.
+    output : path, optional
+        Where ``summary.json`` goes, or a file name ending in ``.json``; a table of the
+        same name goes beside it. By default the folder of predictions.
+    root : path, optional
+        ROOT, for ``dataset`` given by name.
+    workers : int, optional
+        Cases at a time.
+
+    Returns
+    -------
+    Summary
+        Scores by case and class, means, confidence intervals.
+
+    Raises
+    ------
+    UsageError
+        If predictions are missing, or nothing says what the labels mean.
+    CaseErrors
+        If some cases could not be scored; the summary of the others is written.
+    """
+    described = _describe(annotations, dataset, root)
+    scorer = _Scorer(
+        choice=_task_of(described, labels, ignore, task),
+        dataset=described,
+        tolerance=tolerance,
+    )
+    scorer.check()
+    references = _references(annotations, described, cases)
+    found = files_by_case(Path(predictions))
+    ids, missing, extra = match(found, references)
+    _complain(Path(predictions), ids, missing, chill)
+    if extra and cases is None:
+        log.info("%d predictions have no annotation: %s", len(extra), _some(extra))
+    scores: dict[str, Scores] = {}
+    failures: CaseErrors | None = None
+    try:
+        map_cases(
+            lambda case: scorer(found[case], references[case]),
+            ids,
+            stage="evaluate",
+            workers=workers,
+            done=scores.__setitem__,
+        )
+    except CaseErrors as error:
+        failures = error
+    classes, foreground = aggregate(scores)
+    summary = Summary(
+        unit=scorer.unit,
+        foreground=foreground,
+        classes=classes,
+        cases=scores,
+        missing=tuple(missing),
+        failed={c: str(e) for c, e in failures.failures.items()} if failures else {},
+        without_annotation=tuple(extra) if cases is None else (),
+    )
+    file = output_file(predictions, output)
+    summary.save(file)
+    summary.save_table(file.with_suffix(".csv"))
+    if failures is not None:
+        raise failures
+    return summary
+
+
+@dataclass(kw_only=True)
+class _Scorer:
+    """Scores one case from its two files."""
+
+    choice: Choice
+    dataset: Dataset | None
+    tolerance: float | None
+    unit: str = "px"
+
+    def check(self) -> None:
+        """Raise UsageError if the task cannot be scored from label maps."""
+        self.task = TASKS[self.choice.name](**self.choice.options)
+        if self.task.annotation_kind != "labels":
+            raise UsageError(
+                f"the task {self.choice.name!r} has {self.task.annotation_kind}, and "
+                "this command reads label maps."
+            )
+        if self.tolerance is not None and not self.tolerance >= 0:
+            raise UsageError(f"the tolerance is {self.tolerance}; give 0 or more.")
+
+    def __call__(self, prediction: Path, annotation: Path) -> Scores:
+        reference, geometry = self._read(annotation)
+        predicted, its_geometry = self._read(prediction)
+        reason = differing_grids(its_geometry, geometry)
+        if reason:
+            raise FormatError(
+                f"{prediction.name} is not on the grid of its annotation: {reason}. "
+                "Write predictions in the geometry of the image."
+            )
+        self.unit = geometry.unit
+        options = {} if self.tolerance is None else {"tolerance": self.tolerance}
+        scores: Scores = self.task.score(
+            self.task.read(predicted),
+            self.task.read(reference),
+            geometry.spacing,
+            **options,
+        )
+        return scores
+
+    def _read(self, path: Path) -> tuple[Any, Geometry]:
+        if self.dataset is None:
+            return find_format(path).read_labels(path)
+        return read_labels(path, self.dataset)
+
+
+def differing_grids(first: Geometry, second: Geometry) -> str:
+    """Return how two grids differ, as a sentence; empty if they are the same.
+
+    Formats that carry no geometry (unit ``"px"``) are compared by shape only.
+
+    Parameters
+    ----------
+    first, second : Geometry
+        Of a prediction and of its annotation.
+
+    Returns
+    -------
+    str
+        Such as ``"its spacing is (1.0, 1.0), the annotation's (2.0, 1.0)"``.
+    """
+    if first.shape != second.shape:
+        return f"its shape is {first.shape}, the annotation's {second.shape}"
+    if "px" in (first.unit, second.unit):
+        return ""
+    if not np.allclose(first.spacing, second.spacing, rtol=SPACING_TOLERANCE, atol=0):
+        return f"its spacing is {first.spacing}, the annotation's {second.spacing}"
+    matrices = [np.reshape(g.direction, (g.dim, g.dim)) for g in (first, second)]
+    edges = np.asarray(second.spacing)
+    # How far apart the ends of an axis are, in voxels: the longest axis decides.
+    turned = np.abs(matrices[0] - matrices[1]).max() * max(second.shape)
+    if turned > PLACE_TOLERANCE * max(1.0, edges.max() / edges.min()):
+        return "its axes point elsewhere (direction matrix)"
+    shift = np.abs(np.subtract(first.origin, second.origin))
+    if (shift > PLACE_TOLERANCE * edges.max()).any():
+        return f"its origin is {first.origin}, the annotation's {second.origin}"
+    return ""
+
+
+def _describe(
+    annotations: PathLike | None,
+    dataset: PathLike | Dataset | None,
+    root: PathLike | None,
+) -> Dataset | None:
+    """Return the data set that says what labels mean, if one is given."""
+    if isinstance(dataset, Dataset):
+        return dataset
+    if dataset is not None:
+        return _load(find_dataset(dataset, find_root(root)))
+    if annotations is not None and (Path(annotations) / "dataset.json").is_file():
+        return _load(Path(annotations))
+    return None
+
+
+def _load(folder: Path) -> Dataset:
+    # The reader of dataset.json belongs to the stage that comes first, a neighbor.
+    reader = importlib.import_module("autoseg.fingerprint.dataset")
+    dataset: Dataset = reader.load_dataset(folder)
+    return dataset
+
+
+def _task_of(
+    dataset: Dataset | None,
+    labels: Labels | None,
+    ignore: int | None,
+    task: Choice | None,
+) -> Choice:
+    if task is not None:
+        return task
+    if labels is not None:
+        return Choice(name="semantic", options=_options(labels, ignore))
+    if dataset is None:
+        raise UsageError(
+            "what do the label values mean? Give a data set (-d), or the values (-l)."
+        )
+    return Choice(name=dataset.task, options=TASKS[dataset.task].from_dataset(dataset))
+
+
+def _options(labels: Labels, ignore: int | None) -> dict[str, Any]:
+    """Return the options of the semantic task for classes given by their values."""
+    if not isinstance(labels, Mapping):
+        labels = {_name(value): value for value in labels}
+    named = {str(n): v if isinstance(v, int) else list(v) for n, v in labels.items()}
+    lowest = min(min(v) if isinstance(v, list) else v for v in named.values())
+    if lowest > 0:
+        named = {"background": 0, **named}
+    options: dict[str, Any] = {"labels": named}
+    if ignore is not None:
+        options["ignore"] = ignore
+    return options
+
+
+def _name(value: int | Sequence[int]) -> str:
+    return str(value) if isinstance(value, int) else "+".join(map(str, value))
+
+
+def _references(
+    annotations: PathLike | None,
+    dataset: Dataset | None,
+    cases: Sequence[str] | None,
+) -> dict[str, Path]:
+    """Return the annotation file of each case to score."""
+    folder = None if annotations is None else Path(annotations)
+    if folder is not None and not (folder / "dataset.json").is_file():
+        references = files_by_case(folder)
+    elif dataset is not None:
+        every = dataset.training
+        references = {c.id: c.annotation for c in every if c.annotation is not None}
+    else:
+        raise UsageError("which annotations? Give their folder (-g), or a data set.")
+    if cases is not None:
+        unknown = [case for case in cases if case not in references]
+        if unknown:
+            raise UsageError(f"there is no annotation of {_some(unknown)}.")
+        references = {case: references[case] for case in cases}
+    if not references:
+        raise UsageError(f"{folder or 'the data set'} has no annotation that is read.")
+    return references
+
+
+def _complain(
+    folder: Path, ids: Sequence[str], missing: Sequence[str], chill: bool
+) -> None:
+    if not ids:
+        raise UsageError(
+            f"{folder} has no prediction of any annotated case; the first that is "
+            f"looked for is {missing[0]}."
+        )
+    if missing and not chill:
+        raise UsageError(
+            f"{folder} lacks the predictions of {len(missing)} annotated cases: "
+            f"{_some(missing)}. Predict them, or score what is there with --chill."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_CASES
+    shown = ", ".join(names[:SHOWN_CASES])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def output_file(predictions: PathLike, output: PathLike | None) -> Path:
+    """Return the file of a summary; by default beside the predictions."""
+    if output is None:
+        return Path(predictions) / SUMMARY
+    path = Path(output)
+    return path if path.suffix == ".json" else path / SUMMARY

@@ -1,0 +1,236 @@
+"""What an evaluation found: an object, JSON, a table for machines and for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import PlanError
+from autoseg.evaluate.aggregate import Scores, Statistic
+from autoseg.spec._json import dumps, from_json, load_object, to_json, write_text
+
+SCHEMA = 1
+INFINITY = "Infinity"  # strict JSON has no infinite numbers
+
+# Columns of the table for people, in this order, where a task has them.
+SHOWN = ("dice", "hd95", "assd", "nsd", "sensitivity", "precision", "volume_error")
+MOST_SHOWN = 7
+WITH_INTERVAL = 2  # the columns after these are too many to have room for theirs
+LENGTHS = ("hd95", "assd")
+HEADINGS = {
+    "dice": "Dice",
+    "hd95": "HD95",
+    "assd": "ASSD",
+    "nsd": "NSD",
+    "iou": "IoU",
+    "sensitivity": "sens.",
+    "precision": "prec.",
+    "volume_error": "volume",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Scores of predictions, case by case and summed up.
+
+    Parameters
+    ----------
+    unit : str
+        Of all lengths.
+    foreground : mapping of str to Statistic
+        Over all classes, by metric.
+    classes : mapping of str to mapping of str to Statistic
+        By class and metric.
+    cases : mapping of str to mapping
+        By case id, class and metric. NaN: not defined.
+    missing : tuple of str
+        Annotated cases without a prediction.
+    failed : mapping of str to str
+        Why a case could not be scored.
+    without_annotation : tuple of str
+        Predictions that there is no annotation for.
+    schema : int
+        Version of the file's layout.
+    """
+
+    unit: str
+    foreground: Mapping[str, Statistic]
+    classes: Mapping[str, Mapping[str, Statistic]]
+    cases: Mapping[str, Scores]
+    missing: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    without_annotation: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    def mean(self, metric: str = "dice") -> float:
+        """Return the mean over classes of a metric; NaN if it is not defined."""
+        found = self.foreground.get(metric)
+        return math.nan if found is None else found.mean
+
+    def save(self, path: Path) -> None:
+        """Write it as strict JSON: NaN is null, infinity the text ``"Infinity"``."""
+        write_text(path, dumps(_plain(to_json(self))))
+
+    @classmethod
+    def load(cls, path: Path) -> Summary:
+        """Read it; raises PlanError with every fault of the file at once."""
+        raw = load_object(path, "Run `autoseg evaluate` first.")
+        if raw.get("schema") != SCHEMA:
+            raise PlanError(
+                f"{path} has schema {raw.get('schema')}; this autoseg reads {SCHEMA}."
+            )
+        scores = _floats(raw.pop("cases", {}))
+        statistics = {
+            name: _floats(raw.pop(name, {})) for name in ("foreground", "classes")
+        }
+        rest = from_json(_Rest, raw, str(path))
+        return cls(
+            cases=scores,
+            foreground=_statistics(statistics["foreground"]),
+            classes={k: _statistics(v) for k, v in statistics["classes"].items()},
+            **{f.name: getattr(rest, f.name) for f in fields(rest)},
+        )
+
+    def save_table(self, path: Path) -> None:
+        """Write the scores as CSV: a row for each case and class, empty where NaN."""
+        metrics = list(self.foreground)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["case", "class", *metrics])
+        for case, by_class in self.cases.items():
+            for name, scores in by_class.items():
+                row = [_cell(scores.get(metric, math.nan)) for metric in metrics]
+                writer.writerow([case, name, *row])
+        write_text(path, text.getvalue())
+
+    def table(self, metrics: Sequence[str] | None = None) -> str:
+        """Return a table for people: means with 95 % confidence intervals.
+
+        Parameters
+        ----------
+        metrics : sequence of str, optional
+            Columns; by default those most asked for.
+
+        Returns
+        -------
+        str
+            Lines of equal length, a class in each.
+        """
+        chosen = list(metrics or [m for m in SHOWN if m in self.foreground])
+        chosen = chosen or list(self.foreground)[:MOST_SHOWN]
+        rows = [["class", *(self._heading(metric) for metric in chosen), "cases"]]
+        for name, found in self.classes.items():
+            rows.append([name, *self._cells(found, chosen), str(_most(found))])
+        if len(self.classes) > 1:
+            cells = self._cells(self.foreground, chosen)
+            rows.append(["mean over classes", *cells, str(len(self.cases))])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if column == 0 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        rule = "  ".join("-" * width for width in widths)
+        return "\n".join([lines[0], rule, *lines[1:], *self._notes(chosen)])
+
+    def _heading(self, metric: str) -> str:
+        name = HEADINGS.get(metric, metric)
+        return f"{name} [{self.unit}]" if metric in LENGTHS else name
+
+    def _cells(
+        self, found: Mapping[str, Statistic], metrics: Sequence[str]
+    ) -> list[str]:
+        return [
+            _cell_text(found[metric], metric, interval=column < WITH_INTERVAL)
+            if metric in found
+            else "-"
+            for column, metric in enumerate(metrics)
+        ]
+
+    def _notes(self, metrics: Sequence[str]) -> list[str]:
+        notes = ["Means with their 95 % confidence intervals (bootstrap over cases)."]
+        if any(s.infinite for c in self.classes.values() for s in c.values()):
+            notes.append(
+                "+k: in k more cases the class was missed, or found where it is not; "
+                "no distance is defined for those."
+            )
+        if "nsd" in metrics:
+            tolerances = sorted(
+                {
+                    scores["tolerance"]
+                    for case in self.cases.values()
+                    for scores in case.values()
+                    if "tolerance" in scores
+                }
+            )
+            if tolerances:
+                ends = dict.fromkeys(f"{t:g}" for t in (tolerances[0], tolerances[-1]))
+                notes.append(f"NSD at a tolerance of {' to '.join(ends)} {self.unit}.")
+        return ["", *notes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rest:
+    unit: str
+    missing: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    without_annotation: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+
+def _most(found: Mapping[str, Statistic]) -> int:
+    return max((statistic.count for statistic in found.values()), default=0)
+
+
+def _cell_text(statistic: Statistic, metric: str, interval: bool) -> str:
+    """Return mean, confidence interval and how many infinite values there are."""
+    missed = f" +{statistic.infinite}" if statistic.infinite else ""
+    if math.isnan(statistic.mean):
+        return f"-{missed}"
+    pattern = {"volume_error": "{:+.1%}"}.get(
+        metric, "{:.2f}" if metric in LENGTHS else "{:.3f}"
+    )
+    text = pattern.format(statistic.mean)
+    if interval and not math.isnan(statistic.low):
+        low, high = pattern.format(statistic.low), pattern.format(statistic.high)
+        text += f" [{low}, {high}]"
+    return text + missed
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON values without NaN and infinity."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            return None
+        return INFINITY if value > 0 else f"-{INFINITY}"
+    return value
+
+
+def _floats(value: Any) -> Any:
+    """Undo `_plain` where only numbers can be."""
+    if isinstance(value, dict):
+        return {key: _floats(entry) for key, entry in value.items()}
+    return math.nan if value is None else float(value)
+
+
+def _statistics(raw: Mapping[str, Any]) -> dict[str, Statistic]:
+    found = {}
+    for metric, numbers in raw.items():
+        counts = {name: int(numbers.pop(name)) for name in ("count", "infinite")}
+        found[metric] = Statistic(**numbers, **counts)
+    return found
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else repr(value)

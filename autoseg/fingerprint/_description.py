@@ -1,0 +1,305 @@
+"""The keys of dataset.json, one by one; what is wrong is collected."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import DatasetError
+from autoseg.formats import FORMATS
+from autoseg.spec.dataset import Case
+
+READERS = {  # nnU-Net's readers, and the formats with their conventions
+    "SimpleITKIO": "itk",
+    "SimpleITKIOWithReorient": "itk_ras",
+    "NibabelIO": "nibabel",
+    "NibabelIOWithReorient": "nibabel_ras",
+    "NaturalImage2DIO": "natural",
+    "Tiff3DIO": "tiff_plain",
+}
+UNITS = {"µm": "um", "μm": "um", "micron": "um", "micrometer": "um", "pixel": "px"}
+KNOWN_UNITS = ("mm", "um", "px")
+SPLIT_FILES = ("splits.json", "splits_final.json")  # ours, and nnU-Net's
+KEYS = (
+    "annotation_ending",
+    "channel_names",
+    "dataset",
+    "file_ending",
+    "format",
+    "groups",
+    "label_ending",
+    "labels",
+    "modality",
+    "numTraining",
+    "overwrite_image_reader_writer",
+    "regions_class_order",
+    "spacing",
+    "splits",
+    "task",
+    "unit",
+)
+
+Splits = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+
+class Description:
+    """A dataset.json.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    raw : mapping, optional
+        Its content, if it was read already: a model keeps a copy.
+
+    Attributes
+    ----------
+    raw : dict
+        As it is.
+    problems : list of str
+        What was wrong with the keys that were asked for.
+
+    Raises
+    ------
+    DatasetError
+        If there is none, or it is no JSON object.
+    """
+
+    def __init__(self, folder: Path, raw: Mapping[str, Any] | None = None) -> None:
+        self.folder = folder
+        self.problems: list[str] = []
+        if raw is not None:
+            self.raw: dict[str, Any] = dict(raw)
+            return
+        raw = load_json(folder / "dataset.json")
+        if not isinstance(raw, dict):
+            raise DatasetError(
+                f"{folder / 'dataset.json'} holds a {type(raw).__name__}, not an "
+                "object in braces. Copy one from datasets_template/."
+            )
+        self.raw = raw
+
+    def text(self, key: str) -> str | None:
+        """Return a text, None if it is not given."""
+        value = self.raw.get(key)
+        if value is not None and (not isinstance(value, str) or not value):
+            self.problems.append(f"`{key}` is {value!r}; it must be a text")
+            return None
+        return value
+
+    def ending(self, *keys: str) -> str | None:
+        """Return the first of these keys that is given, with a dot in front."""
+        value = next((v for v in map(self.text, keys) if v is not None), None)
+        return value if value is None or value.startswith(".") else f".{value}"
+
+    def channel_names(self) -> tuple[str, ...]:
+        """Return ``channel_names``, older ``modality``, in the order of the channels.
+
+        Empty if they are wrong.
+        """
+        names = self.raw.get("channel_names", self.raw.get("modality"))
+        if isinstance(names, list):
+            names = {str(number): name for number, name in enumerate(names)}
+        example = 'such as {"0": "T1", "1": "T2"}'
+        if not isinstance(names, dict) or not names:
+            self.problems.append(f"`channel_names` must name each channel, {example}")
+            return ()
+        numbers = [str(number) for number in range(len(names))]
+        if set(names) != set(numbers):
+            self.problems.append(
+                f"`channel_names` has the keys {', '.join(map(repr, names))}; "
+                f"they must count from 0, {example}"
+            )
+            return ()
+        wrong = [n for n in numbers if not isinstance(names[n], (str, int, float))]
+        self.problems += [
+            f"`channel_names` calls channel {n} {names[n]!r}; it must be a text"
+            for n in wrong
+        ]
+        return tuple(str(names[number]) for number in numbers)
+
+    def spacing(self) -> tuple[float, ...] | None:
+        """Return ``spacing``."""
+        value = self.raw.get("spacing")
+        if value is None:
+            return None
+        if not (
+            isinstance(value, list)
+            and len(value) in (2, 3)
+            and all(type(v) in (int, float) and 0 < v < float("inf") for v in value)
+        ):
+            self.problems.append(
+                f"`spacing` is {value!r}; it must be 2 or 3 positive numbers, slowest "
+                "axis first, such as [2.0, 0.5, 0.5]"
+            )
+            return None
+        return tuple(float(v) for v in value)
+
+    def unit(self) -> str | None:
+        """Return ``unit``."""
+        given = self.text("unit")
+        unit = UNITS.get(given or "", given)
+        if unit is not None and unit not in KNOWN_UNITS:
+            self.problems.append(
+                f"`unit` is {unit!r}; there are {', '.join(KNOWN_UNITS)}"
+            )
+        return unit
+
+    def format(self) -> str | None:
+        """Return the format that ``format``, or nnU-Net's key, asks for."""
+        name, reader = self.text("format"), self.text("overwrite_image_reader_writer")
+        if name is not None:
+            key, there = "format", FORMATS.names()
+        elif reader not in (None, "None"):
+            key, there = "overwrite_image_reader_writer", tuple(READERS)
+            name = READERS.get(str(reader), str(reader))
+        if name is None or name in FORMATS:
+            return name
+        self.problems.append(
+            f"`{key}` is {self.raw[key]!r}; there are {', '.join(there)}"
+        )
+        return None
+
+    def groups(self) -> Callable[[str], str | None]:
+        """Return a function from a case's id to its group."""
+        groups = self.raw.get("groups")
+        if groups is None:
+            return lambda case_id: None
+        if isinstance(groups, dict):
+            table = {str(key): str(value) for key, value in groups.items()}
+            return table.get
+        try:
+            pattern = re.compile(groups)
+            if pattern.groups != 1:
+                raise re.error(f"it has {pattern.groups} groups in parentheses, not 1")
+        except (re.error, TypeError) as error:
+            self.problems.append(
+                f"`groups` is {groups!r}: {error}. Give the group of each case, or a "
+                r"regular expression with one group such as '(patient\\d+)_'"
+            )
+            return lambda case_id: None
+
+        def group_of(case_id: str) -> str | None:
+            match = pattern.search(case_id)
+            return match[1] if match else None
+
+        return group_of
+
+    def splits(self) -> Splits | None:
+        """Return ``splits``, or those of a file by one of the usual names."""
+        value, where = self.raw.get("splits"), "`splits`"
+        if value is None:
+            there = [n for n in SPLIT_FILES if (self.folder / n).is_file()]
+            value = there[0] if there else None
+        if value is None:
+            return None
+        try:
+            if isinstance(value, str):
+                where, value = value, load_json(resolve(self.folder, value))
+            return read_splits(value, where)
+        except DatasetError as error:
+            self.problems.append(str(error))
+            return None
+
+    def listed_cases(self) -> tuple[Case, ...] | None:
+        """Return the cases that the key ``dataset`` lists, None without that key."""
+        listed = self.raw.get("dataset")
+        if listed is None:
+            return None
+        if not isinstance(listed, dict):
+            self.problems.append("`dataset` must map each case to its files")
+            return None
+        cases = [self._listed_case(name, listed[name]) for name in sorted(listed)]
+        return tuple(case for case in cases if case is not None)
+
+    def _listed_case(self, name: str, entry: Any) -> Case | None:
+        given = entry if isinstance(entry, dict) else {}
+        images, label = given.get("images"), given.get("label")
+        names = [images] if isinstance(images, str) else images
+        good = isinstance(names, list) and names and isinstance(label, str)
+        if not good or not all(isinstance(image, str) for image in names or ()):
+            self.problems.append(
+                f"`dataset` has {name!r}: {json.dumps(entry)[:60]}; it must be "
+                '{"images": ["FILE OF CHANNEL 0", ...], "label": "FILE"}'
+            )
+            return None
+        return Case(
+            id=name,
+            images=tuple(resolve(self.folder, image) for image in names or ()),
+            annotation=resolve(self.folder, str(label)),
+        )
+
+    def misspelled(self) -> dict[str, str]:
+        """Return keys that nobody knows, each with the known one that it is near to."""
+        near = {
+            key: difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
+            for key in self.raw
+            if key not in KEYS
+        }
+        return {key: match[0] for key, match in near.items() if match}
+
+
+def read_splits(value: Any, where: str) -> Splits:
+    """Return training and validation ids of each fold.
+
+    Parameters
+    ----------
+    value : JSON value
+        A list of ``{"train": [...], "val": [...]}``, one for each fold.
+    where : str
+        Where it comes from, for the message.
+
+    Returns
+    -------
+    tuple of (tuple of str, tuple of str)
+        Training and validation ids of each fold.
+
+    Raises
+    ------
+    DatasetError
+        If it is anything else.
+    """
+    good = (
+        isinstance(value, list)
+        and value
+        and all(
+            isinstance(fold, dict)
+            and isinstance(fold.get("train"), list)
+            and isinstance(fold.get("val"), list)
+            and all(isinstance(c, str) for c in (*fold["train"], *fold["val"]))
+            for fold in value
+        )
+    )
+    if not good:
+        raise DatasetError(
+            f"{where} must be a list with one "
+            '{"train": ["CASE", ...], "val": ["CASE", ...]} for each fold'
+        )
+    return tuple((tuple(fold["train"]), tuple(fold["val"])) for fold in value)
+
+
+def load_json(path: Path) -> Any:
+    """Return what a JSON file holds, or raise DatasetError with the place."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise DatasetError(f"{path} does not exist.") from None
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not UTF-8 text ({error}).") from None
+    except json.JSONDecodeError as error:
+        raise DatasetError(
+            f"{path} is no JSON: {error.msg} in line {error.lineno}, "
+            f"column {error.colno}."
+        ) from None
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error}).") from None
+
+
+def resolve(folder: Path, name: str) -> Path:
+    """Return a path of dataset.json: variables expanded, relative to the data set."""
+    return Path(os.path.normpath(folder / os.path.expandvars(name)))

@@ -1,0 +1,56 @@
+"""One thing that is wrong, or odd, with a data set."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, or odd, with a data set.
+
+    Parameters
+    ----------
+    severity : {"error", "warning", "note"}
+        With an error, training or prediction would fail; with a warning they would run,
+        and the result may be poor; a note is good to know.
+    file : Path
+        Where it is.
+    found : str
+        What was found, a sentence.
+    fix : str
+        What to do, a sentence.
+    """
+
+    severity: Severity
+    file: Path
+    found: str
+    fix: str = ""
+
+
+def problem_of(error: Exception, file: Path) -> Problem:
+    """Return an exception as a problem; the last sentence of its message is the fix.
+
+    Parameters
+    ----------
+    error : Exception
+        With a message as those of autoseg.errors are.
+    file : Path
+        Where it is; taken from the front of the message.
+
+    Returns
+    -------
+    Problem
+        An error.
+    """
+    text = str(error).strip() or type(error).__name__
+    text = text.removeprefix(f"{file}:").removeprefix(str(file)).strip()
+    *found, fix = re.split(r"(?<=\.)\s+(?=[A-Z])", text)
+    if not found:
+        found, fix = [fix], ""
+    return Problem("error", file, " ".join(found), fix)

@@ -1,0 +1,180 @@
+"""Read a data set folder: dataset.json, and which files are there.
+
+The layout is nnU-Net v2's (Isensee et al., doi:10.1038/s41592-020-01008-z), with the
+additions that docs/dataset.md lists. No image is opened.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from autoseg.errors import AutosegError, DatasetError
+from autoseg.fingerprint._description import Description
+from autoseg.fingerprint._files import (
+    commonest_ending,
+    find_cases,
+    image_ending,
+    is_suffixed,
+    list_files,
+    stem_of,
+)
+from autoseg.formats._base import known_endings
+from autoseg.spec.dataset import Dataset
+from autoseg.tasks import TASKS
+
+OTHER_ANNOTATIONS = (".json", ".csv")  # points, say: a task reads them
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read a data set folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder with a dataset.json; see docs/dataset.md.
+
+    Returns
+    -------
+    Dataset
+        Cases sorted by id. A training case whose annotation is missing has the path
+        where it should be.
+
+    Raises
+    ------
+    DatasetError
+        With everything that is wrong with dataset.json, at once.
+    """
+    dataset, problems = read_dataset(folder)
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise DatasetError(
+            f"{dataset.folder / 'dataset.json'} needs mending:\n{listed}"
+        )
+    return dataset
+
+
+def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
+    """Read a data set folder as well as its dataset.json allows.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder with a dataset.json.
+
+    Returns
+    -------
+    dataset : Dataset
+        What could be understood. ``channel_names`` is empty if it could not.
+    problems : list of str
+        What is wrong with dataset.json.
+
+    Raises
+    ------
+    DatasetError
+        If there is no dataset.json, or it is no JSON object.
+    """
+    folder = Path(os.path.abspath(folder))
+    described = Description(folder)
+    wanted = described.ending("file_ending")
+    dataset = Dataset(
+        name=folder.name,
+        folder=folder,
+        task=described.text("task") or "semantic",
+        channel_names=described.channel_names(),
+        image_ending=wanted or "",
+        annotation_ending=described.ending("label_ending", "annotation_ending") or "",
+        spacing=described.spacing(),
+        unit=described.unit(),
+        format=described.format(),
+        raw=described.raw,
+        splits=described.splits(),
+    )
+    group_of = described.groups()
+    problems = described.problems
+    listed = described.listed_cases()
+    if listed is not None:
+        dataset = _with_endings_of_first(replace(dataset, training=listed))
+    else:
+        dataset = _with_training_cases(dataset, wanted, problems)
+    training = tuple(replace(c, group=group_of(c.id)) for c in dataset.training)
+    dataset = _with_test_cases(replace(dataset, training=training), listed is not None)
+    return dataset, problems + _problems_of_task(dataset)
+
+
+def _with_endings_of_first(dataset: Dataset) -> Dataset:
+    """Take the endings from the files of the first case that is listed."""
+    first = dataset.training[:1]
+    images = commonest_ending([c.images[0] for c in first], known_endings())
+    labels = commonest_ending(
+        [c.annotation for c in first if c.annotation],
+        (*known_endings(), *OTHER_ANNOTATIONS),
+    )
+    return replace(
+        dataset,
+        image_ending=images or dataset.image_ending,
+        annotation_ending=labels or dataset.annotation_ending,
+    )
+
+
+def _with_training_cases(
+    dataset: Dataset, wanted: str | None, problems: list[str]
+) -> Dataset:
+    """Find the cases in imagesTr and labelsTr."""
+    images, labels = dataset.folder / "imagesTr", dataset.folder / "labelsTr"
+    try:
+        ending = image_ending(images, wanted)
+    except DatasetError as error:
+        problems.append(str(error))
+        return dataset
+    files = list_files(labels)
+    label_ending = dataset.annotation_ending
+    if not label_ending:
+        label_ending = wanted or ending
+        if all(stem_of(path, (label_ending,)) is None for path in files):
+            endings = (*known_endings(), *OTHER_ANNOTATIONS)
+            label_ending = commonest_ending(files, endings) or label_ending
+    annotations = {stem_of(path, (label_ending,)): path for path in files}
+    cases = find_cases(
+        images,
+        max(1, len(dataset.channel_names)),
+        # Where nobody names an ending, images of several kinds may stand together.
+        ending if wanted else None,
+        ids={stem for stem in annotations if stem},
+    )
+    training = tuple(
+        replace(c, annotation=annotations.get(c.id, labels / f"{c.id}{label_ending}"))
+        for c in cases
+    )
+    return replace(
+        dataset,
+        training=training,
+        image_ending=ending,
+        annotation_ending=label_ending,
+    )
+
+
+def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:
+    known = {case.id for case in dataset.training}
+    cases = find_cases(
+        dataset.folder / "imagesTs",
+        max(1, len(dataset.channel_names)),
+        dataset.image_ending or None,
+        ids=known,
+        suffixed=listed or not known or is_suffixed(dataset.training),
+    )
+    return replace(dataset, test=tuple(cases))
+
+
+def _problems_of_task(dataset: Dataset) -> list[str]:
+    if dataset.task not in TASKS:
+        return []  # `check` says so, and so does everything that needs the task
+    try:
+        TASKS[dataset.task].from_dataset(dataset)
+    except DatasetError as error:
+        text = str(error).removeprefix(f"{dataset.folder / 'dataset.json'}:")
+        return [line.strip() for line in text.strip().splitlines()]
+    except AutosegError as error:
+        return [str(error)]
+    return []

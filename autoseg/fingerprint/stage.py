@@ -1,0 +1,309 @@
+"""The stage `fingerprint`: measure every training case once, and pool the numbers.
+
+What is measured of a case is written to ``fingerprint.partial/`` as soon as it is
+known, so that an interrupted run goes on where it was. The pooling reads these files
+one after the other, in the order of the case ids: memory does not grow with the number
+of cases, and nothing depends on which thread was first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import DatasetError, FormatError
+from autoseg.fingerprint.dataset import load_dataset
+from autoseg.fingerprint.intensity import Sketch
+from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
+from autoseg.formats._base import read_image, read_labels
+from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
+from autoseg.spec._json import dumps, to_json, write_text
+from autoseg.spec.choice import Choice
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.image import Image
+from autoseg.tasks import TASKS
+from autoseg.workspace import Workspace, find_dataset, find_root, stamps_of
+
+MEASURES = 2  # raise it when what is measured of a case changes
+# Bytes in work for each byte of an image in memory: the image, its annotation, the
+# components of a class and the sorted foreground.
+WORKING_SHARE = 6
+
+log = logging.getLogger(__name__)
+
+
+def fingerprint(
+    dataset: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+) -> Fingerprint:
+    """Describe a data set in numbers, from its training cases.
+
+    Each file is read once, several cases at a time. The result does not depend on how
+    many, nor on whether the run was interrupted.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder with a dataset.json, or the name or number of one in ``ROOT/raw``.
+    root : str or path, optional
+        ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
+    workers : int, optional
+        Cases worked on at the same time; by default as many as there are cores, and
+        never more than fit in memory.
+    overwrite : bool
+        Measure everything again even if no file has changed.
+
+    Returns
+    -------
+    Fingerprint
+        What was written to ``ROOT/preprocessed/DATASET/fingerprint.json``, or was
+        there already if neither dataset.json nor a file has changed since.
+
+    Raises
+    ------
+    UsageError, DatasetError
+        If the data set cannot be found or understood, or has no foreground.
+    CaseErrors
+        If some cases could not be read; the others are kept for the next run.
+    """
+    base = find_root(root)
+    described = load_dataset(find_dataset(dataset, base))
+    workspace = Workspace(root=base, dataset=described.name)
+    task = Choice(
+        name=described.task, options=TASKS[described.task].from_dataset(described)
+    )
+    survey = _Survey(dataset=described, task=task, folder=workspace.fingerprint_partial)
+    stamps = survey.stamps()
+    if overwrite:
+        shutil.rmtree(survey.folder, ignore_errors=True)
+    else:
+        there = _up_to_date(workspace, stamps)
+        if there is not None:
+            log.info("%s is up to date.", workspace.fingerprint)
+            return there
+    waiting = [c for c in described.training if survey.entry(c.id, stamps) is None]
+    done = len(described.training) - len(waiting)
+    if done:
+        log.info("fingerprint: going on after %d cases that were measured.", done)
+    memory = MemoryBudget()
+    map_cases(
+        lambda case: survey.measure(case, stamps[case.id], memory),
+        waiting,
+        stage="fingerprint",
+        workers=workers,
+        name=lambda case: case.id,
+    )
+    made = survey.pool(stamps)
+    made.save(workspace.fingerprint)
+    write_text(workspace.fingerprint_sources, dumps(stamps))
+    shutil.rmtree(survey.folder, ignore_errors=True)
+    return made
+
+
+def _up_to_date(workspace: Workspace, stamps: Mapping[str, str]) -> Fingerprint | None:
+    """Return the fingerprint that is there, if it was made of these very files."""
+    if not workspace.fingerprint.is_file():
+        return None
+    before = _read_json(workspace.fingerprint_sources)
+    if before == stamps:
+        return Fingerprint.load(workspace.fingerprint)
+    if before is None:
+        log.info(
+            "%s does not say what it was made of; it is made again.",
+            workspace.fingerprint,
+        )
+        return None
+    changed = [i for i in stamps if i in before and before[i] != stamps[i]]
+    added, gone = stamps.keys() - before.keys(), before.keys() - stamps.keys()
+    log.info(
+        "%s is made again: since then %d case(s), or what is measured of them, "
+        "changed, %d came and %d went.",
+        workspace.fingerprint,
+        len(changed),
+        len(added),
+        len(gone),
+    )
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Survey:
+    """The measuring of one data set; its journal is a file for each case."""
+
+    dataset: Dataset
+    task: Choice
+    folder: Path
+
+    def stamps(self) -> dict[str, str]:
+        """Return, for each case, what changes when anything it is made of changes."""
+        settings = to_json(
+            (
+                MEASURES,
+                self.task,
+                self.dataset.spacing,
+                self.dataset.unit,
+                self.dataset.format,
+                self.dataset.channel_names,
+            )
+        )
+        stamps = {}
+        for case in self.dataset.training:
+            text = json.dumps([settings, stamps_of(_files(case))])
+            stamps[case.id] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return stamps
+
+    def entry(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return what the journal says about a case, unless its files have changed."""
+        found = _read_json(self._path(case_id))
+        if found is None or found.get("stamp") != stamps[case_id]:
+            return None
+        return found
+
+    def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
+        """Measure one case and write it to the journal."""
+        task = TASKS[self.task.name](**self.task.options)
+        with memory.take(WORKING_SHARE * loaded_bytes(_files(case))) as share:
+            image = read_image(case, self.dataset)
+            share.correct(WORKING_SHARE * image.array.nbytes)
+            _must_be_finite(image)
+            annotation = _annotation(case, self.dataset, task, image)
+            inside = _foreground(task, annotation, image)
+            entry = {
+                "stamp": stamp,
+                "shape": measure_shape(image).to_json(),
+                "intensities": [
+                    Sketch.of(channel[inside]).to_json() for channel in image.array
+                ],
+                "annotation": task.measure(annotation, image.geometry.spacing),
+            }
+        write_text(self._path(case.id), json.dumps(to_json(entry)))
+
+    def pool(self, stamps: Mapping[str, str]) -> Fingerprint:
+        """Return the fingerprint, from the journal."""
+        cases = self.dataset.training
+        shapes = Shapes(len(cases))
+        sketches = [Sketch() for _ in self.dataset.channel_names]
+        for case in cases:
+            entry = self._measured(case.id, stamps)
+            shapes.add(case.id, CaseShape.from_json(entry["shape"], case.id))
+            sketches = [
+                sketch.merge(Sketch.from_json(raw))
+                for sketch, raw in zip(sketches, entry["intensities"], strict=True)
+            ]
+        extents = shapes.pooled()
+        if not any(sketch.cases for sketch in sketches):
+            raise DatasetError(
+                f"{self.dataset.folder}: no annotation of a training case has a voxel "
+                "of any class, so there is nothing to learn. Do the values in the "
+                "files match those in dataset.json?"
+            )
+        return Fingerprint(
+            dataset=self.dataset.name,
+            unit=extents.unit,
+            channel_names=self.dataset.channel_names,
+            num_cases=len(cases),
+            shapes=extents.shapes,
+            spacings=extents.spacings,
+            relative_size_after_crop=extents.relative_size,
+            orientation=extents.orientation,
+            orientations=extents.orientations,
+            intensities=tuple(sketch.summary() for sketch in sketches),
+            annotation=TASKS[self.task.name].pool(_Measurements(self, stamps)),
+            task=self.task,
+        )
+
+    def _measured(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any]:
+        entry = self.entry(case_id, stamps)
+        if entry is None:
+            raise DatasetError(
+                f"{self._path(case_id)} vanished while it was needed. Is another "
+                "`autoseg fingerprint` running on this data set? Run it again."
+            )
+        return entry
+
+    def _path(self, case_id: str) -> Path:
+        return self.folder / f"{quote(case_id, safe=' ')}.json"
+
+
+class _Measurements(Sequence[Mapping[str, Any]]):
+    """What the task measured of each case, read when it is looked at."""
+
+    def __init__(self, survey: _Survey, stamps: Mapping[str, str]) -> None:
+        self._survey = survey
+        self._stamps = stamps
+        self._ids = list(stamps)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._survey._measured(self._ids[index], self._stamps)["annotation"]
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return (self[i] for i in range(len(self)))
+
+
+def _files(case: Case) -> list[Path]:
+    return [*case.images, *([case.annotation] if case.annotation else [])]
+
+
+def _must_be_finite(image: Image) -> None:
+    # One NaN or infinity makes the sum one, which is quicker than looking at each.
+    if not np.isfinite(np.sum(image.array, dtype=np.float64)):
+        bad = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
+        raise FormatError(
+            f"{image.path} has {bad} of {image.array.size} values that are NaN or "
+            "infinite. Replace them in the file, for example by 0."
+        )
+
+
+def _annotation(case: Case, dataset: Dataset, task: Any, image: Image) -> Any:
+    """Read a case's annotation in the task's inner form."""
+    if case.annotation is None:
+        raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
+    labels, geometry = read_labels(case.annotation, dataset)
+    if geometry.shape != image.geometry.shape:
+        raise DatasetError(
+            f"{case.annotation} has shape {geometry.shape}, its image "
+            f"{image.geometry.shape}; both must be on one grid. Resample one of them."
+        )
+    try:
+        return task.read(labels)
+    except DatasetError as error:
+        raise DatasetError(f"{case.annotation}: {error}") from None
+
+
+def _foreground(task: Any, annotation: Any, image: Image) -> NDArray[np.bool_]:
+    """Return where intensities are measured: in the annotated classes."""
+    labels = np.asarray(annotation)
+    inside: NDArray[np.bool_] = labels > 0
+    ignored = getattr(task, "ignore_index", None)
+    if ignored is not None:
+        inside &= labels != ignored
+    return inside
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object, or None where there is no readable one."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

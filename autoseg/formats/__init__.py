@@ -1,0 +1,7 @@
+"""Plug-in folder: every file without a leading underscore is one format."""
+
+from typing import Any
+
+from autoseg.registry import Registry
+
+FORMATS: Registry[Any] = Registry("format", __name__)

@@ -1,0 +1,157 @@
+"""What all formats do to arrays between a file and the rest of autoseg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from autoseg.errors import FormatError
+
+Array = NDArray[Any]
+INTEGERS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.uint64)
+
+
+def fit_channels(array: Array, channels: int | None, path: Path) -> Array:
+    """Bring a picture's channels to the number that is expected, without loss.
+
+    Gray that was saved as color becomes one channel, an opaque alpha channel goes, and
+    gray between color pictures is repeated; anything else must fit.
+
+    Parameters
+    ----------
+    array : ndarray, shape (C, *S)
+        As in the file.
+    channels : int or None
+        How many are expected; None takes what is there.
+    path : Path
+        The file, for the message.
+
+    Returns
+    -------
+    ndarray, shape (channels, *S)
+        The same values.
+
+    Raises
+    ------
+    FormatError
+        If channels would have to be thrown away or made up.
+    """
+    if channels is None or len(array) == channels:
+        return array
+    kept = array
+    if len(kept) in (2, 4) and _is_opaque(kept[-1]):
+        kept = kept[:-1]
+    if channels == 1 and len(kept) > 1 and all(_same(c, kept[0]) for c in kept[1:]):
+        kept = kept[:1]
+    if channels == 3 and len(kept) == 1:
+        kept = np.repeat(kept, 3, axis=0)
+    if len(kept) != channels:
+        raise FormatError(
+            f"{path} holds {len(array)} channels where {channels} "
+            f"{'is' if channels == 1 else 'are'} expected. Name each of them in "
+            "`channel_names` of dataset.json, or correct the file."
+        )
+    return kept
+
+
+def as_integers(array: Array, path: Path) -> Array:
+    """Return a file's array as labels.
+
+    Parameters
+    ----------
+    array : ndarray, shape (C, *S)
+        As in the file.
+    path : Path
+        The file, for the message.
+
+    Returns
+    -------
+    ndarray of integers, shape S
+        Integers in the file's own type, whole numbers in the smallest that holds them.
+
+    Raises
+    ------
+    FormatError
+        If channels differ, or values are not whole.
+    """
+    if len(array) in (2, 4) and _is_opaque(array[-1]):
+        array = array[:-1]
+    labels = array[0]
+    if any(not _same(other, labels) for other in array[1:]):
+        raise FormatError(
+            f"{path} holds {len(array)} channels that differ, but an annotation is one "
+            "gray value for each class. Save class numbers instead of colors or layers."
+        )
+    if labels.dtype.kind == "b":
+        return labels.astype(np.uint8)
+    if labels.dtype.kind in "iu":
+        native = labels.astype(labels.dtype.newbyteorder("="), copy=False)
+        return native if native.flags.writeable else native.copy()
+    if labels.dtype.kind != "f":
+        raise FormatError(f"{path} holds {labels.dtype}, not whole numbers.")
+    wrong = ~(labels == np.rint(labels)) | ~np.isfinite(labels)
+    if wrong.any():
+        raise FormatError(
+            f"{path} is an annotation with values that are not whole numbers, such as "
+            f"{labels[wrong][0]} ({int(wrong.sum())} voxels). Save class numbers; "
+            "resample annotations by nearest neighbor."
+        )
+    return labels.astype(_smallest_type(labels, INTEGERS, path))
+
+
+def as_storable(labels: Array, kinds: Sequence[DTypeLike], path: Path) -> Array:
+    """Return labels in a number type that a kind of file can hold.
+
+    Parameters
+    ----------
+    labels : ndarray of integers
+        Of any integer type.
+    kinds : sequence of dtype
+        What the file can hold, smallest first.
+    path : Path
+        The file to write, for the message.
+
+    Returns
+    -------
+    ndarray
+        In its own type if the file can hold that, else in the smallest that holds all
+        values.
+
+    Raises
+    ------
+    FormatError
+        If none does, or these are no integers.
+    """
+    if labels.dtype.kind == "b":
+        labels = labels.astype(np.uint8)
+    if labels.dtype.kind not in "iu":
+        raise FormatError(f"{path}: labels are {labels.dtype}, not integers.")
+    native = labels.dtype.newbyteorder("=")
+    if any(native == np.dtype(kind) for kind in kinds):
+        return labels.astype(native, copy=False)
+    return labels.astype(_smallest_type(labels, kinds, path))
+
+
+def _smallest_type(labels: Array, kinds: Sequence[DTypeLike], path: Path) -> DTypeLike:
+    low, high = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    for kind in kinds:
+        limits = np.iinfo(np.dtype(kind))
+        if limits.min <= low and high <= limits.max:
+            return kind
+    raise FormatError(
+        f"{path} cannot hold label values from {low} to {high}. "
+        "Choose another ending, such as .tif or .nii.gz."
+    )
+
+
+def _is_opaque(alpha: Array) -> bool:
+    whole = 1 if alpha.dtype.kind in "bf" else np.iinfo(alpha.dtype).max
+    return bool((alpha == whole).all())
+
+
+def _same(a: Array, b: Array) -> bool:
+    return bool(np.array_equal(a, b))

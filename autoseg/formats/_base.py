@@ -1,0 +1,361 @@
+"""The interface of a file format, and finding the one for a file."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import FormatError
+from autoseg.formats import FORMATS
+from autoseg.formats._arrays import as_integers, fit_channels
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.image import Geometry, Image
+
+Array = NDArray[Any]
+
+SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
+DIRECTION_TOLERANCE = 0.1  # of a cosine: less is rounding, more another orientation
+
+
+class Format(ABC):
+    """Reads and writes one family of files.
+
+    A plug-in implements `load`, `write_labels` and `write_image`; reading one file for
+    each channel, agreement of their geometry and whole label values are seen to here.
+
+    Attributes
+    ----------
+    endings : tuple of str
+        Lower case, with the dot. The longest that fits a file wins.
+    also : tuple of str
+        Endings that are read by this format only when it is asked for by name.
+    automatic : bool
+        Whether files are read by this format without anybody asking for it by name.
+    probabilities_ending : str
+        Ending of the files that `write_image` writes next to a prediction.
+    """
+
+    endings: ClassVar[tuple[str, ...]]
+    also: ClassVar[tuple[str, ...]] = ()
+    automatic: ClassVar[bool] = True
+    probabilities_ending: ClassVar[str]
+
+    @abstractmethod
+    def load(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> tuple[Array, Geometry]:
+        """Read one file.
+
+        Parameters
+        ----------
+        path : Path
+            A file that exists.
+        spacing : sequence of float, length D, optional
+            For files that carry none; slowest axis first.
+        unit : str, optional
+            Unit of the spacing; by default what the file says.
+        channels : int, optional
+            How many channels are expected, to tell channels from slices where the
+            file itself does not.
+
+        Returns
+        -------
+        array : ndarray, shape (C, *S)
+            In the file's own number type.
+        geometry : Geometry
+            Of the spatial axes.
+
+        Raises
+        ------
+        FormatError
+            If the file cannot be read.
+        """
+
+    def load_labels(
+        self, path: Path, spacing: Sequence[float] | None, unit: str | None
+    ) -> tuple[Array, Geometry]:
+        """Read one annotation file as `load` does."""
+        return self.load(path, spacing, unit, 1)
+
+    @abstractmethod
+    def write_labels(self, path: Path, labels: Array, geometry: Geometry) -> None:
+        """Write an integer array of shape S, atomically, in the given geometry.
+
+        Raises
+        ------
+        FormatError
+            If this kind of file cannot hold the values.
+        """
+
+    @abstractmethod
+    def write_image(self, path: Path, array: Array, geometry: Geometry) -> None:
+        """Write a float32 array of shape (C, *S) or S, atomically."""
+
+    def remarks(self, geometry: Geometry) -> tuple[str, ...]:
+        """Return what is odd about the header that a geometry was read from."""
+        return ()
+
+    def read_image(
+        self,
+        paths: Sequence[Path],
+        *,
+        spacing: Sequence[float] | None = None,
+        unit: str | None = None,
+        channels: int | None = None,
+    ) -> Image:
+        """Read an image from one file for each channel, or one that holds them all.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            Files, in the order of the channels.
+        spacing : sequence of float, length D, optional
+            For files that carry none; slowest axis first.
+        unit : str, optional
+            Unit of the spacing; by default what the files say.
+        channels : int, optional
+            How many channels there must be in all.
+
+        Returns
+        -------
+        Image
+            float32, channels first; the geometry is that of the first file.
+
+        Raises
+        ------
+        FormatError
+            If a file is missing or damaged, if shapes, spacings or directions of the
+            files differ, or if the number of channels is wrong.
+        """
+        if not paths:
+            raise FormatError("no file is given to read an image from.")
+        share = channels if len(paths) == 1 else 1 if len(paths) == channels else None
+        arrays: list[Array] = []
+        first: Geometry | None = None
+        for path in paths:
+            _must_exist(path)
+            array, geometry = self.load(path, spacing, unit, share)
+            _must_have_size(geometry, path)
+            array = fit_channels(array, share, path)
+            if array.dtype.kind == "c":
+                raise FormatError(f"{path} holds complex numbers; save the magnitude.")
+            if first is not None:
+                _must_agree(first, paths[0], geometry, path)
+            first = first or geometry
+            arrays.append(array)
+        found = sum(len(array) for array in arrays)
+        if channels is not None and found != channels:
+            raise FormatError(
+                f"{paths[0]} and {len(paths) - 1} more hold {found} channels, but "
+                f"dataset.json names {channels}. Correct `channel_names` or the files."
+            )
+        joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        array = np.ascontiguousarray(joined, dtype=np.float32)
+        if not array.flags.writeable:  # a view of the bytes of a file
+            array = array.copy()
+        return Image(array=array, geometry=first or geometry, path=Path(paths[0]))
+
+    def read_labels(
+        self,
+        path: Path,
+        *,
+        spacing: Sequence[float] | None = None,
+        unit: str | None = None,
+    ) -> tuple[Array, Geometry]:
+        """Read an annotation of whole numbers.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        spacing : sequence of float, length D, optional
+            For files that carry none; slowest axis first.
+        unit : str, optional
+            Unit of the spacing; by default what the file says.
+
+        Returns
+        -------
+        labels : ndarray of integers, shape S
+            In the file's own type; whole floating-point values become integers.
+        geometry : Geometry
+            Of the file.
+
+        Raises
+        ------
+        FormatError
+            If the file is missing or damaged, has values that are not whole, or
+            several channels that differ.
+        """
+        _must_exist(path)
+        array, geometry = self.load_labels(path, spacing, unit)
+        _must_have_size(geometry, path)
+        return as_integers(array, path), geometry
+
+
+def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
+    """Return the format that reads and writes files of an ending.
+
+    Parameters
+    ----------
+    ending_or_path : str or Path
+        An ending such as ``".nii.gz"``, or a file's path.
+    name : str, optional
+        The format to prefer, a file in ``autoseg/formats``; where it does not know the
+        ending (png labels of NIfTI images), the ending decides.
+
+    Returns
+    -------
+    Format
+        The format.
+
+    Raises
+    ------
+    FormatError
+        If no format knows the ending.
+    PluginError
+        If no format has this name.
+    """
+    text = Path(ending_or_path).name.lower()
+    if name is not None:
+        asked: Format = FORMATS[name]()
+        if match_ending(text, (*asked.endings, *asked.also)):
+            return asked
+    ending = match_ending(text, tuple(_formats_by_ending()))
+    if ending is None:
+        known = " ".join(sorted(_formats_by_ending()))
+        raise FormatError(
+            f"{ending_or_path} is of no known format. There are: {known}."
+        )
+    return _formats_by_ending()[ending]
+
+
+def known_endings() -> tuple[str, ...]:
+    """Return the endings that are read without asking for a format by name."""
+    return tuple(sorted(_formats_by_ending()))
+
+
+def match_ending(name: str, endings: Sequence[str]) -> str | None:
+    """Return the longest of the endings that a file's name has, or None.
+
+    Upper and lower case are the same.
+    """
+    fitting = [ending for ending in endings if name.lower().endswith(ending.lower())]
+    return max(fitting, key=len, default=None)
+
+
+def read_image(case: Case, dataset: Dataset) -> Image:
+    """Read all channels of a case.
+
+    Parameters
+    ----------
+    case : Case
+        A case of the data set, or one with files of the same kind.
+    dataset : Dataset
+        Gives spacing, unit, format and the number of channels.
+
+    Returns
+    -------
+    Image
+        float32 of shape (C, *S).
+
+    Raises
+    ------
+    FormatError
+        See `Format.read_image`.
+    """
+    if not case.images:
+        raise FormatError(f"case {case.id} has no image; put one into imagesTr.")
+    return find_format(case.images[0], dataset.format).read_image(
+        case.images,
+        spacing=dataset.spacing,
+        unit=dataset.unit,
+        channels=len(dataset.channel_names),
+    )
+
+
+def read_labels(path: Path, dataset: Dataset) -> tuple[Array, Geometry]:
+    """Read an annotation of whole numbers.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dataset : Dataset
+        Gives spacing, unit and format.
+
+    Returns
+    -------
+    labels : ndarray of integers, shape S
+        As in the file.
+    geometry : Geometry
+        Of the file.
+
+    Raises
+    ------
+    FormatError
+        See `Format.read_labels`.
+    """
+    return find_format(path, dataset.format).read_labels(
+        path, spacing=dataset.spacing, unit=dataset.unit
+    )
+
+
+@functools.cache
+def _formats_by_ending() -> dict[str, Format]:
+    found: dict[str, Format] = {}
+    for name in FORMATS.names():
+        plugin = FORMATS[name]()
+        if plugin.automatic:
+            found.update(dict.fromkeys(plugin.endings, plugin))
+    return found
+
+
+def _must_exist(path: Path) -> None:
+    if not Path(path).is_file():
+        raise FormatError(
+            f"{path} does not exist, or is no file. Put it there, or correct the path."
+        )
+
+
+def _must_have_size(geometry: Geometry, path: Path) -> None:
+    if not all(0 < edge < float("inf") for edge in geometry.spacing):
+        raise FormatError(
+            f"{path} has the spacing {geometry.spacing}, which cannot be. Correct the "
+            "file's header."
+        )
+
+
+def _must_agree(a: Geometry, path_a: Path, b: Geometry, path_b: Path) -> None:
+    same_axes = a.dim == b.dim
+    checks = (
+        ("shape", a.shape, b.shape, a.shape == b.shape),
+        (
+            "spacing",
+            a.spacing,
+            b.spacing,
+            same_axes and np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE),
+        ),
+        (
+            "direction",
+            a.direction,
+            b.direction,
+            same_axes
+            and np.allclose(a.direction, b.direction, atol=DIRECTION_TOLERANCE),
+        ),
+    )
+    for what, one, other, same in checks:
+        if not same:
+            raise FormatError(
+                f"channels of one case differ in {what}: {one} in {path_a}, {other} in "
+                f"{path_b}. Resample them to one grid."
+            )

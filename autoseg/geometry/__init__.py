@@ -1,0 +1,1 @@
+"""Arrays with physical units: axes, orientation, crop, pad, resample."""

@@ -1,0 +1,55 @@
+"""Work for a few threads that do not wait for each other in every operation.
+
+torch shares each single operation among its threads, which wait for one another at its
+end. Here operations are many and short: beside a busy neighbor the waiting took ten
+times as long as the work. So threads of Python take large pieces, and inside each of
+them torch computes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+Run = Callable[[Callable[[Any], None], Sequence[Any]], None]
+
+
+@contextmanager
+def workers() -> Iterator[tuple[int, Run]]:
+    """Compute inside with as many threads of Python as torch has in this thread.
+
+    Yields
+    ------
+    threads : int
+        How many.
+    run : callable
+        Applies a function to each of some items, and waits until all are done.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield 1, _one_by_one
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(
+            threads, "resample", initializer=torch.set_num_threads, initargs=(1,)
+        ) as pool:
+            yield threads, lambda function, items: _all(pool, function, items)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _one_by_one(function: Callable[[Any], None], items: Sequence[Any]) -> None:
+    for item in items:
+        function(item)
+
+
+def _all(
+    pool: ThreadPoolExecutor, function: Callable[[Any], None], items: Sequence[Any]
+) -> None:
+    for _ in pool.map(function, items):
+        pass

@@ -1,0 +1,126 @@
+"""The nonzero region of an image: find it, cut it out, put results back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def nonzero_mask(array: Array) -> NDArray[np.bool_]:
+    """Return where any channel is not 0, with holes filled.
+
+    Parameters
+    ----------
+    array : ndarray, shape (C, *S)
+        An image.
+
+    Returns
+    -------
+    ndarray of bool, shape S
+        In 3-D, zeros that no path of face neighbors joins to the border count as
+        nonzero. In 2-D nothing is filled: nnU-Net sees an image as a volume of one
+        slice, in which every pixel lies at the border.
+    """
+    mask = nonzero(array)
+    if mask.ndim < 3 or mask.all():
+        return mask
+    # Nothing outside the bounding box can be a hole, and its faces lead out of it.
+    box = bounding_box(mask)
+    mask[box] = fill_holes(mask[box])
+    return mask
+
+
+def nonzero(array: Array) -> NDArray[np.bool_]:
+    """Return where any channel of an array (C, *S) is not 0, as bool of shape S."""
+    mask: NDArray[np.bool_] = array[0] != 0
+    for channel in array[1:]:
+        mask |= channel != 0
+    return mask
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask with its holes filled, as `scipy.ndimage.binary_fill_holes` does.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape S
+        In 2-D or 3-D.
+
+    Returns
+    -------
+    ndarray of bool, shape S
+        True also where no path of face neighbors outside the mask leads to the border.
+    """
+    import cc3d
+
+    if not mask.size:
+        return mask.copy()
+    faces: Any = 6 if mask.ndim == 3 else 4
+    regions = cc3d.connected_components(~mask, connectivity=faces)
+    outside = np.zeros(int(regions.max()) + 1, dtype=bool)
+    for axis in range(mask.ndim):
+        for end in (0, -1):
+            outside[np.take(regions, end, axis=axis).ravel()] = True
+    outside[0] = False  # the mask itself
+    filled: NDArray[np.bool_] = ~outside[regions]
+    return filled
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the smallest box that holds every true voxel of a mask.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape S
+        In any number of dimensions.
+
+    Returns
+    -------
+    tuple of slice, length D
+        The whole array if no voxel is true.
+    """
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        hit = np.flatnonzero(mask.any(axis=others))
+        if not hit.size:
+            return tuple(slice(0, size) for size in mask.shape)
+        box.append(slice(int(hit[0]), int(hit[-1]) + 1))
+    return tuple(box)
+
+
+def paste(
+    array: Array,
+    box: Sequence[slice],
+    shape: Sequence[int],
+    fill: float | Sequence[float] = 0,
+) -> Array:
+    """Return a larger array that holds another at a box; undoes cropping.
+
+    Parameters
+    ----------
+    array : ndarray, shape (*box) or (C, *box)
+        What was computed inside the box.
+    box : sequence of slice, length D
+        Where it belongs.
+    shape : sequence of int, length D
+        Spatial shape of the result.
+    fill : float or sequence of float, length C
+        What stands outside the box; one value for all, or one for each channel.
+
+    Returns
+    -------
+    ndarray, shape (*shape) or (C, *shape)
+        Of the dtype of ``array``.
+    """
+    lead = array.shape[: array.ndim - len(box)]
+    whole = np.empty((*lead, *shape), dtype=array.dtype)
+    whole[...] = np.reshape(fill, np.shape(fill) + (1,) * len(box))
+    inside: Any = (..., *box)
+    whole[inside] = array
+    return whole

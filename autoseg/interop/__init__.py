@@ -1,0 +1,1 @@
+"""Other tools' models and files."""

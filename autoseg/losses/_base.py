@@ -1,0 +1,49 @@
+"""The interface of a loss: logits and a target to one number.
+
+Legend: B batch, K channels of the head, S spatial shape.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class Loss(nn.Module, ABC):
+    """A loss, made as ``LOSSES[name](batch_dice=..., **options)``.
+
+    With ``batch_dice``, losses that make a ratio of sums over voxels sum over the
+    whole batch, not over each sample; the others take it and ignore it.
+
+    Attributes
+    ----------
+    takes_labels : bool
+        The target is the annotation itself, integers of shape (B, *S). Otherwise it
+        is what the task's ``encode`` makes of it, of shape (B, K, *S).
+    """
+
+    takes_labels: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the loss.
+
+        Parameters
+        ----------
+        logits : Tensor, shape (B, K, *S)
+            Of any floating dtype; sums are taken in float32 or better.
+        target : Tensor, shape (B, *S) or (B, K, *S)
+            See `takes_labels`.
+
+        Returns
+        -------
+        Tensor
+            A scalar, the smaller the better.
+        """
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> tuple[Loss, Tensor, Tensor]:
+        """Return a loss, a target, and logits that fit it perfectly, for tests."""

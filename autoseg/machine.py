@@ -1,0 +1,80 @@
+"""How much of the machine this process may use, also in a container or a batch job."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")  # where Linux keeps the limits of containers and jobs
+MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+def cores() -> int:
+    """Return how many cores this process may keep busy, at least 1.
+
+    Counts those it is bound to, and no more than the processor time that its container
+    is given.
+    """
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        count = os.cpu_count() or 1
+    for folder in _folders("cpu"):
+        quota = _words(folder / "cpu.max") or (
+            _words(folder / "cpu.cfs_quota_us") + _words(folder / "cpu.cfs_period_us")
+        )
+        if len(quota) == 2 and quota[0].isdigit() and int(quota[1]):
+            count = min(count, math.ceil(int(quota[0]) / int(quota[1])))
+    return max(1, count)
+
+
+def free_memory() -> int:
+    """Return how many bytes this process may still take without being killed.
+
+    What the machine has free, and no more than its container or job has left; files
+    that the system keeps in memory to read them again count as free.
+    """
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    for folder in _folders("memory"):
+        for limit, usage in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            most, used = _words(folder / limit), _words(folder / usage)
+            if most and used and most[0].isdigit():
+                left = int(most[0]) - int(used[0]) + _cached(folder)
+                free = min(free, max(0, left))
+    return free
+
+
+def _cached(folder: Path) -> int:
+    words = _words(folder / "memory.stat")
+    table = dict(zip(words[::2], words[1::2], strict=False))
+    return int(table.get("total_inactive_file", table.get("inactive_file", "0")))
+
+
+def _folders(kind: str) -> list[Path]:
+    """Return this process's control group and all above it, of both versions."""
+    found = []
+    for line in _text(MEMBERSHIP).splitlines():
+        _, kinds, path = line.split(":", 2)
+        if kinds and kind not in kinds.split(","):
+            continue
+        top = CGROUPS / kinds if kinds else CGROUPS
+        inner = top / path.lstrip("/")
+        found += [inner, *(f for f in inner.parents if f.is_relative_to(top))]
+    return found
+
+
+def _words(path: Path) -> list[str]:
+    return _text(path).split()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # no such limit here, or no such system
+        return ""

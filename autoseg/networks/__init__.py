@@ -1,0 +1,7 @@
+"""Plug-in folder: every file without a leading underscore is one network."""
+
+from typing import Any
+
+from autoseg.registry import Registry
+
+NETWORKS: Registry[Any] = Registry("network", __name__)

@@ -1,0 +1,37 @@
+"""Computed tomography: Hounsfield units are absolute, so one scale fits all images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autoseg.normalizers import NORMALIZERS
+from autoseg.normalizers._base import SMALLEST_STD, Channel, Mask, inside
+
+
+@NORMALIZERS.register
+class CT:
+    """Clip to the data set's foreground percentiles, then scale by its mean and std.
+
+    Parameters
+    ----------
+    mean, std : float
+        Of the foreground of the training cases, in the image's unit.
+    percentile_00_5, percentile_99_5 : float
+        Limits to clip to: 0.5th and 99.5th percentile of the same voxels.
+    """
+
+    def __init__(
+        self, mean: float, std: float, percentile_00_5: float, percentile_99_5: float
+    ) -> None:
+        self.mean = mean
+        self.std = std
+        self.limits = (percentile_00_5, percentile_99_5)
+
+    def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
+        """Return the channel clipped, shifted and scaled."""
+        return inside(channel, mask, self._scale)
+
+    def _scale(self, values: Channel) -> None:
+        np.clip(values, *self.limits, out=values)
+        values -= self.mean
+        values /= max(self.std, SMALLEST_STD)

@@ -1,0 +1,15 @@
+"""No normalization: the images are on the network's scale already."""
+
+from __future__ import annotations
+
+from autoseg.normalizers import NORMALIZERS
+from autoseg.normalizers._base import Channel, Mask
+
+
+@NORMALIZERS.register
+class NoNormalization:
+    """Leave the channel as it is."""
+
+    def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
+        """Return the channel itself."""
+        return channel

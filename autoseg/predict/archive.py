@@ -1,0 +1,131 @@
+"""Files of a model, in a folder or in a zip, read without leaving either."""
+
+from __future__ import annotations
+
+import json
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any
+
+from autoseg.errors import ModelError
+
+MOST_TEXT = 256 * 2**20  # bytes; a longer JSON file is no plan
+MOST_RATIO = 2000  # of a zip's member, unpacked to packed: more is a bomb
+MOST_BYTES = 64 * 2**30
+
+
+class Archive:
+    """Named files below one root; names use ``/`` and never lead outside.
+
+    Nothing is ever unpacked to disk. Use it as a context manager.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a zip file.
+
+    Raises
+    ------
+    ModelError
+        If there is neither, or the zip is damaged or holds a name that would leave
+        it, a link, the same name twice, or a member that unpacks to something huge.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        if path.is_file():
+            try:
+                self._zip = zipfile.ZipFile(path)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise ModelError(f"{path} is no zip, or is damaged: {error}.") from None
+            _refuse_unsafe(path, self._zip.infolist())
+            self.names = sorted(
+                info.filename for info in self._zip.infolist() if not info.is_dir()
+            )
+        elif path.is_dir():
+            self.names = sorted(
+                file.relative_to(path).as_posix()
+                for file in path.rglob("*")
+                if file.is_file()
+            )
+        else:
+            raise ModelError(f"{path} does not exist; give a model's folder or zip.")
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._zip is not None:
+            self._zip.close()
+
+    def where(self, name: str) -> str:
+        """Return how to call a file in a message."""
+        return f"{self.path}{'!' if self._zip else ''}/{name}"
+
+    def read(self, name: str) -> bytes:
+        """Return a file's content.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing or damaged; it names the file.
+        """
+        if name not in self.names:
+            raise ModelError(f"{self.where(name)} is missing; the model is incomplete.")
+        if self._zip is None:
+            return (self.path / name).read_bytes()
+        try:
+            return self._zip.read(name)
+        except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+            raise ModelError(f"{self.where(name)} is damaged: {error}.") from None
+        except Exception as error:  # zlib.error has no public base
+            raise ModelError(f"{self.where(name)} is damaged: {error}.") from None
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return a JSON object; raises ModelError naming the file and the place."""
+        raw = self.read(name)
+        if len(raw) > MOST_TEXT:
+            raise ModelError(f"{self.where(name)} is too long for a JSON file of ours.")
+        try:
+            value = json.loads(raw)
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ModelError(f"{self.where(name)} is no JSON: {error}.") from None
+        if not isinstance(value, dict):
+            raise ModelError(f"{self.where(name)} holds no JSON object.")
+        return value
+
+
+def _refuse_unsafe(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    problems = []
+    seen: set[str] = set()
+    for info in members:
+        name = info.filename
+        parts = PurePosixPath(name).parts
+        if (
+            name.startswith(("/", "\\"))
+            or ".." in parts
+            or "\\" in name
+            or ":" in name
+            or "\0" in name
+        ):
+            problems.append(f"{name!r} leads outside of the archive")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            problems.append(f"{name!r} is a link")
+        if name in seen:
+            problems.append(f"{name!r} is there twice")
+        if info.file_size > MOST_RATIO * max(info.compress_size, 1):
+            problems.append(f"{name!r} unpacks to {info.file_size} bytes")
+        seen.add(name)
+    if sum(info.file_size for info in members) > MOST_BYTES:
+        problems.append("together it unpacks to more than 64 GB")
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems[:10])
+        raise ModelError(f"{path} is refused, it is no honest model:\n{listed}")

@@ -1,0 +1,83 @@
+"""Notice images that are very unlike those that a model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autoseg.predict.model import Model
+from autoseg.spec.image import Image
+
+FACTOR = 2.0  # spacing and extent beyond this times the training cases' range
+
+
+def unlike_training(image: Image, model: Model) -> list[str]:
+    """Return in which ways an image is unlike the training images.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read.
+    model : Model
+        Knows the training data's fingerprint, or nothing.
+
+    Returns
+    -------
+    list of str
+        Sentences for a warning; mostly none.
+    """
+    fingerprint = model.fingerprint
+    if fingerprint is None or image.geometry.dim != model.plan.dim:
+        return []
+    found = []
+    spacings, shapes = fingerprint.get("spacings"), fingerprint.get("shapes")
+    if spacings and shapes and len(spacings) == len(shapes):
+        known = np.asarray(spacings, dtype=float)
+        extents = known * np.asarray(shapes, dtype=float)
+        geometry = image.geometry
+        extent = np.multiply(geometry.spacing, geometry.shape)
+        unit = geometry.unit
+        found += _outside("spacing", geometry.spacing, known, unit)
+        # Cropping makes training cases smaller, never larger: only too small is odd.
+        if np.any(np.sort(extent) * FACTOR < np.sort(extents, axis=1).min(axis=0)):
+            found.append(
+                f"it covers {_numbers(extent)} {unit}, less than half of the smallest "
+                "training image; is a part missing, or the spacing wrong?"
+            )
+    intensities = fingerprint.get("intensities") or ()
+    for index, known_range in enumerate(intensities[: len(image.array)]):
+        found += _intensity(image.array[index], known_range, model.channels[index])
+    return found
+
+
+def _outside(what: str, values: Any, known: Any, unit: str) -> list[str]:
+    """Compare sorted values, for axes may have another order."""
+    low = np.sort(known, axis=1).min(axis=0)
+    high = np.sort(known, axis=1).max(axis=0)
+    here = np.sort(np.asarray(values, dtype=float))
+    if np.all(here * FACTOR >= low) and np.all(here <= high * FACTOR):
+        return []
+    return [
+        f"its {what} is {_numbers(values)} {unit}; training images had "
+        f"{_numbers(low)} to {_numbers(high)}. The prediction may be poor."
+    ]
+
+
+def _intensity(values: Any, known: Mapping[str, Any], name: str) -> list[str]:
+    """Compare ranges: no overlap at all, as when a CT is not in Hounsfield units."""
+    low, high = known.get("percentile_00_5"), known.get("percentile_99_5")
+    if low is None or high is None:
+        return []
+    least, most = float(values.min()), float(values.max())
+    if least > high or most < low:
+        return [
+            f"channel {name} goes from {least:.4g} to {most:.4g}, training images had "
+            f"foreground from {low:.4g} to {high:.4g}. Is it the right one?"
+        ]
+    return []
+
+
+def _numbers(values: Any) -> str:
+    return " x ".join(f"{float(value):.4g}" for value in values)

@@ -1,0 +1,222 @@
+"""From a stream of finished outputs to a prediction in the image's own grid.
+
+Letters: K outputs of all heads, S network's grid, N cropped grid, G image's grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.geometry.resample import resample_outputs
+from autoseg.geometry.streaming import (
+    RowResampler,
+    ready_rows,
+    resample_argmax,
+    streams,
+)
+from autoseg.predict.canvas import Canvas
+from autoseg.predict.memory import EXPORTED
+from autoseg.predict.window import Block
+from autoseg.preprocess.case import Placement
+from autoseg.spec.plan import Resampling
+from autoseg.tasks._base import Pointwise, Task
+
+Array = NDArray[Any]
+
+PIECE = 2**25  # numbers of activated outputs that are made at once: 128 MB
+
+
+class Sink(Protocol):
+    """Takes activated outputs, some rows at a time."""
+
+    def open(self, placement: Placement) -> None:
+        """Be told the grids before the first rows."""
+
+    def put(self, outputs: Array, axis: int, start: int) -> None:
+        """Take float32 outputs (K, *N), but some rows along ``axis`` from ``start``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """How outputs become a prediction.
+
+    Parameters
+    ----------
+    task : Task
+        Decodes.
+    resampling : Resampling
+        Of the configuration.
+    exact : bool
+        Resample by the plain library call.
+    sink : Sink, optional
+        Where activated outputs go, if somebody wants them.
+    """
+
+    task: Task
+    resampling: Resampling
+    exact: bool = False
+    sink: Sink | None = None
+
+    def run(self, blocks: Iterable[Block], placement: Placement) -> Array:
+        """Decode a stream of finished outputs.
+
+        Parameters
+        ----------
+        blocks : iterable of Block
+            From `predict_outputs`.
+        placement : Placement
+            Of the prepared image.
+
+        Returns
+        -------
+        ndarray of int, shape (*G)
+            Values as they belong in a file, in the image's own grid.
+
+        Raises
+        ------
+        UsageError
+            If the task's annotations are no label maps.
+        """
+        if self.task.annotation_kind != "labels":
+            raise UsageError(
+                f"A task with {self.task.annotation_kind} cannot be exported as labels."
+            )
+        if self.sink is not None:
+            self.sink.open(placement)
+        background = np.asarray(self.task.write(np.zeros(1, np.int16)))
+        labels = np.full(placement.geometry.shape, background[0], background.dtype)
+        canvas = Canvas(labels, placement)
+        for inner, axis, start in self._decoded(blocks, placement):
+            canvas.put(self.task.write(inner), axis, start)
+        return labels
+
+    def _decoded(
+        self, blocks: Iterable[Block], placement: Placement
+    ) -> Iterator[tuple[Array, int, int]]:
+        """Yield rows of inner labels on the cropped grid, axis, and first row."""
+        spacings = placement.spacing, placement.cropped_spacing
+        same = placement.shape == placement.cropped_shape
+        pointwise = self.task.pointwise
+        if pointwise is None:
+            yield self._from_everything(blocks, placement), 0, 0
+        elif streams(*spacings, self.resampling) and (same or not self.exact):
+            yield from self._from_rows(blocks, placement, pointwise)
+        else:
+            yield self._from_heads(blocks, placement, pointwise), 0, 0
+
+    def _from_rows(
+        self, blocks: Iterable[Block], placement: Placement, pointwise: Pointwise
+    ) -> Iterator[tuple[Array, int, int]]:
+        """Decide row by row, with a running maximum over heads."""
+        stream = iter(blocks)
+        one = next(stream)
+        axis = one.axis
+        resampler = RowResampler(
+            placement.shape,
+            placement.cropped_shape,
+            placement.spacing,
+            placement.cropped_spacing,
+            self.resampling,
+            axis,
+        )
+        pairs = _thin(chain([one], stream), placement)
+        for heads, first, start, stop in ready_rows(pairs, resampler):
+            labels = resampler.decide(heads, first, start, stop, pointwise.painted)
+            yield labels, axis, start
+            if self.sink is not None:
+                row = sum(h.channels for h in self.task.heads) * labels.size
+                step = max(1, PIECE * (stop - start) // max(1, row))
+                for low in range(start, stop, step):
+                    high = min(low + step, stop)
+                    below, above = resampler.needs(low, high)
+                    needed = (
+                        h.narrow(axis, below - first, above - below) for h in heads
+                    )
+                    logits = resampler.outputs(needed, below, low, high)
+                    self.sink.put(_join(self._activate(logits)), axis, low)
+
+    def _from_heads(
+        self, blocks: Iterable[Block], placement: Placement, pointwise: Pointwise
+    ) -> Array:
+        """Resample one whole head after the other."""
+        whole = _collect(blocks, placement.shape)
+        if self.sink is not None:
+            self.sink.put(_join(self._activate(self._resample(whole, placement))), 0, 0)
+        return resample_argmax(
+            (head.numpy() for head in whole),
+            placement.cropped_shape,
+            placement.spacing,
+            placement.cropped_spacing,
+            self.resampling,
+            painted=pointwise.painted,
+            exact=self.exact,
+        )
+
+    def _from_everything(self, blocks: Iterable[Block], placement: Placement) -> Array:
+        """Decode by a task that needs all outputs at once."""
+        logits = self._resample(_collect(blocks, placement.shape), placement)
+        outputs: Mapping[str, Array] = self._activate(logits)
+        if self.sink is not None:
+            self.sink.put(_join(outputs), 0, 0)
+        return np.asarray(self.task.decode(outputs, placement.cropped_spacing))
+
+    def _resample(self, logits: torch.Tensor, placement: Placement) -> torch.Tensor:
+        resampled = resample_outputs(
+            logits.numpy(),
+            placement.cropped_shape,
+            placement.spacing,
+            placement.cropped_spacing,
+            self.resampling,
+            exact=self.exact,
+        )
+        return torch.from_numpy(resampled)
+
+    def _activate(self, logits: torch.Tensor) -> dict[str, Array]:
+        """Return the activated outputs of each head, float32."""
+        parts = logits.float().split([head.channels for head in self.task.heads])
+        found = {}
+        for head, part in zip(self.task.heads, parts, strict=True):
+            if head.activation == "softmax":
+                part = torch.softmax(part, dim=0)
+            elif head.activation == "sigmoid":
+                part = torch.sigmoid(part)
+            found[head.name] = part.cpu().numpy()
+        return found
+
+
+def _thin(
+    blocks: Iterable[Block], placement: Placement
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield blocks cut into fewer rows, so that what is decided at once stays small."""
+    for block in blocks:
+        axis = block.axis
+        voxels = math.prod(placement.cropped_shape)
+        step = max(1, EXPORTED * placement.shape[axis] // voxels)
+        for low in range(block.start, block.stop, step):
+            rows = min(step, block.stop - low)
+            yield low, block.logits.narrow(axis + 1, low - block.start, rows)
+
+
+def _join(outputs: Mapping[str, Array]) -> Array:
+    return np.concatenate(list(outputs.values()))
+
+
+def _collect(blocks: Iterable[Block], shape: Sequence[int]) -> torch.Tensor:
+    """Return all outputs at once, (K, *S), on the CPU."""
+    whole: torch.Tensor | None = None
+    for block in blocks:
+        if whole is None:
+            outputs = len(block.logits)
+            whole = torch.empty((outputs, *shape), dtype=block.logits.dtype)
+        rows = whole.narrow(block.axis + 1, block.start, block.stop - block.start)
+        rows.copy_(block.logits)
+    return torch.empty((0, *shape)) if whole is None else whole

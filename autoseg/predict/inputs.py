@@ -1,0 +1,184 @@
+"""Images as users hold them: files, arrays, SimpleITK and nibabel images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.formats._base import read_image
+from autoseg.predict.model import Model
+from autoseg.spec.dataset import Case
+from autoseg.spec.image import Geometry, Image
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A prediction with its place in the world.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (*S)
+        Values as in files, slowest axis first.
+    geometry : Geometry
+        That of the image.
+    """
+
+    labels: NDArray[Any]
+    geometry: Geometry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An image, and how to give back labels in the form it came in.
+
+    Parameters
+    ----------
+    image : Image
+        float32, channels first.
+    give_back : callable
+        From labels of shape S to what the caller expects.
+    """
+
+    image: Image
+    give_back: Callable[[Array], Any]
+
+
+def read(image: Any, model: Model, spacing: Sequence[float] | None = None) -> Source:
+    """Understand whatever image is given.
+
+    Parameters
+    ----------
+    image : path, sequence of paths, ndarray, SimpleITK image, nibabel image or Image
+        See `Predictor.predict`.
+    model : Model
+        Gives channels, format and unit.
+    spacing : sequence of float, optional
+        Of an array, or of files that carry none.
+
+    Returns
+    -------
+    Source
+        The image, and the way back.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these.
+    """
+    if isinstance(image, Image):
+        return Source(image=image, give_back=_as_prediction(image.geometry))
+    if isinstance(image, np.ndarray):
+        read_array = _from_array(image, model, spacing)
+        return Source(image=read_array, give_back=lambda labels: labels)
+    if isinstance(image, (str, os.PathLike)):
+        image = [image]
+    if isinstance(image, Sequence) and all(
+        isinstance(path, (str, os.PathLike)) for path in image
+    ):
+        found = read_files([Path(path) for path in image], model, spacing)
+        return Source(image=found, give_back=_as_prediction(found.geometry))
+    kind = type(image).__module__.partition(".")[0]
+    if kind == "SimpleITK":
+        return _from_sitk(image)
+    if kind == "nibabel":
+        return _from_nibabel(image)
+    raise UsageError(
+        f"A {type(image).__name__} is no image. Give a path, a list of paths (one for "
+        "each channel), a NumPy array with spacing=, a SimpleITK or a nibabel image."
+    )
+
+
+def read_files(
+    paths: Sequence[Path], model: Model, spacing: Sequence[float] | None = None
+) -> Image:
+    """Read an image from one file for each channel, or one for all.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        In the order of the channels.
+    model : Model
+        Gives channels, format and unit.
+    spacing : sequence of float, optional
+        For formats that carry none; default: what the training data had.
+
+    Returns
+    -------
+    Image
+        The image.
+    """
+    dataset = model.describe()
+    if spacing is not None:
+        dataset = replace(dataset, spacing=tuple(map(float, spacing)))
+    return read_image(Case(id=paths[0].name, images=tuple(paths)), dataset)
+
+
+def _as_prediction(geometry: Geometry) -> Callable[[Array], Any]:
+    return lambda labels: Prediction(labels=labels, geometry=geometry)
+
+
+def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> Image:
+    dim, channels = model.plan.dim, len(model.plan.channels)
+    if array.ndim == dim and channels == 1:
+        array = array[None]
+    if array.ndim != dim + 1 or len(array) != channels:
+        raise UsageError(
+            f"The array has shape {array.shape}; this model needs {channels} channels "
+            f"({', '.join(model.channels)}) first, then {dim} axes, slowest first."
+        )
+    if spacing is None and model.plan.unit == "px":
+        spacing = (1.0,) * dim
+    if spacing is None:
+        raise UsageError(
+            f"An array needs spacing=, {dim} numbers in {model.plan.unit} in the order "
+            "of its axes: networks see images at the spacing they were trained on."
+        )
+    geometry = Geometry(
+        shape=array.shape[1:],
+        spacing=tuple(float(edge) for edge in spacing),
+        unit=model.plan.unit,
+    )
+    return Image(array=np.asarray(array, dtype=np.float32), geometry=geometry)
+
+
+def _from_sitk(image: Any) -> Source:
+    from autoseg.formats._itk import from_sitk, to_sitk
+
+    array, geometry = from_sitk(image, Path("the SimpleITK image"), None)
+    return Source(
+        image=Image(array=array.astype(np.float32), geometry=geometry),
+        give_back=lambda labels: to_sitk(labels, geometry),
+    )
+
+
+def _from_nibabel(image: Any) -> Source:
+    """Read a nibabel image: axes x, y, z, and an affine to RAS."""
+    values = np.asarray(image.dataobj, dtype=np.float32)
+    dim = min(values.ndim, 3)
+    array = values.transpose(*range(values.ndim)[::-1])
+    array = array.reshape(-1, *array.shape[-dim:])
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine  # from RAS to ITK's LPS
+    columns = affine[:dim, :dim]
+    spacing = np.sqrt((affine[:3, :dim] ** 2).sum(axis=0))
+    geometry = Geometry(
+        shape=array.shape[1:],
+        spacing=tuple(spacing[::-1].tolist()),
+        origin=tuple(affine[:dim, 3].tolist()),
+        direction=tuple((columns / spacing).ravel().tolist()),
+    )
+
+    def give_back(labels: Array) -> Any:
+        header = image.header.copy()
+        header.set_data_dtype(labels.dtype)
+        return type(image)(labels.transpose(), image.affine, header)
+
+    return Source(image=Image(array=array, geometry=geometry), give_back=give_back)

@@ -1,0 +1,127 @@
+"""The stage `predict`: a model and images to predictions in the images' own geometry.
+
+Three things happen at the same time, in threads: the next case is read and prepared,
+this one is predicted, the one before is written. A case that fails is reported at the
+end; it costs no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import UsageError
+from autoseg.formats._atomic import sweep
+from autoseg.parallel import part
+from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
+from autoseg.predict.model import Model, load_model
+from autoseg.predict.options import Options
+from autoseg.predict.pipeline import Pipeline
+from autoseg.predict.predictor import Predictor
+
+logger = logging.getLogger(__name__)
+
+
+def predict(
+    model: str | os.PathLike[str] | Model | Predictor,
+    input: Input,
+    output: str | os.PathLike[str],
+    *,
+    folds: Sequence[str | int] | None = None,
+    checkpoint: str = "final",
+    configuration: str | None = None,
+    save_probabilities: bool | str = False,
+    continue_prediction: bool = False,
+    previous: str | os.PathLike[str] | None = None,
+    num_parts: int = 1,
+    part_id: int = 0,
+    readers: int = 1,
+    writers: int = 1,
+    progress: bool = True,
+    **options: Any,
+) -> list[Path]:
+    """Predict images and write the predictions in the images' own geometry.
+
+    Parameters
+    ----------
+    model : path, Model or Predictor
+        What predicts; see `autoseg.predict.model.load_model`.
+    input : path, or sequence of paths or of sequences of paths
+        A folder of images, or files; see docs/predict.md.
+    output : path
+        A folder; for one case also a file.
+    folds, checkpoint, configuration
+        Which part of the model; see `load_model`.
+    save_probabilities : bool or str
+        Also write activated outputs: ``"b2nd"`` (or True) or ``"npz"``.
+    continue_prediction : bool
+        Leave out cases whose prediction is there already.
+    previous : path, optional
+        In a cascade, the folder with the predictions of the stage before; by default
+        they are made on the way.
+    num_parts, part_id : int
+        Predict every ``num_parts``-th case only, from case number ``part_id`` on.
+    readers, writers : int
+        Threads that read and prepare, and that write; with 0 of both, one case is done
+        after the other.
+    progress : bool
+        Show how far it is.
+    **options
+        Fields of `Options`, such as ``device="cpu"``.
+
+    Returns
+    -------
+    list of Path
+        The predictions, those included that were there already.
+
+    Raises
+    ------
+    UsageError, ModelError
+        If there is no image or no model, or options contradict each other.
+    CaseErrors
+        At the end, if some cases failed; the others are written.
+    """
+    if not 0 <= part_id < num_parts:
+        raise UsageError(
+            f"part {part_id} of {num_parts}: parts are counted from 0 to num_parts - 1."
+        )
+    if isinstance(model, (str, os.PathLike)):
+        model = load_model(
+            Path(model), configuration=configuration, folds=folds, checkpoint=checkpoint
+        )
+    if isinstance(model, Model):
+        model = Predictor(model, Options(**options))
+    kind = "b2nd" if save_probabilities is True else save_probabilities or None
+    if kind is not None and kind not in PROBABILITIES:
+        raise UsageError(
+            f"There are no probabilities of kind {kind!r}; give "
+            f"{' or '.join(PROBABILITIES)}."
+        )
+    jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
+    sweep(job.output for job in jobs)
+    waiting = [job for job in jobs if not (continue_prediction and _is_done(job, kind))]
+    if len(waiting) < len(jobs):
+        logger.info(
+            "predict: %d of %d predictions are there already.",
+            len(jobs) - len(waiting),
+            len(jobs),
+        )
+    if waiting:
+        pipeline = Pipeline(
+            predictor=model,
+            previous=None if previous is None else Path(previous),
+            probabilities=kind,
+            show=progress,
+        )
+        pipeline.run(waiting, readers, writers)
+    return [job.output for job in jobs]
+
+
+def _is_done(job: Job, probabilities: str | None) -> bool:
+    files = [job.output]
+    if probabilities is not None:
+        files.append(job.probabilities(probabilities))
+    return all(file.is_file() and file.stat().st_size for file in files)

@@ -1,0 +1,369 @@
+"""One case from its own grid to the network's, and results back again.
+
+The order is nnU-Net's: turn and transpose the axes, crop to the nonzero region,
+normalize, resample. What happens up to normalization does not depend on the
+configuration, so `normalize_case` is done once and `Normalized.resample` for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
+from autoseg.geometry.crop import bounding_box, nonzero, nonzero_mask, paste
+from autoseg.geometry.orientation import turn_to
+from autoseg.geometry.resample import resample_image, resample_labels, resampled_shape
+from autoseg.normalizers import NORMALIZERS
+from autoseg.spec._json import from_json, to_json
+from autoseg.spec.image import Geometry, Image
+from autoseg.spec.plan import Configuration, Plan
+
+Array = NDArray[Any]
+
+OUTSIDE = -1  # label of unlabeled voxels outside the nonzero region, as in nnU-Net
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a prepared array lies in its image: everything needed to go back.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the image, as it was read.
+    orientation : str or None
+        Orientation that it was turned to; None: not turned.
+    transpose : tuple of int, length D
+        Spatial axes of the turned image in the plan's order.
+    box : tuple of (int, int), length D
+        First voxel inside the crop and first beyond it, along each axis in the plan's
+        order.
+    shape_before_crop, cropped_shape, shape : tuple of int, length D
+        Voxels in the plan's order: before and after cropping, and after resampling.
+    cropped_spacing, spacing : tuple of float, length D
+        Edge of a voxel in the plan's order, before and after resampling.
+    """
+
+    geometry: Geometry
+    orientation: str | None
+    transpose: tuple[int, ...]
+    box: tuple[tuple[int, int], ...]
+    shape_before_crop: tuple[int, ...]
+    cropped_shape: tuple[int, ...]
+    shape: tuple[int, ...]
+    cropped_spacing: tuple[float, ...]
+    spacing: tuple[float, ...]
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The crop box as an index."""
+        return tuple(slice(start, stop) for start, stop in self.box)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, raw: Any, where: str = "placement") -> Placement:
+        """Build it from JSON values; raises PlanError with every fault at once."""
+        return from_json(cls, raw, where)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A case on the grid of a configuration.
+
+    Parameters
+    ----------
+    array : ndarray of float32, shape (C, *S)
+        Normalized image, axes in the plan's order.
+    annotation : ndarray of int16, shape S, or None
+        Inner labels, ``-1`` for background outside the nonzero region.
+    placement : Placement
+        How to go back.
+    """
+
+    array: NDArray[np.float32]
+    annotation: NDArray[np.int16] | None
+    placement: Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalized:
+    """A case cropped and normalized, on the grid of its image.
+
+    Parameters
+    ----------
+    array : ndarray of float32, shape (C, *S)
+        Normalized image, axes in the plan's order; may be a view.
+    annotation : ndarray of int16, shape S, or None
+        Inner labels, ``-1`` for background outside the nonzero region.
+    placement : Placement
+        As if nothing were to be resampled.
+    """
+
+    array: NDArray[np.float32]
+    annotation: NDArray[np.int16] | None
+    placement: Placement
+
+    def resample(self, configuration: Configuration, exact: bool = False) -> Prepared:
+        """Bring the case to the grid of a configuration.
+
+        Parameters
+        ----------
+        configuration : Configuration
+            Gives spacing and resampling. A 2-D configuration sees a volume slice by
+            slice: its first axis keeps the image's own spacing.
+        exact : bool
+            Use the plain library call.
+
+        Returns
+        -------
+        Prepared
+            Of arrays of its own, in C order.
+        """
+        old = self.placement.cropped_spacing
+        new = (*old[: len(old) - configuration.dim], *configuration.spacing)
+        shape = resampled_shape(self.array.shape[1:], old, new)
+        grids = (shape, old, new, configuration.resampling)
+        array = resample_image(self.array, *grids, exact=exact)
+        annotation = self.annotation
+        if annotation is not None:
+            annotation = resample_labels(annotation, *grids, exact=exact)
+            annotation = np.ascontiguousarray(annotation)
+        placement = replace(self.placement, shape=array.shape[1:], spacing=new)
+        return Prepared(
+            array=np.ascontiguousarray(array),
+            annotation=annotation,
+            placement=placement,
+        )
+
+
+def prepare_image(
+    image: Image,
+    plan: Plan,
+    configuration: str,
+    *,
+    exact: bool = False,
+    annotation: Array | None = None,
+    overwrite: bool = False,
+) -> Prepared:
+    """Bring a case to the grid of a configuration of a plan.
+
+    Parameters
+    ----------
+    image : Image
+        As a format read it.
+    plan : Plan
+        Gives orientation, axis order, normalization and configurations.
+    configuration : str
+        Name of the configuration.
+    exact : bool
+        Resample by the plain library call, for the very bits of nnU-Net.
+    annotation : ndarray of int, shape S, optional
+        Inner label map on the image's grid.
+    overwrite : bool
+        The image's array may be changed: saves a copy.
+
+    Returns
+    -------
+    Prepared
+        Array, annotation and the way back.
+
+    Raises
+    ------
+    FormatError
+        If the image has values that are not finite, or channels that the plan does not
+        know.
+    DatasetError
+        If image and annotation have different shapes.
+    """
+    target = plan.configuration(configuration)
+    case = normalize_case(image, plan, annotation, overwrite=overwrite)
+    return case.resample(target, exact)
+
+
+def normalize_case(
+    image: Image,
+    plan: Plan,
+    annotation: Array | None = None,
+    *,
+    overwrite: bool = False,
+) -> Normalized:
+    """Turn, transpose, crop and normalize a case: all that configurations share.
+
+    Parameters
+    ----------
+    image : Image
+        As a format read it.
+    plan : Plan
+        Gives orientation, axis order and normalization.
+    annotation : ndarray of int, shape S, optional
+        Inner label map on the image's grid.
+    overwrite : bool
+        The image's array may be changed: saves a copy.
+
+    Returns
+    -------
+    Normalized
+        To be resampled to one configuration after the other.
+
+    Raises
+    ------
+    FormatError
+        If the image has values that are not finite, or channels that the plan does not
+        know.
+    DatasetError
+        If image and annotation have different shapes.
+    """
+    _check(image, plan, annotation)
+    # A copy in the same memory layout and then views: means are summed in the order
+    # of nnU-Net's, which decides about their last bit.
+    own = image.array.astype(np.float32, copy=not overwrite)
+    array = _to_plan_order(own, image.geometry, plan)
+    shape = array.shape[1:]
+    box = bounding_box(nonzero(array))
+    array = array[(slice(None), *box)]
+    labels = None
+    mask = None
+    if annotation is not None or any(channel.masked for channel in plan.channels):
+        mask = nonzero_mask(array)
+    if annotation is not None and mask is not None:
+        labels = _to_plan_order(np.asarray(annotation), image.geometry, plan)[box]
+        labels = labels.astype(np.int16)
+        labels[(labels == 0) & ~mask] = OUTSIDE
+    array = _normalize(array, plan, mask, image)
+    spacing = _spacing_in_plan_order(image.geometry, plan)
+    placement = Placement(
+        geometry=image.geometry,
+        orientation=plan.orientation if image.geometry.dim == 3 else None,
+        transpose=plan.transpose,
+        box=tuple((part.start, part.stop) for part in box),
+        shape_before_crop=shape,
+        cropped_shape=array.shape[1:],
+        shape=array.shape[1:],
+        cropped_spacing=spacing,
+        spacing=spacing,
+    )
+    return Normalized(array=array, annotation=labels, placement=placement)
+
+
+def _check(image: Image, plan: Plan, annotation: Array | None) -> None:
+    array, where = image.array, image.path or "the image"
+    shape = image.geometry.shape
+    if array.shape[1:] != shape or len(shape) != plan.dim or not array.size:
+        raise FormatError(
+            f"{where} has shape {array.shape[1:]} (geometry: {shape}); the plan is for "
+            f"images of {plan.dim} axes with at least one voxel."
+        )
+    if len(array) != len(plan.channels):
+        names = ", ".join(channel.name for channel in plan.channels)
+        raise FormatError(
+            f"{where} has {len(array)} channels; the plan needs {len(plan.channels)}: "
+            f"{names}."
+        )
+    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if bad:
+        raise FormatError(
+            f"{where} has {bad} of {array.size} values that are NaN or infinite. "
+            "Replace them in the file, for example by 0."
+        )
+    if annotation is not None and np.shape(annotation) != shape:
+        raise DatasetError(
+            f"{where} has shape {shape}, its annotation {np.shape(annotation)}; "
+            "both must be on one grid."
+        )
+
+
+def _to_plan_order(array: Array, geometry: Geometry, plan: Plan) -> Array:
+    """Return a view of (*S) or (C, *S) with spatial axes in the plan's order."""
+    if plan.orientation and geometry.dim == 3:
+        array = turn_to(geometry, plan.orientation).apply(array)
+    lead = array.ndim - plan.dim
+    return array.transpose(*range(lead), *(lead + axis for axis in plan.transpose))
+
+
+def _spacing_in_plan_order(geometry: Geometry, plan: Plan) -> tuple[float, ...]:
+    spacing = geometry.spacing
+    if plan.orientation and geometry.dim == 3:
+        turn = turn_to(geometry, plan.orientation)
+        spacing = tuple(spacing[axis] for axis in turn.axes)
+    return tuple(spacing[axis] for axis in plan.transpose)
+
+
+def _normalize(
+    array: Array, plan: Plan, mask: NDArray[np.bool_] | None, image: Image
+) -> Array:
+    """Normalize each channel in place, inside the mask where the plan says so."""
+    for index, channel in enumerate(plan.channels):
+        choice = channel.normalizer
+        normalizer = NORMALIZERS[choice.name](**choice.options)
+        values = array[index]
+        try:
+            normalized = normalizer(values, mask if channel.masked else None)
+        except AutosegError as error:
+            raise type(error)(
+                f"{image.path or 'the image'}, channel {channel.name!r}: {error}"
+            ) from None
+        if normalized is not values:
+            values[...] = normalized
+    return array
+
+
+def restore_labels(labels: Array, placement: Placement, fill: int = 0) -> Array:
+    """Bring labels from the cropped grid back to the image's.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape ``placement.cropped_shape``
+        On the image's own spacing, cropped, axes in the plan's order.
+    placement : Placement
+        Of the prepared image.
+    fill : int
+        Label outside the crop.
+
+    Returns
+    -------
+    ndarray, shape ``placement.geometry.shape``
+        In C order, of the dtype of ``labels``.
+    """
+    return restore_outputs(labels, placement, fill)
+
+
+def restore_outputs(
+    outputs: Array, placement: Placement, fill: float | Sequence[float] = 0.0
+) -> Array:
+    """Bring outputs from the cropped grid back to the image's.
+
+    Parameters
+    ----------
+    outputs : ndarray, shape (*S) or (K, *S) with S = ``placement.cropped_shape``
+        On the image's own spacing, cropped, axes in the plan's order.
+    placement : Placement
+        Of the prepared image.
+    fill : float or sequence of float, length K
+        Outputs outside the crop, one for all heads or one for each.
+
+    Returns
+    -------
+    ndarray, shape (*G) or (K, *G) with G = ``placement.geometry.shape``
+        In C order, of the dtype of ``outputs``.
+    """
+    dim = len(placement.transpose)
+    if outputs.shape[-dim:] != placement.cropped_shape:
+        raise UsageError(
+            f"an array of shape {outputs.shape} does not end in the cropped shape "
+            f"{placement.cropped_shape}; resample it to that first."
+        )
+    whole = paste(outputs, placement.slices, placement.shape_before_crop, fill)
+    lead = whole.ndim - dim
+    back = np.argsort(placement.transpose)
+    whole = whole.transpose(*range(lead), *(lead + int(axis) for axis in back))
+    if placement.orientation:
+        whole = turn_to(placement.geometry, placement.orientation).undo(whole)
+    return np.ascontiguousarray(whole)

@@ -1,0 +1,312 @@
+"""The stage `preprocess`: bring every training case to the grids of a plan.
+
+Each raw file is read once for all configurations. A case is there as a whole or not at
+all, and carries a stamp of the files that it was made from: a second run does only what
+is missing or has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import logging
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import DatasetError, PluginError, UsageError
+from autoseg.formats._base import read_image, read_labels
+from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases, part
+from autoseg.preprocess.case import normalize_case
+from autoseg.preprocess.folds import load_splits
+from autoseg.preprocess.forecast import check_space, prepare_threads, target_grid
+from autoseg.preprocess.store import ANNOTATION, CaseStore
+from autoseg.spec._json import write_text
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan
+from autoseg.tasks import TASKS
+from autoseg.workspace import (
+    DEFAULT_PLAN,
+    Workspace,
+    find_dataset,
+    find_root,
+    stamps_of,
+)
+
+VERSION = 1  # raise it when preprocessed voxels change
+# Bytes in work for each byte of an image in memory, before or after resampling: the
+# image, its normalized copy and mask, the resampled image and what leads there; as
+# measured on CT of 9 million voxels.
+WORKING_SHARE = 8
+
+log = logging.getLogger(__name__)
+
+
+def preprocess(
+    dataset: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    plan: str = DEFAULT_PLAN,
+    configurations: Sequence[str] | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    num_parts: int = 1,
+    part_id: int = 0,
+    precision: str = "auto",
+) -> None:
+    """Prepare all training cases of a data set, as a plan says.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder with a dataset.json, or the name or number of one in ``ROOT/raw``.
+    root : str or path, optional
+        ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
+    plan : str
+        Name of the plan, in ``ROOT/preprocessed/DATASET/plans``.
+    configurations : sequence of str, optional
+        Which of the plan's configurations; by default all of them.
+    workers : int, optional
+        Cases worked on at the same time; by default as many as there are cores, and
+        never more than fit in memory. The result does not depend on it.
+    overwrite : bool
+        Also redo what is there already.
+    num_parts, part_id : int
+        Do every ``num_parts``-th case only, from case number ``part_id`` on: one
+        machine's share.
+    precision : str
+        In which images are stored: see `CaseStore`.
+
+    Raises
+    ------
+    UsageError, PlanError, DatasetError
+        If data set, plan or configuration cannot be found or contradict each other, or
+        the disk is too small.
+    CaseErrors
+        If some cases failed; all others are finished by then.
+    """
+    if not 0 <= part_id < num_parts:
+        raise UsageError(
+            f"part {part_id} of {num_parts}: parts are counted from 0 to num_parts - 1."
+        )
+    base = find_root(root)
+    described = _load_dataset(find_dataset(dataset, base))
+    workspace = Workspace(root=base, dataset=described.name)
+    loaded = replace(Plan.load(workspace.plan(plan)), name=plan)
+    _check(loaded, described)
+    work = _Work(
+        dataset=described,
+        plan=loaded,
+        stores=_stores(workspace, loaded, configurations, precision),
+    )
+    _describe(workspace, described)
+    waiting = {
+        case.id: [name for name in work.stores if overwrite or work.lacks(name, case)]
+        for case in part(described.training, num_parts, part_id)
+    }
+    cases = [case for case in described.training if waiting.get(case.id)]
+    if len(cases) < len(waiting):
+        log.info(
+            "preprocess: %d of %d cases are there already.",
+            len(waiting) - len(cases),
+            len(waiting),
+        )
+    for store in work.stores.values():
+        store.clear_interrupted({case.id for case in cases})
+    if not cases:
+        return
+    _look_ahead(workspace, work, len(cases))
+    memory = MemoryBudget()
+    map_cases(
+        lambda case: work.prepare(case, waiting[case.id], memory),
+        cases,
+        stage="preprocess",
+        workers=workers,
+        name=lambda case: case.id,
+    )
+    for name, store in work.stores.items():
+        log.info("%s: %d cases in %s", name, len(store.ids()), store.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What is done to each case."""
+
+    dataset: Dataset
+    plan: Plan
+    stores: dict[str, CaseStore]
+
+    def stamp(self, case: Case) -> str:
+        """Return what changes when a file of the case, or how it is read, changes."""
+        given = self.dataset
+        parts = (
+            VERSION,
+            given.spacing,
+            given.unit,
+            given.format,
+            len(given.channel_names),
+            stamps_of(_files(case)),
+        )
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def lacks(self, configuration: str, case: Case) -> bool:
+        """Return whether a case has to be done, for the first time or again."""
+        store = self.stores[configuration]
+        if case.id not in store:
+            return True
+        try:
+            properties = store.open(case.id).properties
+        except DatasetError as error:
+            log.warning("%s It is done again.", error)
+            return True
+        return (
+            properties.get("stamp") != self.stamp(case)
+            or properties.get("precision") != store.precision
+        )
+
+    def prepare(
+        self, case: Case, configurations: Sequence[str], memory: MemoryBudget
+    ) -> None:
+        """Read a case once and write it for each of the configurations."""
+        stamp = self.stamp(case)  # before reading: a change from now on is seen
+        task = TASKS[self.plan.task.name](**self.plan.task.options)
+        with memory.take(WORKING_SHARE * loaded_bytes(_files(case))) as share:
+            image = read_image(case, self.dataset)
+            share.correct(WORKING_SHARE * image.array.nbytes)
+            annotation = _read_annotation(case, self.dataset, task)
+            normalized = normalize_case(image, self.plan, annotation)
+            del image, annotation
+            for name in configurations:
+                target = self.plan.configuration(name)
+                shape, _ = target_grid(
+                    normalized.array.shape[1:],
+                    normalized.placement.cropped_spacing,
+                    target,
+                )
+                voxels = max(normalized.array[0].size, math.prod(shape))
+                share.correct(WORKING_SHARE * len(normalized.array) * 4 * voxels)
+                prepared = normalized.resample(target)
+                if prepared.annotation is None:
+                    raise DatasetError(f"case {case.id} has no annotation.")
+                store = self.stores[name]
+                store.write(
+                    case.id,
+                    prepared.array,
+                    prepared.annotation,
+                    task.foreground(prepared.annotation),
+                    {
+                        "stamp": stamp,
+                        "precision": store.precision,
+                        "placement": prepared.placement.to_json(),
+                    },
+                )
+
+
+def _load_dataset(folder: Path) -> Dataset:
+    # The reader of dataset.json belongs to the stage that comes first, a neighbor.
+    reader = importlib.import_module("autoseg.fingerprint.dataset")
+    dataset: Dataset = reader.load_dataset(folder)
+    return dataset
+
+
+def _check(plan: Plan, dataset: Dataset) -> None:
+    """Raise where plan and data set contradict each other."""
+    again = f"Run `autoseg plan_and_preprocess {dataset.folder}` to plan again."
+    if len(plan.channels) != len(dataset.channel_names):
+        raise DatasetError(
+            f"the plan {plan.name!r} is for {len(plan.channels)} channels, but "
+            f"{dataset.folder / 'dataset.json'} names {len(dataset.channel_names)}. "
+            + again
+        )
+    if plan.task.name != dataset.task:
+        raise DatasetError(
+            f"the plan {plan.name!r} is for the task {plan.task.name!r}, but "
+            f"{dataset.folder / 'dataset.json'} says {dataset.task!r}. {again}"
+        )
+    given = TASKS[dataset.task].from_dataset(dataset)
+    changed = [key for key in given if plan.task.options.get(key) != given[key]]
+    if changed:
+        log.warning(
+            "the plan %r has other values of %s than dataset.json, and these count. %s",
+            plan.name,
+            ", ".join(changed),
+            again,
+        )
+    ids = {case.id for case in dataset.training}
+    odd = [i for i in sorted(ids) if i != Path(i).name or i[:1] == "."]
+    odd += [i for i in sorted(ids) if i.removesuffix(ANNOTATION) in ids - {i}]
+    if odd:
+        raise DatasetError(
+            f"case ids become file names, which these cannot: {', '.join(odd[:5])}. "
+            "Rename the cases, without slashes and leading dots and without "
+            f"{ANNOTATION!r} behind another case's id."
+        )
+
+
+def _stores(
+    workspace: Workspace,
+    plan: Plan,
+    configurations: Sequence[str] | None,
+    precision: str,
+) -> dict[str, CaseStore]:
+    """Return a store for each configuration; of those that share data, the first."""
+    stores: dict[str, CaseStore] = {}
+    seen: set[Path] = set()
+    for name in configurations or plan.configurations:
+        patch_size = plan.configuration(name).patch_size
+        folder = workspace.data(plan.data_id(name))
+        if folder not in seen:
+            stores[name] = CaseStore(folder, patch_size, precision)
+            seen.add(folder)
+    return stores
+
+
+def _describe(workspace: Workspace, dataset: Dataset) -> None:
+    """Write what does not depend on the plan: dataset.json and the splits."""
+    text = (dataset.folder / "dataset.json").read_text(encoding="utf-8-sig")
+    write_text(workspace.description, text)
+    if len({case.group or case.id for case in dataset.training}) > 1:
+        load_splits(workspace, dataset)
+    else:
+        log.warning(
+            "%s cannot be split for cross-validation: it has %d training case(s) in "
+            "one group. Train the fold `all`.",
+            dataset.name,
+            len(dataset.training),
+        )
+
+
+def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
+    """Check the disk and load what the threads will need, by the fingerprint."""
+    if not workspace.fingerprint.is_file():
+        return  # a plan may come from elsewhere
+    fingerprint = Fingerprint.load(workspace.fingerprint)
+    check_space(
+        fingerprint, work.plan, list(work.stores), num_cases, workspace.preprocessed
+    )
+    prepare_threads(fingerprint, work.plan, list(work.stores))
+
+
+def _files(case: Case) -> list[Path]:
+    return [*case.images, *([case.annotation] if case.annotation else [])]
+
+
+def _read_annotation(case: Case, dataset: Dataset, task: Any) -> Any:
+    """Read a case's annotation in the task's inner form, by kind of annotation."""
+    if case.annotation is None:
+        raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
+    if task.annotation_kind != "labels":
+        raise PluginError(
+            f"annotations of the kind {task.annotation_kind!r} cannot be preprocessed; "
+            "there is 'labels'."
+        )
+    labels, _ = read_labels(case.annotation, dataset)
+    try:
+        return task.read(labels)
+    except DatasetError as error:
+        raise DatasetError(f"{case.annotation}: {error}") from None

@@ -1,0 +1,104 @@
+"""Find plug-ins: one public file in a plug-in folder is one plug-in.
+
+The file's name is the plug-in's name, in plans and on the command line. Files that
+start with an underscore are not plug-ins. Nothing else has to be edited to add one,
+and looking one up imports that one file only. Packages outside autoseg add theirs
+by an entry point of the group ``autoseg.<kind>``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar, cast
+
+from autoseg.errors import PluginError
+
+T = TypeVar("T")
+Plugin = TypeVar("Plugin")
+
+
+class Registry(Generic[T]):
+    """The plug-ins of one kind, all in one folder.
+
+    Parameters
+    ----------
+    kind : str
+        What one of them is called in messages and in the name of its entry point
+        group, such as ``"task"``.
+    package : str
+        Dotted name of the folder, such as ``"autoseg.tasks"``.
+
+    Examples
+    --------
+    >>> from autoseg.tasks import TASKS
+    >>> "semantic" in TASKS.names()
+    True
+    """
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self.package = package
+        self._plugins: dict[str, Any] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all plug-ins, sorted, without importing any."""
+        folder = importlib.import_module(self.package).__path__
+        found = {module.name for module in pkgutil.iter_modules(folder)}
+        found |= {point.name for point in self._entry_points()}
+        return tuple(sorted(name for name in found if not name.startswith("_")))
+
+    def register(self, plugin: Plugin) -> Plugin:
+        """Enter a class or function under the name of the file it is in."""
+        package, _, name = str(getattr(plugin, "__module__", "")).rpartition(".")
+        if package != self.package:
+            raise PluginError(
+                f"{plugin!r} registers as a {self.kind}, so its file belongs in "
+                f"{self.package.replace('.', '/')}/, not in {package}."
+            )
+        if name in self._plugins:
+            raise PluginError(
+                f"{self.package}.{name} registers two {self.kind}s; "
+                "move the second to a file of its own."
+            )
+        self._plugins[name] = plugin
+        return plugin
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __getitem__(self, name: str) -> T:
+        """Return the plug-in of this name, importing its file if need be.
+
+        Raises
+        ------
+        PluginError
+            If no file has this name, or its file registers nothing.
+        """
+        if name in self._plugins:
+            return cast(T, self._plugins[name])
+        names = self.names()
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise PluginError(
+                f"No {self.kind} is called {name!r}.{hint} "
+                f"There are: {', '.join(names)}."
+            )
+        for point in self._entry_points():
+            if point.name == name:
+                self._plugins[name] = point.load()
+                return cast(T, self._plugins[name])
+        importlib.import_module(f"{self.package}.{name}")
+        try:
+            return cast(T, self._plugins[name])
+        except KeyError:
+            raise PluginError(
+                f"{self.package}.{name} registers no {self.kind}; put "
+                f"@register over the class, or start the file's name with '_'."
+            ) from None
+
+    def _entry_points(self) -> list[Any]:
+        return list(entry_points(group=f"autoseg.{self.kind}"))

@@ -1,0 +1,1 @@
+"""What the stages hand on: frozen dataclasses that are strict JSON on disk."""

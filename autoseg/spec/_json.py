@@ -1,0 +1,216 @@
+"""Frozen dataclasses to strict JSON and back; every error of a file at once."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from autoseg.errors import PlanError
+
+T = TypeVar("T")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is either complete or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_json(value: Any) -> Any:
+    """Return a dataclass, mapping or sequence as plain JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(entry) for entry in value]
+    return value
+
+
+def dumps(value: Any) -> str:
+    """Return indented JSON in which short lists of plain values stay on one line."""
+    return _dump(to_json(value), "") + "\n"
+
+
+def _dump(value: Any, indent: str) -> str:
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, (dict, list)) or len(flat) + len(indent) <= 88:
+        return flat
+    inner = indent + "  "
+    if isinstance(value, dict):
+        rows = [
+            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_dump(entry, inner)}"
+            for key, entry in value.items()
+        ]
+        return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
+    rows = [inner + _dump(entry, inner) for entry in value]
+    return "[\n" + ",\n".join(rows) + f"\n{indent}]"
+
+
+def load_object(path: Path, hint: str = "") -> dict[str, Any]:
+    """Read a JSON object from a file.
+
+    Raises
+    ------
+    PlanError
+        If the file is missing, no JSON, or no object; with the place.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"{path} does not exist.{' ' + hint if hint else ''}") from None
+    except UnicodeDecodeError as error:
+        raise PlanError(f"{path} is not UTF-8 text ({error}).") from None
+    except json.JSONDecodeError as error:
+        raise PlanError(
+            f"{path} is no JSON: {error.msg} in line {error.lineno}, "
+            f"column {error.colno}."
+        ) from None
+    if not isinstance(raw, dict):
+        raise PlanError(f"{path} holds a {type(raw).__name__}, not a JSON object.")
+    return raw
+
+
+def from_json(kind: type[T], raw: Any, where: str) -> T:
+    """Build a dataclass from plain JSON values, by its type hints.
+
+    Parameters
+    ----------
+    kind : type
+        A frozen dataclass.
+    raw : JSON value
+        What to build it from.
+    where : str
+        File that ``raw`` came from, for messages.
+
+    Returns
+    -------
+    object
+        An instance of ``kind``.
+
+    Raises
+    ------
+    PlanError
+        With every unknown, missing and mistyped field, each with its path.
+    """
+    errors: list[str] = []
+    value = _build(kind, raw, "", errors)
+    if errors:
+        listed = "\n".join(f"  {error}" for error in errors)
+        raise PlanError(f"{where} cannot be read:\n{listed}")
+    return typing.cast(T, value)
+
+
+def _build(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return raw
+    if origin in (typing.Union, types.UnionType):
+        if raw is None and type(None) in arguments:
+            return None
+        return _build_union(arguments, raw, path, errors)
+    if is_dataclass(hint):
+        return _build_dataclass(hint, raw, path, errors)
+    if origin is tuple:
+        return _build_tuple(arguments, raw, path, errors)
+    if origin is typing.Literal:
+        if raw not in arguments:
+            errors.append(
+                f"{path}: {raw!r} is none of {', '.join(map(repr, arguments))}"
+            )
+        return raw
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(raw, dict):
+            return _mistyped("an object", raw, path, errors)
+        return {
+            key: _build(arguments[1], entry, f"{path}.{key}".lstrip("."), errors)
+            for key, entry in raw.items()
+        }
+    return _build_scalar(hint, raw, path, errors)
+
+
+def _build_union(arguments: Any, raw: Any, path: str, errors: list[str]) -> Any:
+    attempts: list[list[str]] = []
+    for option in arguments:
+        if option is type(None):
+            continue
+        found: list[str] = []
+        value = _build(option, raw, path, found)
+        if not found:
+            return value
+        attempts.append(found)
+    errors.extend(attempts[0] if attempts else [f"{path}: {raw!r} does not fit"])
+    return None
+
+
+def _build_dataclass(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
+    if not isinstance(raw, dict):
+        return _mistyped("an object", raw, path, errors)
+    hints = typing.get_type_hints(hint)
+    known = {f.name: f for f in fields(hint)}
+    dot = f"{path}." if path else ""
+    before = len(errors)
+    errors += [f"{dot}{name}: unknown field" for name in sorted(raw.keys() - known)]
+    values = {}
+    for name, entry in known.items():
+        if name in raw:
+            values[name] = _build(hints[name], raw[name], f"{dot}{name}", errors)
+        elif entry.default is MISSING and entry.default_factory is MISSING:
+            errors.append(f"{dot}{name}: missing")
+    if len(errors) > before:
+        return None
+    try:
+        return hint(**values)
+    except PlanError as error:
+        errors.append(f"{path or hint.__name__}: {error}")
+        return None
+
+
+def _build_tuple(arguments: Any, raw: Any, path: str, errors: list[str]) -> Any:
+    if not isinstance(raw, list):
+        return _mistyped("a list", raw, path, errors)
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        kinds = [arguments[0]] * len(raw)
+    elif len(arguments) == len(raw):
+        kinds = list(arguments)
+    else:
+        errors.append(f"{path}: {len(raw)} entries where {len(arguments)} belong")
+        return None
+    return tuple(
+        _build(kind, entry, f"{path}[{i}]", errors)
+        for i, (kind, entry) in enumerate(zip(kinds, raw, strict=True))
+    )
+
+
+def _build_scalar(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
+    number = isinstance(raw, (int, float)) and not isinstance(raw, bool)
+    if hint is float and number:
+        if not math.isfinite(raw):
+            errors.append(f"{path}: {raw} is not finite")
+        return float(raw)
+    if hint is int and isinstance(raw, float) and raw.is_integer():
+        return int(raw)
+    if isinstance(raw, hint) and not (hint is int and isinstance(raw, bool)):
+        return raw
+    names = {str: "a text", int: "a whole number", float: "a number", bool: "a truth"}
+    return _mistyped(
+        names.get(hint, getattr(hint, "__name__", str(hint))), raw, path, errors
+    )
+
+
+def _mistyped(wanted: str, raw: Any, path: str, errors: list[str]) -> None:
+    shown = json.dumps(raw, default=str)
+    errors.append(f"{path or 'the file'}: {shown[:60]} is not {wanted}")
+    return None

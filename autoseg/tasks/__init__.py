@@ -1,0 +1,7 @@
+"""Plug-in folder: every file without a leading underscore is one task."""
+
+from typing import Any
+
+from autoseg.registry import Registry
+
+TASKS: Registry[Any] = Registry("task", __name__)

@@ -1,0 +1,158 @@
+"""The interface of a task: what an annotation means."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.dataset import Dataset
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """One output of the network.
+
+    Parameters
+    ----------
+    name : str
+        Key of this head's arrays in targets and outputs.
+    channels : int
+        Number of channels, C.
+    activation : str
+        ``"softmax"``, ``"sigmoid"`` or ``"identity"``: from logits to outputs.
+    loss : Choice
+        A file in ``autoseg/losses``, with options.
+    """
+
+    name: str
+    channels: int
+    activation: str
+    loss: Choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise:
+    """A `Task.decode` that looks at one voxel at a time, and how it decides.
+
+    Prediction then never needs all outputs at once, however many heads there are.
+
+    Parameters
+    ----------
+    head : str
+        The one head that decides.
+    painted : tuple of int or None
+        None: the voxel gets the number of its largest channel, of equals the first.
+        Otherwise, for each channel in turn, the value it gets where its activated
+        output is over 0.5.
+    """
+
+    head: str
+    painted: tuple[int, ...] | None = None
+
+
+class Task(ABC):
+    """How an annotation becomes a target, and an output an annotation again.
+
+    A task is NumPy only, so that planning and scoring run without torch: it names its
+    losses and does not import them. It is made from the options in the plan:
+    ``TASKS[plan.task.name](**plan.task.options)``.
+
+    Attributes
+    ----------
+    annotation_kind : str
+        What a format reads and augmentation moves: ``"labels"`` (an integer array of
+        shape S) or ``"points"`` (coordinates in index space, shape (L, D)).
+    """
+
+    annotation_kind: ClassVar[str] = "labels"
+
+    @classmethod
+    @abstractmethod
+    def from_dataset(cls, dataset: Dataset) -> dict[str, Any]:
+        """Return the options that dataset.json gives, or raise DatasetError."""
+
+    @classmethod
+    def configure(
+        cls, options: Mapping[str, Any], measured: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[Decision, ...]]:
+        """Return the options of the plan, with reasons.
+
+        Parameters
+        ----------
+        options : mapping
+            What `from_dataset` gave.
+        measured : mapping
+            The pooled measurements of the fingerprint (`pool`).
+        """
+        return dict(options), ()
+
+    @property
+    @abstractmethod
+    def heads(self) -> tuple[Head, ...]:
+        """The outputs a network needs for this task."""
+
+    @property
+    def pointwise(self) -> Pointwise | None:
+        """How `decode` decides, if by single voxels; None if it looks around."""
+        return None
+
+    @property
+    def planned_channels(self) -> int:
+        """Channels of the last layer that the planner's memory rule counts."""
+        return sum(head.channels for head in self.heads)
+
+    @abstractmethod
+    def read(self, annotation: Any) -> Any:
+        """Return a file's annotation in inner form, or raise DatasetError."""
+
+    @abstractmethod
+    def write(self, annotation: Any) -> Any:
+        """Return an inner annotation as it belongs in a file; undoes `read`."""
+
+    @abstractmethod
+    def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
+        """Return numbers of one case for the fingerprint, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return a data set's numbers from those of its cases."""
+
+    @abstractmethod
+    def foreground(self, annotation: Any) -> dict[str, Array]:
+        """Return where to center patches: sorted linear indices by class name."""
+
+    @abstractmethod
+    def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
+        """Return the perfect output of each head, float32 of shape (C, *S)."""
+
+    @abstractmethod
+    def decode(self, outputs: Mapping[str, Array], spacing: tuple[float, ...]) -> Any:
+        """Return the inner annotation that activated outputs (C, *S) stand for."""
+
+    @abstractmethod
+    def score(
+        self, predicted: Any, reference: Any, spacing: tuple[float, ...]
+    ) -> dict[str, dict[str, float]]:
+        """Return metrics of one case, by class and then by metric; NaN: not defined.
+
+        Both annotations are in inner form.
+        """
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> tuple[Task, Any, tuple[float, ...]]:
+        """Return a tiny case for tests: task, inner annotation, spacing."""
+
+
+def as_labels(annotation: Any) -> Array:
+    """Return an annotation as the integer array that it is."""
+    return np.asarray(annotation)

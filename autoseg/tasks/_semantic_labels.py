@@ -1,0 +1,96 @@
+"""From the `labels` of a dataset.json to the options of the semantic task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoseg.errors import DatasetError
+from autoseg.spec.dataset import Dataset
+
+IGNORE = "ignore"
+
+
+def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Return the options of the semantic task.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ``labels`` and, for regions, ``regions_class_order`` in ``raw``.
+
+    Returns
+    -------
+    dict
+        JSON values: ``labels``, and where they apply ``regions_class_order`` and
+        ``ignore``.
+
+    Raises
+    ------
+    DatasetError
+        With everything that is wrong with ``labels``, at once.
+    """
+    where = dataset.folder / "dataset.json"
+    raw = dataset.raw.get("labels")
+    if not isinstance(raw, dict) or not raw:
+        raise DatasetError(
+            f"{where}: `labels` must name each label value, as in "
+            '{"background": 0, "liver": 1}.'
+        )
+    if all(key.lstrip("-").isdigit() for key in raw):  # the Decathlon's way round
+        raw = {str(name): int(value) for value, name in raw.items()}
+    problems: list[str] = []
+    labels: dict[str, Any] = {}
+    for name, value in raw.items():
+        entries = value if isinstance(value, list) else [value]
+        if not entries or any(type(entry) is not int for entry in entries):
+            problems.append(
+                f"label {name!r} is {value!r}; give a whole number or a list"
+            )
+            continue
+        labels[name] = entries if len(entries) > 1 else entries[0]
+    ignore = labels.pop(IGNORE, None)
+    if isinstance(ignore, list):
+        problems.append("`ignore` must be one value")
+    if len(labels) < 2:
+        problems.append("`labels` needs a background and at least one class")
+    options: dict[str, Any] = {"labels": labels}
+    if ignore is not None:
+        options["ignore"] = ignore
+    regions = any(isinstance(value, list) for value in labels.values())
+    problems += _values_problems(labels, ignore, regions)
+    if regions:
+        order = dataset.raw.get("regions_class_order")
+        foreground = len(labels) - ("background" in labels)
+        if not isinstance(order, list) or len(order) != foreground:
+            problems.append(
+                f"regions need `regions_class_order`: {foreground} values, the one to "
+                "paint for each region in turn"
+            )
+        else:
+            options["regions_class_order"] = order
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise DatasetError(f"{where}:\n{listed}")
+    return options
+
+
+def _values_problems(labels: dict[str, Any], ignore: Any, regions: bool) -> list[str]:
+    problems = []
+    if "background" in labels and isinstance(labels["background"], list):
+        problems.append("`background` must be one value")
+    flat = [
+        v for value in labels.values() if not isinstance(value, list) for v in [value]
+    ]
+    if not regions:
+        twice = sorted({v for v in flat if flat.count(v) > 1})
+        if twice:
+            problems.append(f"value {', '.join(map(str, twice))} belongs to two labels")
+    everything = {
+        v for x in labels.values() for v in (x if isinstance(x, list) else [x])
+    }
+    if ignore in everything:
+        problems.append(f"value {ignore} is `ignore` and a label")
+    if "background" in labels and not isinstance(labels["background"], list):
+        if labels["background"] != min(everything, default=0):
+            problems.append("`background` must be the smallest value")
+    return problems

@@ -1,0 +1,165 @@
+"""From a job and the record of a run to a trainer that is ready to start."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import torch
+
+from autoseg.augmentations._pipeline import Pipeline
+from autoseg.networks._build import build_network, cascade_channels
+from autoseg.spec.run import Run
+from autoseg.train.cascade import store_of_previous
+from autoseg.train.criterion import Criterion
+from autoseg.train.hardware import Hardware
+from autoseg.train.job import Job
+from autoseg.train.loader import Loader, OpenCases
+from autoseg.train.patch_score import PatchScore
+from autoseg.train.recipes import Recipe
+from autoseg.train.sampler import TRAINING, VALIDATION, Sampler
+from autoseg.train.schedule import Clock
+from autoseg.train.trainer import Trainer
+
+logger = logging.getLogger(__name__)
+
+NO_AUGMENTATION = "none"
+PROBE_STEPS = 4
+
+
+def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
+    """Return a trainer at its start.
+
+    Parameters
+    ----------
+    job : Job
+        What is trained.
+    run : Run
+        With which numbers.
+    hardware : Hardware
+        On what.
+
+    Returns
+    -------
+    Trainer
+        Two calls with the same arguments give equal weights.
+    """
+    recipe = Recipe(**run.recipe)
+    torch.manual_seed(run.seed)
+    if hardware.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # patches are all of one shape
+    network = build_network(
+        job.plan, job.configuration, deep_supervision=recipe.deep_supervision
+    )
+    placed = hardware.place(network, job.settings.dim)
+    task = job.task
+    criterion = Criterion(task, job.settings.batch_dice, job.settings.spacing)
+    criterion = criterion.to(hardware.device)
+    cases = OpenCases(job.store.open)
+    seconds = None if run.time_budget is None else run.time_budget - run.reserved
+    score = PatchScore(
+        task,
+        criterion,
+        hardware,
+        make_loader(job, run, hardware, cases, job.validation, VALIDATION),
+        recipe.validation_batches,
+    )
+    return Trainer(
+        network=placed,
+        criterion=criterion,
+        recipe=recipe,
+        hardware=hardware,
+        clock=Clock(run.iterations, seconds, _schedule_step(recipe, run.iterations)),
+        loader=make_loader(job, run, hardware, cases, job.training, TRAINING),
+        validate=score,
+    )
+
+
+def _schedule_step(recipe: Recipe, iterations: int | None) -> int:
+    """Return after how many iterations the learning rate changes."""
+    if recipe.schedule == "polynomial" and iterations is not None:
+        return recipe.iterations_per_epoch  # once an epoch, as nnU-Net does
+    return 1
+
+
+def make_loader(
+    job: Job,
+    run: Run,
+    hardware: Hardware,
+    cases: OpenCases,
+    ids: Sequence[str],
+    stream: int,
+) -> Loader:
+    """Return a loader of patches of some cases.
+
+    Parameters
+    ----------
+    job : Job
+        What is trained.
+    run : Run
+        Batch size, seed and recipe.
+    hardware : Hardware
+        Where batches are needed.
+    cases : OpenCases
+        Shared by the loaders.
+    ids : sequence of str
+        Of the cases.
+    stream : int
+        `TRAINING`: augmented, by threads; `VALIDATION`: neither.
+
+    Returns
+    -------
+    Loader
+        Of batches in the order of iterations.
+    """
+    settings, recipe = job.settings, Recipe(**run.recipe)
+    training = stream == TRAINING
+    previous = None
+    if settings.previous is not None:
+        previous = OpenCases(store_of_previous(job).open)
+    pipeline = Pipeline(
+        recipe.augmentation if training else NO_AUGMENTATION,
+        settings.patch_size,
+        settings.mirror_axes,
+        channels=len(job.plan.channels),
+        masked_channels=[i for i, c in enumerate(job.plan.channels) if c.masked],
+        previous_channels=cascade_channels(job.task) if previous else 0,
+    )
+    sampler = Sampler(
+        ids,
+        cases,
+        classes=tuple(getattr(job.task, "classes", ())),
+        patch_size=settings.patch_size,
+        batch_size=run.batch_size,
+        foreground=recipe.foreground,
+        seed=run.seed,
+        stream=stream,
+        augment=pipeline.draw,
+    )
+    threads = hardware.loader_threads if training else 0
+    ahead = max(2, min(4, 2 * threads))
+    return Loader(
+        sampler,
+        pipeline,
+        hardware.device,
+        threads=threads,
+        ahead=ahead,
+        previous=previous,
+    )
+
+
+def seconds_of_a_step(job: Job, run: Run, hardware: Hardware) -> float:
+    """Return how long a training step takes here, from a few that are thrown away."""
+    trainer = make_trainer(job, run, hardware)
+    spent = []
+    batches = trainer.loader.batches(0, PROBE_STEPS + 1)
+    with hardware.thread_limit():
+        for _ in range(PROBE_STEPS + 1):
+            start = time.perf_counter()
+            trainer.step(next(batches))
+            if hardware.device.type == "cuda":
+                torch.cuda.synchronize(hardware.device)
+            spent.append(time.perf_counter() - start)
+    batches.close()
+    return sorted(spent[1:])[PROBE_STEPS // 2]

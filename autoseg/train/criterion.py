@@ -1,0 +1,149 @@
+"""From outputs and an annotation to one number: targets, losses, deep supervision.
+
+Legend: B batch, K classes, P patch, D axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autoseg.losses import LOSSES
+from autoseg.tasks._base import Task
+
+
+def level_weights(levels: int) -> list[float]:
+    """Return the weight of each output of deep supervision, finest first.
+
+    Each is half the one before it, the coarsest is 0, and they add up to 1, as in
+    nnU-Net v2.
+
+    Examples
+    --------
+    >>> level_weights(3)
+    [0.6666666666666666, 0.3333333333333333, 0.0]
+    >>> level_weights(1)
+    [1.0]
+    """
+    weights = [0.5**level for level in range(levels)]
+    if levels > 1:
+        weights[-1] = 0.0
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+def shrink(target: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a target (B, ..., *P) on a coarser grid, by its nearest voxel.
+
+    Parameters
+    ----------
+    target : Tensor, shape (B, ..., *P)
+        Of any dtype.
+    shape : sequence of int, length D
+        The coarser grid; P is a multiple of it along each axis.
+
+    Returns
+    -------
+    Tensor, shape (B, ..., *shape)
+        A view.
+
+    Examples
+    --------
+    >>> shrink(torch.arange(8).reshape(1, 8), (4,))
+    tensor([[1, 3, 5, 7]])
+    """
+    dim = len(shape)
+    cut: list[Any] = [...]
+    for fine, coarse in zip(target.shape[-dim:], shape, strict=True):
+        step = fine // coarse
+        # The voxel in which the center (i + 1/2) * step lies: torch's "nearest-exact".
+        cut.append(slice(step // 2, None, step))
+    return target[tuple(cut)]
+
+
+class Criterion(nn.Module):
+    """The loss of a task: of all its heads and all levels of deep supervision.
+
+    Parameters
+    ----------
+    task : Task
+        Names heads and their losses.
+    batch_dice : bool
+        Dice is summed over the batch.
+    spacing : tuple of float, length D
+        Of the patch, for targets that are measured in units of length.
+    """
+
+    def __init__(
+        self, task: Task, batch_dice: bool, spacing: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.task = task
+        self.spacing = spacing
+        self.losses = nn.ModuleDict(
+            {
+                head.name: LOSSES[head.loss.name](
+                    batch_dice=batch_dice, **head.loss.options
+                )
+                for head in task.heads
+            }
+        )
+
+    def forward(
+        self, outputs: Mapping[str, Tensor | Sequence[Tensor]], labels: Tensor
+    ) -> Tensor:
+        """Return the loss.
+
+        Parameters
+        ----------
+        outputs : mapping of str to Tensor, or to list of Tensor
+            By head: logits (B, K, *P), or one for each level, finest first.
+        labels : Tensor of int, shape (B, *P)
+            Inner annotation.
+
+        Returns
+        -------
+        Tensor
+            A scalar, float32.
+        """
+        targets = self.targets(labels)
+        total: Tensor | None = None
+        for name, loss in self.losses.items():
+            levels = outputs[name]
+            if isinstance(levels, Tensor):
+                levels = [levels]
+            for logits, weight in zip(levels, level_weights(len(levels)), strict=True):
+                if weight == 0:
+                    continue
+                target = shrink(targets[name], logits.shape[2:])
+                term = weight * loss(logits, target)
+                total = term if total is None else total + term
+        if total is None:
+            raise ValueError("a task without heads cannot be trained")
+        return total
+
+    def targets(self, labels: Tensor) -> dict[str, Tensor]:
+        """Return what each head is to learn.
+
+        Losses that understand a label map get it as it is, so that no dense map of K
+        channels is made; for the others the task encodes each sample.
+        """
+        dense: dict[str, list[Any]] = {}
+        if not all(_takes_labels(loss) for loss in self.losses.values()):
+            for sample in labels.cpu().numpy():
+                for name, target in self.task.encode(sample, self.spacing).items():
+                    dense.setdefault(name, []).append(target)
+        return {
+            name: labels
+            if _takes_labels(loss)
+            else torch.from_numpy(np.stack(dense[name])).to(labels.device)
+            for name, loss in self.losses.items()
+        }
+
+
+def _takes_labels(loss: nn.Module) -> bool:
+    return bool(getattr(loss, "takes_labels", False))

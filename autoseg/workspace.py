@@ -1,0 +1,190 @@
+"""Every file and folder name that stages hand on to each other.
+
+::
+
+    ROOT/raw/DATASET/                      dataset.json, imagesTr, labelsTr, imagesTs
+    ROOT/preprocessed/DATASET/             fingerprint.json, splits.json, dataset.json
+        fingerprint.sources.json           of which files the fingerprint was made
+        fingerprint.partial/               while it is being made: CASE.json
+        plans/PLAN.json
+        measurements/PLAN.json             time and memory of a real step
+        DATA_ID/                           CASE.b2nd, CASE_annotation.b2nd,
+                                           CASE_foreground.npy, CASE.json
+    ROOT/results/DATASET/PLAN/CONFIGURATION/
+        plan.json  dataset.json  fingerprint.json
+        fold_N/                            checkpoint_*.pt, log.jsonl, progress.png, ...
+            validation/                    CASE.ext, summary.json
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoseg.errors import UsageError
+
+DEFAULT_PLAN = "unet"
+
+
+def find_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Return ROOT: what is given, else ``$AUTOSEG_ROOT``, else ``./autoseg_root``."""
+    return Path(root or os.environ.get("AUTOSEG_ROOT") or "autoseg_root").absolute()
+
+
+def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
+    """Return the folder of a data set.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A path to a folder, or the name or number of a data set in ``ROOT/raw``.
+    root : Path
+        ROOT.
+
+    Returns
+    -------
+    Path
+        A folder that holds a ``dataset.json``.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or a number fits several; the message says what there is.
+    """
+    given = Path(dataset)
+    if (given / "dataset.json").is_file():
+        return given.absolute()
+    if given.is_dir() and (given.is_absolute() or len(given.parts) > 1):
+        raise UsageError(
+            f"{given} is a folder without dataset.json. Copy one from "
+            "datasets_template/ and describe channels and labels in it."
+        )
+    raw = root / "raw"
+    name = str(dataset)
+    if name not in (".", "..") and (raw / name / "dataset.json").is_file():
+        return (raw / name).absolute()
+    there = sorted(p.parent.name for p in raw.glob("*/dataset.json"))
+    if name.isdigit():
+        found = [n for n in there if re.match(rf"Dataset0*{int(name)}_", n)]
+        if len(found) == 1:
+            return (raw / found[0]).absolute()
+        if found:
+            raise UsageError(f"Number {name} fits several: {', '.join(found)}.")
+    raise UsageError(
+        f"No data set {name!r}: it is no folder with a dataset.json, and {raw} has "
+        f"{', '.join(there) if there else 'no data set'}. Give a path, or --root."
+    )
+
+
+def stamps_of(files: Iterable[Path]) -> list[list[str | int | None]]:
+    """Return what tells whether files have changed, without reading them.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Files of a case.
+
+    Returns
+    -------
+    list of [str, int, int]
+        Name, size in bytes and time of the last change in nanoseconds of each; None
+        for both where there is no file. JSON values.
+    """
+    stamps: list[list[str | int | None]] = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            stamps.append([file.name, None, None])
+        else:
+            stamps.append([file.name, status.st_size, status.st_mtime_ns])
+    return stamps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Folders of one data set.
+
+    Parameters
+    ----------
+    root : Path
+        ROOT.
+    dataset : str
+        Name of the data set.
+    """
+
+    root: Path
+    dataset: str
+
+    @property
+    def preprocessed(self) -> Path:
+        """Folder of fingerprint, plans and preprocessed cases."""
+        return self.root / "preprocessed" / self.dataset
+
+    @property
+    def fingerprint(self) -> Path:
+        """The fingerprint."""
+        return self.preprocessed / "fingerprint.json"
+
+    @property
+    def fingerprint_sources(self) -> Path:
+        """Of which files the fingerprint was made: a stamp for each case."""
+        return self.preprocessed / "fingerprint.sources.json"
+
+    @property
+    def fingerprint_partial(self) -> Path:
+        """Folder of what is measured of each case while a fingerprint is made."""
+        return self.preprocessed / "fingerprint.partial"
+
+    @property
+    def description(self) -> Path:
+        """A copy of dataset.json, as it was when the cases were preprocessed."""
+        return self.preprocessed / "dataset.json"
+
+    @property
+    def splits(self) -> Path:
+        """Training and validation ids of each fold."""
+        return self.preprocessed / "splits.json"
+
+    def plan(self, plan: str) -> Path:
+        """Return the file of a plan."""
+        return self.preprocessed / "plans" / f"{plan}.json"
+
+    def measurement(self, plan: str) -> Path:
+        """Return the file with what a step of a plan took on a real machine."""
+        return self.preprocessed / "measurements" / f"{plan}.json"
+
+    def data(self, data_id: str) -> Path:
+        """Return the folder of preprocessed cases; see `Plan.data_id`."""
+        return self.preprocessed / data_id
+
+    @property
+    def results(self) -> Path:
+        """Folder of everything that was trained on this data set."""
+        return self.root / "results" / self.dataset
+
+    def model(self, plan: str, configuration: str) -> Path:
+        """Return the folder of a trained configuration: all its folds."""
+        return self.results / plan / configuration
+
+    def fold(self, plan: str, configuration: str, fold: int | str) -> Path:
+        """Return the folder of one fold; ``fold`` is a number or ``"all"``."""
+        return self.model(plan, configuration) / f"fold_{fold}"
+
+
+# Names of files in a case's, model's or fold's folder.
+MODEL_PLAN = "plan.json"
+MODEL_DATASET = "dataset.json"
+MODEL_FINGERPRINT = "fingerprint.json"
+CHECKPOINT_LATEST = "checkpoint_latest.pt"  # training state, to go on from
+CHECKPOINT_BEST = "checkpoint_best.pt"  # weights only, as final
+CHECKPOINT_FINAL = "checkpoint_final.pt"
+RUN = "run.json"
+LOG = "log.jsonl"
+PROGRESS = "progress.png"
+VALIDATION = "validation"
+SUMMARY = "summary.json"
+SUMMARY_TABLE = "summary.csv"

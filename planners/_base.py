@@ -1,0 +1,64 @@
+"""The interface of a planner, and what a plan may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from autoseg.errors import UsageError
+from autoseg.spec.choice import Choice
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan
+
+Rule = Literal["nnunet", "bytes"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What a plan may cost, and what the user has fixed already.
+
+    Parameters
+    ----------
+    memory_gb : float or None
+        Device memory for one training step, in GB; None: the preset's own.
+    rule : str
+        ``"nnunet"``: feature map elements against a constant, which gives nnU-Net's
+        plans; ``"bytes"``: the bytes that a step really needs never exceed
+        ``memory_gb``.
+    preset : str or None
+        A named size of the planner, such as ``"L"``; None: its first.
+    overrides : mapping of str to JSON value
+        Values that the user sets, planned around: see `planners._overrides`.
+    precision : str
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``: what the bytes are predicted for.
+
+    Raises
+    ------
+    UsageError
+        If the memory is not positive or the rule is unknown.
+    """
+
+    memory_gb: float | None = None
+    rule: Rule = "nnunet"
+    preset: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    precision: Literal["fp32", "bf16", "fp16"] = "bf16"
+
+    def __post_init__(self) -> None:
+        if self.memory_gb is not None and not 0 < self.memory_gb < float("inf"):
+            raise UsageError(
+                f"A memory budget of {self.memory_gb} GB is impossible; "
+                "give a positive number."
+            )
+        if self.rule not in ("nnunet", "bytes"):
+            raise UsageError(
+                f"Budget rule {self.rule!r} is unknown; there are nnunet and bytes."
+            )
+
+
+class Planner(Protocol):
+    """A pure function: the same fingerprint, task and budget give the same plan."""
+
+    def __call__(self, fingerprint: Fingerprint, task: Choice, budget: Budget) -> Plan:
+        """Return the plan; see `planners.unet`."""

@@ -1,0 +1,301 @@
+"""The configurations of a plan: 2d, 3d_lowres, 3d_fullres, 3d_cascade_fullres."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from autoseg.spec.choice import Decision
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Configuration, Resampling
+from autoseg.tasks._base import Task
+from planners._base import Budget
+from planners._bytes import ByteBudget
+from planners._costs import heads_of, inputs_of
+from planners._elements import ElementBudget
+from planners._family import Family
+from planners._overrides import Overrides
+from planners._patch import Cost, Fit, Request, TooLarge, fit_patch
+from planners._reasons import about_configuration, about_lowres, left_out
+from planners._spacing import LOWRES_GAIN, LOWRES_SHARE, Grid, coarser, voxels
+from planners._walk import Setting
+
+LOWRES = "3d_lowres"
+COVER = 0.05  # most of the data set's voxels in one batch, when bytes are counted
+CASCADE = "3d_cascade_fullres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """A grid that a configuration is planned for.
+
+    Parameters
+    ----------
+    name : str
+        Of the configuration.
+    spacing, shape : tuple of float, length D
+        Edge of a voxel; median shape.
+    voxels : float
+        Of the whole data set, for the limit of the batch.
+    """
+
+    name: str
+    spacing: tuple[float, ...]
+    shape: tuple[float, ...]
+    voxels: float
+
+
+@dataclass(kw_only=True)
+class Planning:
+    """Plans configuration after configuration.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The data set.
+    task : Task
+        With its options.
+    family : Family
+        Kind and size of the network.
+    budget : Budget
+        What a step may cost.
+    overrides : Overrides
+        What the user fixed.
+    configurations : dict
+        What was planned, in the order of a plan.
+    decisions : list of Decision
+        Why.
+    """
+
+    fingerprint: Fingerprint
+    task: Task
+    family: Family
+    budget: Budget
+    overrides: Overrides
+    configurations: dict[str, Configuration] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    _costs: dict[str, tuple[Family, ByteBudget, Cost]] = field(default_factory=dict)
+
+    @property
+    def fixed(self) -> Mapping[str, Any]:
+        """What the user fixed, by key."""
+        return self.overrides.values
+
+    @property
+    def gb(self) -> float:
+        """The budget in GB."""
+        given = self.budget.memory_gb
+        return self.family.memory_gb if given is None else given
+
+    @property
+    def _cover(self) -> float:
+        # nnU-Net's presets let a batch hold the whole data set.
+        return COVER if self.budget.rule == "bytes" else self.family.cover
+
+    @property
+    def words(self) -> str:
+        """The budget, as a person says it."""
+        rule = {
+            "nnunet": "counted as nnU-Net does",
+            "bytes": "counted in bytes",
+        }[self.budget.rule]
+        return f"{self.gb:g} GB ({rule})"
+
+    def run(self, grid: Grid) -> None:
+        """Plan all configurations that a full-resolution grid allows."""
+        spacing, shape = grid.ordered(grid.spacing), grid.ordered(grid.median_shape)
+        total = voxels(shape) * self.fingerprint.num_cases
+        plane = slice(len(spacing) - 2, None)
+        self._add(self._target("2d", spacing[plane], shape[plane], total))
+        if len(spacing) == 2:
+            return
+        if shape[0] == 1:
+            self.decisions.append(left_out("3d_fullres", "cases are one slice"))
+            return
+        target = self._target("3d_fullres", spacing, shape, total)
+        fit = self._try(target)
+        if fit is not None:
+            self._add_volumes(target, fit)
+
+    def _try(self, target: _Target) -> Fit | None:
+        """Return a patch and batch; None if none fits, with a decision on why."""
+        try:
+            return self._fit(target)
+        except TooLarge as error:
+            self.decisions.append(left_out(target.name, f"{error}, of {self.words}"))
+            return None
+
+    def _add(self, target: _Target) -> None:
+        fit = self._try(target)
+        if fit is not None:
+            self._enter(self._configuration(target, fit), target, fit)
+
+    def _enter(self, made: Configuration, target: _Target, fit: Fit) -> None:
+        self.configurations[target.name] = made
+        self.decisions += about_configuration(
+            target.name,
+            made,
+            fit,
+            budget=self.words,
+            cover=self._cover,
+            unit=self.fingerprint.unit,
+        )
+
+    def _target(
+        self,
+        name: str,
+        spacing: Sequence[float],
+        shape: Sequence[float],
+        total: float,
+    ) -> _Target:
+        """Return the grid of a configuration, as the user has it if he says so."""
+        own = self.fixed.get(f"{name}.spacing")
+        if own is not None:
+            factors = [old / new for old, new in zip(spacing, own, strict=True)]
+            shape = [
+                float(max(1, round(f * n))) for f, n in zip(factors, shape, strict=True)
+            ]
+            total *= math.prod(factors)
+            spacing = [float(edge) for edge in own]
+        return _Target(
+            name=name, spacing=tuple(spacing), shape=tuple(shape), voxels=total
+        )
+
+    def _fit(self, target: _Target) -> Fit:
+        family, _, cost = self._cost(target.name)
+        dim = len(target.spacing)
+        request = Request(
+            spacing=target.spacing,
+            median_shape=target.shape,
+            most_voxels=target.voxels * self._cover,
+            batch_size=self.overrides.get(target.name, "batch_size"),
+            most_stages=family.most_stages,
+        )
+        patch = self.overrides.get(target.name, "patch_size", dim)
+        if patch is not None:
+            if target.name == LOWRES and f"{LOWRES}.patch_size" not in self.fixed:
+                # Meant for full resolution; this grid may be halved along other axes.
+                patch = request.topology(patch).patch_size
+            request = replace(request, patch_size=tuple(patch))
+        return fit_patch(request, cost)
+
+    def _cost(self, name: str) -> tuple[Family, ByteBudget, Cost]:
+        """Return the network's family, its bytes, and what decides."""
+        if name not in self._costs:
+            family = self.family.changed(
+                self.overrides.get(name, "network"),
+                self.overrides.options(name, "network"),
+            )
+            exact = ByteBudget(
+                family=family,
+                memory_gb=self.gb,
+                in_channels=inputs_of(
+                    self.task,
+                    len(self.fingerprint.channel_names),
+                    cascade=name == CASCADE,
+                ),
+                heads=heads_of(self.task),
+                setting=Setting(precision=self.budget.precision),
+            )
+            rough = ElementBudget(
+                family=family,
+                memory_gb=self.gb,
+                channels=self.task.planned_channels,
+            )
+            by_bytes = self.budget.rule == "bytes"
+            self._costs[name] = family, exact, exact if by_bytes else rough
+        return self._costs[name]
+
+    def _configuration(self, target: _Target, fit: Fit) -> Configuration:
+        family, exact, _ = self._cost(target.name)
+        dim, overrides = len(target.spacing), self.overrides
+        batch_dice = overrides.get(target.name, "batch_dice")
+        mirror = overrides.get(target.name, "mirror_axes")
+        options: dict[str, Any] = overrides.options(target.name, "resampling")
+        return Configuration(
+            spacing=target.spacing,
+            patch_size=fit.topology.patch_size,
+            batch_size=fit.batch_size,
+            median_shape=tuple(map(float, target.shape)),
+            network=family.choice(fit.topology),
+            batch_dice=dim == 2 if batch_dice is None else batch_dice,
+            resampling=Resampling(**options),
+            mirror_axes=tuple(
+                axis
+                for axis in (range(dim) if mirror is None else mirror)
+                if axis < dim
+            ),
+            memory=exact.parts(fit.topology, fit.batch_size),
+        )
+
+    # Low resolution and cascade ------------------------------------------------------
+
+    def _add_volumes(self, target: _Target, fit: Fit) -> None:
+        """Add 3d_fullres, and what goes with it if its patch sees too little."""
+        full = self._configuration(target, fit)
+        share = voxels(full.patch_size) / voxels(full.median_shape)
+        low, low_fit, gain = self._search_lowres(full)
+        if low is None or low_fit is None or (gain or 0) < LOWRES_GAIN:
+            self.decisions += about_lowres(share, gain, "")
+            self._enter(full, target, fit)
+            return
+        cascade = ""
+        if not hasattr(self.task, "values"):
+            cascade = "the task's annotation is not made of label values"
+        self.decisions += about_lowres(share, gain, cascade)
+        self._enter(self._configuration(low, low_fit), low, low_fit)
+        if self.overrides.get(target.name, "batch_dice") is None:
+            full = replace(full, batch_dice=True)
+        self._enter(full, target, fit)
+        if not cascade:
+            self._add_cascade(full, fit)
+
+    def _search_lowres(
+        self, full: Configuration
+    ) -> tuple[_Target | None, Fit | None, float | None]:
+        """Coarsen the grid until a patch sees enough of the median case."""
+        name, cases = LOWRES, self.fingerprint.num_cases
+        if f"{name}.spacing" in self.fixed:
+            total = voxels(full.median_shape) * cases
+            wanted = self._target(name, full.spacing, full.median_shape, total)
+            reached = voxels(full.median_shape) / voxels(wanted.shape)
+            return wanted, self._fit(wanted), max(reached, LOWRES_GAIN)
+        target: _Target | None = None
+        fit: Fit | None = None
+        gain: float | None = None
+        spacing, count = full.spacing, voxels(full.median_shape)
+        patch = voxels(full.patch_size)
+        while patch / count < LOWRES_SHARE:
+            spacing = coarser(spacing)
+            pairs = zip(full.spacing, spacing, full.median_shape, strict=True)
+            exact = [old / new * n for old, new, n in pairs]
+            count = voxels(exact)
+            target = _Target(
+                name=name,
+                spacing=spacing,
+                shape=tuple(float(max(1, round(n))) for n in exact),
+                voxels=count * cases,
+            )
+            fit = self._fit(target)
+            patch = voxels(fit.topology.patch_size)
+            gain = voxels(full.median_shape) / count
+        return target, fit, gain
+
+    def _add_cascade(self, full: Configuration, fit: Fit) -> None:
+        if self.budget.rule == "nnunet" and not self.overrides.has_own(CASCADE):
+            # nnU-Net's cascade is 3d_fullres with more inputs, whatever they take.
+            _, exact, _ = self._cost(CASCADE)
+            made = replace(full, memory=exact.parts(fit.topology, full.batch_size))
+        else:
+            total = voxels(full.median_shape) * self.fingerprint.num_cases
+            target = self._target(CASCADE, full.spacing, full.median_shape, total)
+            found = self._try(target)
+            if found is None:
+                return
+            made = self._configuration(target, found)
+            if self.overrides.get(CASCADE, "batch_dice") is None:
+                made = replace(made, batch_dice=full.batch_dice)
+            self._enter(made, target, found)
+        self.configurations[CASCADE] = replace(made, previous=LOWRES)

@@ -1,0 +1,311 @@
+"""The largest patch and batch within a budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from autoseg.errors import PlanError, UsageError
+from planners._topology import Topology, find_topology
+
+LARGEST = {2: 2048, 3: 256}  # edge of the cube or square that planning starts from
+LEAST_BATCH = 2
+
+
+class Cost(Protocol):
+    """Says what a topology costs; `planners._elements` and `planners._bytes`.
+
+    Attributes
+    ----------
+    steady : bool
+        More memory must never give fewer voxels in a step.
+    least_edge : int
+        A patch is not made shorter than that.
+    """
+
+    steady: ClassVar[bool]
+    least_edge: ClassVar[int]
+
+    def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
+        """Return whether a patch need not shrink, for this batch or the least."""
+
+    def largest_batch(self, topology: Topology) -> int:
+        """Return the largest batch size that fits."""
+
+    def needed_gb(self, topology: Topology, batch_size: int | None = None) -> float:
+        """Return the memory at which this patch would fit."""
+
+
+class TooLarge(PlanError):
+    """Not even the smallest patch fits.
+
+    Parameters
+    ----------
+    topology : Topology
+        Of the smallest patch.
+    batch_size : int
+        Of the smallest batch.
+    needed_gb : float
+        What it needs.
+    """
+
+    def __init__(self, topology: Topology, batch_size: int, needed_gb: float) -> None:
+        self.topology = topology
+        self.needed_gb = math.ceil(needed_gb * 100) / 100
+        super().__init__(
+            f"the smallest patch, {times(topology.patch_size)} with a batch of "
+            f"{batch_size}, needs {self.needed_gb:.2f} GB"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a patch is sought for.
+
+    Parameters
+    ----------
+    spacing, median_shape : tuple of float, length D
+        The grid.
+    most_voxels : float
+        Voxels that one batch may hold, so that it is no large part of the data set.
+    patch_size : tuple of int, length D, or None
+        Fixed by the user.
+    batch_size : int or None
+        Fixed by the user.
+    most_stages : int or None
+        The network has no more resolutions than that.
+    """
+
+    spacing: tuple[float, ...]
+    median_shape: tuple[float, ...]
+    most_voxels: float
+    patch_size: tuple[int, ...] | None = None
+    batch_size: int | None = None
+    most_stages: int | None = None
+
+    def topology(self, patch_size: Sequence[float]) -> Topology:
+        """Return the topology of a patch."""
+        return find_topology(self.spacing, patch_size, self.most_stages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A patch with its batch, and how they were found.
+
+    Parameters
+    ----------
+    topology : Topology
+        With the patch.
+    batch_size : int
+        Patches in one step.
+    first : tuple of int, length D
+        The patch that planning started from, clipped to the median shape.
+    steps : int
+        How often it was made smaller.
+    limit : str
+        What the batch is limited by: ``"memory"``, ``"data"`` (it is a large part of
+        the data set), ``"patch"`` (memory is kept for the next larger patch),
+        ``"least"`` or ``"user"``.
+    """
+
+    topology: Topology
+    batch_size: int
+    first: tuple[int, ...]
+    steps: int
+    limit: str
+
+
+def initial_patch(
+    spacing: Sequence[float], median_shape: Sequence[float]
+) -> tuple[float, ...]:
+    """Return a patch that is as long on all axes in millimeters, if cases are.
+
+    Parameters
+    ----------
+    spacing : sequence of float, length D
+        Edge of a voxel.
+    median_shape : sequence of float, length D
+        No edge is longer than the median case.
+
+    Returns
+    -------
+    tuple of number, length D
+        Of 256 ** 3 or 2048 ** 2 voxels before it is clipped.
+
+    Examples
+    --------
+    >>> initial_patch((4.0, 1.0, 1.0), (1000.0, 1000.0, 300.0))
+    (102, 406, 300.0)
+    """
+    dim = len(spacing)
+    inverse = [1 / step for step in spacing]
+    scale = (LARGEST[dim] ** dim / math.prod(inverse)) ** (1 / dim)
+    wanted = [round(edge * scale) for edge in inverse]
+    patch = list(map(min, wanted, median_shape))
+    if math.prod(patch) < 2:
+        patch[-1] = 2  # a single voxel has no deviation to normalize by
+    return tuple(patch)
+
+
+def fit_patch(request: Request, cost: Cost) -> Fit:
+    """Shrink the patch until it fits, then enlarge the batch until it does not.
+
+    The axis whose patch is longest relative to the median case is shortened first, by
+    as little as the network's strides allow.
+
+    Parameters
+    ----------
+    request : Request
+        The grid, and what the user fixed.
+    cost : Cost
+        The budget.
+
+    Returns
+    -------
+    Fit
+        With a batch of at least two, unless the user fixed one.
+
+    Raises
+    ------
+    TooLarge
+        If not even the smallest patch fits.
+    UsageError
+        If what the user fixed does not fit; with what does.
+    """
+    if request.patch_size is not None:
+        return _fit_fixed(request, cost, request.patch_size)
+    start = initial_patch(request.spacing, request.median_shape)
+    topology = first = request.topology(start)
+    larger: Topology | None = None
+    steps = 0
+    while not cost.fits(topology, request.batch_size):
+        smaller = _shrink(topology, request, cost)
+        if smaller is None:
+            batch = request.batch_size or LEAST_BATCH
+            needed = cost.needed_gb(topology, request.batch_size)
+            raise TooLarge(topology, batch, needed)
+        larger, topology = topology, smaller
+        steps += 1
+    batch, limit = _batch(request, cost, topology, larger)
+    return Fit(
+        topology=topology,
+        batch_size=batch,
+        first=first.patch_size,
+        steps=steps,
+        limit=limit,
+    )
+
+
+def _batch(
+    request: Request, cost: Cost, topology: Topology, larger: Topology | None
+) -> tuple[int, str]:
+    if request.batch_size is not None:
+        return request.batch_size, "user"
+    voxels = math.prod(topology.patch_size)
+    limits = {
+        "memory": cost.largest_batch(topology),
+        "data": round(request.most_voxels / voxels),
+    }
+    if cost.steady and larger is not None:
+        # With more memory the larger patch comes, in a batch of two. If the batch had
+        # more voxels than that now, more memory would mean fewer.
+        limits["patch"] = LEAST_BATCH * math.prod(larger.patch_size) // voxels
+    limit = min(limits, key=lambda name: limits[name])
+    if limits[limit] < LEAST_BATCH:
+        return LEAST_BATCH, "least"
+    return limits[limit], limit
+
+
+def _fit_fixed(request: Request, cost: Cost, wanted: tuple[int, ...]) -> Fit:
+    topology = request.topology(wanted)
+    if topology.patch_size != wanted:
+        below = _multiple_below(request, wanted)
+        raise UsageError(
+            f"A patch of {times(wanted)} cannot be halved as often as its network does "
+            f"({times(topology.divisors)} times smaller at the bottom). Give "
+            f"{times(below)} or {times(topology.patch_size)}."
+        )
+    if not cost.fits(topology, request.batch_size):
+        raise UsageError(_what_fits(request, cost, topology))
+    batch, limit = _batch(request, cost, topology, None)
+    return Fit(topology=topology, batch_size=batch, first=wanted, steps=0, limit=limit)
+
+
+def _multiple_below(request: Request, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a patch that is not larger along any axis and can be halved."""
+    patch = wanted
+    while True:
+        topology = request.topology(patch)
+        if topology.patch_size == patch:
+            return patch
+        patch = tuple(
+            max(1, n // step * step if padded != n else n)
+            for n, step, padded in zip(
+                patch, topology.divisors, topology.patch_size, strict=True
+            )
+        )
+
+
+def _what_fits(request: Request, cost: Cost, topology: Topology) -> str:
+    batch = request.batch_size or LEAST_BATCH
+    text = (
+        f"A patch of {times(topology.patch_size)} with a batch of {batch} needs "
+        f"{cost.needed_gb(topology, request.batch_size):.2f} GB, which is more than "
+        "the budget."
+    )
+    most = min(cost.largest_batch(topology), batch - 1)
+    if most >= 1 and cost.fits(topology, most):
+        text += f" A batch of {most} fits with this patch."
+    smaller: Topology | None = topology
+    while smaller is not None and not cost.fits(smaller, request.batch_size):
+        smaller = _shrink(smaller, request, cost)
+    if smaller is not None:
+        text += f" A patch of {times(smaller.patch_size)} fits with this batch."
+    return text
+
+
+def _shrink(topology: Topology, request: Request, cost: Cost) -> Topology | None:
+    """Return the next smaller patch, None if there is none."""
+    patch, median = topology.patch_size, request.median_shape
+    ratios = [edge / most for edge, most in zip(patch, median, strict=True)]
+    # Of equally long axes the last one; one that is as short as can be, never.
+    order = sorted(range(len(patch)), key=lambda a: (ratios[a], a), reverse=True)
+    for axis in order:
+        smaller = _shrink_axis(topology, request, axis, cost.least_edge)
+        if smaller is not None:
+            return smaller
+    return None
+
+
+def _shrink_axis(
+    topology: Topology, request: Request, axis: int, least: int
+) -> Topology | None:
+    patch = topology.patch_size
+    step = topology.divisors[axis]
+    while patch[axis] - step > 0:
+        # Shorter by one step, the axis may be halved less often: a smaller step does.
+        trial = request.topology(_shorter(patch, axis, step))
+        smaller = request.topology(_shorter(patch, axis, trial.divisors[axis]))
+        if smaller.patch_size[axis] < least:
+            return None
+        if smaller.patch_size[axis] < patch[axis]:
+            return smaller
+        step += topology.divisors[axis]
+    return None
+
+
+def _shorter(patch: Sequence[int], axis: int, step: int) -> tuple[int, ...]:
+    return tuple(n - step if a == axis else n for a, n in enumerate(patch))
+
+
+def times(shape: Sequence[float]) -> str:
+    """Return a shape as people write it.
+
+    Examples
+    --------
+    >>> times((40, 56.5, 40))
+    '40 x 56.5 x 40'
+    """
+    return " x ".join(f"{edge:.6g}" for edge in shape)

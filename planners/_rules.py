@@ -1,0 +1,140 @@
+"""From a fingerprint to a plan, by nnU-Net's rules; the same for every U-Net.
+
+The rules are those of nnU-Net v2 [1]_, numbers and order of arithmetic included, so
+that plans are equal to its plans.
+
+References
+----------
+.. [1] Isensee et al., "nnU-Net: a self-configuring method for deep learning-based
+   biomedical image segmentation", Nature Methods 18, 2021.
+   doi:10.1038/s41592-020-01008-z
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from autoseg.errors import PlanError
+from autoseg.spec.choice import Choice
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan, as_options
+from autoseg.tasks import TASKS
+from planners._base import Budget
+from planners._channels import choose_channels
+from planners._configurations import Planning
+from planners._family import Family
+from planners._overrides import Overrides, check_overrides
+from planners._reasons import about_grid, about_the_rest
+from planners._spacing import Grid, choose_grid
+
+
+def make_plan(
+    fingerprint: Fingerprint,
+    task: Choice,
+    budget: Budget,
+    family: Family,
+    *,
+    planner: str,
+    name: str | None = None,
+) -> Plan:
+    """Return the plan of a family of U-Nets.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The data set, in numbers.
+    task : Choice
+        A file in ``autoseg/tasks``, with the options that dataset.json gives.
+    budget : Budget
+        What the plan may cost.
+    family : Family
+        Kind and size of the network.
+    planner : str
+        Name of the planner's file.
+    name : str, optional
+        Name of the plan; by default the planner's.
+
+    Returns
+    -------
+    Plan
+        With a `Decision` for each value.
+
+    Raises
+    ------
+    PlanError
+        If nothing fits the budget; with what the smallest plan needs.
+    UsageError
+        If what the user fixed cannot be; with what can.
+    """
+    kind = TASKS[task.name]
+    options, of_task = kind.configure(task.options, fingerprint.annotation)
+    overrides = check_overrides(budget.overrides, fingerprint.dim)
+    grid = _grid(fingerprint, overrides)
+    channels, of_channels = choose_channels(fingerprint)
+    planning = Planning(
+        fingerprint=fingerprint,
+        task=kind(**options),
+        family=family,
+        budget=budget,
+        overrides=overrides,
+    )
+    planning.run(grid)
+    if not planning.configurations:
+        reasons = "\n".join(f"  {d.field}: {d.because}" for d in planning.decisions)
+        raise PlanError(
+            f"Nothing fits {planning.words}:\n{reasons}\nGive --gpu-memory as much as "
+            "the smallest of them needs."
+        )
+    plan = Plan(
+        name=name or planner,
+        dataset=fingerprint.dataset,
+        planner=planner,
+        task=Choice(name=task.name, options=options),
+        unit=fingerprint.unit,
+        orientation=fingerprint.orientation,
+        transpose=grid.transpose,
+        channels=channels,
+        configurations=planning.configurations,
+        training=_training(overrides),
+        budget=_record(budget, planning.gb),
+    )
+    fixed = "spacing" in overrides.values
+    decisions = (
+        *of_task,
+        *about_grid(fingerprint, grid, fixed),
+        *of_channels,
+        *planning.decisions,
+        *about_the_rest(plan),
+    )
+    return replace(plan, decisions=decisions)
+
+
+def _grid(fingerprint: Fingerprint, overrides: Overrides) -> Grid:
+    grid = choose_grid(fingerprint)
+    wanted = overrides.values.get("spacing")
+    if wanted is None:
+        return grid
+    # What is set is in the order of the plan without it.
+    spacing = [0.0] * fingerprint.dim
+    for axis, edge in zip(grid.transpose, wanted, strict=True):
+        spacing[axis] = float(edge)
+    return choose_grid(fingerprint, spacing)
+
+
+def _record(budget: Budget, gb: float) -> Choice:
+    options: dict[str, Any] = {"memory_gb": gb, "precision": budget.precision}
+    if budget.preset is not None:
+        options["preset"] = budget.preset
+    if budget.overrides:
+        options["overrides"] = as_options(**dict(budget.overrides))
+    return Choice(name=budget.rule, options=options)
+
+
+def _training(overrides: Overrides) -> Choice:
+    options: dict[str, Any] = {
+        key.removeprefix("training."): value
+        for key, value in overrides.values.items()
+        if key.startswith("training.")
+    }
+    return Choice(name=overrides.values.get("training", "auto"), options=options)

@@ -1,0 +1,247 @@
+"""Rotation and scaling against SciPy, against arithmetic, and against points."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
+from scipy.ndimage import map_coordinates
+
+from autoseg.augmentations._base import Context
+from autoseg.augmentations.spatial import Affine, Spatial
+
+PATCHES = [(12, 16, 10), (13, 9, 11), (3, 20, 24), (24, 30), (16, 40), (1, 6, 6)]
+
+
+def _draw(patch, seed=0, **options):
+    context = Context(patch_size=patch, channels=2)
+    return Spatial(1.0, **options).draw(np.random.default_rng(seed), context)
+
+
+def _places(drawn, patch):
+    """Return source coordinates (D', *P') of the voxels of the moving axes."""
+    moving = patch[-len(drawn.patch) :]
+    axes = [np.arange(n) - (n - 1) / 2 for n in moving]
+    offsets = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    center = (np.array(drawn.source) - 1) / 2
+    return np.moveaxis(offsets @ np.array(drawn.matrix).T + center, -1, 0)
+
+
+def _sample(array, drawn, patch):
+    """Return SciPy's linear interpolation of an array, slice by slice if flat."""
+    moving = len(drawn.patch)
+    lead = array.shape[: array.ndim - moving]
+    slices = array.reshape(-1, *array.shape[array.ndim - moving :])
+    places = _places(drawn, patch)
+    sampled = [map_coordinates(s, places, order=1, mode="nearest") for s in slices]
+    return np.stack(sampled).reshape(*lead, *drawn.patch)
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_images_are_interpolated_as_scipy_does(patch, seed):
+    drawn = _draw(patch, seed)
+    shape = Spatial().source_shape(drawn, patch)
+    image = np.random.default_rng(seed).normal(size=(2, *shape))
+
+    moved = Spatial().image(torch.from_numpy(image).float(), drawn)
+
+    assert moved.shape == (2, *patch)
+    np.testing.assert_allclose(moved, _sample(image, drawn, patch), atol=1e-4)
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=str)
+def test_labels_have_the_largest_interpolated_mask(patch):
+    drawn = _draw(patch, 1)
+    shape = Spatial().source_shape(drawn, patch)
+    labels = np.random.default_rng(1).integers(-1, 5, size=shape).astype(np.int16)
+
+    moved = Spatial().labels(torch.from_numpy(labels), drawn).numpy()
+
+    masks = np.stack(
+        [_sample((labels == v).astype(float), drawn, patch) for v in range(-1, 5)]
+    )
+    ordered = np.sort(masks, axis=0)
+    clear = ordered[-1] - ordered[-2] > 1e-4
+    assert moved.dtype == np.int16
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(moved[clear], (masks.argmax(0) - 1)[clear])
+
+
+class _Fixed:
+    """A generator that always turns by one angle and scales by one factor."""
+
+    def random(self):
+        return 0.0
+
+    def uniform(self, low, high):
+        return 0.3 if low < 0 else 1.2
+
+
+@pytest.mark.parametrize("patch", [(12, 16, 10), (16, 14)], ids=str)
+def test_angles_and_scales_mean_what_they_mean_in_batchgenerators(patch):
+    drawn = Spatial(1.0).draw(_Fixed(), Context(patch_size=patch, channels=1))
+    reference = SpatialTransform(
+        patch,
+        patch_center_dist_from_border=0,
+        random_crop=False,
+        p_rotation=1,
+        rotation=(0.3, 0.3),
+        p_scaling=1,
+        scaling=(1.2, 1.2),
+        p_synchronize_scaling_across_axes=1,
+    )
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(rng.normal(size=(2, *drawn.source))).float()
+    labels = torch.from_numpy(rng.integers(0, 4, size=drawn.source).astype(np.int16))
+
+    expected = reference(image=image.clone(), segmentation=labels[None].clone())
+
+    moved = Spatial().image(image, drawn)
+    torch.testing.assert_close(moved, expected["image"], atol=1e-4, rtol=0)
+    agree = Spatial().labels(labels, drawn) == expected["segmentation"][0]
+    assert agree.float().mean() > 0.999
+
+
+def test_of_labels_that_weigh_the_same_the_smallest_wins():
+    # a shift of half a voxel between two labels: patch of even, source of odd length
+    drawn = Affine(matrix=((1.0, 0.0), (0.0, 1.0)), source=(3, 4), patch=(2, 4))
+    labels = torch.tensor([[3], [2], [7]]).expand(3, 4).contiguous()
+
+    moved = Spatial().labels(labels, drawn)
+
+    assert moved[:, 0].tolist() == [2, 2]
+
+
+def test_a_quarter_turn_is_exact():
+    drawn = Affine(matrix=((0.0, -1.0), (1.0, 0.0)), source=(5, 5), patch=(5, 5))
+    labels = torch.arange(25, dtype=torch.int16).reshape(5, 5)
+
+    moved = Spatial().labels(labels, drawn)
+
+    # voxel (i, j) of the patch is (-j, i) of the source, about the center
+    assert torch.equal(moved, labels.rot90(1, (1, 0)))
+
+
+def test_a_scale_above_one_makes_objects_smaller():
+    drawn = Affine(matrix=((2.0, 0.0), (0.0, 2.0)), source=(15, 15), patch=(8, 8))
+    labels = torch.zeros((15, 15), dtype=torch.int16)
+    labels[3:12, 3:12] = 1  # 9 voxels wide
+
+    moved = Spatial().labels(labels, drawn)
+
+    assert moved[4].sum().item() in (4, 5)
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=str)
+@pytest.mark.parametrize("seed", range(20))
+def test_the_box_that_is_read_is_the_smallest_with_the_same_center(patch, seed):
+    drawn = _draw(patch, seed)
+    places = _places(drawn, patch)
+
+    for axis, size in enumerate(drawn.source):
+        low, high = places[axis].min(), places[axis].max()
+        assert low > -1e-4 and high < size - 1 + 1e-4
+        assert low < 1 or size <= 2  # one voxel less on each side would be too small
+        assert (size - drawn.patch[axis]) % 2 == 0
+
+
+def test_neither_turned_nor_scaled_is_no_draw():
+    context = Context(patch_size=(8, 8, 8), channels=1)
+
+    assert Spatial(0.0).draw(np.random.default_rng(0), context) is None
+
+
+def test_turning_and_scaling_have_probabilities_of_their_own():
+    context = Context(patch_size=(8, 9, 10), channels=1)
+    rng = np.random.default_rng(0)
+    drawn = [Spatial().draw(rng, context) for _ in range(4000)]
+
+    matrices = [np.array(d.matrix) for d in drawn if d is not None]
+    turned = sum(abs(m[0, 1]) > 0 for m in matrices)
+    scaled = sum(abs(np.linalg.det(m) - 1) > 1e-9 for m in matrices)
+
+    # 0.2 each, three standard deviations of 4000 draws are 76
+    assert abs(turned - 800) < 76
+    assert abs(scaled - 800) < 76
+    assert abs(len(matrices) - 4000 * 0.36) < 3 * math.sqrt(4000 * 0.36 * 0.64)
+
+
+def _angles(patch, count=300):
+    """Return drawn angles in degrees about the axis in front of the last two."""
+    context = Context(patch_size=patch, channels=1)
+    rng = np.random.default_rng(0)
+    spatial = Spatial(1.0, scale=(1.0, 1.0))
+    matrices = [np.array(spatial.draw(rng, context).matrix) for _ in range(count)]
+    return [math.degrees(math.atan2(m[-1, -2], m[-2, -2])) for m in matrices]
+
+
+@pytest.mark.parametrize(
+    ("patch", "limit"),
+    [
+        ((40, 30), 180),  # a plane
+        ((46, 30), 15),  # more than 1.5 times as long as wide
+        ((10, 32, 32), 180),  # flat: more than 3 times as long as thick
+        ((10, 64, 32), 180),
+    ],
+)
+def test_planes_are_turned_by_any_angle_or_by_little_when_they_are_long(patch, limit):
+    angles = _angles(patch)
+
+    assert max(angles) <= limit and min(angles) >= -limit
+    assert max(angles) > 0.9 * limit and min(angles) < -0.9 * limit
+
+
+def test_volumes_are_turned_by_up_to_30_degrees_about_each_axis():
+    context = Context(patch_size=(30, 32, 32), channels=1)
+    rng = np.random.default_rng(0)
+    spatial = Spatial(1.0, scale=(1.0, 1.0))
+    found = []
+    for _ in range(500):
+        m = np.array(spatial.draw(rng, context).matrix)
+        np.testing.assert_allclose(m @ m.T, np.eye(3), atol=1e-12)
+        # m = Rz Ry Rx, so its last row is (-sin y, cos y sin x, cos y cos x) and its
+        # first column (cos z cos y, sin z cos y, -sin y)
+        x, z = math.atan2(m[2, 1], m[2, 2]), math.atan2(m[1, 0], m[0, 0])
+        found.append([math.degrees(a) for a in (x, math.asin(-m[2, 0]), z)])
+
+    assert np.abs(found).max() <= 30
+    assert (np.abs(found).max(axis=0) > 28).all()
+
+
+def test_only_the_plane_of_a_flat_patch_moves():
+    drawn = _draw((4, 16, 16))
+
+    assert len(drawn.matrix) == 2
+    assert Spatial().source_shape(drawn, (4, 16, 16))[0] == 4
+
+
+def test_the_scale_lies_between_0_7_and_1_4():
+    context = Context(patch_size=(8, 8), channels=1)
+    rng = np.random.default_rng(0)
+    drawn = [Spatial(1.0, angle=0.0).draw(rng, context) for _ in range(500)]
+
+    scales = [math.sqrt(np.linalg.det(np.array(d.matrix))) for d in drawn]
+
+    assert 0.7 <= min(scales) < 0.72
+    assert 1.38 < max(scales) <= 1.4
+    # uniform: mean 1.05, standard deviation 0.7 / sqrt(12) / sqrt(500) = 0.009
+    assert np.mean(scales) == pytest.approx(1.05, abs=0.03)
+
+
+@pytest.mark.parametrize("patch", [(24, 26, 22), (11, 34, 36), (32, 28)], ids=str)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_point_goes_where_its_blob_goes(patch, seed):
+    drawn = _draw(patch, seed)
+    shape = Spatial().source_shape(drawn, patch)
+    point = (np.array(shape) - 1) / 2 + np.array([1.0, 3.0, -2.5])[-len(shape) :]
+    grid = np.indices(shape) - point.reshape(-1, *(1,) * len(shape))
+    blob = np.exp(-(grid**2).sum(0) / (2 * 1.5**2))
+
+    moved = Spatial().image(torch.from_numpy(blob).float()[None], drawn)[0].numpy()
+    point = torch.from_numpy(point)[None]
+    predicted = Spatial().points(point, drawn)[0].numpy()
+
+    centroid = (np.indices(patch) * moved).reshape(len(patch), -1).sum(1) / moved.sum()
+    np.testing.assert_allclose(centroid, predicted, atol=0.05)

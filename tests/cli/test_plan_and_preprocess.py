@@ -1,0 +1,137 @@
+"""The command `plan_and_preprocess`."""
+
+import json
+import math
+
+import pytest
+
+from autoseg.cli._main import main
+from autoseg.preprocess.store import CaseStore
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan
+from tests import toy
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return toy.volumes(tmp_path / "Toy", cases=3, test=0, spacing=(1.0, 1.0, 1.0))
+
+
+def _run(folder, *more) -> int:
+    root = folder.parent / "root"
+    return main(["plan_and_preprocess", str(folder), "--root", str(root), *more])
+
+
+def _prepared(folder):
+    return folder.parent / "root" / "preprocessed" / "Toy"
+
+
+def test_it_does_all_that_comes_before_training(folder, capsys):
+    assert _run(folder) == 0
+
+    prepared = _prepared(folder)
+    assert Fingerprint.load(prepared / "fingerprint.json").num_cases == 3
+    plan = Plan.load(prepared / "plans" / "unet.json")
+    assert len(json.loads((prepared / "splits.json").read_text())) == 3
+    for name in plan.configurations:
+        assert len(CaseStore(prepared / plan.data_id(name)).ids()) == 3
+    text = capsys.readouterr().out
+    patch = " x ".join(map(str, plan.configurations["3d_fullres"].patch_size))
+    assert f"3d_fullres: patch {patch}" in text
+    assert f"Next: autoseg train {folder} 3d_fullres 0 --root" in text
+
+
+def test_a_second_run_finds_everything_done(folder, capsys):
+    _run(folder)
+    before = {
+        path: path.stat().st_mtime_ns for path in _prepared(folder).rglob("*.b2nd")
+    }
+    capsys.readouterr()
+
+    assert _run(folder) == 0
+
+    error = capsys.readouterr().err
+    assert "fingerprint.json is up to date" in error
+    assert "3 of 3 cases are there already" in error
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_it_can_stop_after_planning(folder):
+    assert _run(folder, "--no_pp") == 0
+
+    assert (_prepared(folder) / "plans" / "unet.json").is_file()
+    assert not list(_prepared(folder).rglob("*.b2nd"))
+
+
+def test_a_plan_of_another_planner_and_name_is_what_is_preprocessed(folder, capsys):
+    code = _run(
+        folder,
+        "--planner",
+        "residual_unet",
+        "--preset",
+        "M",
+        "--name",
+        "big",
+        "-c",
+        "2d",
+    )
+
+    assert code == 0
+    plan = Plan.load(_prepared(folder) / "plans" / "big.json")
+    assert plan.configurations["2d"].network.name == "residual_unet"
+    assert CaseStore(_prepared(folder) / plan.data_id("2d")).ids()
+    assert not CaseStore(_prepared(folder) / plan.data_id("3d_fullres")).ids()
+    assert "train" in (text := capsys.readouterr().out)
+    assert " 2d 0 --plan big" in text
+
+
+@pytest.fixture
+def large(folder):
+    """A data set whose images are larger than a patch can be."""
+    labels = toy.labels_of(0, (130, 130, 130))
+    for number in range(3):
+        for kind, end, array in (
+            ("images", "_0000", labels + 1),
+            ("labels", "", labels),
+        ):
+            path = folder / f"{kind}Tr" / f"case_{number:02d}{end}.nii.gz"
+            toy.write_nifti(path, array, (1.0, 1.0, 1.0))
+    return folder
+
+
+def test_the_memory_of_the_device_reaches_the_plan(large):
+    voxels = []
+    for gigabytes in ("3", "12"):
+        assert _run(large, "-gpu_memory_target", gigabytes, "--no_pp") == 0
+        plan = Plan.load(_prepared(large) / "plans" / "unet.json")
+        chosen = plan.configurations["3d_fullres"]
+        voxels.append(math.prod(chosen.patch_size) * chosen.batch_size)
+
+    assert voxels[0] < voxels[1]
+
+
+def test_it_verifies_first_when_asked(folder, capsys):
+    (folder / "labelsTr" / "case_01.nii.gz").unlink()
+
+    assert _run(folder, "--verify_dataset_integrity") == 2
+
+    assert "case_01" in capsys.readouterr().err
+    assert not _prepared(folder).exists()
+
+
+def test_clean_makes_the_fingerprint_again(folder, capsys):
+    _run(folder, "--no_pp")
+    capsys.readouterr()
+
+    assert _run(folder, "--no_pp", "--clean", "-npfp", "1") == 0
+
+    assert "up to date" not in capsys.readouterr().err
+
+
+def test_what_to_type_next_fits_the_data_set(tmp_path, capsys):
+    folder = toy.volumes(tmp_path / "one case" / "Toy", cases=1, test=0)
+
+    assert _run(folder, "-c", "3d_fullres") == 0
+
+    # One case cannot be split, and the path has a blank.
+    assert f"train '{folder}' 3d_fullres all --root" in capsys.readouterr().out

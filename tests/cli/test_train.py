@@ -1,0 +1,108 @@
+"""The command train: every flag reaches the record of the run."""
+
+import subprocess
+import sys
+
+import pytest
+
+from autoseg.cli import train as command
+from autoseg.cli._main import main
+from autoseg.cli.train import parse_settings
+from autoseg.errors import UsageError
+
+
+def test_settings_are_json_or_text():
+    texts = ["train.momentum=0.9", "patch_size=[4,8,8]", "network=plain_unet", "a=true"]
+
+    assert parse_settings(texts) == {
+        "train.momentum": 0.9,
+        "patch_size": [4, 8, 8],
+        "network": "plain_unet",
+        "a": True,
+    }
+
+
+@pytest.mark.parametrize("texts", [["momentum"], ["=3"], ["a=1", "a=2"]])
+def test_settings_that_say_nothing_or_twice_are_refused(texts):
+    with pytest.raises(UsageError, match="--set"):
+        parse_settings(texts)
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What the stage is called with."""
+    seen = {}
+
+    def train(dataset, configuration, fold, root, **options):
+        seen.update(dataset=dataset, configuration=configuration, fold=fold, **options)
+        return "fold_0"
+
+    monkeypatch.setattr("autoseg.train.stage.train", train)
+    return seen
+
+
+def test_every_flag_reaches_the_stage(called):
+    words = "train D 3d_fullres 0 -p mine --recipe fast --epochs 3 --lr 0.1"
+    words += " --batch-size 4 --seed 7 --device cpu --precision fp32 --compile off"
+    words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
+    words += " --init-from other.pt --overwrite --no-validation"
+
+    assert main(words.split()) == 0
+
+    assert called == {
+        "dataset": "D",
+        "configuration": "3d_fullres",
+        "fold": "0",
+        "plan": "mine",
+        "recipe": "fast",
+        "epochs": 3,
+        "iterations": None,
+        "time_budget": None,
+        "lr": 0.1,
+        "batch_size": 4,
+        "seed": 7,
+        "settings": {"train.momentum": 0.8, "patch_size": [4, 8, 8]},
+        "device": "cpu",
+        "precision": "fp32",
+        "compile": "off",
+        "threads": 1,
+        "workers": 0,
+        "init_from": "other.pt",
+        "overwrite": True,
+        "validation": False,
+    }
+
+
+def test_a_time_budget_is_read_as_a_time(called):
+    assert main(["train", "D", "2d", "all", "--time-budget", "45m"]) == 0
+
+    assert (called["time_budget"], called["fold"]) == (2700.0, "all")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["D", "2d", "0", "--time-budget", "soon"],
+        ["D", "2d", "0", "--epochs", "2", "--iterations", "5"],
+        ["/no/such/folder", "2d", "0"],
+    ],
+)
+def test_what_cannot_be_gives_one_line_and_exit_code_2(words, capsys):
+    assert main(["train", *words]) == 2
+
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_help_is_there_without_waiting_for_torch():
+    code = (
+        "import sys; from autoseg.cli._main import main\n"
+        "try: main(['train', '-h'])\n"
+        "except SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert out.stdout.splitlines()[-1] == "False", out.stderr
+    assert "--time-budget" in out.stdout
+    assert command.__doc__.splitlines()[0] in out.stdout

@@ -1,0 +1,27 @@
+"""Fixtures that more than one test folder uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Tests run side by side: torch's threads must neither multiply nor spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; tests that need it skip without it."""
+    folder = os.environ.get("AUTOSEG_TEST_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("real data sets are not here; AUTOSEG_TEST_DATA names their folder")
+    return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _no_root_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a developer's own $AUTOSEG_ROOT out of the tests."""
+    monkeypatch.delenv("AUTOSEG_ROOT", raising=False)

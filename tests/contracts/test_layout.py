@@ -1,0 +1,136 @@
+"""Rules about the tree itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGIN_FOLDERS = (
+    "autoseg/tasks",
+    "autoseg/formats",
+    "autoseg/normalizers",
+    "autoseg/networks",
+    "autoseg/losses",
+    "autoseg/augmentations",
+    "autoseg/cli",
+    "planners",
+)
+PLUGINS = [
+    path
+    for folder in PLUGIN_FOLDERS
+    for path in sorted((ROOT / folder).glob("[!_]*.py"))
+]
+SOURCES = [
+    path
+    for package in ("autoseg", "planners")
+    for path in (ROOT / package).rglob("*.py")
+]
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=_name)
+def test_each_plugin_has_a_test_of_its_own(plugin):
+    folder = _name(plugin.parent).removeprefix("autoseg/")
+
+    assert (ROOT / "tests" / folder / f"test_{plugin.name}").is_file()
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=_name)
+def test_each_plugin_stands_alone(plugin):
+    folder = _name(plugin.parent).replace("/", ".")
+    siblings = {f"{folder}.{other.stem}" for other in plugin.parent.glob("[!_]*.py")}
+    imported = {
+        node.module
+        for node in ast.walk(_tree(plugin))
+        if isinstance(node, ast.ImportFrom)
+    }
+
+    assert not siblings & imported
+
+
+def test_each_module_says_what_it_is():
+    assert not [_name(path) for path in SOURCES if not ast.get_docstring(_tree(path))]
+
+
+def _functions(path: Path):
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+def _lines_of_code(function) -> int:
+    docstring = ast.get_docstring(function, clean=False) or ""
+    return function.end_lineno - function.lineno + 1 - len(docstring.splitlines())
+
+
+def test_no_function_is_longer_than_sixty_lines():
+    assert not [
+        f"{_name(path)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in _functions(path)
+        if _lines_of_code(node) > 60
+    ]
+
+
+def test_no_file_is_longer_than_four_hundred_lines():
+    lines = {_name(path): path.read_text().count("\n") for path in SOURCES}
+
+    assert not {name: count for name, count in lines.items() if count > 400}
+
+
+def test_users_never_meet_an_assertion():
+    assert not [
+        f"{_name(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Assert)
+    ]
+
+
+def test_every_test_can_fail():
+    def checks(function) -> bool:
+        words = ast.dump(function)
+        return any(isinstance(node, ast.Assert) for node in ast.walk(function)) or any(
+            word in words for word in ("assert", "raises", "warns")
+        )
+
+    assert not [
+        f"{_name(path)}:{node.lineno} {node.name}"
+        for path in TESTS
+        for node in _functions(path)
+        if node.name.startswith("test") and not checks(node)
+    ]
+
+
+UNSAFE = ("pickle", "marshal", "shelve", "dill")
+
+
+def test_no_pickle_and_no_code_from_a_file():
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+                found += [f"{_name(path)} imports {n}" for n in names if n in UNSAFE]
+            if isinstance(node, ast.ImportFrom) and node.module in UNSAFE:
+                found.append(f"{_name(path)} imports from {node.module}")
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                if name in ("eval", "exec", "os.system"):
+                    found.append(f"{_name(path)}:{node.lineno} calls {name}")
+                keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
+                if name == "torch.load" and keywords.get("weights_only") != "True":
+                    found.append(f"{_name(path)}:{node.lineno} loads unsafely")
+                if keywords.get("allow_pickle") == "True":
+                    found.append(f"{_name(path)}:{node.lineno} allows pickles")
+
+    assert not found

@@ -1,0 +1,113 @@
+import math
+
+import numpy as np
+import pytest
+
+from autoseg.evaluate.aggregate import aggregate
+
+NAN, INF = math.nan, math.inf
+
+
+def _one_class(values, metric="dice"):
+    return {str(i): {"a": {metric: value}} for i, value in enumerate(values)}
+
+
+def test_moments_are_those_of_the_values():
+    classes, _ = aggregate(_one_class([0.5, 0.7, 0.9, 0.7]))
+    found = classes["a"]["dice"]
+
+    assert found.mean == pytest.approx(0.7)
+    assert found.std == pytest.approx(math.sqrt(0.08 / 3))
+    assert found.median == pytest.approx(0.7)
+    assert (found.count, found.infinite) == (4, 0)
+
+
+def test_the_interval_is_about_two_standard_errors_wide():
+    # For many values the bootstrap approaches mean +- 1.96 s / sqrt(n).
+    values = np.random.default_rng(0).normal(0.8, 0.05, 200)
+
+    found = aggregate(_one_class(values))[0]["a"]["dice"]
+
+    half = 1.96 * values.std(ddof=1) / math.sqrt(200)
+    assert found.low == pytest.approx(values.mean() - half, abs=0.15 * half)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.15 * half)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_one_another():
+    cases = _one_class(np.random.default_rng(0).random(40))
+
+    first, again, other = (aggregate(cases, seed)[0] for seed in (1, 1, 2))
+
+    assert first == again
+    assert first != other
+
+
+def test_what_is_not_defined_counts_nowhere():
+    found = aggregate(_one_class([0.5, NAN, 0.9]))[0]["a"]["dice"]
+
+    assert found.mean == pytest.approx(0.7)
+    assert found.count == 2
+
+
+def test_what_is_never_defined_has_no_mean():
+    found = aggregate(_one_class([NAN, NAN]))[0]["a"]["dice"]
+
+    assert math.isnan(found.mean) and math.isnan(found.low) and math.isnan(found.median)
+    assert found.count == 0
+
+
+def test_infinite_distances_leave_the_mean_and_move_the_median():
+    found = aggregate(_one_class([1.0, 2.0, INF, 3.0, INF], "hd95"))[0]["a"]["hd95"]
+
+    assert found.mean == pytest.approx(2.0)
+    assert found.median == 3.0  # the middle of 1, 2, 3, inf, inf
+    assert (found.count, found.infinite) == (5, 2)
+
+
+def test_one_case_has_no_interval():
+    classes, foreground = aggregate(_one_class([0.5]))
+
+    for found in (classes["a"]["dice"], foreground["dice"]):
+        assert found.mean == 0.5
+        assert math.isnan(found.low) and math.isnan(found.std)
+
+
+def test_the_foreground_mean_is_the_mean_of_the_classes_means():
+    # nnU-Net's rule: a class that is rarely there weighs as much as the others.
+    cases = {
+        "1": {"a": {"dice": 0.9}, "b": {"dice": 0.2}},
+        "2": {"a": {"dice": 0.7}, "b": {"dice": NAN}},
+        "3": {"a": {"dice": 0.8}, "b": {"dice": NAN}},
+    }
+
+    found = aggregate(cases)[1]["dice"]
+
+    assert found.mean == pytest.approx((0.8 + 0.2) / 2)
+    assert found.median == pytest.approx(0.7)  # of 0.55, 0.7 and 0.8
+    assert found.low <= found.mean <= found.high
+
+
+def test_a_case_that_misses_one_class_is_the_worst_of_all():
+    cases = {
+        "1": {"a": {"hd95": 1.0}, "b": {"hd95": 1.0}},
+        "2": {"a": {"hd95": 0.5}, "b": {"hd95": INF}},
+        "3": {"a": {"hd95": 2.0}, "b": {"hd95": 2.0}},
+    }
+
+    found = aggregate(cases)[1]["hd95"]
+
+    assert found.median == 2.0  # of 1, 2 and infinity
+    assert (found.count, found.infinite) == (3, 1)
+
+
+def test_a_class_of_some_cases_only_is_summed_up_over_those():
+    cases = {"1": {"a": {"dice": 1.0}}, "2": {"b": {"dice": 0.5}}}
+
+    classes, foreground = aggregate(cases)
+
+    assert (classes["a"]["dice"].count, classes["b"]["dice"].count) == (1, 1)
+    assert foreground["dice"].mean == 0.75
+
+
+def test_nothing_gives_nothing():
+    assert aggregate({}) == ({}, {})

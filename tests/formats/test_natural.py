@@ -1,0 +1,173 @@
+"""Pictures against Pillow and SimpleITK, which wrote them."""
+
+import numpy as np
+import pytest
+import SimpleITK
+from PIL import Image as Picture
+
+from autoseg.errors import FormatError
+from autoseg.formats.natural import NaturalFormat
+from autoseg.spec.image import Geometry
+
+NATURAL = NaturalFormat()
+RNG = np.random.default_rng(0)
+RGBA = RNG.integers(0, 250, (5, 6, 4)).astype(np.uint8)
+FLAT = Geometry(shape=(5, 6), spacing=(1.0, 1.0), unit="px")
+
+
+def _save(path, array, mode=None):
+    Picture.fromarray(array, mode).save(path) if mode else Picture.fromarray(
+        array
+    ).save(path)
+    return path
+
+
+def _palette(path, indices, colors):
+    picture = Picture.frombytes("P", indices.shape[::-1], indices.tobytes())
+    picture.putpalette(colors)
+    picture.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("array", "channels"),
+    [
+        (RGBA[..., 0], 1),
+        (RGBA[..., :3], 3),
+        (RGBA, 4),
+        (RGBA[..., 0].astype(np.uint16) * 200, 1),
+        (RGBA[..., 0] > 100, 1),
+    ],
+)
+def test_channels_come_first(tmp_path, array, channels):
+    path = _save(tmp_path / "c.png", array)
+
+    image = NATURAL.read_image([path])
+
+    wanted = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    assert image.array.shape == (channels, 5, 6)
+    assert image.array.dtype == np.float32
+    assert np.array_equal(image.array, wanted)
+    assert image.geometry == FLAT
+
+
+def test_bmp_and_jpeg_are_read(tmp_path):
+    gray = _save(tmp_path / "c.bmp", RGBA[..., 0])
+    smooth = np.full((8, 8, 3), (200, 100, 50), np.uint8)
+    color = _save(tmp_path / "c.jpeg", smooth)
+
+    assert np.array_equal(NATURAL.read_image([gray]).array[0], RGBA[..., 0])
+    difference = NATURAL.read_image([color]).array - np.moveaxis(smooth, -1, 0)
+    assert np.abs(difference).max() <= 2  # JPEG is not exact
+
+
+def test_color_of_16_bits_keeps_them(tmp_path):
+    # Pillow keeps the upper eight.
+    array = RGBA[..., :3].astype(np.uint16) * 200 + 7
+    image = SimpleITK.GetImageFromArray(array, isVector=True)
+    SimpleITK.WriteImage(image, str(tmp_path / "c.png"))
+
+    read = NATURAL.read_image([tmp_path / "c.png"])
+
+    assert np.array_equal(read.array, np.moveaxis(array, -1, 0))
+
+
+def test_a_palette_is_color_in_an_image_and_classes_in_an_annotation(tmp_path):
+    indices = (RGBA[..., 0] % 3).astype(np.uint8)
+    colors = [0, 0, 0, 255, 0, 0, 0, 255, 0]
+    path = _palette(tmp_path / "c.png", indices, colors)
+
+    image = NATURAL.read_image([path])
+    labels, _ = NATURAL.read_labels(path)
+
+    wanted = np.reshape(colors, (3, 3))[indices]
+    assert np.array_equal(image.array, np.moveaxis(wanted, -1, 0))
+    assert np.array_equal(labels, indices)
+
+
+def test_gray_saved_as_color_is_one_channel_where_one_is_expected(tmp_path):
+    path = _save(tmp_path / "c.png", np.repeat(RGBA[..., :1], 3, -1))
+
+    assert NATURAL.read_image([path], channels=1).array.shape == (1, 5, 6)
+    assert np.array_equal(NATURAL.read_labels(path)[0], RGBA[..., 0])
+
+
+def test_an_opaque_alpha_channel_is_left_out_where_color_is_expected(tmp_path):
+    opaque = RGBA.copy()
+    opaque[..., 3] = 255
+    path = _save(tmp_path / "c.png", opaque)
+
+    assert NATURAL.read_image([path], channels=3).array.shape == (3, 5, 6)
+    assert NATURAL.read_image([path], channels=4).array.shape == (4, 5, 6)
+    with pytest.raises(FormatError, match="4 channels where 3"):
+        NATURAL.read_image([_save(tmp_path / "d.png", RGBA)], channels=3)
+
+
+def test_color_is_no_annotation(tmp_path):
+    with pytest.raises(FormatError, match=r"c\.png.*channels that differ"):
+        NATURAL.read_labels(_save(tmp_path / "c.png", RGBA[..., :3]))
+
+
+def test_spacing_comes_from_the_data_set(tmp_path):
+    path = _save(tmp_path / "c.png", RGBA[..., 0])
+
+    geometry = NATURAL.read_image([path], spacing=(0.5, 0.25)).geometry
+    named = NATURAL.read_image([path], spacing=(0.5, 0.25), unit="um").geometry
+
+    assert (geometry.spacing, geometry.unit) == ((0.5, 0.25), "mm")
+    assert named.unit == "um"
+    with pytest.raises(FormatError, match="2 axes.*3"):
+        NATURAL.read_image([path], spacing=(1.0, 0.5, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("ending", "highest", "kind"),
+    [(".png", 255, np.uint8), (".png", 65535, np.uint16), (".bmp", 255, np.uint8)],
+)
+def test_labels_come_back(tmp_path, ending, highest, kind):
+    labels = np.zeros((5, 6), np.int64)
+    labels[2, 3] = highest
+
+    NATURAL.write_labels(tmp_path / f"c{ending}", labels, FLAT)
+
+    read, _ = NATURAL.read_labels(tmp_path / f"c{ending}")
+    assert read.dtype == kind
+    assert np.array_equal(read, labels)
+    assert np.array_equal(np.asarray(Picture.open(tmp_path / f"c{ending}")), labels)
+
+
+@pytest.mark.parametrize(("name", "highest"), [("c.png", 65536), ("c.bmp", 256)])
+def test_labels_that_do_not_fit_are_refused(tmp_path, name, highest):
+    with pytest.raises(FormatError, match="cannot hold"):
+        NATURAL.write_labels(tmp_path / name, np.array([[0, highest]]), FLAT)
+
+
+def test_annotations_are_never_written_as_jpeg(tmp_path):
+    with pytest.raises(FormatError, match="JPEG changes values"):
+        NATURAL.write_labels(tmp_path / "c.jpg", np.zeros((5, 6), np.uint8), FLAT)
+
+
+def test_what_a_picture_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="two axes"):
+        NATURAL.write_labels(tmp_path / "c.png", np.zeros((2, 5, 6), np.uint8), FLAT)
+    with pytest.raises(FormatError, match=r"\.tif"):
+        NATURAL.write_image(tmp_path / "c.png", np.zeros((5, 6)), FLAT)
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".bmp"])
+@pytest.mark.parametrize("share", [0.6, 0.02, 0])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, ending, share):
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
+    path = _save(tmp_path / f"c{ending}", noise)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+
+    with pytest.raises(FormatError, match=rf"c{ending}"):
+        NATURAL.read_image([path])
+
+
+def test_something_else_by_that_name_is_refused(tmp_path):
+    (tmp_path / "c.png").write_text("hello")
+
+    with pytest.raises(FormatError, match="no picture"):
+        NATURAL.read_image([tmp_path / "c.png"])

@@ -1,0 +1,42 @@
+"""Threads of resampling."""
+
+import threading
+
+import pytest
+import torch
+
+from autoseg.geometry._threads import workers
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request):
+    """Torch's threads while a test runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_as_many_threads_as_torch_has_work_each_alone(threads):
+    together = threading.Barrier(threads, timeout=20)
+    seen = []
+
+    def work(item):
+        together.wait()  # breaks unless all of them are at work at once
+        seen.append((item, torch.get_num_threads()))
+
+    with workers() as (count, run):
+        run(work, range(count))
+
+    assert count == threads
+    assert sorted(seen) == [(item, 1) for item in range(threads)]
+
+
+def test_torchs_threads_are_as_before_also_after_an_error(threads):
+    def fail(item):
+        raise ArithmeticError(item)
+
+    with pytest.raises(ArithmeticError), workers() as (_, run):
+        run(fail, range(2))
+
+    assert torch.get_num_threads() == threads

@@ -1,0 +1,121 @@
+"""The page that explains a plan."""
+
+import pytest
+
+from planners import PLANNERS
+from planners._base import Budget
+from planners._explain import decisions, explain, overview
+
+LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))
+
+
+@pytest.fixture
+def page(fingerprint, task):
+    def made(measured=None, **more):
+        classes = {
+            "class1": {
+                "cases_present": 19,
+                "frequency": 0.0123,
+                "median_object_size": 4200.0,
+            }
+        }
+        found = fingerprint(*LIVER, annotation={"classes": classes}, **more)
+        plan = PLANNERS["unet"](found, task(), Budget())
+        return plan, explain(plan, found, measured)
+
+    return made
+
+
+def test_the_data_are_shown_in_numbers(page):
+    _, text = page(names=("CT",))
+
+    assert "20" in text and "1 (CT)" in text
+    assert "200 x 500 x 500" in text and "1.5 x 0.8 x 0.8" in text
+    assert "mean 90, std 70, 0.5 to 99.5 percentile -100 to 300" in text
+    assert "1.23%" in text and "4.2e+03" in text and "median object [mm^3]" in text
+
+
+def test_every_decision_is_shown_and_each_rule_once(page):
+    plan, text = page()
+    flat = " ".join(text.split())
+
+    for decision in plan.decisions:
+        assert f"{decision.field} = {decision.value}" in text
+        assert " ".join(decision.because.split()) in flat
+        assert flat.count(" ".join(decision.rule.split())) >= 1
+    rule = "as many patches as fit, at least 2"
+    assert flat.count(rule) == 1
+
+
+def test_memory_is_shown_by_part_and_adds_up(page):
+    plan, text = page()
+
+    column = list(plan.configurations).index("3d_fullres") + 1
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    total = sum(plan.configuration("3d_fullres").memory.values()) / 2**30
+    assert float(rows["together"][column]) == pytest.approx(total, abs=0.01)
+    assert float(rows["activations"][column]) > 1
+
+
+def test_work_room_and_time_are_shown(page):
+    _, text = page()
+
+    assert "parameters [million]" in text
+    assert "operations per epoch of 250 steps [TFLOP]" in text
+    assert "preprocessed data, uncompressed [GB]" in text
+    assert "--measure" in text
+
+
+def test_a_measurement_becomes_hours(page):
+    measured = {
+        "3d_fullres": {
+            "device": "cuda",
+            "precision": "bf16",
+            "seconds_per_step": 0.144,
+            "measured_bytes": 2**30,
+            "predicted_bytes": 1.05 * 2**30,
+        }
+    }
+
+    _, text = page(measured)
+
+    # 0.144 s * 250 = 0.6 minutes; * 1000 = 10 hours
+    assert "0.6 minutes an epoch, 10 hours for 1000 epochs" in " ".join(text.split())
+    assert "(+5%)" in text
+
+
+def test_lines_fit_a_page(page):
+    _, text = page()
+
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_overview_has_a_line_for_each_configuration(page):
+    plan, _ = page()
+
+    lines = overview(plan)
+
+    assert len(lines) == 1 + len(plan.configurations)
+    assert "GB" in lines[1]
+
+
+def test_a_plan_of_nnunet_is_explained_without_its_memory(page, fingerprint):
+    import dataclasses
+
+    plan, _ = page()
+    bare = {
+        name: dataclasses.replace(chosen, memory={})
+        for name, chosen in plan.configurations.items()
+    }
+
+    text = explain(dataclasses.replace(plan, configurations=bare), fingerprint(*LIVER))
+
+    assert "unknown: no planner of ours made this plan" in text
+
+
+def test_a_rule_is_told_where_it_is_first_used(page):
+    plan, _ = page()
+
+    lines = decisions(plan.decisions)
+
+    assert sum("rule: as many patches as fit" in line for line in lines) == 1

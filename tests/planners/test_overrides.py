@@ -1,0 +1,154 @@
+"""What is set is planned around."""
+
+import pytest
+
+from autoseg.errors import UsageError
+from planners import PLANNERS
+from planners._base import Budget
+from planners._overrides import check_overrides
+
+LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))
+
+
+@pytest.fixture
+def plan(fingerprint, task):
+    def planned(images=LIVER, *, rule="nnunet", gb=None, **overrides):
+        values = {key.replace("__", "."): value for key, value in overrides.items()}
+        budget = Budget(memory_gb=gb, rule=rule, overrides=values)
+        return PLANNERS["unet"](fingerprint(*images), task(), budget)
+
+    return planned
+
+
+def test_a_patch_gets_its_own_strides_and_batch(plan):
+    free, fixed = plan(), plan(patch_size=[64, 64, 64])
+
+    chosen = fixed.configuration("3d_fullres")
+    assert chosen.patch_size == (64, 64, 64)
+    assert len(chosen.network.options["strides"]) == 5  # 64 = 4 * 2 ** 4
+    assert chosen.batch_size > free.configuration("3d_fullres").batch_size
+    assert chosen.memory != free.configuration("3d_fullres").memory
+    assert fixed.configuration("2d") == free.configuration("2d")
+
+
+def test_a_batch_gets_its_own_patch(plan):
+    chosen = plan(batch_size=6).configuration("3d_fullres")
+
+    free = plan().configuration("3d_fullres")
+    assert chosen.batch_size == 6
+    assert sum(chosen.patch_size) < sum(free.patch_size)
+
+
+def test_one_configuration_can_be_set_alone(plan):
+    fixed = plan(**{"2d.batch_size": 5})
+
+    assert fixed.configuration("2d").batch_size == 5
+    assert fixed.configuration("3d_fullres") == plan().configuration("3d_fullres")
+
+
+def test_a_spacing_is_followed_by_all_configurations(plan):
+    fixed = plan(spacing=[3.0, 1.0, 1.0])
+
+    full = fixed.configuration("3d_fullres")
+    assert full.spacing == (3.0, 1.0, 1.0)
+    # 200 slices of 1.5 mm are 100 of 3 mm; 500 of 0.8 mm are 400 of 1 mm
+    assert full.median_shape == (100.0, 400.0, 400.0)
+    assert fixed.configuration("2d").spacing == (1.0, 1.0)
+
+
+def test_a_spacing_is_in_the_order_of_the_plan(plan):
+    # The coarsest axis of the images is the last.
+    sagittal = plan(((500, 500, 200), (0.8, 0.8, 1.5)))
+    fixed = plan(((500, 500, 200), (0.8, 0.8, 1.5)), spacing=[3.0, 1.0, 0.9])
+
+    assert sagittal.transpose == fixed.transpose == (2, 0, 1)
+    assert fixed.configuration("3d_fullres").spacing == (3.0, 1.0, 0.9)
+
+
+def test_the_spacing_of_one_configuration(plan):
+    fixed = plan(**{"3d_lowres.spacing": [4.0, 4.0, 4.0]})
+
+    assert fixed.configuration("3d_lowres").spacing == (4.0, 4.0, 4.0)
+    assert fixed.configuration("3d_lowres").median_shape == (75.0, 100.0, 100.0)
+    assert fixed.configuration("3d_fullres") == plan().configuration("3d_fullres")
+
+
+def test_another_network_is_planned(plan):
+    fixed = plan(network="residual_unet", rule="bytes", gb=8)
+
+    plain = plan(rule="bytes", gb=8).configuration("3d_fullres")
+    residual = fixed.configuration("3d_fullres")
+    assert residual.network.name == "residual_unet"
+    assert "blocks" in residual.network.options
+    assert sum(residual.patch_size) < sum(plain.patch_size)
+
+
+def test_features_limit_the_stages_and_leave_room(plan):
+    small = plan(network__features=[8, 16, 32, 64], rule="bytes", gb=2)
+
+    network = small.configuration("3d_fullres").network
+    assert network.options["features"] == [8, 16, 32, 64]
+    assert len(network.options["strides"]) == 4
+    assert network.options["convs_decoder"] == [2, 2, 2]
+    free = plan(rule="bytes", gb=2).configuration("3d_fullres")
+    assert sum(small.configuration("3d_fullres").patch_size) > sum(free.patch_size)
+
+
+def test_values_that_cost_nothing_are_taken_as_they_are(plan):
+    fixed = plan(
+        mirror_axes=[1, 2],
+        batch_dice=True,
+        training="fast",
+        training__epochs=50,
+        resampling__image_order=1,
+    )
+
+    assert fixed.configuration("3d_fullres").mirror_axes == (1, 2)
+    assert fixed.configuration("2d").mirror_axes == (1,)
+    assert fixed.configuration("3d_lowres").batch_dice
+    assert fixed.configuration("2d").resampling.image_order == 1
+    assert (fixed.training.name, fixed.training.options) == ("fast", {"epochs": 50})
+
+
+def test_a_patch_that_does_not_fit_is_refused_with_what_does(plan):
+    with pytest.raises(UsageError, match=r"fits with this (batch|patch)"):
+        plan(patch_size=[256, 256, 256], rule="bytes", gb=8)
+
+
+def test_a_patch_for_full_resolution_is_rounded_for_low_resolution(plan):
+    # At low resolution the axes are alike, so that 12 slices are halved more often.
+    fixed = plan(((60, 900, 900), (3, 0.5, 0.5)), patch_size=[12, 96, 96])
+
+    assert fixed.configuration("3d_fullres").patch_size == (12, 96, 96)
+    divisors = fixed.configuration("3d_lowres").patch_size
+    assert divisors[0] % 4 == 0
+
+
+def test_everything_that_is_wrong_is_said_at_once():
+    given = {
+        "patch": 3,
+        "patch_size": [64, "64", 64],
+        "2d.spacing": [1.0, 1.0, 1.0],
+        "spacing": [0, 1, 1],
+        "batch_size": 0,
+        "network": "transformer",
+        "network.strides": [[1, 1, 1]],
+        "network.features": 32,
+        "batch_dice": "yes",
+        "mirror_axes": [0, 3],
+        "training": "slow",
+        "2d.training": "fast",
+        "resampling.order": 3,
+    }
+
+    with pytest.raises(UsageError) as error:
+        check_overrides(given, dim=3)
+
+    lines = str(error.value).splitlines()
+    assert len(lines) == 1 + len(given)
+    assert all(f"  {key}=" in "\n".join(lines) for key in given)
+
+
+def test_what_belongs_to_the_other_network_is_refused(plan):
+    with pytest.raises(UsageError, match="plain_unet has no network.blocks"):
+        plan(network__blocks=[1, 1, 1])

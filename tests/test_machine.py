@@ -1,0 +1,90 @@
+"""What a container or a batch job leaves of the machine."""
+
+import os
+
+import psutil
+import pytest
+
+from autoseg import machine
+
+
+@pytest.fixture
+def cgroups(tmp_path, monkeypatch):
+    """Return a function that sets up control groups: (membership, {file: text})."""
+
+    def write(membership, files):
+        (tmp_path / "membership").write_text(membership)
+        for name, text in files.items():
+            path = tmp_path / "fs" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    monkeypatch.setattr(machine, "CGROUPS", tmp_path / "fs")
+    monkeypatch.setattr(machine, "MEMBERSHIP", tmp_path / "membership")
+    return write
+
+
+@pytest.fixture
+def many_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+
+
+def test_without_limits_all_cores_count(cgroups, many_cores):
+    cgroups("0::/\n", {"cpu.max": "max 100000"})
+
+    assert machine.cores() == 64
+
+
+def test_a_container_of_two_and_a_half_cores_keeps_three_busy(cgroups, many_cores):
+    cgroups("0::/job\n", {"job/cpu.max": "250000 100000", "cpu.max": "max 100000"})
+
+    assert machine.cores() == 3
+
+
+def test_the_older_control_groups_count_too(cgroups, many_cores):
+    cgroups(
+        "4:cpu:/box\n",
+        {"cpu/box/cpu.cfs_quota_us": "400000", "cpu/box/cpu.cfs_period_us": "100000"},
+    )
+
+    assert machine.cores() == 4
+
+
+def test_the_older_control_groups_have_no_limit_at_minus_one(cgroups, many_cores):
+    cgroups(
+        "4:cpu:/\n",
+        {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"},
+    )
+
+    assert machine.cores() == 64
+
+
+def test_a_limit_of_a_group_further_up_holds(cgroups):
+    cgroups(
+        "0::/user/job\n",
+        {
+            "user/job/memory.max": "max",
+            "user/job/memory.current": "10",
+            "user/memory.max": "5000000",
+            "user/memory.current": "3000000",
+            "user/memory.stat": "anon 1000000\ninactive_file 500000\n",
+        },
+    )
+
+    # 5 MB less 3 MB in use, of which 0.5 MB are files that may be dropped
+    assert machine.free_memory() == 2_500_000
+
+
+def test_without_limits_the_whole_machine_counts(cgroups, monkeypatch):
+    cgroups("0::/\n", {"memory.max": "max", "memory.current": "10"})
+    free = type("Memory", (), {"available": 123_456})()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+
+    assert machine.free_memory() == 123_456
+
+
+def test_where_there_are_no_control_groups_nothing_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "MEMBERSHIP", tmp_path / "none")
+
+    assert machine.cores() >= 1
+    assert machine.free_memory() > 0

@@ -1,0 +1,32 @@
+"""The data sets that people copy to start are good ones."""
+
+from pathlib import Path
+
+import pytest
+
+from autoseg.fingerprint.check import check
+from autoseg.fingerprint.dataset import load_dataset
+
+FOLDER = Path(__file__).parents[1] / "datasets_template"
+TEMPLATES = sorted(path.parent for path in FOLDER.glob("*/dataset.json"))
+
+
+def test_there_is_one_for_semantic_segmentation():
+    assert FOLDER / "semantic" in TEMPLATES
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_check_finds_nothing_wrong(template):
+    assert check(template) == []
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_it_is_complete_and_small(template):
+    dataset = load_dataset(template)
+    files = [path for path in template.rglob("*") if path.is_file()]
+
+    assert (template / "README.md").is_file()
+    assert len(dataset.training) >= 5  # as many as there are folds
+    assert dataset.test
+    assert max(path.stat().st_size for path in files) < 20_000
+    assert sum(path.stat().st_size for path in files) < 200_000
