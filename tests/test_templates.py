@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from autoseg.datasets.read import load_dataset
 from autoseg.fingerprint.check import check
-from autoseg.fingerprint.dataset import load_dataset
 
 FOLDER = Path(__file__).parents[1] / "datasets_template"
 TEMPLATES = sorted(path.parent for path in FOLDER.glob("*/dataset.json"))

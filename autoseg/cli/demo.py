@@ -145,8 +145,8 @@ def _step(text: str, words: Sequence[str]) -> None:
 
 def _finish(folder: Path, raw: Path, size: _Size, seconds: float) -> int:
     """Draw the picture, and say whether the result is as it should be."""
+    from autoseg.datasets.read import load_dataset
     from autoseg.evaluate.summary import Summary
-    from autoseg.fingerprint.dataset import load_dataset
     from autoseg.report.evaluation import plot_evaluation
     from autoseg.workspace import SUMMARY
 

@@ -6,7 +6,6 @@ writes ``summary.json`` and ``summary.csv`` beside the predictions.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.datasets.read import load_dataset
 from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import files_by_case, match
@@ -231,17 +231,10 @@ def _describe(
     if isinstance(dataset, Dataset):
         return dataset
     if dataset is not None:
-        return _load(find_dataset(dataset, find_root(root)))
+        return load_dataset(find_dataset(dataset, find_root(root)))
     if annotations is not None and (Path(annotations) / "dataset.json").is_file():
-        return _load(Path(annotations))
+        return load_dataset(Path(annotations))
     return None
-
-
-def _load(folder: Path) -> Dataset:
-    # The reader of dataset.json belongs to the stage that comes first, a neighbor.
-    reader = importlib.import_module("autoseg.fingerprint.dataset")
-    dataset: Dataset = reader.load_dataset(folder)
-    return dataset
 
 
 def _task_of(

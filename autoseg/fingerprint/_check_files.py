@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from autoseg.datasets._description import Description
+from autoseg.datasets._files import list_files, stem_of
 from autoseg.fingerprint._check_case import CaseFacts
-from autoseg.fingerprint._description import Description
-from autoseg.fingerprint._files import list_files, stem_of
 from autoseg.fingerprint._problem import Problem
 from autoseg.formats._base import known_endings
 from autoseg.spec.dataset import Dataset

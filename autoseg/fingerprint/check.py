@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.read import read_dataset
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint import _check_files as files
 from autoseg.fingerprint._check_case import CaseFacts, look_at
@@ -18,7 +19,6 @@ from autoseg.fingerprint._check_labels import (
     labels_of,
 )
 from autoseg.fingerprint._problem import Problem
-from autoseg.fingerprint.dataset import read_dataset
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS

@@ -22,8 +22,8 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
-from autoseg.fingerprint.dataset import load_dataset
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
 from autoseg.formats._base import read_image, read_labels

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoseg.datasets._files import CHANNEL, find_cases, list_files, stem_of
 from autoseg.errors import UsageError
-from autoseg.fingerprint._files import CHANNEL, find_cases, list_files, stem_of
 from autoseg.formats._base import known_endings, match_ending
 from autoseg.predict.model import Model
 from autoseg.spec.dataset import Case

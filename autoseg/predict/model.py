@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autoseg import workspace
+from autoseg.datasets._description import Description
 from autoseg.errors import ModelError
-from autoseg.fingerprint._description import Description
 from autoseg.spec._json import load_object
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan

@@ -8,7 +8,6 @@ is missing or has changed.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import logging
 import math
@@ -18,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, PluginError, UsageError
 from autoseg.formats._base import read_image, read_labels
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases, part
@@ -95,7 +95,7 @@ def preprocess(
             f"part {part_id} of {num_parts}: parts are counted from 0 to num_parts - 1."
         )
     base = find_root(root)
-    described = _load_dataset(find_dataset(dataset, base))
+    described = load_dataset(find_dataset(dataset, base))
     workspace = Workspace(root=base, dataset=described.name)
     loaded = replace(Plan.load(workspace.plan(plan)), name=plan)
     _check(loaded, described)
@@ -205,13 +205,6 @@ class _Work:
                         "placement": prepared.placement.to_json(),
                     },
                 )
-
-
-def _load_dataset(folder: Path) -> Dataset:
-    # The reader of dataset.json belongs to the stage that comes first, a neighbor.
-    reader = importlib.import_module("autoseg.fingerprint.dataset")
-    dataset: Dataset = reader.load_dataset(folder)
-    return dataset
 
 
 def _check(plan: Plan, dataset: Dataset) -> None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoseg.datasets.read import load_dataset
 from autoseg.errors import TrainingError, UsageError
-from autoseg.fingerprint.dataset import load_dataset
 from autoseg.preprocess.folds import load_fold
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec._json import dumps, to_json, write_text

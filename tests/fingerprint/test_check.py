@@ -8,9 +8,9 @@ import SimpleITK
 from PIL import Image as Picture
 
 import autoseg
+from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
 from autoseg.fingerprint.check import check, check_dataset, examine
-from autoseg.fingerprint.dataset import load_dataset
 
 RNG = np.random.default_rng(0)
 SHAPE = (6, 8, 7)

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
-from autoseg.fingerprint.dataset import load_dataset
 from autoseg.formats._base import read_image, read_labels
 from autoseg.interop.toy import LABELS, make_dataset, make_phantom
 

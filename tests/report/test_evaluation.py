@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from autoseg.datasets.read import load_dataset
 from autoseg.evaluate.stage import evaluate
-from autoseg.fingerprint.dataset import load_dataset
 from autoseg.report.evaluation import choose_cases, overlay_case, plot_evaluation
 from tests import toy
 

@@ -10,9 +10,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from autoseg.errors import AutosegError, DatasetError
-from autoseg.fingerprint._description import Description
-from autoseg.fingerprint._files import (
+from autoseg.datasets._description import Description
+from autoseg.datasets._files import (
     commonest_ending,
     find_cases,
     image_ending,
@@ -20,6 +19,7 @@ from autoseg.fingerprint._files import (
     list_files,
     stem_of,
 )
+from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats._base import known_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS

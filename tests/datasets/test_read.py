@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from autoseg.datasets.read import load_dataset, read_dataset
 from autoseg.errors import DatasetError
-from autoseg.fingerprint.dataset import load_dataset, read_dataset
 
 DESCRIPTION = {
     "channel_names": {"0": "T1"},

@@ -1,0 +1,1 @@
+"""The raw data set: its description, its files, its cases."""
