@@ -1,0 +1,87 @@
+"""Instances: a map of ids, and what is known about each of them.
+
+Legend: S spatial shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+_NOTHING: Mapping[int, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Instances:
+    """The inner annotation of an instance task.
+
+    ``numpy.asarray`` of it is the map of ids.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        Id of the instance at each voxel; 0 is background. Ids are positive, need not be
+        consecutive, and keep their meaning only within the case.
+    classes : mapping of int to int
+        Class of each id, as `labels` of dataset.json numbers them. Ids that are not in
+        it have class 1.
+    scores : mapping of int to float
+        Of a prediction: how sure the model is of each id, 0 to 1. Empty for what a
+        person drew.
+    """
+
+    labels: NDArray[np.int32]
+    classes: Mapping[int, int] = field(default_factory=lambda: _NOTHING)
+    scores: Mapping[int, float] = field(default_factory=lambda: _NOTHING)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the map of ids."""
+        if dtype is None or np.dtype(dtype) == self.labels.dtype:
+            return self.labels.copy() if copy else self.labels
+        return self.labels.astype(dtype)
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids that occur in the map, in ascending order."""
+        return ids_of(self.labels)
+
+    def class_of(self, instance: int) -> int:
+        """Return the class of an id."""
+        return self.classes.get(instance, 1)
+
+    def only(self, class_number: int) -> Instances:
+        """Return the instances of one class; the others become background.
+
+        Examples
+        --------
+        >>> both = Instances(np.array([[1, 2]], np.int32), {1: 1, 2: 5})
+        >>> both.only(5).labels.tolist()
+        [[0, 2]]
+        """
+        keep = [i for i in self.ids if self.class_of(i) == class_number]
+        labels = np.where(np.isin(self.labels, keep), self.labels, 0)
+        return Instances(
+            labels=labels.astype(np.int32),
+            classes={i: class_number for i in keep},
+            scores={i: self.scores[i] for i in keep if i in self.scores},
+        )
+
+
+def as_instances(annotation: Any) -> Instances:
+    """Return instances as they are, and a map of ids as instances of class 1."""
+    if isinstance(annotation, Instances):
+        return annotation
+    return Instances(np.asarray(annotation).astype(np.int32, copy=False))
+
+
+def ids_of(labels: Array) -> list[int]:
+    """Return the positive values of an integer array, in ascending order."""
+    found = np.unique(labels)
+    return [int(value) for value in found[found > 0]]
