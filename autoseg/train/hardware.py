@@ -15,6 +15,7 @@ from torch import nn
 
 from autoseg.errors import UsageError
 from autoseg.machine import cores as usable_cores
+from autoseg.networks._onednn import prefer_onednn
 from autoseg.predict.device import PRECISIONS, cpu_computes_bf16
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class Hardware:
     def place(self, network: nn.Module, dim: int) -> nn.Module:
         """Return the network on the device and in the layout of this hardware."""
         network = network.to(self.device)
+        if self.device.type == "cpu":
+            prefer_onednn(network)
         if self.channels_last:
             network = network.to(memory_format=_layout(dim))  # type: ignore[call-overload]
         return network

@@ -1,0 +1,85 @@
+"""Convolutions by oneDNN compute what torch's own compute."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from autoseg.networks._onednn import prefer_onednn
+
+# in, out, kernel, stride, padding, dilation, groups, spatial shape
+LAYERS = {
+    "3-D": (1, 8, 3, 1, 1, 1, 1, (10, 14, 10)),
+    "even rows, stride": (8, 16, 3, 2, 1, 1, 1, (10, 14, 10)),
+    "odd rows, stride": (8, 16, 3, 2, 1, 1, 1, (9, 14, 11)),
+    "odd rows out": (4, 4, 3, 1, 1, 1, 1, (7, 6, 5)),
+    "one voxel kernel": (16, 3, 1, 1, 0, 1, 1, (6, 7, 5)),
+    "flat kernel, strides": (4, 8, (1, 3, 3), (1, 2, 2), (0, 1, 1), 1, 1, (5, 8, 8)),
+    "one row": (4, 8, (1, 3, 3), 1, (0, 1, 1), 1, 1, (1, 8, 8)),
+    "dilated": (4, 4, 3, 1, 2, 2, 1, (9, 8, 7)),
+    "no padding": (4, 4, 3, 1, 0, 1, 1, (8, 8, 7)),
+    "groups": (4, 4, 3, 1, 1, 1, 2, (6, 8, 7)),
+    "2-D": (3, 8, 3, 1, 1, 1, 1, (12, 14)),
+    "2-D, large enough for torch itself": (24, 8, 3, 1, 1, 1, 1, (32, 32)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("case", LAYERS)
+def test_outputs_and_gradients_are_those_of_double_precision(case, batch, bias):
+    torch.manual_seed(0)
+    channels, out, *settings, groups, shape = LAYERS[case]
+    kind = {2: nn.Conv2d, 3: nn.Conv3d}[len(shape)]
+    layer = kind(channels, out, *settings, groups, bias)
+    reference = copy.deepcopy(layer).double()
+    prefer_onednn(layer)
+    image = torch.randn(batch, channels, *shape, requires_grad=True)
+    exact = image.detach().double().requires_grad_()
+
+    found, wanted = layer(image), reference(exact)
+    slope = torch.randn_like(found)
+    found.backward(slope)
+    wanted.backward(slope.double())
+
+    pairs = [(found, wanted), (image.grad, exact.grad)]
+    ours, theirs = layer.parameters(), reference.parameters()
+    pairs += [(p.grad, q.grad) for p, q in zip(ours, theirs, strict=True)]
+    for mine, right in pairs:
+        # Sums of up to some thousand products of numbers about 1, in single precision.
+        torch.testing.assert_close(mine.double(), right, atol=2e-4, rtol=1e-4)
+
+
+def test_gradients_are_only_computed_where_they_are_wanted():
+    layer = nn.Conv3d(1, 4, 3, padding=1)
+    prefer_onednn(layer)
+    image = torch.randn(1, 1, 6, 6, 6)
+
+    layer(image).sum().backward()
+
+    assert image.grad is None
+    assert layer.weight.grad is not None
+
+
+def test_half_precision_trains_too():
+    layer = nn.Conv3d(2, 4, 3, padding=1)
+    prefer_onednn(layer)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        output = layer(torch.randn(1, 2, 6, 6, 6))
+    output.float().sum().backward()
+
+    assert output.dtype == torch.bfloat16
+    assert layer.weight.grad.dtype == torch.float32
+    # Each of the 4 * 216 outputs adds 1 to the gradient of its channel's bias.
+    torch.testing.assert_close(layer.bias.grad, torch.full((4,), 216.0))
+
+
+def test_weights_keep_their_names():
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3, bias=False))
+    names = set(network.state_dict())
+
+    prefer_onednn(network)
+
+    assert set(network.state_dict()) == names
