@@ -5,7 +5,7 @@ Legend: B batch, C channels, S source shape, P patch, D axes, L points.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,7 +138,7 @@ class Pipeline:
         -------
         images : Tensor of float32, shape (B, C, *P)
             With the channels of a previous stage last.
-        labels : Tensor of int16, shape (B, *P)
+        labels : Tensor of int16 or, if a sample has them, int32, shape (B, *P)
             0 where nothing was read.
 
         Raises
@@ -149,7 +149,8 @@ class Pipeline:
         patch = self.context.patch_size
         channels = self.context.channels + self.context.previous_channels
         images = torch.empty((len(samples), channels, *patch), device=device)
-        labels = torch.empty((len(samples), *patch), dtype=torch.int16, device=device)
+        kind = _kind(sample.labels for sample in samples)
+        labels = torch.empty((len(samples), *patch), dtype=kind, device=device)
         for number, sample in enumerate(samples):
             self._check(sample)
             self._apply_one(sample, images[number], labels[number])
@@ -164,7 +165,8 @@ class Pipeline:
             if sample.previous is None
             else [sample.labels, sample.previous]
         )
-        maps = [one.to(device, torch.int16, non_blocking=True) for one in maps]
+        kind = _kind(maps)
+        maps = [one.to(device, kind, non_blocking=True) for one in maps]
         drawn = [
             (step, parameters)
             for step, parameters in zip(self.steps, sample.draw.parameters, strict=True)
@@ -209,3 +211,9 @@ class Pipeline:
                 "A cascade needs the previous stage's labels for every sample, and "
                 "nothing else may have them; predict the previous stage first."
             )
+
+
+def _kind(maps: Iterable[Tensor]) -> torch.dtype:
+    """Return the type of label maps together: int16, or int32 if one of them is."""
+    wide = any(one.dtype in (torch.int32, torch.int64) for one in maps)
+    return torch.int32 if wide else torch.int16

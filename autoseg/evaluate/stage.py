@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import files_by_case, match
 from autoseg.evaluate.summary import Summary
-from autoseg.formats._base import find_format, read_labels
 from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
@@ -176,17 +176,15 @@ class _Scorer:
         self.unit = geometry.unit
         options = {} if self.tolerance is None else {"tolerance": self.tolerance}
         scores: Scores = self.task.score(
-            self.task.read(predicted),
-            self.task.read(reference),
+            predicted,
+            reference,
             geometry.spacing,
             **options,
         )
         return scores
 
     def _read(self, path: Path) -> tuple[Any, Geometry]:
-        if self.dataset is None:
-            return find_format(path).read_labels(path)
-        return read_labels(path, self.dataset)
+        return read_annotation(path, self.dataset, self.task)
 
 
 def differing_grids(first: Geometry, second: Geometry) -> str:

@@ -22,11 +22,12 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
-from autoseg.formats._base import read_image, read_labels
+from autoseg.formats._base import read_image
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
 from autoseg.spec._json import dumps, to_json, write_text
 from autoseg.spec.choice import Choice
@@ -278,16 +279,13 @@ def _annotation(case: Case, dataset: Dataset, task: Any, image: Image) -> Any:
     """Read a case's annotation in the task's inner form."""
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
-    labels, geometry = read_labels(case.annotation, dataset)
+    annotation, geometry = read_annotation(case.annotation, dataset, task)
     if geometry.shape != image.geometry.shape:
         raise DatasetError(
             f"{case.annotation} has shape {geometry.shape}, its image "
             f"{image.geometry.shape}; both must be on one grid. Resample one of them."
         )
-    try:
-        return task.read(labels)
-    except DatasetError as error:
-        raise DatasetError(f"{case.annotation}: {error}") from None
+    return annotation
 
 
 def _foreground(task: Any, annotation: Any, image: Image) -> NDArray[np.bool_]:

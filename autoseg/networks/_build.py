@@ -36,7 +36,7 @@ def build_network(
         If the plan names no network, or options that the network does not have.
     """
     chosen = plan.configuration(configuration)
-    task: Task = TASKS[plan.task.name](**plan.task.options)
+    task: Task = TASKS[plan.task.name](**plan.task.options).for_axes(chosen.dim)
     channels = len(plan.channels)
     if chosen.previous is not None:
         channels += cascade_channels(task)

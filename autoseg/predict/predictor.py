@@ -68,7 +68,8 @@ class Predictor:
         self.model = model
         self.options = options or Options()
         self.device = find_device(self.options.device)
-        self.task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
+        task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
+        self.task = task.for_axes(model.settings.dim)
         self.previous = (
             Predictor(model.previous, options) if model.previous is not None else None
         )

@@ -82,14 +82,14 @@ class Prepared:
     ----------
     array : ndarray of float32, shape (C, *S)
         Normalized image, axes in the plan's order.
-    annotation : ndarray of int16, shape S, or None
+    annotation : ndarray of int16 or int32, shape S, or None
         Inner labels, ``-1`` for background outside the nonzero region.
     placement : Placement
         How to go back.
     """
 
     array: NDArray[np.float32]
-    annotation: NDArray[np.int16] | None
+    annotation: NDArray[np.integer] | None
     placement: Placement
 
 
@@ -101,14 +101,14 @@ class Normalized:
     ----------
     array : ndarray of float32, shape (C, *S)
         Normalized image, axes in the plan's order; may be a view.
-    annotation : ndarray of int16, shape S, or None
+    annotation : ndarray of int16 or int32, shape S, or None
         Inner labels, ``-1`` for background outside the nonzero region.
     placement : Placement
         As if nothing were to be resampled.
     """
 
     array: NDArray[np.float32]
-    annotation: NDArray[np.int16] | None
+    annotation: NDArray[np.integer] | None
     placement: Placement
 
     def resample(self, configuration: Configuration, exact: bool = False) -> Prepared:
@@ -235,7 +235,7 @@ def normalize_case(
         mask = nonzero_mask(array)
     if annotation is not None and mask is not None:
         labels = _to_plan_order(np.asarray(annotation), image.geometry, plan)[box]
-        labels = labels.astype(np.int16)
+        labels = labels.astype(_label_type(labels))
         labels[(labels == 0) & ~mask] = OUTSIDE
     array = _normalize(array, plan, mask, image)
     spacing = _spacing_in_plan_order(image.geometry, plan)
@@ -251,6 +251,11 @@ def normalize_case(
         spacing=spacing,
     )
     return Normalized(array=array, annotation=labels, placement=placement)
+
+
+def _label_type(labels: Array) -> type[np.integer]:
+    """Return int16 for what fits in it by its type, else int32: ids of instances."""
+    return np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
 
 
 def _check(image: Image, plan: Plan, annotation: Array | None) -> None:

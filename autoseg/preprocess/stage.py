@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, PluginError, UsageError
-from autoseg.formats._base import read_image, read_labels
+from autoseg.formats._base import read_image
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
 from autoseg.preprocess.folds import load_splits
@@ -290,7 +291,7 @@ def _files(case: Case) -> list[Path]:
 
 
 def _read_annotation(case: Case, dataset: Dataset, task: Any) -> Any:
-    """Read a case's annotation in the task's inner form, by kind of annotation."""
+    """Read a case's annotation as the map that is stored, by kind of annotation."""
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
     if task.annotation_kind != "labels":
@@ -298,8 +299,5 @@ def _read_annotation(case: Case, dataset: Dataset, task: Any) -> Any:
             f"annotations of the kind {task.annotation_kind!r} cannot be preprocessed; "
             "there is 'labels'."
         )
-    labels, _ = read_labels(case.annotation, dataset)
-    try:
-        return task.read(labels)
-    except DatasetError as error:
-        raise DatasetError(f"{case.annotation}: {error}") from None
+    annotation, _ = read_annotation(case.annotation, dataset, task)
+    return task.to_map(annotation)

@@ -12,30 +12,11 @@ from numpy.typing import NDArray
 
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.head import Head
+
+__all__ = ["Head", "Pointwise", "Task"]
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """One output of the network.
-
-    Parameters
-    ----------
-    name : str
-        Key of this head's arrays in targets and outputs.
-    channels : int
-        Number of channels, C.
-    activation : str
-        ``"softmax"``, ``"sigmoid"`` or ``"identity"``: from logits to outputs.
-    loss : Choice
-        A file in ``autoseg/losses``, with options.
-    """
-
-    name: str
-    channels: int
-    activation: str
-    loss: Choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +51,13 @@ class Task(ABC):
     annotation_kind : str
         What a format reads and augmentation moves: ``"labels"`` (an integer array of
         shape S) or ``"points"`` (coordinates in index space, shape (L, D)).
+    learns_map : bool
+        The losses are given the stored map (`to_map`) itself. Otherwise they are given
+        what `targets` makes of it, patch by patch, after augmentation.
     """
 
     annotation_kind: ClassVar[str] = "labels"
+    learns_map: ClassVar[bool] = True
 
     @classmethod
     @abstractmethod
@@ -116,6 +101,35 @@ class Task(ABC):
     @abstractmethod
     def write(self, annotation: Any) -> Any:
         """Return an inner annotation as it belongs in a file; undoes `read`."""
+
+    def to_map(self, annotation: Any) -> Array:
+        """Return an inner annotation as one integer array of shape S.
+
+        It is what preprocessing stores and augmentation moves; 0 is background and -1
+        outside of the image.
+        """
+        return np.asarray(annotation)
+
+    def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
+        """Return what the loss of each head is to learn from a map of shape S.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape S
+            A patch of what `to_map` gave.
+        spacing : tuple of float, length D
+            Edge of a voxel.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By head: float32 (C, *S), or integers (*S) for a loss that takes labels.
+        """
+        return self.encode(labels, spacing)
+
+    def for_axes(self, axes: int) -> Task:
+        """Return the task as a network of so many spatial axes learns it."""
+        return self
 
     @abstractmethod
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from autoseg.augmentations._pipeline import Pipeline
 from autoseg.networks._build import build_network, cascade_channels
@@ -146,7 +148,14 @@ def make_loader(
         threads=threads,
         ahead=ahead,
         previous=previous,
+        encode=None if job.task.learns_map else _encoder(job),
     )
+
+
+def _encoder(job: Job) -> Callable[[NDArray[Any]], dict[str, NDArray[Any]]]:
+    """Return the task's encoding of a patch of a configuration."""
+    task, spacing = job.task, job.settings.spacing
+    return lambda labels: task.targets(labels, spacing)
 
 
 def seconds_of_a_step(job: Job, run: Run, hardware: Hardware) -> float:

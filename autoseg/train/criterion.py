@@ -94,7 +94,9 @@ class Criterion(nn.Module):
         )
 
     def forward(
-        self, outputs: Mapping[str, Tensor | Sequence[Tensor]], labels: Tensor
+        self,
+        outputs: Mapping[str, Tensor | Sequence[Tensor]],
+        learned: Tensor | Mapping[str, Tensor],
     ) -> Tensor:
         """Return the loss.
 
@@ -102,15 +104,17 @@ class Criterion(nn.Module):
         ----------
         outputs : mapping of str to Tensor, or to list of Tensor
             By head: logits (B, K, *P), or one for each level, finest first.
-        labels : Tensor of int, shape (B, *P)
-            Inner annotation.
+        learned : Tensor of int, shape (B, *P), or mapping of str to Tensor
+            Inner annotation; or, by head, what its loss takes, as the task's `targets`
+            gives it.
 
         Returns
         -------
         Tensor
             A scalar, float32.
         """
-        targets = self.targets(labels)
+        if isinstance(learned, Tensor):
+            learned = self.targets(learned)
         total: Tensor | None = None
         for name, loss in self.losses.items():
             levels = outputs[name]
@@ -119,7 +123,7 @@ class Criterion(nn.Module):
             for logits, weight in zip(levels, level_weights(len(levels)), strict=True):
                 if weight == 0:
                     continue
-                target = shrink(targets[name], logits.shape[2:])
+                target = shrink(learned[name], logits.shape[2:])
                 term = weight * loss(logits, target)
                 total = term if total is None else total + term
         if total is None:
@@ -132,16 +136,14 @@ class Criterion(nn.Module):
         Losses that understand a label map get it as it is, so that no dense map of K
         channels is made; for the others the task encodes each sample.
         """
-        dense: dict[str, list[Any]] = {}
-        if not all(_takes_labels(loss) for loss in self.losses.values()):
-            for sample in labels.cpu().numpy():
-                for name, target in self.task.encode(sample, self.spacing).items():
-                    dense.setdefault(name, []).append(target)
+        if all(_takes_labels(loss) for loss in self.losses.values()):
+            return dict.fromkeys(self.losses, labels)
+        dense = [
+            self.task.targets(sample, self.spacing) for sample in labels.cpu().numpy()
+        ]
         return {
-            name: labels
-            if _takes_labels(loss)
-            else torch.from_numpy(np.stack(dense[name])).to(labels.device)
-            for name, loss in self.losses.items()
+            name: torch.from_numpy(np.stack([d[name] for d in dense])).to(labels.device)
+            for name in self.losses
         }
 
 

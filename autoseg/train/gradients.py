@@ -17,6 +17,7 @@ from autoseg.networks._base import Outputs
 from autoseg.train.criterion import Criterion
 from autoseg.train.hardware import Hardware
 
+Learned = Tensor | dict[str, Tensor]
 LEAST_BALANCE = 0.9  # of the threads that have work, on average over a step
 # Layers that mix the samples of a batch, or draw random numbers in the order of calls.
 MIXING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
@@ -61,7 +62,7 @@ class Gradients:
         self._parameters = [p for p in network.parameters() if p.requires_grad]
 
     def __call__(
-        self, images: Tensor, labels: Tensor, scaler: torch.amp.GradScaler
+        self, images: Tensor, learned: Learned, scaler: torch.amp.GradScaler
     ) -> Tensor:
         """Return the loss, a scalar on its device, and set each ``grad``.
 
@@ -69,8 +70,8 @@ class Gradients:
         ----------
         images : Tensor, shape (B, C, *P)
             On the network's device.
-        labels : Tensor of int, shape (B, *P)
-            Inner annotation.
+        learned : Tensor of int, shape (B, *P), or dict of str to Tensor
+            Inner annotation, or the target of each head.
         scaler : GradScaler
             Scales the gradients of fp16.
 
@@ -82,14 +83,14 @@ class Gradients:
         for parameter in self._parameters:
             parameter.grad = None
         if self.parts == 1:
-            loss: Tensor = self.criterion(self._forward(images), labels)
+            loss: Tensor = self.criterion(self._forward(images), learned)
             scaler.scale(loss).backward()
             return loss.detach()
         edges = [round(i * len(images) / self.parts) for i in range(self.parts + 1)]
         pieces = [images[a:b] for a, b in zip(edges, edges[1:], strict=False)]
         outputs = list(self._threads().map(self._forward, pieces))
         leaves, whole = _joined(outputs)
-        loss = self.criterion(whole, labels)
+        loss = self.criterion(whole, learned)
         loss.backward()
         slopes = [
             [None if leaf.grad is None else leaf.grad[a:b] for leaf in leaves]

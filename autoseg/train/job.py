@@ -74,7 +74,7 @@ class Job:
     def task(self) -> Task:
         """The task."""
         task: Task = TASKS[self.plan.task.name](**self.plan.task.options)
-        return task
+        return task.for_axes(self.settings.dim)
 
     @property
     def store(self) -> CaseStore:

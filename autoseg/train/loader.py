@@ -38,8 +38,10 @@ class Batch:
     ----------
     images : Tensor of float32, shape (B, C, *P)
         Augmented, on the training device.
-    labels : Tensor of int16, shape (B, *P)
+    labels : Tensor of int16 or int32, shape (B, *P)
         Inner labels, on the training device.
+    targets : dict of str to Tensor, or None
+        What the losses learn, by head, on the training device; None: the labels.
     cases : tuple of str, length B
         Where the samples come from.
     iteration : int
@@ -50,10 +52,16 @@ class Batch:
 
     images: torch.Tensor
     labels: torch.Tensor
+    targets: dict[str, torch.Tensor] | None = None
     cases: tuple[str, ...]
     iteration: int
     read_seconds: float
     augment_seconds: float
+
+    @property
+    def learned(self) -> torch.Tensor | dict[str, torch.Tensor]:
+        """What the criterion compares outputs with."""
+        return self.labels if self.targets is None else self.targets
 
 
 class OpenCases:
@@ -147,7 +155,8 @@ def read_sample(
     Returns
     -------
     Sample
-        Image float32 (C, *source) and labels int16 (*source), with the draw.
+        Image float32 (C, *source) and labels int16 or, where ids are larger, int32
+        (*source), with the draw.
     """
     source = tuple(drawn.augmentation.source_shape)
     corner = [
@@ -173,14 +182,27 @@ def read_sample(
 
 
 def _integers(labels: NDArray[Any]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int16))
+    kind = np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
+    return torch.from_numpy(np.ascontiguousarray(labels, dtype=kind))
+
+
+def _stacked(
+    encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]], labels: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Return the targets (B, ...) of a batch of labels (B, *P), by head."""
+    encoded = [encode(sample) for sample in labels.numpy()]
+    return {
+        head: torch.from_numpy(np.stack([one[head] for one in encoded]))
+        for head in encoded[0]
+    }
 
 
 class Loader:
     """Iterate over batches in the order of iterations.
 
     Threads read and, on the CPU, augment. On a GPU, they read into pinned memory and
-    augmentation is done there, for the batch at once, when it is asked for.
+    augmentation is done there, for the batch at once, when it is asked for; unless
+    targets have to be encoded, which threads do, on the CPU, after augmentation.
 
     Parameters
     ----------
@@ -196,6 +218,9 @@ class Loader:
         Batches prepared before they are asked for.
     previous : callable, optional
         In a cascade, gives the stored labels of the stage before for a case id.
+    encode : callable, optional
+        From the augmented labels of one sample, an array (*P), to the target of each
+        head: what losses learn in place of the labels.
     """
 
     def __init__(
@@ -207,6 +232,7 @@ class Loader:
         threads: int,
         ahead: int = 3,
         previous: Callable[[str], Any] | None = None,
+        encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]] | None = None,
     ) -> None:
         self.sampler = sampler
         self.pipeline = pipeline
@@ -214,6 +240,7 @@ class Loader:
         self.threads = threads
         self.ahead = ahead
         self.previous = previous
+        self.encode = encode
         self._doing: dict[int, str] = {}  # by thread, for messages about a stall
 
     def batches(
@@ -281,12 +308,14 @@ class Loader:
                 sample = read_sample(stored, drawn, patch, before)
                 samples.append(self._pin(sample))
             read = time.perf_counter() - start
-            if self.device.type != "cpu":
+            if self.device.type != "cpu" and self.encode is None:
                 return iteration, samples, cases, read, None
             doing = self._doing[me] = f"augmenting cases {', '.join(cases)}"
-            augmented = self.pipeline.apply(samples, self.device)
+            images, labels = self.pipeline.apply(samples, torch.device("cpu"))
+            doing = self._doing[me] = f"encoding cases {', '.join(cases)}"
+            targets = None if self.encode is None else _stacked(self.encode, labels)
             spent = time.perf_counter() - start - read
-            return iteration, samples, cases, read, (augmented, spent)
+            return iteration, samples, cases, read, ((images, labels, targets), spent)
         except TrainingError:
             raise
         except Exception as error:
@@ -314,18 +343,22 @@ class Loader:
         samples: Sequence[Sample],
         cases: Sequence[str],
         read: float,
-        done: tuple[tuple[torch.Tensor, torch.Tensor], float] | None,
+        done: tuple[Any, float] | None,
     ) -> Batch:
         if done is None:
             start = time.perf_counter()
-            done = (
-                self.pipeline.apply(samples, self.device),
-                time.perf_counter() - start,
-            )
-        (images, labels), spent = done
+            augmented = (*self.pipeline.apply(samples, self.device), None)
+            done = augmented, time.perf_counter() - start
+        (images, labels, targets), spent = done
+        if targets is not None:
+            targets = {
+                head: target.to(self.device, non_blocking=True)
+                for head, target in targets.items()
+            }
         return Batch(
-            images=images,
-            labels=labels,
+            images=images.to(self.device),
+            labels=labels.to(self.device),
+            targets=targets,
             cases=tuple(cases),
             iteration=iteration,
             read_seconds=read,

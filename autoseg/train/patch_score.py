@@ -65,7 +65,7 @@ class PatchScore:
         for batch in self.loader.batches(0, self.batches):
             with self.hardware.autocast():
                 outputs = network(self.hardware.arrange(batch.images))
-            losses.append(self.criterion(outputs, batch.labels).float())
+            losses.append(self.criterion(outputs, batch.learned).float())
             if groups:
                 logits = _finest(outputs[self.task.heads[0].name])
                 counts += count_overlap(self.task, logits, batch.labels, groups)

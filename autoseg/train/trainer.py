@@ -120,7 +120,7 @@ class Trainer:
 
         def once(network: nn.Module) -> None:
             self.gradients.network = network
-            self.gradients(example.images, example.labels, self.scaler)
+            self.gradients(example.images, example.learned, self.scaler)
             self.optimizer.zero_grad(set_to_none=True)
 
         parts, self.gradients.parts = self.gradients.parts, 1
@@ -140,7 +140,7 @@ class Trainer:
         rate = learning_rate(self.recipe, self.clock.scheduled)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = self.gradients(batch.images, batch.labels, self.scaler)
+        loss = self.gradients(batch.images, batch.learned, self.scaler)
         self._unseen.append(_Seen(batch.iteration, batch.cases, loss))
         if self.hardware.device.type == "cpu":
             self.look(batch)  # before a loss that is no number spoils the weights

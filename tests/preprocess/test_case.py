@@ -219,6 +219,15 @@ def test_unlabeled_voxels_outside_the_nonzero_region_are_marked():
     np.testing.assert_array_equal(annotation, wanted)
 
 
+def test_ids_beyond_16_bit_are_kept():
+    labels = np.zeros((5, 5, 5), np.int32)
+    labels[2, 2, 2] = 70_000
+
+    annotation = normalize_case(_image((5, 5, 5)), _plan(), labels).annotation
+
+    assert annotation.max() == 70_000
+
+
 def test_a_label_outside_the_nonzero_region_is_kept():
     image = _framed(_image((5, 5, 5)), (slice(1, 4),) * 3)
     image.array[0, 1, 1, 1] = 0

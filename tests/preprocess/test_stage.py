@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import autoseg
+from autoseg.datasets import annotations
 from autoseg.errors import CaseErrors, DatasetError, PlanError, UsageError
 from autoseg.preprocess import forecast, stage
 from autoseg.preprocess.case import Placement
@@ -53,7 +54,7 @@ def _tree(root) -> dict[str, bytes]:
 def reads(monkeypatch):
     """Counts how often each file is read."""
     counts = Counter()
-    image, labels = stage.read_image, stage.read_labels
+    image, labels = stage.read_image, annotations.read_labels
 
     def read_image(case, dataset):
         counts.update(path.name for path in case.images)
@@ -64,7 +65,7 @@ def reads(monkeypatch):
         return labels(path, dataset)
 
     monkeypatch.setattr(stage, "read_image", read_image)
-    monkeypatch.setattr(stage, "read_labels", read_labels)
+    monkeypatch.setattr(annotations, "read_labels", read_labels)
     return counts
 
 
@@ -157,6 +158,7 @@ def test_regions_ignored_voxels_and_pictures_go_through(tmp_path):
 def test_each_raw_file_is_read_once_for_all_configurations(tmp_path, reads):
     folder = toy.volumes(tmp_path / "Toy", cases=3, test=0, channels=("T1", "T2"))
     _planned(folder, tmp_path / "root")
+    reads.clear()  # those of the fingerprint
 
     autoseg.preprocess(folder, tmp_path / "root")
 

@@ -79,7 +79,9 @@ def test_a_slice_of_a_volume_is_read_alone():
     assert case.annotation.read == 16
 
 
-def make(open_case, threads, patch=(4, 4), policy="nnunet", channels=2):
+def make(
+    open_case, threads, patch=(4, 4), policy="nnunet", channels=2, encode=None
+):
     pipeline = Pipeline(policy, patch, (0, 1), channels=channels)
     sampler = Sampler(
         ["a", "b", "c"],
@@ -91,7 +93,7 @@ def make(open_case, threads, patch=(4, 4), policy="nnunet", channels=2):
         seed=5,
         augment=pipeline.draw,
     )
-    return Loader(sampler, pipeline, torch.device("cpu"), threads=threads)
+    return Loader(sampler, pipeline, torch.device("cpu"), threads=threads, encode=encode)
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +116,29 @@ def test_threads_change_nothing_and_batches_come_in_order():
         assert torch.equal(one.images, other.images)
         assert torch.equal(one.labels, other.labels)
     assert alone[0].images.shape == (2, 2, 4, 4)
+
+
+def test_ids_beyond_16_bit_come_through_every_step():
+    case = stored()
+    case.annotation = Watched(np.full((10, 12), 70_000, np.int32))
+
+    batch = next(make(lambda name: case, 0).batches(0, 1))
+
+    assert batch.labels.unique().tolist() == [0, 70_000] or batch.labels.eq(70_000).all()
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_targets_are_encoded_from_the_augmented_labels(threads):
+    cases = {name: stored(seed=i) for i, name in enumerate("abc")}
+
+    def encode(labels):
+        return {"twice": np.stack([labels, 2 * labels]).astype(np.float32)}
+
+    batches = list(make(cases.__getitem__, threads, encode=encode).batches(0, 3))
+
+    for batch in batches:
+        assert batch.learned["twice"].shape == (2, 2, 4, 4)
+        assert torch.equal(batch.learned["twice"][:, 1], 2.0 * batch.labels)
 
 
 def test_going_on_in_the_middle_gives_the_same_batches():

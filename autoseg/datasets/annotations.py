@@ -1,0 +1,48 @@
+"""Read the annotation of a case in the inner form of its task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import DatasetError
+from autoseg.formats._base import find_format, read_labels
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.tasks._base import Task
+
+
+def read_annotation(
+    path: Path, dataset: Dataset | None, task: Task
+) -> tuple[Any, Geometry]:
+    """Read what a person drew, or what a model predicted in the same form.
+
+    Parameters
+    ----------
+    path : Path
+        Of an annotation.
+    dataset : Dataset or None
+        Gives spacing, unit and format for files that do not say.
+    task : Task
+        What annotations mean.
+
+    Returns
+    -------
+    annotation
+        In the task's inner form.
+    geometry : Geometry
+        Of the grid that it lies on.
+
+    Raises
+    ------
+    FormatError, DatasetError
+        If it cannot be read, or means nothing to the task; both name the file.
+    """
+    if dataset is None:
+        labels, geometry = find_format(path).read_labels(path)
+    else:
+        labels, geometry = read_labels(path, dataset)
+    try:
+        return task.read(labels), geometry
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None
