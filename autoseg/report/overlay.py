@@ -17,23 +17,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
-from autoseg.report._figure import PALETTE, new_figure, save_figure
+from autoseg.report._figure import new_figure, save_figure
+from autoseg.report._layers import (
+    FILL,
+    NIGHT,
+    Box,
+    LabelLayer,
+    class_colors,
+    gray_window,
+    panel,
+    show_image,
+)
 from autoseg.report._planes import Plane, planes_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
-Box = tuple[float, float, float, float]  # left, bottom, width, height in inches
 
-NIGHT, INK, QUIET = "#0D1117", "#E6EDF3", "#8B949E"
-FILL = 0.42  # opacity of the prediction
+INK, QUIET = "#E6EDF3", "#8B949E"
 WIDTH = 11.0  # inches of the picture
 LEFT, NAMES_WIDTH, HEAD, FOOT, GAP = 0.22, 1.7, 1.1, 0.55, 0.08  # inches
 RIGHT = 0.25
 TALLEST_ROW = 3.6  # inches
-FINER = 4  # points on a voxel's edge, for lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +112,7 @@ def plot_overlay(
     for case in cases:
         _check(case)
     rows = [planes_of(_shown(case), case.spacing) for case in cases]
-    colors = {
-        name: PALETTE[number % len(PALETTE)] for number, name in enumerate(members)
-    }
+    colors = class_colors(members)
     grid = _Grid.of(rows)
     figure = new_figure(WIDTH, grid.height, dpi=130, facecolor=NIGHT)
     for number, (case, row) in enumerate(zip(cases, rows, strict=True)):
@@ -197,94 +201,18 @@ def _row(
     members: Mapping[str, tuple[int, ...]],
     colors: Mapping[str, str],
 ) -> None:
-    window = _window(case.image)
+    layer = LabelLayer(
+        prediction=case.prediction,
+        reference=case.reference,
+        members=members,
+        colors=colors,
+    )
+    window = gray_window(case.image)
     for number, (plane, box) in enumerate(zip([row[0], *row], boxes, strict=True)):
-        axes = _panel(figure, box)
-        _show_image(axes, plane, case, window)
+        axes = panel(figure, box)
+        show_image(axes, plane, case.image, window)
         if number:
-            _show_labels(axes, plane, case, members, colors)
-
-
-def _panel(figure: Figure, box: Box) -> Axes:
-    width, height = figure.get_size_inches()
-    left, bottom, wide, tall = box
-    axes = figure.add_axes((left / width, bottom / height, wide / width, tall / height))
-    axes.set_axis_off()
-    return axes
-
-
-def _window(image: Array) -> tuple[float, float]:
-    """Return what is black and what is white: robust ends of what is not background."""
-    lowest = image.min()
-    inside = image[image > lowest] if np.any(image > lowest) else image
-    low, high = np.percentile(inside[:: max(1, inside.size // 200_000)], (1, 99.7))
-    return float(low), float(max(high, low + 1e-6))
-
-
-def _show_image(
-    axes: Axes, plane: Plane, case: OverlayCase, window: tuple[float, float]
-) -> None:
-    low, high = window
-    pixels = plane.cut(case.image)
-    shown = np.clip((pixels - low) / (high - low), 0, 1)
-    axes.imshow(
-        shown,
-        cmap="gray",
-        vmin=0,
-        vmax=1,
-        extent=plane.extent,
-        interpolation="bicubic",
-        aspect="auto",
-    )
-
-
-def _show_labels(
-    axes: Axes,
-    plane: Plane,
-    case: OverlayCase,
-    members: Mapping[str, tuple[int, ...]],
-    colors: Mapping[str, str],
-) -> None:
-    from matplotlib.patheffects import Normal, Stroke
-
-    halo = [Stroke(linewidth=2.2, foreground="black", alpha=0.55), Normal()]
-    for name, values in members.items():
-        filled = np.isin(plane.cut(case.prediction), values)
-        line = filled
-        if case.reference is not None:
-            line = np.isin(plane.cut(case.reference), values)
-        if filled.any():
-            axes.contourf(
-                *_rounded(filled, plane), levels=[0.5, 9], colors=[colors[name]],
-                alpha=FILL, antialiased=True,
-            )  # fmt: skip
-        if line.any() and not line.all():
-            drawn = axes.contour(
-                *_rounded(line, plane), levels=[0.5], colors=[colors[name]],
-                linewidths=1.3,
-            )  # fmt: skip
-            drawn.set_path_effects(halo)
-    left, right, bottom, top = plane.extent
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
-
-
-def _rounded(mask: Array, plane: Plane) -> tuple[Array, Array, Array]:
-    """Return places and values of a mask on a finer grid, without its stairs.
-
-    Cubic interpolation goes through the voxels' own values: none appears or disappears.
-    """
-    from scipy.ndimage import zoom
-
-    fine = zoom(
-        np.pad(mask, 1, mode="edge").astype(np.float32),
-        FINER, order=3, mode="nearest", grid_mode=True,
-    )[FINER:-FINER, FINER:-FINER]  # fmt: skip
-    down, across = (
-        (np.arange(count) + 0.5) * edge / FINER
-        for count, edge in zip(fine.shape, plane.spacing, strict=True)
-    )
-    return across, down, fine
+            layer.draw(axes, plane)
 
 
 def _names(
@@ -338,7 +266,7 @@ def _scale_bar(figure: Figure, scale: float, unit: str) -> None:
     """Draw a bar of a round length, about an inch, in the lower right corner."""
     length = _round(1.0 / scale)
     right, y = WIDTH - RIGHT, 0.3
-    axes = _panel(figure, (right - length * scale, y - 0.015, length * scale, 0.03))
+    axes = panel(figure, (right - length * scale, y - 0.015, length * scale, 0.03))
     axes.axhspan(0, 1, color=INK)
     text = f"{length:g} {unit}"
     _text(figure, right - length * scale - 0.08, y, text, ha="right")

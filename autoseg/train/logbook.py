@@ -60,6 +60,17 @@ def _digits(value: float, digits: int = 5) -> float:
     return float(f"{value:.{digits}g}")
 
 
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a log, also while it is being written."""
+    entries = []
+    for row in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(row))
+        except json.JSONDecodeError:  # cut off when the process was killed
+            continue
+    return entries
+
+
 class Logbook:
     """The log of one fold: a line of JSON for each entry, and a picture of them.
 
@@ -78,13 +89,11 @@ class Logbook:
         self._drawn = -math.inf
         path = folder / LOG
         if path.is_file():
-            for row in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    entry = json.loads(row)
-                except json.JSONDecodeError:  # cut off when the process was killed
-                    continue
-                if entry.get("iteration", math.inf) <= iteration:
-                    self.entries.append(entry)
+            self.entries = [
+                entry
+                for entry in read_log(path)
+                if entry.get("iteration", math.inf) <= iteration
+            ]
             write_text(path, "".join(f"{json.dumps(e)}\n" for e in self.entries))
 
     def add(self, entry: dict[str, Any]) -> None:

@@ -1,0 +1,172 @@
+"""What was trained on a data set, as it lies in the results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoseg.evaluate.aggregate import aggregate
+from autoseg.evaluate.summary import Summary
+from autoseg.spec._json import load_object
+from autoseg.train.logbook import read_log
+from autoseg.workspace import (
+    CHECKPOINT_FINAL,
+    LOG,
+    RUN,
+    SUMMARY,
+    VALIDATION,
+    Workspace,
+)
+
+ALL = "all"  # the fold that trains on every case
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """One training.
+
+    Parameters
+    ----------
+    name : str
+        Its number, or ``"all"``.
+    folder : Path
+        Where it is.
+    log : tuple of mapping
+        Lines of its log.
+    run : mapping
+        Its ``run.json``; empty if there is none.
+    summary : Summary or None
+        Scores of its validation cases.
+    finished : bool
+        Whether it was trained to its end.
+    """
+
+    name: str
+    folder: Path
+    log: tuple[Mapping[str, Any], ...]
+    run: Mapping[str, Any]
+    summary: Summary | None
+    finished: bool
+
+    @property
+    def held_out(self) -> bool:
+        """Whether its validation cases were kept from training."""
+        return self.name != ALL
+
+    @property
+    def predictions(self) -> Path:
+        """Folder of what it predicted for its validation cases."""
+        return self.folder / VALIDATION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """All folds of one configuration.
+
+    Parameters
+    ----------
+    plan, configuration : str
+        Names.
+    folder : Path
+        Where they are.
+    folds : tuple of Fold
+        At least one, sorted.
+    """
+
+    plan: str
+    configuration: str
+    folder: Path
+    folds: tuple[Fold, ...]
+
+    @property
+    def name(self) -> str:
+        """Both names in one."""
+        return f"{self.plan} / {self.configuration}"
+
+    def fold_of(self, case: str) -> Fold | None:
+        """Return the fold that a case was held out of, and that scored it."""
+        return next((fold for fold in self._scored if case in scores_of(fold)), None)
+
+    @property
+    def _scored(self) -> list[Fold]:
+        return [f for f in self.folds if f.held_out and f.summary is not None]
+
+    def pooled(self) -> Summary | None:
+        """Return the scores of all held-out cases together; None without any."""
+        return pool([fold.summary for fold in self._scored if fold.summary is not None])
+
+
+def scores_of(fold: Fold) -> Mapping[str, Any]:
+    """Return the scores of a fold's validation cases, none if it has none yet."""
+    return {} if fold.summary is None else fold.summary.cases
+
+
+def pool(summaries: Sequence[Summary]) -> Summary | None:
+    """Return one summary of the cases of several, which share no case.
+
+    Parameters
+    ----------
+    summaries : sequence of Summary
+        Such as those of the folds of a cross-validation.
+
+    Returns
+    -------
+    Summary or None
+        With means and intervals over all cases; None of none.
+    """
+    if not summaries:
+        return None
+    cases = {case: scores for one in summaries for case, scores in one.cases.items()}
+    classes, foreground = aggregate(cases)
+    return Summary(
+        unit=summaries[0].unit,
+        foreground=foreground,
+        classes=classes,
+        cases=dict(sorted(cases.items())),
+        missing=tuple(sorted({case for one in summaries for case in one.missing})),
+        failed={case: why for one in summaries for case, why in one.failed.items()},
+    )
+
+
+def find_trained(workspace: Workspace) -> list[Trained]:
+    """Return every configuration of which at least one fold was begun.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of the data set.
+
+    Returns
+    -------
+    list of Trained
+        Sorted by plan and configuration.
+    """
+    found: dict[Path, list[Fold]] = {}
+    for folder in sorted(workspace.results.glob("*/*/fold_*")):
+        if folder.is_dir():
+            found.setdefault(folder.parent, []).append(read_fold(folder))
+    return [
+        Trained(
+            plan=folder.parent.name,
+            configuration=folder.name,
+            folder=folder,
+            folds=tuple(sorted(folds, key=lambda fold: (len(fold.name), fold.name))),
+        )
+        for folder, folds in found.items()
+    ]
+
+
+def read_fold(folder: Path) -> Fold:
+    """Return what is in the folder of one fold, finished or not."""
+    log, run = folder / LOG, folder / RUN
+    summary = folder / VALIDATION / SUMMARY
+    return Fold(
+        name=folder.name.removeprefix("fold_"),
+        folder=folder,
+        log=tuple(read_log(log)) if log.is_file() else (),
+        run=load_object(run) if run.is_file() else {},
+        summary=Summary.load(summary) if summary.is_file() else None,
+        finished=(folder / CHECKPOINT_FINAL).is_file(),
+    )
