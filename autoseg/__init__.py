@@ -5,7 +5,8 @@ The functions here do what the commands of the same names do::
     autoseg.check(dataset)          autoseg.train(dataset, "3d_fullres", 0)
     autoseg.fingerprint(dataset)    autoseg.predict(model, images, output)
     autoseg.plan(dataset)           autoseg.evaluate(predictions, annotations)
-    autoseg.preprocess(dataset)     autoseg.Predictor.load(model).predict(image)
+    autoseg.preprocess(dataset)     autoseg.report(dataset)
+    autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_STAGES = ("fingerprint", "preprocess", "train", "predict", "evaluate")
+_STAGES = ("fingerprint", "preprocess", "train", "predict", "evaluate", "report")
 _PUBLIC = {
     "check": "autoseg.fingerprint.check",
     "plan": "planners._stage",

@@ -74,7 +74,7 @@ class Summary:
 
     def save(self, path: Path) -> None:
         """Write it as strict JSON: NaN is null, infinity the text ``"Infinity"``."""
-        write_text(path, dumps(_plain(to_json(self))))
+        write_text(path, dumps(plain(to_json(self))))
 
     @classmethod
     def load(cls, path: Path) -> Summary:
@@ -204,12 +204,12 @@ def _cell_text(statistic: Statistic, metric: str, interval: bool) -> str:
     return text + missed
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return JSON values without NaN and infinity."""
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         if math.isnan(value):
             return None
@@ -218,7 +218,7 @@ def _plain(value: Any) -> Any:
 
 
 def _floats(value: Any) -> Any:
-    """Undo `_plain` where only numbers can be."""
+    """Undo `plain` where only numbers can be."""
     if isinstance(value, dict):
         return {key: _floats(entry) for key, entry in value.items()}
     return math.nan if value is None else float(value)

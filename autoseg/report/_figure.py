@@ -51,6 +51,20 @@ def tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def figure_bytes(figure: Figure, kind: str = "png") -> bytes:
+    """Return a figure as a PNG, or as an SVG whose letters are shapes."""
+    import io
+
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    # No time, no version, no random ids: the same figure gives the same bytes.
+    quiet = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    with rc_context({"svg.hashsalt": "autoseg", "svg.fonttype": "path"}):
+        figure.savefig(file, format=kind, metadata=quiet[kind])
+    return file.getvalue()
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG that is either complete or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
+from autoseg.report._case_picture import round_down
 from autoseg.report._figure import new_figure, save_figure
 from autoseg.report._layers import (
     FILL,
@@ -264,18 +265,12 @@ def _head(
 
 def _scale_bar(figure: Figure, scale: float, unit: str) -> None:
     """Draw a bar of a round length, about an inch, in the lower right corner."""
-    length = _round(1.0 / scale)
+    length = round_down(1.0 / scale)
     right, y = WIDTH - RIGHT, 0.3
     axes = panel(figure, (right - length * scale, y - 0.015, length * scale, 0.03))
     axes.axhspan(0, 1, color=INK)
     text = f"{length:g} {unit}"
     _text(figure, right - length * scale - 0.08, y, text, ha="right")
-
-
-def _round(length: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, the largest up to a length."""
-    power = 10.0 ** math.floor(math.log10(length))
-    return next(step * power for step in (5, 2, 1) if step * power <= length * 1.001)
 
 
 def _foot(

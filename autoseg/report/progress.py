@@ -71,7 +71,7 @@ def plot_progress(log: Sequence[Mapping[str, Any]], path: Path) -> None:
     save_figure(figure, path)
 
 
-def _series(log: Sequence[Mapping[str, Any]], key: str) -> Series:
+def series(log: Sequence[Mapping[str, Any]], key: str) -> Series:
     """Return iterations and finite values of a key, thinned out evenly."""
     found = []
     for number, entry in enumerate(log):
@@ -85,7 +85,7 @@ def _series(log: Sequence[Mapping[str, Any]], key: str) -> Series:
     return table[:, 0], table[:, 1]
 
 
-def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return moving averages that look both ways, so that they do not lag behind."""
     weight = min(1.0, max(SMOOTH, FEW / max(1, len(values))))
     both = []
@@ -103,17 +103,17 @@ def _loss(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
         ("loss", "training", PALETTE[6]),
         ("validation_loss", "validation", PALETTE[0]),
     ):
-        where, values = _series(log, key)
+        where, values = series(log, key)
         if not len(where):
             continue
         axes.plot(where, values, color=color, alpha=0.3, linewidth=1)
-        axes.plot(where, _smoothed(values), color=color, linewidth=1.8, label=name)
+        axes.plot(where, smoothed(values), color=color, linewidth=1.8, label=name)
     _legend(axes, "upper right")
 
 
 def _score(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _title(axes, "validation score of patches")
-    where, values = _series(log, "score")
+    where, values = series(log, "score")
     of_classes = [
         {"iteration": entry.get("iteration", number), **entry["dice"]}
         for number, entry in enumerate(log)
@@ -121,13 +121,13 @@ def _score(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     ]
     names = list(dict.fromkeys(name for entry in of_classes for name in entry))[1:]
     for number, name in enumerate(names):
-        places, its = _series(of_classes, name)
+        places, its = series(of_classes, name)
         color = PALETTE[number % len(PALETTE)]
         label = name if len(names) <= MOST_NAMES else None
         axes.plot(places, its, color=color, linewidth=1, alpha=0.8, label=label)
     if len(where):
         axes.plot(where, values, ".", color=INK, markersize=3, alpha=0.45)
-    places, average = _series(log, "average_score")
+    places, average = series(log, "average_score")
     if len(places):
         axes.plot(places, average, color=INK, linewidth=2, label="mean, smoothed")
         best = int(np.argmax(average))
@@ -149,7 +149,7 @@ def _score(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
 
 def _rate(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     _title(axes, "learning rate")
-    where, values = _series(log, "learning_rate")
+    where, values = series(log, "learning_rate")
     axes.plot(where, values, color=PALETTE[3], linewidth=1.8)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     axes.yaxis.get_offset_text().set(fontsize=8, color=QUIET_INK)
@@ -166,8 +166,8 @@ def _time(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
             for key in ("seconds_per_iteration", "waiting_for_loader")
         )
     ]
-    where, seconds = _series(rows, "seconds_per_iteration")
-    _, share = _series(rows, "waiting_for_loader")
+    where, seconds = series(rows, "seconds_per_iteration")
+    _, share = series(rows, "waiting_for_loader")
     if not len(where) or len(share) != len(where):
         return
     waiting = seconds * np.clip(share, 0, 1)
@@ -203,13 +203,20 @@ def _headline(log: Sequence[Mapping[str, Any]]) -> str:
     if isinstance(progress, (int, float)):
         words.append(f"{100 * progress:.0f} % done")
     if isinstance(seconds, (int, float)):
-        words.append(f"{_duration(seconds)} so far")
+        words.append(f"{spoken(seconds)} so far")
         if isinstance(progress, (int, float)) and 0 < progress < 1:
-            words.append(f"about {_duration(seconds / progress - seconds)} to go")
+            words.append(f"about {spoken(seconds / progress - seconds)} to go")
     return "  ·  ".join(words)
 
 
-def _duration(seconds: float) -> str:
+def spoken(seconds: float) -> str:
+    """Return a time as a person says it.
+
+    Examples
+    --------
+    >>> spoken(42), spoken(150), spoken(7260)
+    ('42 s', '2 min 30 s', '2 h 01 min')
+    """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,0 +1,49 @@
+"""Write one page about a data set and everything that was trained on it.
+
+The page shows the data, the plan with its reasons, learning curves, scores of each
+fold, class and case with confidence intervals, and the best, median and worst cases. It
+is one file that opens in a browser, without a network; report.json beside it has all
+numbers.
+
+examples:
+  autoseg report DATASET
+  autoseg report DATASET -o report.html
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autoseg.cli._arguments import add_dataset, chosen_datasets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="a folder, or a name ending in .html; by default ROOT/results/DATASET",
+    )
+    parser.add_argument(
+        "--no-pictures",
+        action="store_true",
+        help="show no cases: faster, and no image is read",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the page, and say where it is."""
+    from autoseg.report.stage import report
+
+    for dataset in chosen_datasets(arguments):
+        page = report(
+            dataset,
+            arguments.root,
+            output=arguments.output,
+            pictures=not arguments.no_pictures,
+        )
+        print(f"{page}\nOpen it in a browser; it needs no other file.")

@@ -1,0 +1,252 @@
+"""What a report says, as plain JSON values: the page shows nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autoseg.evaluate.aggregate import Statistic
+from autoseg.evaluate.measures import badness, main_measure, mean_over_classes
+from autoseg.evaluate.summary import Summary
+from autoseg.report.results import Fold, Trained, scores_of
+from autoseg.spec._json import to_json
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan
+
+SCHEMA = 1
+GIB = 2**30
+SLOW_LOADER = 0.2  # of the time: more waiting than this is worth a word
+BAD_DICE = 0.1  # a class that is found no better is as good as missed
+
+
+def describe_data(dataset: Dataset, fingerprint: Fingerprint) -> dict[str, Any]:
+    """Return a data set in numbers.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With its cases.
+    fingerprint : Fingerprint
+        What was measured of it.
+
+    Returns
+    -------
+    dict of str to JSON value
+        Sizes and spacings as median and range along each axis, slowest first; classes
+        with their share of all voxels.
+    """
+    shapes, spacings = np.array(fingerprint.shapes), np.array(fingerprint.spacings)
+    classes = fingerprint.annotation.get("classes", {})
+    return {
+        "name": dataset.name,
+        "task": dataset.task,
+        "training_cases": len(dataset.training),
+        "test_cases": len(dataset.test),
+        "groups": len({case.group for case in dataset.training if case.group}),
+        "dim": fingerprint.dim,
+        "unit": fingerprint.unit,
+        "channels": list(fingerprint.channel_names),
+        "orientations": dict(fingerprint.orientations),
+        "cropped_to": fingerprint.relative_size_after_crop,
+        "shape": _along_axes(shapes),
+        "spacing": _along_axes(spacings),
+        "extent": _along_axes(shapes * spacings),
+        "intensities": {
+            name: to_json(found)
+            for name, found in zip(
+                fingerprint.channel_names, fingerprint.intensities, strict=False
+            )
+        },
+        "classes": {
+            name: {
+                key: numbers.get(key)
+                for key in ("cases_present", "frequency", "objects",
+                            "median_object_size")
+            }
+            for name, numbers in classes.items()
+        },
+    }  # fmt: skip
+
+
+def _along_axes(values: Any) -> dict[str, list[float]]:
+    return {
+        "least": values.min(axis=0).tolist(),
+        "median": np.median(values, axis=0).tolist(),
+        "most": values.max(axis=0).tolist(),
+    }
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return a plan's configurations, and its decisions with their reasons."""
+    return {
+        "name": plan.name,
+        "planner": plan.planner,
+        "budget": to_json(plan.budget),
+        "configurations": {
+            name: {
+                "spacing": list(chosen.spacing),
+                "patch_size": list(chosen.patch_size),
+                "batch_size": chosen.batch_size,
+                "network": chosen.network.name,
+                "levels": len(chosen.network.options.get("features", ())),
+                "memory_gb": sum(chosen.memory.values()) / GIB or None,
+                "previous": chosen.previous,
+            }
+            for name, chosen in plan.configurations.items()
+        },
+        "decisions": [to_json(decision) for decision in plan.decisions],
+    }
+
+
+def describe_fold(fold: Fold) -> dict[str, Any]:
+    """Return how a training went: length, speed, waiting, last losses, scores."""
+    last = fold.log[-1] if fold.log else {}
+    logged = [entry for entry in fold.log if "waiting_for_loader" in entry]
+    waiting = [float(entry["waiting_for_loader"]) for entry in logged]
+    measure = main_measure(fold.summary.foreground) if fold.summary else None
+    return {
+        "fold": fold.name,
+        "finished": fold.finished,
+        "held_out": fold.held_out,
+        "progress": last.get("progress"),
+        "iterations": last.get("iteration"),
+        "seconds": last.get("seconds"),
+        "seconds_per_iteration": last.get("seconds_per_iteration"),
+        "waiting_for_loader": sum(waiting) / len(waiting) if waiting else None,
+        "recipe": fold.run.get("recipe", {}).get("name"),
+        "device": fold.run.get("device"),
+        "training_cases": fold.run.get("training_cases"),
+        "validation_cases": fold.run.get("validation_cases"),
+        "overrides": fold.run.get("overrides", {}),
+        "measure": measure,
+        "scores": None if fold.summary is None else describe_scores(fold.summary),
+    }
+
+
+def describe_scores(summary: Summary) -> dict[str, Any]:
+    """Return means and intervals of each class, and over all classes."""
+    return {
+        "cases": len(summary.cases),
+        "unit": summary.unit,
+        "foreground": _statistics(summary.foreground),
+        "classes": {name: _statistics(of) for name, of in summary.classes.items()},
+    }
+
+
+def _statistics(found: Mapping[str, Statistic]) -> dict[str, Any]:
+    return {measure: to_json(statistic) for measure, statistic in found.items()}
+
+
+def describe_trained(trained: Trained) -> dict[str, Any]:
+    """Return everything about one configuration that was trained.
+
+    Parameters
+    ----------
+    trained : Trained
+        With its folds.
+
+    Returns
+    -------
+    dict of str to JSON value
+        ``folds``; ``scores`` of all held-out cases together, each by the fold that had
+        not seen it; ``cases``, a row for each case; ``measure``, which ranks them.
+    """
+    pooled = trained.pooled()
+    measure = main_measure(pooled.foreground) if pooled else None
+    return {
+        "name": trained.name,
+        "plan": trained.plan,
+        "configuration": trained.configuration,
+        "folds": [describe_fold(fold) for fold in trained.folds],
+        "measure": measure,
+        "scores": None if pooled is None else describe_scores(pooled),
+        "cases": [] if pooled is None else _rows(trained, pooled, str(measure)),
+        "failures": failures_of(trained, pooled),
+    }
+
+
+def _rows(trained: Trained, pooled: Summary, measure: str) -> list[dict[str, Any]]:
+    """Return a row for each case, the best first."""
+    rows: list[dict[str, Any]] = []
+    for case, scores in pooled.cases.items():
+        fold = trained.fold_of(case)
+        rows.append(
+            {
+                "case": case,
+                "fold": fold.name if fold else None,
+                "mean": mean_over_classes(scores, measure),
+                "classes": {name: dict(of) for name, of in scores.items()},
+            }
+        )
+    return ranked(rows, measure)
+
+
+def ranked(rows: Sequence[dict[str, Any]], measure: str) -> list[dict[str, Any]]:
+    """Return rows from the best mean to the worst, those without one last."""
+
+    def key(row: Mapping[str, Any]) -> tuple[bool, float, str]:
+        value = badness(measure, row["mean"])
+        known = not math.isnan(value)
+        return not known, value if known else 0.0, row["case"]
+
+    return sorted(rows, key=key)
+
+
+def failures_of(trained: Trained, pooled: Summary | None) -> list[dict[str, str]]:
+    """Return what went wrong, the gravest first: each with kind, where and what.
+
+    Parameters
+    ----------
+    trained : Trained
+        A configuration.
+    pooled : Summary or None
+        Scores of its held-out cases.
+
+    Returns
+    -------
+    list of dict of str to str
+        Keys ``kind``, ``where``, ``what``.
+    """
+    found = []
+    for fold in trained.folds:
+        where = f"{trained.name}, fold {fold.name}"
+        if not fold.finished:
+            found.append(_failure("training", where, "not trained to its end yet"))
+        elif fold.summary is None:
+            found.append(_failure("validation", where, "no validation scores yet"))
+        waits = describe_fold(fold)["waiting_for_loader"]
+        if waits is not None and waits > SLOW_LOADER:
+            what = f"the network waited for data {waits:.0%} of the time"
+            found.append(_failure("loader", where, what))
+        for case in fold.summary.missing if fold.summary else ():
+            found.append(_failure("missing", case, f"not predicted by {where}"))
+        for case, why in (fold.summary.failed if fold.summary else {}).items():
+            found.append(_failure("not scored", case, why))
+        for case in scores_of(fold) if fold.held_out else ():
+            found += _class_failures(case, scores_of(fold)[case], where)
+    return found
+
+
+def _class_failures(
+    case: str, scores: Mapping[str, Mapping[str, float]], where: str
+) -> list[dict[str, str]]:
+    found = []
+    for name, of in scores.items():
+        tp, fp, fn = (of.get(key, math.nan) for key in ("tp", "fp", "fn"))
+        if fn > 0 and tp + fp == 0:
+            found.append(_failure("missed", case, f"{name} was not found ({where})"))
+        elif fp > 0 and tp + fn == 0:
+            what = f"{name} was found and is not there ({where})"
+            found.append(_failure("invented", case, what))
+        elif of.get("dice", math.nan) < BAD_DICE:
+            what = f"{name} has a Dice of {of['dice']:.2f} ({where})"
+            found.append(_failure("off", case, what))
+    return found
+
+
+def _failure(kind: str, where: str, what: str) -> dict[str, str]:
+    return {"kind": kind, "where": where, "what": what}

@@ -1,0 +1,211 @@
+"""A page about a data set, its plans and everything that was trained on it.
+
+Reads what the other stages have written and the images of the cases that it shows;
+writes ``report.html``, which needs no other file and no network, and ``report.json``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from autoseg import __version__
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import AutosegError, UsageError
+from autoseg.evaluate.files import files_by_case
+from autoseg.evaluate.measures import MEASURES
+from autoseg.evaluate.summary import plain
+from autoseg.parallel import Progress
+from autoseg.report import _sections as sections
+from autoseg.report._case_picture import draw_case
+from autoseg.report._html import data_uri, render, score
+from autoseg.report.content import (
+    SCHEMA,
+    describe_data,
+    describe_plan,
+    describe_trained,
+)
+from autoseg.report.pictures import Artist
+from autoseg.report.results import Trained, find_trained
+from autoseg.spec._json import dumps, write_text
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Plan
+from autoseg.workspace import Workspace, find_dataset, find_root
+
+PathLike = str | os.PathLike[str]
+
+EXAMPLES = 3
+NAMES = ("best", "median", "worst")
+
+log = logging.getLogger(__name__)
+
+
+def report(
+    dataset: PathLike,
+    root: PathLike | None = None,
+    *,
+    output: PathLike | None = None,
+    pictures: bool = True,
+) -> Path:
+    """Write a page about a data set and what was trained on it.
+
+    Parameters
+    ----------
+    dataset : path, name or number
+        The data set; its fingerprint must be there.
+    root : path, optional
+        ROOT.
+    output : path, optional
+        A folder, or a file name ending in ``.html``; by default
+        ``ROOT/results/DATASET``.
+    pictures : bool
+        Show cases; without them no image is read.
+
+    Returns
+    -------
+    Path
+        The page. A JSON file of the same name with all its numbers is beside it.
+
+    Raises
+    ------
+    UsageError, DatasetError, PlanError
+        If there is no such data set, it has no fingerprint yet, or a file is damaged.
+    """
+    place = find_root(root)
+    described = load_dataset(find_dataset(dataset, place))
+    workspace = Workspace(root=place, dataset=described.name)
+    file = _output_file(workspace, output)
+    fingerprint = Fingerprint.load(workspace.fingerprint)
+    trained = find_trained(workspace)
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "autoseg": __version__,
+        "data": describe_data(described, fingerprint),
+        "plans": [describe_plan(plan) for plan in _plans(workspace, trained)],
+        "trained": [describe_trained(one) for one in trained],
+        "calibration": {},
+        "predictions": None,
+    }
+    content["failures"] = [f for one in content["trained"] for f in one["failures"]]
+    artist = _artist(described)
+    shown = _pictures(artist if pictures else None, content, trained)
+    page = render(
+        "report.html",
+        content=content,
+        pictures=shown,
+        charts=sections.charts(content, trained),
+        colors=artist.colors if artist else {},
+        largest_share=sections.largest_share(content["data"]),
+        scored=sections.scored(content),
+        json_name=file.with_suffix(".json").name,
+        **sections.frame(content),
+    )
+    write_text(file.with_suffix(".json"), dumps(plain(content)))
+    write_text(file, page)
+    return file
+
+
+def _output_file(workspace: Workspace, output: PathLike | None) -> Path:
+    path = workspace.results if output is None else Path(output)
+    if path.suffix == ".html":
+        return path
+    if path.is_file():
+        raise UsageError(f"{path} is a file; give a folder, or a name ending in .html.")
+    return path / "report.html"
+
+
+def _plans(workspace: Workspace, trained: list[Trained]) -> list[Plan]:
+    """Return the plans that there are, those that were trained first."""
+    files = [one.folder / "plan.json" for one in trained]
+    files += sorted(workspace.plan("any").parent.glob("*.json"))
+    found: dict[str, Plan] = {}
+    for file in files:
+        if file.is_file():
+            plan = Plan.load(file)
+            found.setdefault(plan.name, plan)
+    return list(found.values())
+
+
+def _artist(dataset: Dataset) -> Artist | None:
+    try:
+        return Artist(dataset=dataset)
+    except AutosegError as error:
+        log.warning("No pictures of cases: %s", error)
+        return None
+
+
+def _pictures(
+    artist: Artist | None, content: dict[str, Any], trained: list[Trained]
+) -> dict[str, Any]:
+    """Draw examples of the data, and the best, median and worst of what was scored."""
+    shown: dict[str, Any] = {"examples": [], "shown": {}}
+    if artist is None:
+        return shown
+    cases = artist.dataset.training
+    wanted: list[tuple[str, dict[str, Any], Trained | None]] = []
+    annotated = [case.id for case in cases if case.annotation is not None]
+    for place in spread(len(annotated), EXAMPLES):
+        wanted.append(("examples", {"case": annotated[place]}, None))
+    for one, described in zip(trained, content["trained"], strict=True):
+        rows = [row for row in described["cases"] if row["mean"] == row["mean"]]
+        places = spread(len(rows), len(NAMES))
+        names = NAMES if len(places) == len(NAMES) else ("best", "worst")
+        for name, place in zip(names, places, strict=False):
+            row = rows[place] | {"tag": name, "measure": described["measure"]}
+            wanted.append((one.name, row, one))
+    with Progress(len(wanted), "pictures") as bar:
+        for where, row, origin in wanted:
+            drawn = _picture(artist, row, origin)
+            if drawn is not None:
+                group = shown if where == "examples" else shown["shown"]
+                group.setdefault(where, []).append(drawn)
+            bar.step(row["case"])
+    return shown
+
+
+def _picture(
+    artist: Artist, row: dict[str, Any], trained: Trained | None
+) -> dict[str, str] | None:
+    """Draw one case; one that cannot be read is told of and costs no other."""
+    try:
+        case = artist.dataset.case(row["case"])
+        fold = trained.fold_of(case.id) if trained else None
+        predicted = files_by_case(fold.predictions).get(case.id) if fold else None
+        if trained is not None and predicted is None:
+            return None
+        view = artist.view(case, predicted, case.annotation)
+        source = data_uri(draw_case(view))
+    except (AutosegError, OSError, StopIteration) as error:
+        log.warning("%s is not shown: %s", row["case"], error)
+        return None
+    measure = row.get("measure", "")
+    known = {
+        name: of[measure]
+        for name, of in row.get("classes", {}).items()
+        if of.get(measure) is not None
+    }
+    heading = MEASURES[measure].heading if measure in MEASURES else measure
+    scores = ", ".join(f"{name} {score(v, measure)}" for name, v in known.items())
+    return {
+        "case": case.id,
+        "source": source,
+        "tag": row.get("tag", ""),
+        "text": f"{heading}: {scores}" if scores else "",
+        "alt": f"{row.get('tag', 'example')} case {case.id}",
+    }
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Return places of so many, evenly spread from the first to the last.
+
+    Examples
+    --------
+    >>> spread(9, 3), spread(2, 3), spread(0, 3)
+    ([0, 4, 8], [0, 1], [])
+    """
+    if count <= wanted:
+        return list(range(count))
+    return [round(i * (count - 1) / (wanted - 1)) for i in range(wanted)]

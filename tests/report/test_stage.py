@@ -1,0 +1,153 @@
+import json
+import re
+
+import numpy as np
+import pytest
+
+from autoseg.errors import PlanError
+from autoseg.report.stage import report
+from tests.report import browser, results_folder
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A data set with two trained folds, and the page about it."""
+    root = tmp_path_factory.mktemp("root")
+    results_folder.prepare(root)
+    page = report("Toy", root)
+    return page, json.loads(page.with_suffix(".json").read_text())
+
+
+def test_the_page_needs_no_other_file(written):
+    page, _ = written
+    html = page.read_text()
+
+    outside = re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', html)
+
+    assert page.name == "report.html"
+    assert outside == []
+    assert "://" not in re.sub(r'"data:[^"]*"', "", html)
+
+
+def test_the_numbers_are_those_of_data_and_results(written):
+    _, content = written
+    (trained,) = content["trained"]
+    spacing = content["data"]["spacing"]["median"]
+
+    assert content["data"]["training_cases"] == results_folder.CASES
+    assert spacing == pytest.approx([2.0, 1.0, 0.75])
+    assert content["plans"][0]["configurations"]["3d_fullres"]["patch_size"]
+    assert content["plans"][0]["decisions"][0]["because"]
+    assert trained["configuration"] == "3d_fullres"
+    assert [fold["fold"] for fold in trained["folds"]] == ["0", "1"]
+    assert trained["folds"][0]["waiting_for_loader"] == pytest.approx(0.05)
+    assert trained["folds"][0]["seconds"] == 80.0
+
+
+def test_every_case_counts_once_with_the_fold_that_had_not_seen_it(written):
+    _, content = written
+    (trained,) = content["trained"]
+
+    folds = {row["case"]: row["fold"] for row in trained["cases"]}
+
+    assert folds == {f"case_{i:02d}": str(i % 2) for i in range(results_folder.CASES)}
+    assert trained["scores"]["cases"] == results_folder.CASES
+
+
+def test_cases_stand_from_the_best_to_the_worst(written):
+    _, content = written
+    rows = content["trained"][0]["cases"]
+
+    # Predictions are moved by as many voxels as the case's number.
+    assert rows[0]["case"] == "case_00" and rows[0]["mean"] == 1.0
+    means = [row["mean"] for row in rows]
+    assert means == sorted(means, reverse=True) and means[-1] < 0.9
+
+
+def test_best_median_and_worst_are_shown_with_all_classes_named(written):
+    page, content = written
+    html = page.read_text()
+    rows = content["trained"][0]["cases"]
+
+    for tag, row in (("best", rows[0]), ("worst", rows[-1])):
+        assert f'alt="{tag} case {row["case"]}"' in html
+    assert html.count('<img src="data:image/png;base64,') == 6  # and three examples
+
+
+def test_it_opens_in_a_browser_without_an_error(written, tmp_path):
+    from PIL import Image
+
+    page, _ = written
+
+    console = browser.picture(page, tmp_path / "page.png")
+
+    assert console == []
+    with Image.open(tmp_path / "page.png") as picture:
+        assert np.asarray(picture).std() > 20
+
+
+def test_a_click_on_a_heading_sorts_the_cases(written, tmp_path):
+    page, content = written
+    clicked = tmp_path / "clicked.html"
+    # The same page with two clicks at its end: best first, then worst first.
+    script = (
+        '<script>const h = document.querySelectorAll("#cases-1 th")[3];'
+        "h.click(); h.click();</script></body>"
+    )
+    clicked.write_text(page.read_text().replace("</body>", script))
+
+    dom, said = browser.run(clicked, "--dump-dom")
+    table = dom[dom.index('id="cases-1"') :]
+    rows = re.findall(r'<tr data-kind="mean"><td>(\w+)</td>', table)
+
+    best_first = [row["case"] for row in content["trained"][0]["cases"]]
+    assert browser.console(said) == []
+    assert rows == best_first
+
+
+def test_before_training_the_page_is_about_data_and_plan(tmp_path):
+    results_folder.prepare(tmp_path, folds=0, cases=2)
+
+    page = report("Toy", tmp_path, pictures=False)
+
+    content = json.loads(page.with_suffix(".json").read_text())
+    assert content["trained"] == [] and content["plans"]
+    assert "Best, median" not in page.read_text()
+
+
+def test_without_a_fingerprint_it_says_what_to_run(tmp_path):
+    from tests import toy
+
+    toy.volumes(tmp_path / "raw" / "Toy", cases=2, test=0)
+
+    with pytest.raises(PlanError, match="autoseg fingerprint"):
+        report("Toy", tmp_path)
+
+
+def test_what_went_wrong_is_listed(tmp_path):
+    folder = results_folder.prepare(tmp_path, folds=1, cases=3)
+    place = results_folder.write_fold(
+        tmp_path, folder, "1", ["case_02"], worse=10
+    )  # moved so far that nothing overlaps
+    (place / "checkpoint_final.pt").unlink()
+
+    page = report("Toy", tmp_path, pictures=False, output=tmp_path / "page.html")
+
+    kinds = {
+        (failure["kind"], failure["where"])
+        for failure in json.loads(page.with_suffix(".json").read_text())["failures"]
+    }
+    assert ("training", "unet / 3d_fullres, fold 1") in kinds
+    assert ("off", "case_02") in kinds
+    assert page == tmp_path / "page.html"
+
+
+def test_names_from_a_data_set_cannot_become_part_of_the_page(tmp_path):
+    label = "<script>alert(1)</script>"
+    results_folder.prepare(
+        tmp_path, folds=1, cases=2, labels={"background": 0, label: 1, "two": 2}
+    )
+
+    html = report("Toy", tmp_path, pictures=False).read_text()
+
+    assert label not in html and "&lt;script&gt;alert(1)" in html
