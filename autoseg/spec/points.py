@@ -1,0 +1,164 @@
+"""Named points: the inner annotation of a landmark task.
+
+Legend: L landmarks, D axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import FormatError
+
+ABSENT, PRESENT, UNKNOWN = 0, 1, 2
+STATUS = ("absent", "present", "unknown")
+"""Words of the numbers: looked for and not there; there; nobody has looked."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points of one case, in index space.
+
+    Parameters
+    ----------
+    names : tuple of str, length L
+        What each point is, all different.
+    coordinates : ndarray of float64, shape (L, D)
+        In voxels of the image's grid, slowest axis first. An integer is the center of a
+        voxel, as in ITK: the first voxel reaches from -0.5 to 0.5. NaN where a point is
+        not present.
+    status : ndarray of int8, shape (L,)
+        `PRESENT`; `ABSENT`, which is learnt; or `UNKNOWN`, which counts for nothing.
+    details : mapping of str to ndarray, each of length L
+        Of a prediction: what is known beside, such as ``score`` (0 to 1). Empty for
+        what a person drew.
+
+    Raises
+    ------
+    FormatError
+        If lengths differ, a name occurs twice, or a present point has no coordinates.
+
+    Examples
+    --------
+    >>> points = Points.of({"tip": (3.0, 4.5), "root": None}, dim=2)
+    >>> points.present.tolist(), points.coordinates[0].tolist()
+    ([True, False], [3.0, 4.5])
+    """
+
+    names: tuple[str, ...]
+    coordinates: NDArray[np.float64]
+    status: NDArray[np.int8]
+    details: Mapping[str, NDArray[Any]] = field(default_factory=lambda: _NOTHING)
+
+    def __post_init__(self) -> None:
+        status = np.asarray(self.status, dtype=np.int8)
+        coordinates = np.array(self.coordinates, dtype=np.float64)
+        count = len(self.names)
+        lengths = [len(coordinates), len(status), *map(len, self.details.values())]
+        if coordinates.ndim != 2 or any(length != count for length in lengths):
+            raise FormatError(
+                f"{count} names go with coordinates of shape {coordinates.shape}, "
+                f"{len(status)} status and details of length {lengths[2:]}."
+            )
+        if len(set(self.names)) != count:
+            twice = sorted({n for n in self.names if self.names.count(n) > 1})
+            raise FormatError(f"landmark {', '.join(twice)} occurs more than once.")
+        lost = (status == PRESENT) & ~np.isfinite(coordinates).all(1)
+        if lost.any():
+            which = ", ".join(n for n, x in zip(self.names, lost, strict=True) if x)
+            raise FormatError(
+                f"landmark {which} is present without finite coordinates; give them, "
+                'or say "absent" or "unknown".'
+            )
+        coordinates[status != PRESENT] = np.nan
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "coordinates", coordinates)
+        object.__setattr__(self, "status", status)
+
+    @classmethod
+    def of(
+        cls,
+        points: Mapping[str, Sequence[float] | None],
+        dim: int,
+        missing: int = ABSENT,
+    ) -> Points:
+        """Return points by name; a name without coordinates gets the status ``missing``."""
+        coordinates = np.full((len(points), dim), np.nan)
+        status = np.full(len(points), missing, dtype=np.int8)
+        for i, place in enumerate(points.values()):
+            if place is not None:
+                coordinates[i], status[i] = place, PRESENT
+        return cls(tuple(points), coordinates, status)
+
+    @property
+    def dim(self) -> int:
+        """Number of axes, D."""
+        return self.coordinates.shape[1]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which points have a place, shape (L,)."""
+        return self.status == PRESENT
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which points are present or absent, shape (L,)."""
+        return self.status != UNKNOWN
+
+    def ordered(self, names: Sequence[str], missing: int = UNKNOWN) -> Points:
+        """Return the points of these names, in this order.
+
+        Those that are not there get the status ``missing``, and NaN for details.
+        """
+        where = {name: i for i, name in enumerate(self.names)}
+        index = np.array([where.get(name, -1) for name in names], dtype=int)
+        there = index >= 0
+        coordinates = np.full((len(names), self.dim), np.nan)
+        status = np.full(len(names), missing, dtype=np.int8)
+        coordinates[there] = self.coordinates[index[there]]
+        status[there] = self.status[index[there]]
+        details = {}
+        for key, values in self.details.items():
+            kept = np.full((len(names), *values.shape[1:]), np.nan)
+            kept[there] = values[index[there]]
+            details[key] = kept
+        return Points(tuple(names), coordinates, status, details)
+
+    def moved(self, coordinates: NDArray[Any]) -> Points:
+        """Return the same points at other coordinates, of shape (L, D)."""
+        return Points(self.names, coordinates, self.status, self.details)
+
+
+def resized(
+    coordinates: NDArray[Any], old: Sequence[int], new: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return coordinates after an array was resampled to another shape.
+
+    Parameters
+    ----------
+    coordinates : ndarray, shape (L, D)
+        In voxels of the old grid.
+    old, new : sequence of int, length D
+        Shapes of the two grids, which cover the same box: voxels are boxes, and the
+        corners of the first and last one stay where they are.
+
+    Returns
+    -------
+    ndarray of float64, shape (L, D)
+        In voxels of the new grid.
+
+    Examples
+    --------
+    >>> resized(np.array([[0.5]]), (4,), (2,)).tolist()
+    [[0.0]]
+    """
+    scale = np.asarray(new, dtype=np.float64) / np.asarray(old, dtype=np.float64)
+    moved: NDArray[np.float64] = (np.asarray(coordinates) + 0.5) * scale - 0.5
+    return moved
