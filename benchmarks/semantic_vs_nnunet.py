@@ -1,13 +1,14 @@
 """Equal cost, equal accuracy: train nnU-Net v2 and autoseg on the same data.
 
-Same split, same plain U-Net (features 8-16-32-64), same patch (40, 56, 40), batch 2 and
+Same split, same plain U-Net (strides and kernels included), same patch, batch 2 and
 number of iterations; both predict the validation fold with mirroring, and autoseg's
 `evaluate` scores both::
 
     python benchmarks/semantic_vs_nnunet.py DATASET --nnunet-python ENV/bin/python
     python benchmarks/semantic_vs_nnunet.py DATASET --iterations 50      # does it run?
 
-DATASET is Dataset004_Hippocampus in nnU-Net's raw layout. Without --nnunet-python an
+DATASET is Dataset004_Hippocampus (features 8-16-32-64, patch 40x56x40) or
+Dataset027_ACDC (8-16-32-64-64, 10x96x96) in nnU-Net's raw layout. Without --nnunet-python an
 environment with nnunetv2 2.8.1 is made in --work. Whatever is finished there is kept:
 the same command goes on. Times are seconds of a training iteration from batch to batch,
 waiting for the loader included, validation and the first fifty iterations left out.
@@ -29,12 +30,27 @@ from pathlib import Path
 
 from autoseg.evaluate.stage import evaluate
 from autoseg.spec._json import write_text
-from autoseg.workspace import LOG, VALIDATION, Workspace
+from autoseg.spec.plan import Configuration, Plan
+from autoseg.workspace import LOG, MODEL_PLAN, VALIDATION, Workspace
 
 VERSION = "2.8.1"
 CONFIGURATION = "3d_fullres"
-FEATURES, PATCH, BATCH = [8, 16, 32, 64], [40, 56, 40], 2
+BATCH = 2
+# By data set: features and patch that fit a CPU.
+SMALL = {
+    "Dataset004_Hippocampus": ([8, 16, 32, 64], [40, 56, 40]),
+    "Dataset027_ACDC": ([8, 16, 32, 64, 64], [10, 96, 96]),
+}
 WARMUP = 50  # iterations that are not timed: the machine and its caches settle
+
+# Our names of a network's options, and nnU-Net's.
+NAMES = {
+    "features": "features_per_stage",
+    "kernels": "kernel_sizes",
+    "strides": "strides",
+    "convs_encoder": "n_conv_per_stage",
+    "convs_decoder": "n_conv_per_stage_decoder",
+}
 
 # Run by nnU-Net's Python: its own trainer with other numbers, timed from outside.
 TRAIN_NNUNET = r"""
@@ -108,9 +124,11 @@ def run(words: Sequence[object], log: Path, **environment: str) -> None:
         sys.exit("\n".join([*log.read_text().splitlines()[-15:], f"failed; see {log}"]))
 
 
-def train_nnunet(python: Path, dataset: Path, splits: Path, options: Options) -> Result:
-    """Plan, preprocess, train and predict with nnU-Net."""
-    base = options.work / "nnunet"
+def train_nnunet(
+    python: Path, dataset: Path, splits: Path, ours: Configuration, options: Options
+) -> Result:
+    """Plan, preprocess, train and predict with nnU-Net, by our network and patch."""
+    base = options.work / f"nnunet_{dataset.name}"
     folders = {
         f"nnUNet_{kind}": str(base / kind)
         for kind in ("raw", "preprocessed", "results")
@@ -129,9 +147,12 @@ def train_nnunet(python: Path, dataset: Path, splits: Path, options: Options) ->
         run(words, log, **folders)
         content = json.loads(plans.read_text())
         settings = content["configurations"][CONFIGURATION]
-        settings["batch_size"], settings["patch_size"] = BATCH, PATCH
+        settings["batch_size"] = BATCH
+        settings["patch_size"] = list(ours.patch_size)
         network = settings["architecture"]["arch_kwargs"]
-        network["features_per_stage"] = FEATURES
+        for mine, theirs in NAMES.items():
+            network[theirs] = ours.network.options[mine]
+        network["n_stages"] = len(network["features_per_stage"])
         plans.write_text(json.dumps(content, indent=2))
         shutil.copyfile(splits, prepared / "splits_final.json")
         (base / "prepared").touch()
@@ -162,7 +183,8 @@ def train_autoseg(dataset: Path, options: Options, recipe: str) -> Result:
     words += [options.fold, "--root", root, "--plan", plan, "--recipe", recipe]
     words += ["--iterations", options.iterations, "--batch-size", BATCH]
     words += ["--seed", options.seed, "--device", "cpu", "--set"]
-    words += [f"network.features={FEATURES}", f"patch_size={PATCH}"]
+    features, patch = SMALL[dataset.name]
+    words += [f"network.features={features}", f"patch_size={patch}"]
     run(words, root / "log.txt")
     folder = workspace.fold(plan, CONFIGURATION, options.fold)
     rows = (folder / LOG).read_text().splitlines()
@@ -225,7 +247,11 @@ def main() -> None:
     splits = prepare(dataset, options)
     results = [train_autoseg(dataset, options, recipe) for recipe in arguments.recipes]
     python = nnunet_python(arguments.nnunet_python, options.work)
-    peer = train_nnunet(python, dataset, splits, options)
+    trained = f"{arguments.recipes[0]}_{options.iterations}_{options.seed}"
+    workspace = Workspace(root=options.work / "autoseg", dataset=dataset.name)
+    used = Plan.load(workspace.model(trained, CONFIGURATION) / MODEL_PLAN)
+    ours = used.configuration(CONFIGURATION)
+    peer = train_nnunet(python, dataset, splits, ours, options)
     print(
         f"\n{options.iterations} iterations, fold {options.fold}, seed {options.seed}"
     )
