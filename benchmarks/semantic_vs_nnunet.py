@@ -8,10 +8,11 @@ number of iterations; both predict the validation fold with mirroring, and autos
     python benchmarks/semantic_vs_nnunet.py DATASET --iterations 50      # does it run?
 
 DATASET is Dataset004_Hippocampus (features 8-16-32-64, patch 40x56x40) or
-Dataset027_ACDC (8-16-32-64-64, 10x96x96) in nnU-Net's raw layout. Without --nnunet-python an
-environment with nnunetv2 2.8.1 is made in --work. Whatever is finished there is kept:
-the same command goes on. Times are seconds of a training iteration from batch to batch,
-waiting for the loader included, validation and the first fifty iterations left out.
+Dataset027_ACDC (8-16-32-64-64, 10x96x96) in nnU-Net's raw layout. An environment with
+nnunetv2 2.8.1 is made in --work if --nnunet-python is not given. Whatever is finished
+there is kept: the same command goes on. Times are seconds of a training iteration from
+batch to batch, waiting for the loader included, validation and the first fifty
+iterations left out.
 """
 
 from __future__ import annotations
