@@ -31,8 +31,10 @@ from pathlib import Path
 
 from autoseg.evaluate.stage import evaluate
 from autoseg.spec._json import write_text
-from autoseg.spec.plan import Configuration, Plan
-from autoseg.workspace import LOG, MODEL_PLAN, VALIDATION, Workspace
+from autoseg.spec.plan import Configuration
+from autoseg.workspace import LOG, VALIDATION, Workspace
+from planners._base import Budget
+from planners._stage import plan
 
 VERSION = "2.8.1"
 CONFIGURATION = "3d_fullres"
@@ -176,18 +178,18 @@ def train_autoseg(dataset: Path, options: Options, recipe: str) -> Result:
     """Train and predict with autoseg; planned and preprocessed already."""
     root = options.work / "autoseg"
     workspace = Workspace(root=root, dataset=dataset.name)
-    plan = f"{recipe}_{options.iterations}_{options.seed}"
+    name = f"{recipe}_{options.iterations}_{options.seed}"
     source = workspace.plan("unet")
-    if not workspace.plan(plan).is_file():  # a plan for each, so a folder for each
-        write_text(workspace.plan(plan), source.read_text())
+    if not workspace.plan(name).is_file():  # a plan for each, so a folder for each
+        write_text(workspace.plan(name), source.read_text())
     words = [sys.executable, "-m", "autoseg", "train", dataset, CONFIGURATION]
-    words += [options.fold, "--root", root, "--plan", plan, "--recipe", recipe]
+    words += [options.fold, "--root", root, "--plan", name, "--recipe", recipe]
     words += ["--iterations", options.iterations, "--batch-size", BATCH]
     words += ["--seed", options.seed, "--device", "cpu", "--set"]
     features, patch = SMALL[dataset.name]
     words += [f"network.features={features}", f"patch_size={patch}"]
     run(words, root / "log.txt")
-    folder = workspace.fold(plan, CONFIGURATION, options.fold)
+    folder = workspace.fold(name, CONFIGURATION, options.fold)
     rows = (folder / LOG).read_text().splitlines()
     gaps = [json.loads(row)["seconds_per_iteration"] for row in rows]
     return _result(f"autoseg {recipe}", gaps[1:] or gaps, folder / VALIDATION, dataset)
@@ -206,12 +208,16 @@ def _result(
     return Result(name, statistics.fmean(gaps), summary.mean("dice"), classes)
 
 
-def prepare(dataset: Path, options: Options) -> Path:
-    """Plan and preprocess with autoseg; return the splits that both use."""
+def prepare(dataset: Path, options: Options) -> tuple[Path, Configuration]:
+    """Plan and preprocess with autoseg; return the split and network of both sides."""
     root = options.work / "autoseg"
     words = [sys.executable, "-m", "autoseg", "plan_and_preprocess", dataset]
     run([*words, "--root", root, "-c", CONFIGURATION], root / "log.txt")
-    return Workspace(root=root, dataset=dataset.name).splits
+    features, patch = SMALL[dataset.name]
+    overrides = {"network.features": features, "patch_size": patch}
+    small = plan(dataset, root, name="small", budget=Budget(overrides=overrides))
+    splits = Workspace(root=root, dataset=dataset.name).splits
+    return splits, small.configuration(CONFIGURATION)
 
 
 @dataclass(frozen=True)
@@ -235,7 +241,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=2000)
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--recipes", nargs="+", default=["nnunet"])
+    parser.add_argument("--recipes", nargs="*", default=["nnunet"])
     arguments = parser.parse_args()
     options = Options(
         work=arguments.work.absolute(),
@@ -245,13 +251,9 @@ def main() -> None:
     )
     dataset = arguments.dataset.absolute()
     print(f"load of this machine: {os.getloadavg()[0]:.1f}; cores: {os.cpu_count()}")
-    splits = prepare(dataset, options)
+    splits, ours = prepare(dataset, options)
     results = [train_autoseg(dataset, options, recipe) for recipe in arguments.recipes]
     python = nnunet_python(arguments.nnunet_python, options.work)
-    trained = f"{arguments.recipes[0]}_{options.iterations}_{options.seed}"
-    workspace = Workspace(root=options.work / "autoseg", dataset=dataset.name)
-    used = Plan.load(workspace.model(trained, CONFIGURATION) / MODEL_PLAN)
-    ours = used.configuration(CONFIGURATION)
     peer = train_nnunet(python, dataset, splits, ours, options)
     print(
         f"\n{options.iterations} iterations, fold {options.fold}, seed {options.seed}"

@@ -89,7 +89,7 @@ class Points:
         dim: int,
         missing: int = ABSENT,
     ) -> Points:
-        """Return points by name; a name without coordinates gets the status ``missing``."""
+        """Return points by name; one without coordinates gets ``missing`` as status."""
         coordinates = np.full((len(points), dim), np.nan)
         status = np.full(len(points), missing, dtype=np.int8)
         for i, place in enumerate(points.values()):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
 

@@ -79,9 +79,7 @@ def test_a_slice_of_a_volume_is_read_alone():
     assert case.annotation.read == 16
 
 
-def make(
-    open_case, threads, patch=(4, 4), policy="nnunet", channels=2, encode=None
-):
+def make(open_case, threads, patch=(4, 4), policy="nnunet", channels=2, encode=None):
     pipeline = Pipeline(policy, patch, (0, 1), channels=channels)
     sampler = Sampler(
         ["a", "b", "c"],
@@ -93,7 +91,9 @@ def make(
         seed=5,
         augment=pipeline.draw,
     )
-    return Loader(sampler, pipeline, torch.device("cpu"), threads=threads, encode=encode)
+    return Loader(
+        sampler, pipeline, torch.device("cpu"), threads=threads, encode=encode
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +124,9 @@ def test_ids_beyond_16_bit_come_through_every_step():
 
     batch = next(make(lambda name: case, 0).batches(0, 1))
 
-    assert batch.labels.unique().tolist() == [0, 70_000] or batch.labels.eq(70_000).all()
+    assert (
+        batch.labels.unique().tolist() == [0, 70_000] or batch.labels.eq(70_000).all()
+    )
 
 
 @pytest.mark.parametrize("threads", [0, 2])
