@@ -24,6 +24,7 @@ READERS = {  # nnU-Net's readers, and the formats with their conventions
 }
 UNITS = {"µm": "um", "μm": "um", "micron": "um", "micrometer": "um", "pixel": "px"}
 KNOWN_UNITS = ("mm", "um", "px")
+ENDING = re.compile(r"[\w.+-]+")  # no path: it would lead out of the folder
 SPLIT_FILES = ("splits.json", "splits_final.json")  # ours, and nnU-Net's
 KEYS = (
     "annotation_ending",
@@ -94,7 +95,14 @@ class Description:
 
     def ending(self, *keys: str) -> str | None:
         """Return the first of these keys that is given, with a dot in front."""
-        value = next((v for v in map(self.text, keys) if v is not None), None)
+        given = ((key, self.text(key)) for key in keys)
+        key, value = next(((k, v) for k, v in given if v is not None), ("", None))
+        if value is not None and not ENDING.fullmatch(value):
+            self.problems.append(
+                f"`{key}` is {value!r}; it must be the end of a file's name, such as "
+                ".nii.gz"
+            )
+            return None
         return value if value is None or value.startswith(".") else f".{value}"
 
     def channel_names(self) -> tuple[str, ...]:

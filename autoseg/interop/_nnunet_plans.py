@@ -28,6 +28,9 @@ NORMALIZERS = {
     "RGBTo01Normalization": "rgb_to_0_1",
 }
 NETWORKS = {"PlainConvUNet": "plain_unet", "ResidualEncoderUNet": "residual_unet"}
+MOST_STAGES = 32  # an edge of 2**31 voxels
+FLAT = 900  # nnU-Net gives a picture's one slice 999 times its pixels' edge
+EPS, SLOPE = 1e-5, 0.01  # torch's own of instance norm and leaky ReLU
 METHODS = {
     "resample_data_or_seg_to_shape": "spline",
     "resample_torch_fornnunet": "linear",
@@ -79,14 +82,26 @@ def convert_plans(
         )
     except KeyError as error:
         raise ModelError(f"plans.json or dataset.json lacks {error}.") from None
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ModelError(
+            f"plans.json or dataset.json cannot be understood: {error}."
+        ) from None
 
 
 def _transpose(plans: Mapping[str, Any], dataset: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the order of axes; pictures have no first axis of length 1 here."""
     order = [int(axis) for axis in plans["transpose_forward"]]
-    if reader_of(plans, dataset) == "natural" and order[0] == 0:
+    pictures = reader_of(plans, dataset) == "natural" or _is_flat(plans)
+    if pictures and order[0] == 0:
         return tuple(axis - 1 for axis in order[1:])
     return tuple(order)
+
+
+def _is_flat(plans: Mapping[str, Any]) -> bool:
+    """Return whether the training images had two axes, whatever their format."""
+    shape = plans.get("original_median_shape_after_transp") or [0]
+    spacing = plans.get("original_median_spacing_after_transp") or [0, 0]
+    return shape[0] == 1 and spacing[0] >= FLAT * max(spacing[1:])
 
 
 def reader_of(plans: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
@@ -218,6 +233,8 @@ def _network(configuration: Mapping[str, Any], dim: int) -> Choice:
     else:
         given = _old_style(configuration, kind)
     stages = int(given["n_stages"])
+    if not 0 < stages <= MOST_STAGES:
+        raise ModelError(f"a network of {stages} stages cannot be built.")
     counts = given.get("n_conv_per_stage") or given.get("n_blocks_per_stage")
     options: dict[str, Any] = {
         "dim": dim,
@@ -234,10 +251,23 @@ def _network(configuration: Mapping[str, Any], dim: int) -> Choice:
         options["norm"] = "batch"
     elif not norm.startswith("InstanceNorm"):
         raise ModelError(f"normalization layer {norm!r} is unknown.")
+    eps = float((given.get("norm_op_kwargs") or {}).get("eps", EPS))
+    if eps != EPS:
+        options["eps"] = eps
+    slope = _slope(given)
+    if slope != SLOPE:
+        options["slope"] = slope
+    return Choice(name=kind, options=as_options(**options))
+
+
+def _slope(given: Mapping[str, Any]) -> float:
+    """Return what the activation multiplies numbers below 0 by."""
     activation = str(given.get("nonlin") or "LeakyReLU").rpartition(".")[2]
+    if activation == "ReLU":
+        return 0.0
     if activation != "LeakyReLU":
         raise ModelError(f"activation {activation!r} is unknown.")
-    return Choice(name=kind, options=as_options(**options))
+    return float((given.get("nonlin_kwargs") or {}).get("negative_slope", SLOPE))
 
 
 def _old_style(configuration: Mapping[str, Any], kind: str) -> dict[str, Any]:

@@ -24,16 +24,40 @@ def rename_weights(weights: Mapping[str, Any], head: str) -> dict[str, Any]:
     Returns
     -------
     dict of str to Tensor
-        Contiguous float32 tensors.
+        As they are; `as_float32` makes them ours.
+
+    Raises
+    ------
+    ModelError
+        If an entry is no dense tensor of real numbers.
     """
+    import torch
+
     renamed = {}
     for name, tensor in weights.items():
+        if not (
+            isinstance(name, str)
+            and isinstance(tensor, torch.Tensor)
+            and tensor.layout == torch.strided
+            and tensor.device.type == "cpu"
+            and not tensor.is_complex()
+        ):
+            raise ModelError(
+                f"its network weights hold {name!r}, which is no tensor of numbers."
+            )
         for prefix in ("module.", "_orig_mod."):
             name = name.removeprefix(prefix)
         if ".all_modules." in name or name.startswith("decoder.encoder."):
             continue
-        renamed[name] = tensor.detach().float().contiguous()
+        renamed[name] = tensor
     return renamed
+
+
+def as_float32(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tensors contiguous and in float32; check their shapes first."""
+    return {
+        name: tensor.detach().float().contiguous() for name, tensor in weights.items()
+    }
 
 
 def check_weights(weights: Mapping[str, Any], network: Any, name: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from autoseg.errors import ModelError
 from autoseg.interop._checkpoint import load_checkpoint
 from autoseg.interop._nnunet_plans import convert_plans, reader_of
-from autoseg.interop._nnunet_weights import check_weights, rename_weights
+from autoseg.interop._nnunet_weights import as_float32, check_weights, rename_weights
 from autoseg.predict.archive import Archive
 from autoseg.predict.model import Model
 from autoseg.spec.choice import Choice
@@ -188,8 +188,9 @@ def _load(
         )
     plan = _adapt(plan, configuration, checkpoints)
     head = TASKS[task.name](**task.options).heads[0].name
-    weights = tuple(rename_weights(c["network_weights"], head) for c in checkpoints)
-    _check(plan, configuration, weights, names, archive, chosen)
+    named = [rename_weights(c["network_weights"], head) for c in checkpoints]
+    _check(plan, configuration, named, names, archive, chosen)
+    weights = tuple(map(as_float32, named))
     previous = plan.configuration(configuration).previous
     model = Model(
         plan=plan,
@@ -246,7 +247,8 @@ def _read(
 
 
 def _configuration_name(checkpoint: Mapping[str, Any], chosen: Candidate) -> str:
-    recorded = checkpoint.get("init_args", {}).get("configuration")
+    given = checkpoint.get("init_args")
+    recorded = given.get("configuration") if isinstance(given, Mapping) else None
     if isinstance(recorded, str):
         return recorded
     if chosen.configuration:
@@ -260,10 +262,12 @@ def _adapt(
     plan: Plan, configuration: str, checkpoints: Sequence[Mapping[str, Any]]
 ) -> Plan:
     """Put into the plan what nnU-Net keeps in the trainer and the checkpoint."""
-    axes = checkpoints[0].get("inference_allowed_mirroring_axes")
+    axes = checkpoints[0].get("inference_allowed_mirroring_axes") or ()
+    if not all(isinstance(axis, int) for axis in axes):
+        raise ModelError(f"the checkpoint allows mirroring along {axes!r}: no axes.")
     trainer = str(checkpoints[0].get("trainer_name", ""))
     adapted: Configuration = replace(
-        plan.configuration(configuration), mirror_axes=tuple(axes or ())
+        plan.configuration(configuration), mirror_axes=tuple(axes)
     )
     if trainer in BATCH_NORM_TRAINERS:
         options = {**adapted.network.options, "norm": "batch"}

@@ -9,6 +9,9 @@ from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
 
+# What constructors of networks and torch raise about options of wrong kind or size.
+NOT_BUILT = (TypeError, ValueError, IndexError, ArithmeticError, RuntimeError)
+
 
 def build_network(
     plan: Plan, configuration: str, deep_supervision: bool = False
@@ -45,10 +48,11 @@ def build_network(
         network: Network = NETWORKS[chosen.network.name](
             channels, heads, deep_supervision, **chosen.network.options
         )
-    except TypeError as error:
+    except NOT_BUILT as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PlanError(
             f"configurations.{configuration}.network: {chosen.network.name} cannot be "
-            f"made with the options {', '.join(chosen.network.options)}: {error}."
+            f"made with the options {', '.join(chosen.network.options)}: {reason}."
         ) from None
     return network
 

@@ -96,7 +96,7 @@ class Archive:
             raise ModelError(f"{self.where(name)} is too long for a JSON file of ours.")
         try:
             value = json.loads(raw)
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"{self.where(name)} is no JSON: {error}.") from None
         if not isinstance(value, dict):
             raise ModelError(f"{self.where(name)} holds no JSON object.")

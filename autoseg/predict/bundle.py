@@ -117,12 +117,20 @@ def read_bundle(path: Path) -> Model:
                 f"{path} has schema {manifest.get('schema')}; this autoseg "
                 f"({autoseg.__version__}) reads {SCHEMA}. Update autoseg."
             )
-        sums = manifest.get("sha256", {})
+        sums = manifest.get("sha256")
+        if not isinstance(sums, dict):
+            raise ModelError(f"{archive.where(MANIFEST)} holds no checksums.")
         stray = sorted(set(archive.names) - set(sums) - {MANIFEST})
         if stray:
             raise ModelError(f"{archive.where(stray[0])} is not in the manifest.")
         contents = {name: _verified(archive, name, sums[name]) for name in sums}
-        return _stage(contents, manifest["stages"], "", path)
+        try:
+            return _stage(contents, manifest["stages"], "", path)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ModelError(
+                f"{path}: {MANIFEST} or a file that it names is no part of a model "
+                f"({type(error).__name__}: {error})."
+            ) from None
 
 
 def _verified(archive: Archive, name: str, wanted: str) -> bytes:
@@ -138,7 +146,15 @@ def _verified(archive: Archive, name: str, wanted: str) -> bytes:
 def _stage(
     contents: Mapping[str, bytes], stages: Mapping[str, Any], prefix: str, path: Path
 ) -> Model:
+    from safetensors import SafetensorError
     from safetensors.torch import load
+
+    def weights(fold: str) -> dict[str, Any]:
+        name = f"fold_{fold}.safetensors"
+        try:
+            return dict(load(need(name)))
+        except SafetensorError as error:
+            raise ModelError(f"{path}!/{prefix}{name} is damaged: {error}.") from None
 
     def need(name: str) -> bytes:
         if f"{prefix}{name}" not in contents:
@@ -156,7 +172,7 @@ def _stage(
     return Model(
         plan=plan,
         configuration=stage["configuration"],
-        weights=tuple(load(need(f"fold_{f}.safetensors")) for f in stage["folds"]),
+        weights=tuple(weights(fold) for fold in stage["folds"]),
         folds=tuple(stage["folds"]),
         dataset=json.loads(need("dataset.json")),
         format=stage["format"],

@@ -11,6 +11,7 @@ from typing import Any
 from autoseg import workspace
 from autoseg.datasets._description import Description
 from autoseg.errors import ModelError
+from autoseg.predict.archive import Archive
 from autoseg.spec._json import load_object
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan
@@ -92,7 +93,9 @@ class Model:
             raw=self.dataset,
         )
         if said.problems:
-            raise ModelError(f"dataset.json of {folder}: {'; '.join(said.problems)}.")
+            raise ModelError(
+                f"dataset.json of {folder}: {'; '.join(dict.fromkeys(said.problems))}."
+            )
         return dataset
 
     @property
@@ -141,6 +144,11 @@ def load_model(
     for candidate in (folder, path):
         if (candidate / workspace.MODEL_PLAN).is_file():
             return _load_folder(candidate, folds, checkpoint)
+    if path.is_file():
+        with Archive(
+            path
+        ):  # what is unsafe or damaged says so, and is not tried further
+            pass
     bundles = importlib.import_module("autoseg.predict.bundle")
     if bundles.is_bundle(path):
         return _only_folds(bundles.read_bundle(path), folds)

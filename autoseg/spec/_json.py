@@ -78,6 +78,8 @@ def load_object(path: Path, hint: str = "") -> dict[str, Any]:
             f"{path} is no JSON: {error.msg} in line {error.lineno}, "
             f"column {error.colno}."
         ) from None
+    except (ValueError, RecursionError) as error:  # endless numbers or brackets
+        raise PlanError(f"{path} is no JSON: {error}.") from None
     if not isinstance(raw, dict):
         raise PlanError(f"{path} holds a {type(raw).__name__}, not a JSON object.")
     return raw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from autoseg.spec._migrate import migrate
 from autoseg.spec.choice import Choice, Decision
 
 SCHEMA = 2
+MOST_ORDER = 5  # of splines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class Resampling:
         interpolation, nearest along the thick axis; ``"none"``: arrays stay as they
         are.
     image_order, annotation_order, output_order : int
-        Spline order in plane, 0 to 3, for images, for the 0/1 indicator of each label
+        Spline order in plane, 0 to 5, for images, for the 0/1 indicator of each label
         and for network outputs.
     thick_order : int
         Spline order along the thick axis when that axis is handled on its own.
@@ -72,6 +74,12 @@ class Resampling:
     annotation_method: str | None = None
     output_method: str | None = None
     output_separate_thick: bool | None = None
+
+    def __post_init__(self) -> None:
+        orders = ("image_order", "annotation_order", "output_order", "thick_order")
+        bad = [name for name in orders if not 0 <= getattr(self, name) <= MOST_ORDER]
+        if bad:
+            raise PlanError(f"{', '.join(bad)} must be 0 to {MOST_ORDER}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,15 +131,23 @@ class Configuration:
                 f"spacing {self.spacing}, patch_size {self.patch_size} and "
                 f"median_shape {self.median_shape} must have as many axes."
             )
-        if min(self.spacing) <= 0 or min(self.patch_size) < 1 or self.batch_size < 1:
+        finite = all(0 < edge < math.inf for edge in self.spacing)
+        if not finite or min(self.patch_size) < 1 or self.batch_size < 1:
             raise PlanError("spacing, patch_size and batch_size must be positive.")
         bad = [axis for axis in self.mirror_axes if not 0 <= axis < axes]
         if bad:
             raise PlanError(f"mirror_axes {bad} are no axes of a {axes}-D patch.")
         for axis, size in enumerate(self.patch_size):
-            step = 1
-            for stride in self.network.options.get("strides", ()):
-                step *= stride[axis]
+            strides = self.network.options.get("strides", ())
+            try:
+                step = math.prod(int(stride[axis]) for stride in strides)
+            except (TypeError, ValueError, IndexError):
+                step = 0
+            if step < 1:
+                raise PlanError(
+                    f"network strides {strides!r} must give a positive whole number "
+                    "for each stage and axis."
+                )
             if size % step:
                 raise PlanError(
                     f"patch_size[{axis}] is {size}, which is no multiple of {step}, "
@@ -197,7 +213,8 @@ class Plan:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        if sorted(self.transpose) != list(range(len(self.transpose))):
+        axes = len(self.transpose)
+        if axes not in (2, 3) or sorted(self.transpose) != list(range(axes)):
             raise PlanError(f"transpose {self.transpose} is no order of axes.")
         if self.schema != SCHEMA:
             raise PlanError(f"schema {self.schema}; this autoseg reads {SCHEMA}.")

@@ -74,6 +74,9 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     return options
 
 
+MOST_VALUE = 2**31 - 1  # int32, which all formats of label maps have
+
+
 def _values_problems(labels: dict[str, Any], ignore: Any, regions: bool) -> list[str]:
     problems = []
     if "background" in labels and isinstance(labels["background"], list):
@@ -93,4 +96,6 @@ def _values_problems(labels: dict[str, Any], ignore: Any, regions: bool) -> list
     if "background" in labels and not isinstance(labels["background"], list):
         if labels["background"] != min(everything, default=0):
             problems.append("`background` must be the smallest value")
+    if max(everything, default=0) > MOST_VALUE:
+        problems.append(f"value {max(everything)} is too large for any label map")
     return problems

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg.errors import ModelError
+from autoseg.errors import AutosegError, ModelError
 from autoseg.interop._checkpoint import load_checkpoint
 from autoseg.interop._nnunet_plans import convert_plans
 from autoseg.interop.nnunet import is_nnunet, load_nnunet
@@ -165,6 +165,124 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run(folder, tm
     assert not mark.exists()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer_state": {"state": {0: {"momentum_buffer": "ATTACK"}}}},
+        {"logging": {"losses": [["ATTACK"]]}},
+        {"network_weights": "ATTACK"},
+        {"network_weights": {"encoder.weight": [1, 2]}},
+        {"network_weights": {("a", "b"): torch.zeros(1)}},
+        {"network_weights": {"encoder.weight": torch.zeros(2).to_sparse()}},
+        {"network_weights": {"encoder.weight": torch.zeros(1).expand(2**40)}},
+        {"inference_allowed_mirroring_axes": "abc"},
+        {"inference_allowed_mirroring_axes": (0, 7)},
+        {"init_args": {"configuration": "../../elsewhere"}},
+    ],
+    ids=str,
+)
+def test_a_crafted_checkpoint_is_refused_wherever_the_harm_is(
+    folder, tmp_path, changes
+):
+    mark = tmp_path / "was_here"
+
+    def armed(value):
+        if isinstance(value, dict):
+            return {key: armed(entry) for key, entry in value.items()}
+        if isinstance(value, list):
+            return [armed(entry) for entry in value]
+        return Attack(mark) if isinstance(value, str) and value == "ATTACK" else value
+
+    path = folder / "fold_0" / "checkpoint_final.pth"
+    torch.save(files.checkpoint(**armed(changes)), path)
+
+    with pytest.raises(AutosegError):
+        load_nnunet(folder)
+
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("name", ["plans.json", "dataset.json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(pickle.dumps([os.getcwd]), id="pickle"),
+        pytest.param(b"[" * 100_000, id="brackets without end"),
+        pytest.param(b'{"a": 1' + b"0" * 10_000 + b"}", id="a number without end"),
+        pytest.param(b"{}", id="nothing"),
+        pytest.param(b'{"labels": 3, "configurations": [1]}', id="other kinds"),
+    ],
+)
+def test_json_that_is_none_or_holds_nonsense_is_refused(folder, name, content):
+    (folder / name).write_bytes(content)
+
+    with pytest.raises(AutosegError):
+        load_nnunet(folder)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("n_stages", 10**9),
+        ("n_stages", "two"),
+        ("features_per_stage", [2**40, 2**41]),
+        ("features_per_stage", [-1, 0]),
+        ("strides", [[1, 1, 1], [0, 0, 0]]),
+        ("norm_op", "os.system"),
+        ("nonlin", "builtins.eval"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused(folder, key, value):
+    plans = files.plans()
+    made = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    made[key] = value
+    (folder / "plans.json").write_text(json.dumps(plans))
+
+    with pytest.raises(AutosegError):
+        load_nnunet(folder)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("spacing", [float("nan"), 1, 1]),
+        ("spacing", None),
+        ("patch_size", "big"),
+        ("normalization_schemes", []),
+        ("use_mask_for_norm", None),
+        ("resampling_fn_data_kwargs", {"order": 99}),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(folder, key, value):
+    plans = files.plans()
+    plans["configurations"]["3d_fullres"][key] = value
+    (folder / "plans.json").write_text(json.dumps(plans))
+
+    with pytest.raises(AutosegError):
+        load_nnunet(folder)
+
+
+def test_an_unsafe_zip_says_what_is_unsafe(folder, tmp_path):
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*.*"):
+            archive.write(file, f"{NAME}/{file.relative_to(folder).as_posix()}")
+        info = zipfile.ZipInfo("x")
+        info.filename = "../../evil"
+        archive.writestr(info, "x")
+
+    with pytest.raises(ModelError, match="'../../evil' leads outside"):
+        load_model(path)
+
+
+def test_a_predictions_ending_cannot_lead_out_of_its_folder(folder):
+    said = files.DATASET | {"file_ending": "/../../evil.nii.gz"}
+    (folder / "dataset.json").write_text(json.dumps(said))
+
+    with pytest.raises(ModelError, match="must be the end of a file's name"):
+        load_nnunet(folder).describe()
+
+
 def test_a_bare_pickle_is_refused_and_does_not_run(folder, tmp_path):
     mark = tmp_path / "was_here"
     path = folder / "fold_0" / "checkpoint_final.pth"
@@ -211,6 +329,35 @@ def test_a_folder_of_something_else_is_no_model(tmp_path):
         load_nnunet(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "layer, slope",
+    [
+        ({"nonlin": "torch.nn.ReLU"}, 0.0),
+        ({"nonlin_kwargs": {"inplace": True, "negative_slope": 0.2}}, 0.2),
+    ],
+)
+def test_activation_and_norm_are_those_of_the_plans(layer, slope):
+    plans = files.plans()
+    made = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    made |= {**layer, "norm_op_kwargs": {"eps": 1e-3, "affine": True}}
+    task = Choice(name="semantic", options={"labels": files.DATASET["labels"]})
+
+    network = convert_plans(plans, files.DATASET, task).configurations["3d_fullres"]
+
+    assert network.network.options["slope"] == slope
+    assert network.network.options["eps"] == 1e-3
+
+
+def test_an_activation_that_we_do_not_have_is_named():
+    plans = files.plans()
+    made = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    made["nonlin"] = "torch.nn.GELU"
+    task = Choice(name="semantic", options={"labels": files.DATASET["labels"]})
+
+    with pytest.raises(ModelError, match="activation 'GELU'"):
+        convert_plans(plans, files.DATASET, task)
+
+
 def test_outputs_may_be_resampled_in_another_way_than_images():
     plans = files.plans()
     made = plans["configurations"]["3d_fullres"]
@@ -231,3 +378,21 @@ def test_pictures_have_two_axes():
     task = Choice(name="semantic", options={"labels": files.DATASET["labels"]})
 
     assert convert_plans(plans, files.DATASET, task).transpose == (0, 1)
+
+
+def test_pictures_in_medical_files_have_two_axes_too():
+    # nnU-Net reads a NIfTI file of two axes as one slice, 999 times as thick as wide.
+    flat = {
+        "original_median_spacing_after_transp": [999 * 0.8, 0.5, 0.8],
+        "original_median_shape_after_transp": [1, 240, 320],
+    }
+    task = Choice(name="semantic", options={"labels": files.DATASET["labels"]})
+
+    def transpose(changes):
+        plans = files.plans(dim=2) | flat | changes
+        return convert_plans(plans, files.DATASET, task).transpose
+
+    assert transpose({}) == (0, 1)
+    assert transpose({"original_median_shape_after_transp": [9, 240, 320]}) == (0, 1, 2)
+    thick = {"original_median_spacing_after_transp": [10.0, 0.5, 0.8]}
+    assert transpose(thick) == (0, 1, 2)  # a single thick slice of a volume

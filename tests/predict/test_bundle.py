@@ -1,5 +1,6 @@
 """A model in one file: complete, checked, without pickles."""
 
+import hashlib
 import json
 import zipfile
 
@@ -99,6 +100,42 @@ def test_a_newer_schema_asks_for_an_update(path):
     _rewrite(path, newer)
 
     with pytest.raises(ModelError, match="schema 99.*Update autoseg"):
+        read_bundle(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"stages": None}, {"stages": []}, {"stages": {"": {}}}, {"sha256": ["a"]}],
+    ids=str,
+)
+def test_a_manifest_that_makes_no_sense_is_refused(path, changes):
+    def damage(name, content):
+        if name != MANIFEST:
+            return content
+        return json.dumps(json.loads(content) | changes)
+
+    _rewrite(path, damage)
+
+    with pytest.raises(ModelError, match=MANIFEST):
+        read_bundle(path)
+
+
+def test_weights_that_are_none_are_named_even_with_a_right_checksum(path):
+    junk = b"\x80\x04no tensors"
+    sum_of_junk = hashlib.sha256(junk).hexdigest()
+
+    def damage(name, content):
+        if name == "fold_0.safetensors":
+            return junk
+        if name == MANIFEST:
+            manifest = json.loads(content)
+            manifest["sha256"]["fold_0.safetensors"] = sum_of_junk
+            return json.dumps(manifest)
+        return content
+
+    _rewrite(path, damage)
+
+    with pytest.raises(ModelError, match=r"fold_0\.safetensors is damaged"):
         read_bundle(path)
 
 
