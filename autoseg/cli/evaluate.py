@@ -54,6 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "voxel",
     )
     parser.add_argument(
+        "--no-border",
+        action="store_true",
+        help="instances: leave out those that touch the border of the image",
+    )
+    parser.add_argument(
+        "--size-limits",
+        type=float,
+        nargs=2,
+        metavar=("SMALL", "LARGE"),
+        help="instances: up to which area or volume an object is small, and over which "
+        "it is large; by default the quartiles of what is annotated",
+    )
+    parser.add_argument(
         "--chill",
         action="store_true",
         help="score what is there, even if predictions are missing",
@@ -105,6 +118,8 @@ def run(arguments: argparse.Namespace) -> None:
             labels=labels,
             ignore=arguments.ignore,
             tolerance=arguments.tolerance,
+            border=False if arguments.no_border else None,
+            size_limits=arguments.size_limits,
             chill=arguments.chill,
             output=file,
             root=arguments.root,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autoseg.metrics.pooled import Pooled
 
 Scores = Mapping[str, Mapping[str, float]]  # of one case: by class, then by metric
 
@@ -52,7 +54,10 @@ class Statistic:
 
 
 def aggregate(
-    cases: Mapping[str, Scores], seed: int = SEED
+    cases: Mapping[str, Scores],
+    seed: int = SEED,
+    pooled: Pooled | None = None,
+    apart: Collection[str] = (),
 ) -> tuple[dict[str, dict[str, Statistic]], dict[str, Statistic]]:
     """Sum up the scores of cases, class by class and over all classes.
 
@@ -62,6 +67,11 @@ def aggregate(
         By case id, class and metric.
     seed : int
         Of the bootstrap.
+    pooled : mapping, optional
+        Further metrics, from sums over cases of counts that are among the scores; such
+        a statistic has no ``std`` and no ``median``.
+    apart : collection of str
+        Classes that the mean over classes leaves out.
 
     Returns
     -------
@@ -90,6 +100,7 @@ def aggregate(
     )
     classes: dict[str, dict[str, Statistic]] = {name: {} for name in names}
     foreground: dict[str, Statistic] = {}
+    own = [column for column, name in enumerate(names) if name not in apart]
     weights = _resample(len(cases), seed) if cases else np.zeros((0, 0))
     for metric in metrics:
         rows = [
@@ -101,8 +112,43 @@ def aggregate(
         for column, name in enumerate(names):
             if any(metric in case.get(name, {}) for case in cases.values()):
                 classes[name][metric] = _statistic(table[:, column], means[:, column])
-        foreground[metric] = _foreground(table, means)
+        foreground[metric] = _foreground(table[:, own], means[:, own])
+    once = np.vstack([np.ones(len(cases)), weights])  # all cases, then resampled
+    for metric, ratios in (pooled or {}).items():
+        needed = {name for r in ratios for side in (r.over, r.under) for name in side}
+        if not needed <= set(metrics):
+            continue
+        sums = {name: once @ _table(cases, names, name) for name in needed}
+        values = np.mean([ratio(sums) for ratio in ratios], axis=0)
+        for column, name in enumerate(names):
+            classes[name][metric] = _pooled(values[:, column], len(cases))
+        over = np.array([_mean(row[np.isfinite(row)]) for row in values[:, own]])
+        foreground[metric] = _pooled(over, len(cases))
     return classes, foreground
+
+
+def _table(
+    cases: Mapping[str, Scores], names: Sequence[str], metric: str
+) -> NDArray[np.float64]:
+    """Return a count by case and class, 0 where there is none."""
+    rows = [
+        [case.get(n, {}).get(metric, 0.0) for n in names] for case in cases.values()
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(cases), len(names))
+
+
+def _pooled(values: NDArray[np.float64], cases: int) -> Statistic:
+    """Return the statistic of a pooled metric: of all cases, then of resampled ones."""
+    defined = not math.isnan(values[0])
+    low, high = _interval(values[1:]) if defined and cases > 1 else (math.nan, math.nan)
+    return Statistic(
+        mean=float(values[0]),
+        low=low,
+        high=high,
+        std=math.nan,
+        median=math.nan,
+        count=cases if defined else 0,
+    )
 
 
 def _resample(cases: int, seed: int) -> NDArray[np.float64]:

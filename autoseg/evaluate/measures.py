@@ -28,11 +28,12 @@ class Measure:
 
 # In the order in which they are asked for: the first that a task has ranks its cases.
 MEASURES: Mapping[str, Measure] = {
-    "dice": Measure(heading="Dice"),
+    "map": Measure(heading="mAP"),
     "pq": Measure(heading="PQ"),
-    "ap": Measure(heading="AP"),
-    "ap50": Measure(heading="AP50"),
+    "ap_50": Measure(heading="AP50"),
     "f1": Measure(heading="F1"),
+    "seg": Measure(heading="SEG"),
+    "dice": Measure(heading="Dice"),
     "distance": Measure(heading="distance", better="lower", length=True),
     "mre": Measure(heading="MRE", better="lower", length=True),
     "hd95": Measure(heading="HD95", better="lower", length=True),

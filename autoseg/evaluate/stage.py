@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from autoseg.datasets.read import load_dataset
 from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import files_by_case, match
+from autoseg.evaluate.grids import differing_grids
 from autoseg.evaluate.summary import Summary
+from autoseg.metrics.instances import ANY_CLASS
 from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
@@ -31,10 +34,8 @@ from autoseg.workspace import SUMMARY, find_dataset, find_root
 PathLike = str | os.PathLike[str]
 Labels = Mapping[str, Any] | Sequence[Any]
 
-# How far grids may be apart before they are not the same: rounding of headers only.
-SPACING_TOLERANCE = 1e-3  # of a voxel's edge
-PLACE_TOLERANCE = 0.05  # of a voxel's edge, over the whole image
 SHOWN_CASES = 10
+SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ def evaluate(
     task: Choice | None = None,
     cases: Sequence[str] | None = None,
     tolerance: float | None = None,
+    border: bool | None = None,
+    size_limits: Sequence[float] | None = None,
     chill: bool = False,
     output: PathLike | None = None,
     root: PathLike | None = None,
@@ -78,6 +81,13 @@ def evaluate(
     tolerance : float, optional
         Of the NSD, in the annotations' unit; by default the smallest edge of a voxel of
         each case.
+    border : bool, optional
+        Of instances: whether those that touch an outer face of the image count; by
+        default they do.
+    size_limits : sequence of two float, optional
+        Of instances: up to which size an object is small, and over which it is large,
+        in the annotations' unit to the D; by default the quartiles of all that are
+        annotated.
     chill : bool
         Score what is there; without it, an annotated case without a prediction is an
         error.
@@ -97,7 +107,8 @@ def evaluate(
     Raises
     ------
     UsageError
-        If predictions are missing, or nothing says what the labels mean.
+        If predictions are missing, nothing says what the labels mean, or an option
+        means nothing to the task.
     CaseErrors
         If some cases could not be scored; the summary of the others is written.
     """
@@ -105,7 +116,7 @@ def evaluate(
     scorer = _Scorer(
         choice=_task_of(described, labels, ignore, task),
         dataset=described,
-        tolerance=tolerance,
+        options=_given(tolerance=tolerance, border=border, size_limits=size_limits),
     )
     scorer.check()
     references = _references(annotations, described, cases)
@@ -114,19 +125,11 @@ def evaluate(
     _complain(Path(predictions), ids, missing, chill)
     if extra and cases is None:
         log.info("%d predictions have no annotation: %s", len(extra), _some(extra))
-    scores: dict[str, Scores] = {}
-    failures: CaseErrors | None = None
-    try:
-        map_cases(
-            lambda case: scorer(found[case], references[case]),
-            ids,
-            stage="evaluate",
-            workers=workers,
-            done=scores.__setitem__,
-        )
-    except CaseErrors as error:
-        failures = error
-    classes, foreground = aggregate(scores)
+    scorer.find_size_limits([references[case] for case in ids], workers)
+    scores, failures = _score(scorer, ids, found, references, workers)
+    classes, foreground = aggregate(
+        scores, pooled=scorer.task.pooled, apart=(ANY_CLASS,)
+    )
     summary = Summary(
         unit=scorer.unit,
         foreground=foreground,
@@ -150,7 +153,7 @@ class _Scorer:
 
     choice: Choice
     dataset: Dataset | None
-    tolerance: float | None
+    options: dict[str, Any]
     unit: str = "px"
 
     def check(self) -> None:
@@ -161,8 +164,44 @@ class _Scorer:
                 f"the task {self.choice.name!r} has {self.task.annotation_kind}, and "
                 "this command reads label maps."
             )
-        if self.tolerance is not None and not self.tolerance >= 0:
-            raise UsageError(f"the tolerance is {self.tolerance}; give 0 or more.")
+        for name in self.options:
+            if name not in self.task.score_options:
+                known = ", ".join(self.task.score_options) or "none"
+                raise UsageError(
+                    f"{name} means nothing to the task {self.choice.name!r}; its "
+                    f"options are: {known}."
+                )
+        if not self.options.get("tolerance", 0) >= 0:
+            raise UsageError(
+                f"the tolerance is {self.options['tolerance']}; give 0 or more."
+            )
+
+    def find_size_limits(
+        self, annotations: Sequence[Path], workers: int | None
+    ) -> None:
+        """Take the quartiles of all annotated objects, unless limits are given."""
+        if (
+            "size_limits" not in self.task.score_options
+            or "size_limits" in self.options
+        ):
+            return
+        sizes: dict[str, Any] = {}
+        by_name = {str(path): path for path in annotations}
+        with suppress(CaseErrors):  # the same files fail again when they are scored
+            map_cases(
+                lambda name: self._sizes(by_name[name]),
+                list(by_name),
+                stage="measure objects",
+                workers=workers,
+                done=sizes.__setitem__,
+            )
+        every = np.concatenate([np.zeros(0), *sizes.values()])
+        if len(every):
+            self.options["size_limits"] = np.quantile(every, SIZE_QUANTILES).tolist()
+
+    def _sizes(self, annotation: Path) -> Any:
+        reference, geometry = self._read(annotation)
+        return self.task.object_sizes(reference, geometry.spacing)
 
     def __call__(self, prediction: Path, annotation: Path) -> Scores:
         reference, geometry = self._read(annotation)
@@ -174,12 +213,11 @@ class _Scorer:
                 "Write predictions in the geometry of the image."
             )
         self.unit = geometry.unit
-        options = {} if self.tolerance is None else {"tolerance": self.tolerance}
         scores: Scores = self.task.score(
             predicted,
             reference,
             geometry.spacing,
-            **options,
+            **self.options,
         )
         return scores
 
@@ -187,37 +225,31 @@ class _Scorer:
         return read_annotation(path, self.dataset, self.task)
 
 
-def differing_grids(first: Geometry, second: Geometry) -> str:
-    """Return how two grids differ, as a sentence; empty if they are the same.
+def _score(
+    scorer: _Scorer,
+    ids: Sequence[str],
+    found: Mapping[str, Path],
+    references: Mapping[str, Path],
+    workers: int | None,
+) -> tuple[dict[str, Scores], CaseErrors | None]:
+    """Score cases; return the scores of those that could be, and why others not."""
+    scores: dict[str, Scores] = {}
+    try:
+        map_cases(
+            lambda case: scorer(found[case], references[case]),
+            ids,
+            stage="evaluate",
+            workers=workers,
+            done=scores.__setitem__,
+        )
+    except CaseErrors as error:
+        return scores, error
+    return scores, None
 
-    Formats that carry no geometry (unit ``"px"``) are compared by shape only.
 
-    Parameters
-    ----------
-    first, second : Geometry
-        Of a prediction and of its annotation.
-
-    Returns
-    -------
-    str
-        Such as ``"its spacing is (1.0, 1.0), the annotation's (2.0, 1.0)"``.
-    """
-    if first.shape != second.shape:
-        return f"its shape is {first.shape}, the annotation's {second.shape}"
-    if "px" in (first.unit, second.unit):
-        return ""
-    if not np.allclose(first.spacing, second.spacing, rtol=SPACING_TOLERANCE, atol=0):
-        return f"its spacing is {first.spacing}, the annotation's {second.spacing}"
-    matrices = [np.reshape(g.direction, (g.dim, g.dim)) for g in (first, second)]
-    edges = np.asarray(second.spacing)
-    # How far apart the ends of an axis are, in voxels: the longest axis decides.
-    turned = np.abs(matrices[0] - matrices[1]).max() * max(second.shape)
-    if turned > PLACE_TOLERANCE * max(1.0, edges.max() / edges.min()):
-        return "its axes point elsewhere (direction matrix)"
-    shift = np.abs(np.subtract(first.origin, second.origin))
-    if (shift > PLACE_TOLERANCE * edges.max()).any():
-        return f"its origin is {first.origin}, the annotation's {second.origin}"
-    return ""
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _describe(

@@ -5,20 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from autoseg.errors import PlanError
 from autoseg.evaluate.aggregate import Scores, Statistic
+from autoseg.metrics.instances import SIZES
 from autoseg.spec._json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 1
 INFINITY = "Infinity"  # strict JSON has no infinite numbers
 
-# Columns of the table for people, in this order, where a task has them.
-SHOWN = ("dice", "hd95", "assd", "nsd", "sensitivity", "precision", "volume_error")
+# Columns of the table for people: the first line of which a task has the first.
+SHOWN = (
+    (
+        *("map_pooled", "ap_50_pooled", "ap_70_pooled", "ap_90_pooled", "map"),
+        *("pq_pooled", "seg_pooled", "count_error_pooled"),
+    ),
+    ("dice", "hd95", "assd", "nsd", "sensitivity", "precision", "volume_error"),
+)
 MOST_SHOWN = 7
 WITH_INTERVAL = 2  # the columns after these are too many to have room for theirs
 LENGTHS = ("hd95", "assd")
@@ -31,7 +38,16 @@ HEADINGS = {
     "sensitivity": "sens.",
     "precision": "prec.",
     "volume_error": "volume",
+    "map": "mAP per image",
+    "map_pooled": "mAP",
+    "ap_50_pooled": "AP50",
+    "ap_70_pooled": "AP70",
+    "ap_90_pooled": "AP90",
+    "pq_pooled": "PQ",
+    "seg_pooled": "SEG",
+    "count_error_pooled": "count",
 }
+PERCENT = ("volume_error", "count_error_pooled")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +114,8 @@ class Summary:
 
     def save_table(self, path: Path) -> None:
         """Write the scores as CSV: a row for each case and class, empty where NaN."""
-        metrics = list(self.foreground)
+        every = (s for case in self.cases.values() for s in case.values())
+        metrics = list(dict.fromkeys(metric for scores in every for metric in scores))
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["case", "class", *metrics])
@@ -121,8 +138,7 @@ class Summary:
         str
             Lines of equal length, a class in each.
         """
-        chosen = list(metrics or [m for m in SHOWN if m in self.foreground])
-        chosen = chosen or list(self.foreground)[:MOST_SHOWN]
+        chosen = list(metrics or columns(self.foreground))
         rows = [["class", *(self._heading(metric) for metric in chosen), "cases"]]
         for name, found in self.classes.items():
             rows.append([name, *self._cells(found, chosen), str(_most(found))])
@@ -161,19 +177,35 @@ class Summary:
                 "+k: in k more cases the class was missed, or found where it is not; "
                 "no distance is defined for those."
             )
-        if "nsd" in metrics:
-            tolerances = sorted(
-                {
-                    scores["tolerance"]
-                    for case in self.cases.values()
-                    for scores in case.values()
-                    if "tolerance" in scores
-                }
+        if "nsd" in metrics and (tolerances := self._values("tolerance")):
+            ends = dict.fromkeys(f"{t:g}" for t in (tolerances[0], tolerances[-1]))
+            notes.append(f"NSD at a tolerance of {' to '.join(ends)} {self.unit}.")
+        if "map_pooled" in metrics:
+            notes.append(
+                "AP, PQ, SEG, count: over all objects of all cases together; mAP: over "
+                "IoU 0.50 to 0.95."
             )
-            if tolerances:
-                ends = dict.fromkeys(f"{t:g}" for t in (tolerances[0], tolerances[-1]))
-                notes.append(f"NSD at a tolerance of {' to '.join(ends)} {self.unit}.")
+            notes.extend(self._by_size())
         return ["", *notes]
+        return ["", *notes]
+
+    def _values(self, metric: str) -> list[float]:
+        """Return every value of a metric, ascending."""
+        scores = (s for case in self.cases.values() for s in case.values())
+        return sorted({s[metric] for s in scores if metric in s})
+
+    def _by_size(self) -> list[str]:
+        """Return AP by size, if there are limits."""
+        low, high = self._values("small_up_to"), self._values("large_over")
+        found = [self.foreground.get(f"ap_50_{s}_pooled") for s in SIZES]
+        means = [statistic.mean for statistic in found if statistic is not None]
+        if not (low and high and len(means) == len(SIZES)):
+            return []
+        cells = ["-" if math.isnan(mean) else f"{mean:.3f}" for mean in means]
+        return [
+            f"AP50 of objects up to {low[0]:.4g}: {cells[0]}, up to {high[0]:.4g}: "
+            f"{cells[1]}, larger: {cells[2]} ({self.unit} to the number of axes)."
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +217,15 @@ class _Rest:
     schema: int = SCHEMA
 
 
+def columns(there: Iterable[str]) -> list[str]:
+    """Return which metrics to show to people, of those that there are."""
+    known = list(there)
+    for metrics in SHOWN:
+        if metrics[0] in known:
+            return [metric for metric in metrics if metric in known]
+    return known[:MOST_SHOWN]
+
+
 def _most(found: Mapping[str, Statistic]) -> int:
     return max((statistic.count for statistic in found.values()), default=0)
 
@@ -194,9 +235,9 @@ def _cell_text(statistic: Statistic, metric: str, interval: bool) -> str:
     missed = f" +{statistic.infinite}" if statistic.infinite else ""
     if math.isnan(statistic.mean):
         return f"-{missed}"
-    pattern = {"volume_error": "{:+.1%}"}.get(
-        metric, "{:.2f}" if metric in LENGTHS else "{:.3f}"
-    )
+    pattern = "{:.2f}" if metric in LENGTHS else "{:.3f}"
+    if metric in PERCENT:
+        pattern = "{:+.1%}"
     text = pattern.format(statistic.mean)
     if interval and not math.isnan(statistic.low):
         low, high = pattern.format(statistic.low), pattern.format(statistic.high)

@@ -66,7 +66,8 @@ def score_instances(
     -------
     dict of str to dict of str to float
         Scores by class, see `score_table`; with several classes also of
-        `ANY_CLASS`, where the class need not be right. A class that is neither in the
+        `ANY_CLASS`, where the class need not be right; and the limits, as
+        ``small_up_to`` and ``large_over``. A class that is neither in the
         prediction nor in the annotation is perfect if it is the only one (an empty
         image was found to be empty), and not defined (NaN) among several.
 
@@ -97,22 +98,31 @@ def score_instances(
     voxel = math.prod(spacing)
     limits = None if size_limits is None else [limit / voxel for limit in size_limits]
     classes = classes or {"instance": 1}
-    if len(classes) == 1 and table.predicted.size + table.reference.size == 0:
-        return {name: score_table(table, limits, empty=1.0) for name in classes}
+    scores = _by_class(table, classes, (predicted_class, reference_class), limits)
+    if size_limits is not None:
+        used = {"small_up_to": size_limits[0], "large_over": size_limits[1]}
+        scores = {name: {**found, **used} for name, found in scores.items()}
+    return scores
+
+
+def _by_class(
+    table: Contingency,
+    classes: Mapping[str, int],
+    class_of: Sequence[Callable[[int], int]],
+    limits: Sequence[float] | None,
+) -> dict[str, dict[str, float]]:
+    whole = score_table(table, limits, empty=1.0)
     if len(classes) == 1:
-        return {name: score_table(table, limits) for name in classes}
-    kinds = [
+        return {name: whole for name in classes}
+    predicted, reference = (
         np.array([of(int(i)) for i in ids], dtype=np.int64)
-        for of, ids in (
-            (predicted_class, table.predicted),
-            (reference_class, table.reference),
-        )
-    ]
+        for of, ids in zip(class_of, (table.predicted, table.reference), strict=True)
+    )
     scores = {
-        name: score_table(table.only(kinds[0] == k, kinds[1] == k), limits)
+        name: score_table(table.only(predicted == k, reference == k), limits)
         for name, k in classes.items()
     }
-    return {**scores, ANY_CLASS: score_table(table, limits, empty=1.0)}
+    return {**scores, ANY_CLASS: whole}
 
 
 def score_table(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.evaluate.measures import measure_of
-from autoseg.evaluate.summary import MOST_SHOWN, SHOWN
+from autoseg.evaluate.summary import columns
 from autoseg.report._curves import plot_curves
 from autoseg.report._figure import PALETTE
 from autoseg.report._html import data_uri, score, short
@@ -18,7 +18,7 @@ from autoseg.report.results import Trained
 Json = dict[str, Any]
 
 MOST_ROWS = 4000  # of a table; with more, only the means of the cases are listed
-UNIT_INTERVAL = ("dice", "nsd", "iou", "pq", "ap", "ap50", "f1")
+UNIT_INTERVAL = ("dice", "nsd", "iou", "pq", "map", "ap_50", "seg", "f1")
 
 
 def frame(content: Json) -> Json:
@@ -80,7 +80,7 @@ def scored(content: Json) -> list[Json]:
         if one["scores"] is None:
             continue
         there = one["scores"]["foreground"]
-        shown = [name for name in SHOWN if name in there] or list(there)[:MOST_SHOWN]
+        shown = columns(there)
         if one["measure"] not in shown:
             shown = [one["measure"], *shown]
         classes = list(one["scores"]["classes"])

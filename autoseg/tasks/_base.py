@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.metrics.pooled import Pooled
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
@@ -51,11 +52,17 @@ class Task(ABC):
     annotation_kind : str
         What a format reads and augmentation moves: ``"labels"`` (an integer array of
         shape S) or ``"points"`` (coordinates in index space, shape (L, D)).
+    score_options : tuple of str
+        What `score` can be told beside annotations and spacing.
+    pooled : mapping
+        Metrics of all cases together, from counts that `score` gives.
     learns_map : bool
         The losses are given the stored map (`to_map`) itself. Otherwise they are given
         what `targets` makes of it, patch by patch, after augmentation.
     """
 
+    score_options: ClassVar[tuple[str, ...]] = ()
+    pooled: ClassVar[Pooled] = {}
     annotation_kind: ClassVar[str] = "labels"
     learns_map: ClassVar[bool] = True
 
@@ -158,8 +165,16 @@ class Task(ABC):
     ) -> dict[str, dict[str, float]]:
         """Return metrics of one case, by class and then by metric; NaN: not defined.
 
-        Both annotations are in inner form.
+        Both annotations are in inner form. A task may take more keywords, those that
+        `score_options` names.
         """
+
+    def object_sizes(self, annotation: Any, spacing: tuple[float, ...]) -> Array:
+        """Return the size of each object, in the unit of the spacing to the D.
+
+        For tasks whose `score_options` name ``"size_limits"``.
+        """
+        return np.zeros(0)
 
     @classmethod
     @abstractmethod

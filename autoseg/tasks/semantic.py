@@ -41,6 +41,8 @@ class SemanticTask(Task):
         Value of voxels that nobody annotated.
     """
 
+    score_options = ("tolerance",)
+
     def __init__(
         self,
         labels: Mapping[str, Any],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autoseg.evaluate.aggregate import aggregate
+from autoseg.metrics.pooled import Ratio
 
 NAN, INF = math.nan, math.inf
 
@@ -111,3 +112,64 @@ def test_a_class_of_some_cases_only_is_summed_up_over_those():
 
 def test_nothing_gives_nothing():
     assert aggregate({}) == ({}, {})
+
+
+POOLED = {"rate": [Ratio(over={"hit": 1}, under={"all": 1})]}
+
+
+def _counts(hits, of):
+    return {
+        str(i): {"a": {"hit": float(h), "all": float(n)}}
+        for i, (h, n) in enumerate(zip(hits, of, strict=True))
+    }
+
+
+def test_pooled_metrics_come_from_sums_over_cases():
+    classes, foreground = aggregate(_counts([9, 0], [90, 10]), pooled=POOLED)
+
+    assert classes["a"]["rate"].mean == pytest.approx(9 / 100)
+    assert foreground["rate"].mean == pytest.approx(9 / 100)
+    assert classes["a"]["rate"].count == 2
+    # Both cases, or one of them twice: 9 / 100, 18 / 180, 0 / 20.
+    assert classes["a"]["rate"].low == 0
+    assert classes["a"]["rate"].high == pytest.approx(0.1)
+
+
+def test_the_interval_of_a_pooled_metric_is_that_of_a_ratio_estimate():
+    # Large samples: the standard error of sum(h) / sum(n) is, by the delta method,
+    # std(h - r n) / (mean(n) sqrt(cases)).
+    rng = np.random.default_rng(1)
+    of = rng.integers(10, 200, 300)
+    hits = rng.binomial(of, rng.uniform(0.3, 0.9, 300))
+
+    found = aggregate(_counts(hits, of), pooled=POOLED)[0]["a"]["rate"]
+
+    rate = hits.sum() / of.sum()
+    half = 1.96 * (hits - rate * of).std(ddof=1) / of.mean() / math.sqrt(300)
+    assert found.mean == pytest.approx(rate)
+    assert found.low == pytest.approx(rate - half, abs=0.15 * half)
+    assert found.high == pytest.approx(rate + half, abs=0.15 * half)
+
+
+def test_a_pooled_metric_needs_all_of_its_counts():
+    classes, foreground = aggregate({"1": {"a": {"hit": 1.0}}}, pooled=POOLED)
+
+    assert "rate" not in classes["a"] and "rate" not in foreground
+
+
+def test_a_pooled_metric_of_nothing_is_not_defined():
+    found = aggregate(_counts([0, 0], [0, 0]), pooled=POOLED)[0]["a"]["rate"]
+
+    assert math.isnan(found.mean) and math.isnan(found.low) and found.count == 0
+
+
+def test_a_class_can_stay_out_of_the_mean_over_classes():
+    cases = {
+        str(i): {"a": {"hit": 1.0, "all": 2.0}, "any": {"hit": 2.0, "all": 2.0}}
+        for i in range(3)
+    }
+
+    classes, foreground = aggregate(cases, pooled=POOLED, apart=("any",))
+
+    assert classes["any"]["rate"].mean == 1
+    assert foreground["rate"].mean == foreground["hit"].mean / 2 == 0.5

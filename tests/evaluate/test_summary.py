@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from autoseg.errors import PlanError
@@ -90,3 +91,26 @@ def test_a_file_that_is_no_summary_is_refused(tmp_path):
 def test_a_metric_that_is_not_there_has_no_mean():
     assert math.isnan(_summary(CASES).mean("bananas"))
     assert _summary(CASES).mean() == pytest.approx(0.55)
+
+
+def test_instances_are_shown_pooled_and_by_size():
+    from autoseg.metrics.instances import score_instances
+    from autoseg.metrics.pooled import POOLED_INSTANCES
+
+    reference = np.repeat(np.arange(1, 6), [1, 1, 2, 3, 3])[None]
+    predicted = np.where(reference == 5, 0, reference)
+    cases = {
+        str(i): score_instances(predicted, reference, (1.0, 2.0), size_limits=(2, 4))
+        for i in range(2)
+    }
+    classes, foreground = aggregate(cases, pooled=POOLED_INSTANCES)
+    summary = Summary(unit="um", classes=classes, foreground=foreground, cases=cases)
+
+    lines = summary.table().splitlines()
+
+    for word in ("mAP", "AP50", "AP70", "AP90", "mAP per image", "PQ", "SEG", "count"):
+        assert word in lines[0]
+    assert "0.800 [0.800, 0.800]" in lines[2]  # four of five, in both images
+    assert "-20.0%" in lines[2]
+    assert "up to 2: 1.000, up to 4: 1.000, larger: 0.500" in lines[-1]
+    assert max(map(len, lines)) <= 120
