@@ -1,0 +1,221 @@
+"""Decode instances of an image that is too large for it, block by block.
+
+Each block is decoded with a halo around it, and keeps the instances that it owns: those
+whose first voxel, in the order of the array, lies in the block. An instance has one
+first voxel, so it is kept once; whether it is complete shows in the halo::
+
+    +-----------------+
+    |  halo           |     a, b: owned by the block. b touches the end of the halo, so
+    |   +-------+     |     there may be more of it: the halo grows on that side, and
+    |   | a   b-|-----|     the block is decoded again.
+    |   |       | c   |     c: begins elsewhere; its own block keeps it.
+    |   +-------+     |
+    +-----------------+
+
+That an instance which is cut cannot deceive: what is seen of it may begin in the block
+only if it also reaches the end of the halo.
+
+Letters: S spatial shape, D its length, C channels.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.tasks._instances import Instances, as_instances
+
+Array = NDArray[Any]
+Box = tuple[slice, ...]
+Outputs = Mapping[str, Array]
+
+PIECE = 2**22  # voxels that are renumbered at a time
+
+
+def decode_blocks(
+    decode: Callable[[Outputs], Any],
+    outputs: Callable[[Box], Outputs],
+    shape: Sequence[int],
+    block: Sequence[int],
+    halo: Sequence[int],
+    *,
+    margin: int = 1,
+    labels: Any = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Instances:
+    """Decode an image block by block, as if it were decoded at once.
+
+    The result is the same if the decoder, for an instance that stays ``margin`` voxels
+    away from the end of what it is given, does not care what lies beyond. Where it
+    does, an object that two blocks claim is that of the first.
+
+    Parameters
+    ----------
+    decode : callable
+        From outputs, each (C, *s), to the `Instances`, or their map (*s).
+    outputs : callable
+        From a box in the image to the outputs there.
+    shape : sequence of int, length D
+        S.
+    block : sequence of int, length D
+        Edges of a block without halo.
+    halo : sequence of int, length D
+        Around each block, to begin with. As wide as most instances, no block has to be
+        decoded twice.
+    margin : int
+        An owned instance that comes as near to the end of the halo, where the image
+        goes on, is decoded again with more around it. At least 1.
+    labels : array of int32, shape S, optional
+        Zeros to write ids into, such as a memory map; anything that takes slices.
+    progress : callable
+        Told blocks done and blocks in all.
+
+    Returns
+    -------
+    Instances
+        Ids are 1, 2, 3, ... in the order of their first voxels.
+    """
+    from scipy.ndimage import find_objects
+
+    if labels is None:
+        labels = np.zeros(tuple(shape), dtype=np.int32)
+    classes: dict[int, int] = {}
+    scores: dict[int, float] = {}
+    cores = list(_cores(shape, block))
+    number = 0
+    for done, core in enumerate(cores):
+        box, found, owned = _decode_complete(
+            decode, outputs, shape, core, halo, max(1, margin)
+        )
+        here = np.array(labels[box])
+        places = find_objects(found.labels)
+        for instance in owned:
+            place = places[instance - 1]
+            mask = found.labels[place] == instance
+            free = mask & (here[place] == 0)
+            # Another block sees the same object a little differently: it has it.
+            if 2 * np.count_nonzero(free) <= np.count_nonzero(mask):
+                continue
+            number += 1
+            here[place][free] = number
+            if instance in found.classes:
+                classes[number] = found.classes[instance]
+            if instance in found.scores:
+                scores[number] = found.scores[instance]
+        labels[box] = here
+        progress(done + 1, len(cores))
+    return number_in_order(Instances(labels, classes, scores))
+
+
+def number_in_order(instances: Instances) -> Instances:
+    """Number instances by the order of their first voxels, in place.
+
+    Parameters
+    ----------
+    instances : Instances
+        The map is overwritten.
+
+    Returns
+    -------
+    Instances
+        The same with ids 1, 2, 3, ...
+
+    Examples
+    --------
+    >>> number_in_order(Instances(np.array([[7, 0], [7, 2]], np.int32))).labels.tolist()
+    [[1, 0], [1, 2]]
+    """
+    labels = instances.labels
+    new = np.zeros(1, dtype=np.int32)
+    number = 0
+    rows = max(1, PIECE // max(1, int(np.prod(labels.shape[1:]))))
+    for start in range(0, labels.shape[0], rows):
+        piece = labels[start : start + rows]
+        found, first = np.unique(piece, return_index=True)
+        found = found[np.argsort(first)]
+        found = found[found > 0]
+        if not len(found):
+            continue
+        if found.max() >= len(new):
+            new = np.pad(new, (0, int(found.max()) + 1 - len(new)))
+        unknown = found[new[found] == 0]
+        new[unknown] = np.arange(number + 1, number + 1 + len(unknown))
+        number += len(unknown)
+        labels[start : start + rows] = new[piece]
+    return Instances(
+        labels=labels,
+        classes={int(new[i]): kind for i, kind in instances.classes.items()},
+        scores={int(new[i]): score for i, score in instances.scores.items()},
+    )
+
+
+def _cores(shape: Sequence[int], block: Sequence[int]) -> Iterator[Box]:
+    """Yield the blocks that an array is cut into."""
+    for starts in itertools.product(
+        *(range(0, size, edge) for size, edge in zip(shape, block, strict=True))
+    ):
+        yield tuple(
+            slice(start, min(size, start + edge))
+            for start, size, edge in zip(starts, shape, block, strict=True)
+        )
+
+
+def _decode_complete(
+    decode: Callable[[Outputs], Any],
+    outputs: Callable[[Box], Outputs],
+    shape: Sequence[int],
+    core: Box,
+    halo: Sequence[int],
+    margin: int,
+) -> tuple[Box, Instances, list[int]]:
+    """Decode a block with as much around it as what it owns needs.
+
+    Returns the box, the instances in it, and the ids of those that the block owns.
+    """
+    reach = [[max(edge, 2 * margin)] * 2 for edge in halo]
+    while True:
+        box = tuple(
+            slice(max(0, part.start - low), min(size, part.stop + high))
+            for part, (low, high), size in zip(core, reach, shape, strict=True)
+        )
+        found = as_instances(decode(outputs(box)))
+        owned = _owned(found.labels, box, core)
+        cut = _cut(found.labels, owned, box, shape, margin)
+        if not cut:
+            return box, found, owned
+        for axis, side in cut:
+            reach[axis][side] *= 2
+
+
+def _owned(labels: Array, box: Box, core: Box) -> list[int]:
+    """Return the ids whose first voxel lies in the core, in the order of those."""
+    ids, first = np.unique(labels, return_index=True)
+    order = np.argsort(first)
+    ids, first = ids[order], first[order]
+    inside = ids > 0
+    for place, part, whole in zip(
+        np.unravel_index(first, labels.shape), core, box, strict=True
+    ):
+        at = place + whole.start
+        inside &= (at >= part.start) & (at < part.stop)
+    return [int(i) for i in ids[inside]]
+
+
+def _cut(
+    labels: Array, owned: Sequence[int], box: Box, shape: Sequence[int], margin: int
+) -> list[tuple[int, int]]:
+    """Return the sides, axis and end, where an owned instance may go on."""
+    sides = []
+    for axis, (part, size) in enumerate(zip(box, shape, strict=True)):
+        for end, goes_on in enumerate((part.start > 0, part.stop < size)):
+            if not goes_on:
+                continue
+            rows = slice(0, margin) if end == 0 else slice(-margin, None)
+            layer = labels[(slice(None),) * axis + (rows,)]
+            if np.isin(layer, owned).any():
+                sides.append((axis, end))
+    return sides
