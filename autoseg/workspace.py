@@ -27,6 +27,7 @@ from pathlib import Path
 from autoseg.errors import UsageError
 
 DEFAULT_PLAN = "unet"
+ALL_FOLDS = "all-folds"  # in a command: every fold of the cross-validation
 
 
 def find_root(root: str | os.PathLike[str] | None = None) -> Path:

@@ -1,10 +1,14 @@
-"""Train one fold of a configuration; a training that was stopped goes on by itself.
+"""Train a fold of a configuration, or all; one that was stopped goes on by itself.
 
 Reads the plan and the preprocessed cases (which are made if they are missing) and
 writes ROOT/results/DATASET/PLAN/CONFIGURATION/fold_N: checkpoints, log.jsonl,
 progress.png, run.json with every number, and the predictions and scores of the
 validation cases. Ctrl-C finishes the iteration and writes a checkpoint. docs/train.md
 says more.
+
+examples:
+  autoseg train DATASET 3d_fullres 0
+  autoseg train DATASET 3d_fullres all-folds     (a cross-validation; then find_best)
 """
 
 from __future__ import annotations
@@ -12,12 +16,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from autoseg.cli._arguments import add_root, positive
 from autoseg.errors import UsageError
-from autoseg.workspace import DEFAULT_PLAN
+from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CONFIGURATION",
         help="one of the plan's: 2d, 3d_fullres, 3d_lowres, 3d_cascade_fullres",
     )
-    parser.add_argument("fold", metavar="FOLD", help="its number, from 0 on, or all")
+    parser.add_argument(
+        "fold",
+        metavar="FOLD",
+        help="its number, from 0 on; all-folds: what is missing of the "
+        "cross-validation; all: one training on every case",
+    )
     parser.add_argument(
         "--plan",
         "-p",
@@ -105,7 +113,8 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         "-device",
         default="auto",
         metavar="DEVICE",
-        help="auto, cpu, cuda, cuda:N or mps",
+        help="auto, cpu, cuda, cuda:N or mps; for all-folds also several, with commas "
+        "between, that train a fold each",
     )
     group.add_argument(
         "--precision",
@@ -141,30 +150,33 @@ def run(arguments: argparse.Namespace) -> None:
     from autoseg.train.stage import train
 
     budget = arguments.time_budget
-    folder: Path = train(
-        arguments.dataset,
-        arguments.configuration,
-        arguments.fold,
-        arguments.root,
-        plan=arguments.plan,
-        recipe=arguments.recipe,
-        epochs=arguments.epochs,
-        iterations=arguments.iterations,
-        time_budget=None if budget is None else seconds_of(budget),
-        lr=arguments.lr,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-        settings=parse_settings(arguments.settings),
-        device=arguments.device,
-        precision=arguments.precision,
-        compile=arguments.compile,
-        threads=arguments.threads,
-        workers=arguments.workers,
-        init_from=arguments.init_from,
-        overwrite=arguments.overwrite,
-        validation=not arguments.no_validation,
-    )
-    print(folder)
+    options = {
+        "plan": arguments.plan,
+        "recipe": arguments.recipe,
+        "epochs": arguments.epochs,
+        "iterations": arguments.iterations,
+        "time_budget": None if budget is None else seconds_of(budget),
+        "lr": arguments.lr,
+        "batch_size": arguments.batch_size,
+        "seed": arguments.seed,
+        "settings": parse_settings(arguments.settings),
+        "device": arguments.device,
+        "precision": arguments.precision,
+        "compile": arguments.compile,
+        "threads": arguments.threads,
+        "workers": arguments.workers,
+        "init_from": arguments.init_from,
+        "overwrite": arguments.overwrite,
+        "validation": not arguments.no_validation,
+    }
+    where = arguments.dataset, arguments.configuration
+    if arguments.fold == ALL_FOLDS:
+        from autoseg.train.folds import train_folds
+
+        folders = train_folds(*where, arguments.root, **options)
+        print(*folders, sep="\n")
+    else:
+        print(train(*where, arguments.fold, arguments.root, **options))
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from autoseg.report._figure import PALETTE
 from autoseg.report._html import data_uri, score, short
 from autoseg.report._layers import class_colors
 from autoseg.report._svg import Strip, strips
-from autoseg.report.results import Trained
+from autoseg.train.results import Trained
 
 Json = dict[str, Any]
 

@@ -11,11 +11,11 @@ import numpy as np
 from autoseg.evaluate.aggregate import Statistic
 from autoseg.evaluate.measures import badness, main_measure, mean_over_classes
 from autoseg.evaluate.summary import Summary
-from autoseg.report.results import Fold, Trained, scores_of
 from autoseg.spec._json import to_json
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
+from autoseg.train.results import Fold, Trained, scores_of
 
 SCHEMA = 1
 GIB = 2**30

@@ -28,11 +28,11 @@ from autoseg.report.content import (
     describe_trained,
 )
 from autoseg.report.pictures import Artist
-from autoseg.report.results import Trained, find_trained
 from autoseg.spec._json import dumps, write_text
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
+from autoseg.train.results import Trained, find_trained
 from autoseg.workspace import Workspace, find_dataset, find_root
 
 PathLike = str | os.PathLike[str]

@@ -1,0 +1,221 @@
+"""Train what is missing of a cross-validation, on one device or on several at once."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import TrainingError, UsageError
+from autoseg.preprocess.folds import load_splits
+from autoseg.train.cascade import ensure_previous
+from autoseg.train.job import Job, ensure_preprocessed, find_job
+from autoseg.train.options import Options
+from autoseg.train.stage import train
+from autoseg.workspace import (
+    ALL_FOLDS,
+    CHECKPOINT_FINAL,
+    DEFAULT_PLAN,
+    SUMMARY,
+    VALIDATION,
+)
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2  # between looks at the folds that train side by side
+OUTPUT = "output.txt"  # in a fold's folder: what it said while others trained beside
+
+
+def train_folds(
+    dataset: str | os.PathLike[str],
+    configuration: str,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    plan: str = DEFAULT_PLAN,
+    **options: Any,
+) -> list[Path]:
+    """Train every fold of the cross-validation that is not there yet.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder, or the name or number of a data set in ``ROOT/raw``.
+    configuration : str
+        One of the plan's. Of a cascade, the folds of the stage before come first, with
+        the same options.
+    root : str or path, optional
+        ROOT.
+    plan : str
+        Name of the plan.
+    **options
+        See `autoseg.train.options.Options`. ``device`` may name several, with commas
+        between: then a fold is trained on each of them at the same time.
+        ``"auto"`` means all GPUs that there are.
+
+    Returns
+    -------
+    list of Path
+        Folders of all folds.
+
+    Raises
+    ------
+    UsageError
+        If ``overwrite`` is given: after an interruption it would start from nothing.
+    TrainingError
+        If a fold that trained beside others failed; it says where it is written why.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM; the same call goes on.
+    """
+    if options.get("overwrite"):
+        raise UsageError(
+            f"--overwrite and {ALL_FOLDS} do not go together: stopped and started "
+            "again, it would begin with nothing. Give --overwrite with one fold's "
+            "number, or delete the folds."
+        )
+    devices = _devices(str(options.pop("device", "auto")))
+    asked = Options(**options)
+    job = find_job(dataset, configuration, 0, root, plan, asked)
+    count = len(load_splits(job.workspace, job.dataset))
+    before = job.settings.previous
+    if before is not None:
+        train_folds(
+            dataset, before, root, plan=plan, device=",".join(devices), **options
+        )
+    folders = [job.workspace.fold(plan, configuration, fold) for fold in range(count)]
+    missing = [n for n, f in enumerate(folders) if not is_complete(f, asked.validation)]
+    if len(missing) < count:
+        logger.info(
+            "%s: %d of %d folds are trained already.",
+            configuration,
+            count - len(missing),
+            count,
+        )
+    calls = [
+        {
+            "dataset": str(job.dataset.folder),
+            "configuration": configuration,
+            "fold": fold,
+            "root": str(job.workspace.root),
+            "plan": plan,
+            **options,
+        }
+        for fold in missing
+    ]
+    if len(devices) > 1 and len(calls) > 1:
+        _prepare(job)
+        _side_by_side(calls, folders, devices)
+    else:
+        for call in calls:
+            train(**call, device=devices[0])
+    return folders
+
+
+def is_complete(folder: Path, validation: bool = True) -> bool:
+    """Return whether a fold was trained to its end and, if wanted, scored."""
+    done = (folder / CHECKPOINT_FINAL).is_file()
+    return done and (not validation or (folder / VALIDATION / SUMMARY).is_file())
+
+
+def _devices(asked: str) -> list[str]:
+    """Return the devices in a text such as ``cuda:0,cuda:1``; for auto all GPUs."""
+    import torch
+
+    given = [name.strip() for name in asked.split(",") if name.strip()]
+    if given in ([], ["auto"]) and torch.cuda.device_count() > 1:
+        return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    return given or ["auto"]
+
+
+def _prepare(job: Job) -> None:
+    """Make what all folds read, before they start to read it at the same time."""
+    ensure_preprocessed(job)
+    if job.settings.previous is not None:
+        ensure_previous(job)
+
+
+def _side_by_side(
+    calls: Sequence[dict[str, Any]], folders: Sequence[Path], devices: Sequence[str]
+) -> None:
+    """Train a fold on each device, in processes that share nothing but files."""
+    waiting = list(calls)
+    running: dict[int, tuple[SpawnProcess, int]] = {}  # by number of the device
+    failed: list[int] = []
+    with _terminable():
+        try:
+            while waiting or running:
+                for number, device in enumerate(devices):
+                    if waiting and number not in running:
+                        call = {**waiting.pop(0), "device": device}
+                        running[number] = _start(call, folders), int(call["fold"])
+                time.sleep(POLL_SECONDS)
+                for number, (process, fold) in list(running.items()):
+                    if process.exitcode is not None:
+                        del running[number]
+                        bad = process.exitcode != 0
+                        logger.info("fold %d %s", fold, "failed" if bad else "is done")
+                        failed += [fold] if bad else []
+        finally:
+            for process, _ in running.values():
+                process.terminate()  # SIGTERM: each writes its checkpoint
+            for process, _ in running.values():
+                process.join()
+    if failed:
+        listed = "\n".join(f"  {folders[fold] / OUTPUT}" for fold in sorted(failed))
+        raise TrainingError(
+            f"{len(failed)} folds failed; the others are finished. Why, stands at the "
+            f"end of\n{listed}\nThe same command tries them again."
+        )
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end this process as Ctrl-C does, so that it ends its children."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start(call: dict[str, Any], folders: Sequence[Path]) -> SpawnProcess:
+    output = folders[call["fold"]] / OUTPUT
+    output.parent.mkdir(parents=True, exist_ok=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_in_process, args=(call, output)
+    )
+    process.start()
+    logger.info("fold %d trains on %s, see %s", call["fold"], call["device"], output)
+    return process
+
+
+def _in_process(call: dict[str, Any], output: Path) -> None:
+    """Train one fold, with what it says in a file."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # Ctrl-C reaches the parent only, which sends SIGTERM
+    with output.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        try:
+            train(**call)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except Exception as error:
+            logger.error("%s: %s", type(error).__name__, error)
+            sys.exit(1)
