@@ -10,6 +10,7 @@ PLUGIN_FOLDERS = (
     "autoseg/tasks",
     "autoseg/formats",
     "autoseg/normalizers",
+    "autoseg/pointfiles",
     "autoseg/networks",
     "autoseg/losses",
     "autoseg/augmentations",

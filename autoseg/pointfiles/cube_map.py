@@ -1,0 +1,37 @@
+"""Label maps with a small cube for each landmark, as nnLandmark wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.ndimage import center_of_mass
+
+from autoseg.errors import FormatError
+from autoseg.formats._base import find_format, known_endings
+from autoseg.pointfiles import POINTFILES
+from autoseg.pointfiles._base import Entry, PointFile
+
+
+@POINTFILES.register
+class CubeMap(PointFile):
+    """Label k is the landmark k, counted from 1; a point is the center of its voxels.
+
+    Any label map that a format reads. A label that is not there is a missing point.
+    Points are exact to what the cube was: whole voxels mostly.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = known_endings()
+
+    def parse(self, path: Path, count: int | None = None) -> list[Entry]:
+        labels, _ = find_format(path).read_labels(path)
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise FormatError(f"it holds {labels.dtype}, and no labels.")
+        values = [int(value) for value in np.unique(labels) if value > 0]
+        centers = center_of_mass(np.ones_like(labels), labels, values)
+        points: dict[str, Any] = {
+            str(value): ([float(c) for c in center[::-1]], None)
+            for value, center in zip(values, centers, strict=True)
+        }
+        return [Entry(case=None, points=points)]

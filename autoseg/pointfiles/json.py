@@ -1,0 +1,133 @@
+"""JSON: points by name, of one case or of many; autoseg's own predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autoseg.errors import FormatError
+from autoseg.pointfiles import POINTFILES
+from autoseg.pointfiles._base import Entry, Item, PointFile, place_of, status_of
+from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles._text import keys_of, load_json, rounded
+from autoseg.spec._json import dumps
+from autoseg.spec.points import STATUS, Points
+
+OTHERS = ({"markups"}, {"annotations", "categories"})  # Slicer's and COCO's keys
+SYSTEMS = {
+    "voxel_xy": Convention(),
+    "voxel_xyz": Convention(),
+    "voxel_yx": Convention(order="zyx"),
+    "voxel_zyx": Convention(order="zyx"),
+    "lps": Convention(space="physical", frame="LPS"),
+    "ras": Convention(space="physical", frame="RAS"),
+}
+
+
+@POINTFILES.register
+class JsonPoints(PointFile):
+    """``{"coordinate_system": "voxel_xyz", "points": {"tip": [x, y, z]}}``.
+
+    ``points`` alone is enough, and so is the object inside it; of many cases it is
+    ``{"CASE": {"tip": [x, y, z]}}``, as nnLandmark's all_landmarks_voxel.json is.
+    ``null`` is no coordinates, ``status`` says what that means.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = (".json",)
+    written_ending = ".json"
+    holds_many = True
+
+    def claims(self, path: Path) -> bool:
+        keys = keys_of(path)
+        return not any(other <= keys for other in OTHERS)
+
+    def parse(self, path: Path, count: int | None = None) -> list[Entry]:
+        raw = load_json(path)
+        if not isinstance(raw, dict):
+            raise FormatError("it must hold an object in braces, points by name.")
+        if "cases" in raw and isinstance(raw["cases"], dict):
+            shared = {k: v for k, v in raw.items() if k == "coordinate_system"}
+            return [_entry(c, {**shared, **of}) for c, of in raw["cases"].items()]
+        if "points" in raw:
+            return [_entry(None, raw)]
+        if raw and all(_holds_points(value) for value in raw.values()):
+            return [
+                _entry(case, of if "points" in of else {"points": of})
+                for case, of in raw.items()
+            ]
+        return [_entry(None, {"points": raw})]
+
+    def text(self, items: Sequence[Item]) -> str:
+        cases = {item.case: _written(item) for item in items}
+        return dumps(
+            next(iter(cases.values())) if len(cases) == 1 else {"cases": cases}
+        )
+
+
+def _holds_points(value: Any) -> bool:
+    """Say whether this is a case: an object of points, and not one point."""
+    return isinstance(value, dict) and not {"position", "status"} & set(value)
+
+
+def _entry(case: str | None, raw: Mapping[str, Any]) -> Entry:
+    points, status = raw.get("points"), raw.get("status", {})
+    if not isinstance(points, dict) or not isinstance(status, dict):
+        raise FormatError("`points` and `status` must be objects, by landmark.")
+    system = str(raw.get("coordinate_system", "")).lower()
+    if system and system not in SYSTEMS:
+        raise FormatError(
+            f"`coordinate_system` is {raw['coordinate_system']!r}; there are "
+            f"{', '.join(SYSTEMS)}."
+        )
+    details = raw.get("details", {})
+    return Entry(
+        case=case,
+        points={name: _point(p, status.get(name, "")) for name, p in points.items()},
+        stated=SYSTEMS.get(system),
+        details=details if isinstance(details, dict) else {},
+    )
+
+
+def _point(raw: Any, status: Any) -> tuple[list[float] | None, int | None]:
+    """Return coordinates and status of a list, an object with ``position`` or null."""
+    if isinstance(raw, dict):
+        raw, status = raw.get("position"), raw.get("status", status)
+    if raw is not None and (not isinstance(raw, list) or len(raw) not in (2, 3)):
+        raise FormatError(f"a point is {raw!r}; it must be [x, y], [x, y, z] or null.")
+    return None if raw is None else place_of(raw), status_of(str(status or ""))
+
+
+def _written(item: Item) -> dict[str, Any]:
+    """Return a case as JSON values, with physical coordinates for other programs."""
+    points, geometry = item.points, item.geometry
+    present = points.present
+    content: dict[str, Any] = {
+        "coordinate_system": "voxel_xyz"[: 6 + points.dim],
+        "points": _by_name(points, points.coordinates[:, ::-1]),
+        "status": {
+            name: STATUS[status]
+            for name, status, there in zip(
+                points.names, points.status, present, strict=True
+            )
+            if not there
+        },
+    }
+    if geometry is not None and geometry.unit != "px":
+        physical = Convention(space="physical").from_index(points.coordinates, geometry)
+        content[f"physical_lps_{geometry.unit}"] = _by_name(points, physical)
+    if points.details:
+        content["details"] = {
+            name: {k: np.asarray(v[i]).tolist() for k, v in points.details.items()}
+            for i, name in enumerate(points.names)
+        }
+    return dict(rounded(content))
+
+
+def _by_name(points: Points, places: Any) -> dict[str, Any]:
+    return {
+        name: place.tolist() if there else None
+        for name, place, there in zip(points.names, places, points.present, strict=True)
+    }

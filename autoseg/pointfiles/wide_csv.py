@@ -1,0 +1,115 @@
+"""Wide tables: a row for each case; and bare lists of points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autoseg.errors import FormatError
+from autoseg.pointfiles import POINTFILES
+from autoseg.pointfiles._base import Entry, PointFile, image_case, in_order, place_of
+from autoseg.pointfiles._text import table_of
+
+CASE = re.compile(r"(case|id|image|file|name)", re.IGNORECASE)
+# "tip_x", "tip.x", "tip x" and "x_tip", "x1"
+AFTER = re.compile(r"(.+?)[\W_]*([xyz])", re.IGNORECASE)
+BEFORE = re.compile(r"([xyz])[\W_]*(.+)", re.IGNORECASE)
+
+
+@POINTFILES.register
+class WideCsv(PointFile):
+    """``case,tip_x,tip_y,root_x,root_y`` or ``case,x1,y1,x2,y2``.
+
+    The first column is the case or the image's file name. Without a header, and where
+    landmarks are numbers, the order is that of the landmarks. A file of nothing but
+    two or three numbers in each row is a list of points of one case, in order. Missing
+    coordinates are empty, NaN or -1 throughout.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".txt")
+    holds_many = True
+
+    def claims(self, path: Path) -> bool:
+        try:
+            rows = table_of(path)
+        except (UnicodeDecodeError, OSError):
+            return False
+        header = {cell.lower() for cell in rows[0]} if rows else set()
+        return not ({"x", "y"} <= header and {"landmark", "name", "label"} & header)
+
+    def parse(self, path: Path, count: int | None = None) -> list[Entry]:
+        rows = table_of(path)
+        if not rows:
+            raise FormatError("it is empty.")
+        lengths = {len(row) for row in rows}
+        if len(lengths) > 1:
+            raise FormatError(f"its rows have {_some(lengths)} cells; they must agree.")
+        if [cell.lower() for cell in rows[0]] in (["x", "y"], ["x", "y", "z"]):
+            rows = rows[1:]
+            return [in_order(None, rows)]
+        if len(rows[0]) in (2, 3) and all(map(_is_number, rows[0])):
+            return [in_order(None, rows)]
+        if all(map(_is_number, rows[0][1:])):
+            return [in_order(image_case(r[0]), _grouped(r[1:], count)) for r in rows]
+        columns = _columns(rows[0])
+        return [_entry(row, columns, rows[0]) for row in rows[1:]]
+
+
+def _columns(header: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the column of each axis, by landmark."""
+    columns: dict[str, dict[str, int]] = {}
+    for number, cell in enumerate(header):
+        after, before = AFTER.fullmatch(cell), BEFORE.fullmatch(cell)
+        if number == 0 or (CASE.fullmatch(cell) and not columns):
+            continue
+        if after:
+            columns.setdefault(after[1], {})[after[2].lower()] = number
+        elif before:
+            columns.setdefault(before[2], {})[before[1].lower()] = number
+    wrong = [n for n, axes in columns.items() if set(axes) not in ({*"xy"}, {*"xyz"})]
+    if wrong or not columns:
+        raise FormatError(
+            f"its columns are {', '.join(header[:8])}, ...; give case,tip_x,tip_y,... "
+            "or the columns case,landmark,x,y,z."
+        )
+    return columns
+
+
+def _entry(
+    row: Sequence[str], columns: dict[str, dict[str, int]], header: Sequence[str]
+) -> Entry:
+    points: dict[str, Any] = {}
+    for name, axes in columns.items():
+        place = place_of([row[axes[axis]] for axis in "xyz" if axis in axes])
+        points[name] = (place, None)
+    numbers = all(name.isdigit() for name in points)
+    if numbers and "0" in points:
+        points = {str(int(name) + 1): point for name, point in points.items()}
+    return Entry(case=image_case(row[0]), points=points)
+
+
+def _grouped(cells: Sequence[str], count: int | None) -> list[Sequence[str]]:
+    """Return cells as points of two or three axes."""
+    fits = [d for d in (2, 3) if len(cells) == d * (count or len(cells) // d)]
+    if len(fits) != 1:
+        whose = f" for {count} landmarks" if count else ""
+        raise FormatError(
+            f"it has {len(cells)} coordinates in a row{whose}; give it a header such "
+            "as case,x1,y1,x2,y2."
+        )
+    (dim,) = fits
+    return [cells[i : i + dim] for i in range(0, len(cells), dim)]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _some(numbers: set[int]) -> str:
+    return " or ".join(map(str, sorted(numbers)[:4]))

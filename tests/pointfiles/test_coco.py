@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+
+from autoseg.errors import FormatError
+from autoseg.pointfiles._base import Item, read_points, write_points
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
+
+
+def content(keypoints, **annotation):
+    return {
+        "images": [{"id": 7, "file_name": "sub/one_0000.jpg"}],
+        "categories": [{"id": 3, "keypoints": ["tip", "root"]}, {"id": 4}],
+        "annotations": [
+            {"image_id": 7, "category_id": 3, "keypoints": keypoints, **annotation},
+            {"image_id": 7, "category_id": 4},
+        ],
+    }
+
+
+def read(tmp_path, raw):
+    (tmp_path / "all.json").write_text(json.dumps(raw))
+    return read_points(tmp_path / "all.json")
+
+
+def test_what_is_labeled_is_present_whether_visible_or_not(tmp_path):
+    found = read(tmp_path, content([10, 20, 2, 30.5, 40, 1]))
+
+    assert found["one"].names == ("tip", "root")
+    assert found["one"].coordinates.tolist() == [[20, 10], [40, 30.5]]
+
+
+def test_of_what_is_not_labeled_nothing_is_said(tmp_path):
+    found = read(tmp_path, content([10, 20, 2, 0, 0, 0]))
+
+    assert found["one"].names == ("tip",)
+
+
+def test_what_was_written_is_read_again(tmp_path):
+    points = Points(
+        ("tip", "root", "end"),
+        np.array([[1.25, 2.5], [np.nan] * 2, [np.nan] * 2]),
+        np.array([PRESENT, ABSENT, UNKNOWN]),
+        {"score": np.array([0.9, 0.1, 0.2])},
+    )
+    geometry = Geometry(shape=(9, 8), spacing=(1.0, 1.0), unit="px")
+    items = [Item(case=c, points=points, geometry=geometry) for c in ("b", "c")]
+    write_points(tmp_path / "all.coco.json", items)
+
+    found = read_points(tmp_path / "all.coco.json")
+
+    assert list(found) == ["b", "c"]
+    assert found["c"].names == ("tip", "root")  # unknown is what is not there
+    np.testing.assert_array_equal(found["c"].coordinates, points.coordinates[:2])
+    assert found["c"].status.tolist() == [PRESENT, ABSENT]
+    assert found["c"].details["score"].tolist() == [0.9, 0.1]
+    image = json.loads((tmp_path / "all.coco.json").read_text())["images"][0]
+    assert image == {"id": 1, "file_name": "b", "height": 9, "width": 8}
+
+
+def test_a_volume_cannot_be_written(tmp_path):
+    points = Points.of({"tip": (1, 2, 3)}, dim=3)
+
+    with pytest.raises(FormatError, match="two axes"):
+        write_points(tmp_path / "a.coco.json", [Item(case="a", points=points)])
+
+
+def test_two_annotations_of_one_picture_are_an_error(tmp_path):
+    raw = content([1, 2, 2, 3, 4, 2])
+    raw["annotations"].append(raw["annotations"][0])
+
+    with pytest.raises(FormatError, match="several annotations"):
+        read(tmp_path, raw)
+
+
+def test_what_is_wrong_is_said(tmp_path):
+    with pytest.raises(FormatError, match="3 numbers for 2 keypoints"):
+        read(tmp_path, content([1, 2, 2]))
+    raw = content([1, 2, 2, 3, 4, 2])
+    del raw["images"]
+    with pytest.raises(FormatError, match="'images'"):
+        read(tmp_path, raw)
