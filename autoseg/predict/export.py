@@ -92,6 +92,11 @@ class Export:
             )
         if self.sink is not None:
             self.sink.open(placement)
+        if self.task.pointwise is None:
+            whole = self.task.write(self._from_everything(blocks, placement))
+            labels = np.zeros(placement.geometry.shape, whole.dtype)
+            Canvas(labels, placement).put(whole, 0, 0)
+            return labels
         background = np.asarray(self.task.write(np.zeros(1, np.int16)))
         labels = np.full(placement.geometry.shape, background[0], background.dtype)
         canvas = Canvas(labels, placement)
@@ -107,8 +112,8 @@ class Export:
         same = placement.shape == placement.cropped_shape
         pointwise = self.task.pointwise
         if pointwise is None:
-            yield self._from_everything(blocks, placement), 0, 0
-        elif streams(*spacings, self.resampling) and (same or not self.exact):
+            return
+        if streams(*spacings, self.resampling) and (same or not self.exact):
             yield from self._from_rows(blocks, placement, pointwise)
         else:
             yield self._from_heads(blocks, placement, pointwise), 0, 0
@@ -161,13 +166,13 @@ class Export:
             exact=self.exact,
         )
 
-    def _from_everything(self, blocks: Iterable[Block], placement: Placement) -> Array:
+    def _from_everything(self, blocks: Iterable[Block], placement: Placement) -> Any:
         """Decode by a task that needs all outputs at once."""
         logits = self._resample(_collect(blocks, placement.shape), placement)
         outputs: Mapping[str, Array] = self._activate(logits)
         if self.sink is not None:
             self.sink.put(_join(outputs), 0, 0)
-        return np.asarray(self.task.decode(outputs, placement.cropped_spacing))
+        return self.task.decode(outputs, placement.cropped_spacing)
 
     def _resample(self, logits: torch.Tensor, placement: Placement) -> torch.Tensor:
         resampled = resample_outputs(

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PLUGIN_FOLDERS = (
     "autoseg/tasks",
+    "autoseg/representations",
     "autoseg/formats",
     "autoseg/normalizers",
     "autoseg/pointfiles",

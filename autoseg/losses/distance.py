@@ -1,0 +1,62 @@
+"""Smooth absolute error of a map of distances.
+
+Legend: B batch, C channels, S spatial shape.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from autoseg.losses import LOSSES
+from autoseg.losses._base import Loss
+from autoseg.losses._dice import precise
+
+KNEE = 0.1  # errors smaller than this count by their square
+
+
+@LOSSES.register
+class Distance(Loss):
+    """Smooth L1 error; inside of instances and outside weigh the same together.
+
+    Parameters
+    ----------
+    batch_dice : bool
+        Without meaning here.
+    weight : float
+        Factor of the loss.
+    inside : bool
+        Only voxels whose target is not 0 count.
+    """
+
+    def __init__(
+        self, batch_dice: bool = False, *, weight: float = 1.0, inside: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.inside = inside
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        kind = precise(logits)
+        target = target.to(kind)
+        error = functional.smooth_l1_loss(
+            logits.to(kind), target, reduction="none", beta=KNEE
+        ).mean(1)
+        found = target.abs().amax(1) > 0
+        loss = _mean(error, found)
+        if not self.inside:
+            loss = loss + _mean(error, ~found)
+        return self.weight * loss
+
+    @classmethod
+    def example(cls) -> tuple[Loss, Tensor, Tensor]:
+        target = torch.zeros((2, 1, 6, 8))
+        target[:, 0, 1:4, 2:5] = 0.5
+        target[:, 0, 2, 3] = 1.0
+        return cls(), target, target.clone()
+
+
+def _mean(error: Tensor, where: Tensor) -> Tensor:
+    kept = torch.where(where, error, torch.zeros_like(error))
+    return kept.sum() / where.sum().clamp(min=1)

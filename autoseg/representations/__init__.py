@@ -1,0 +1,7 @@
+"""Plug-in folder: every file without a leading underscore is one representation."""
+
+from typing import Any
+
+from autoseg.registry import Registry
+
+REPRESENTATIONS: Registry[Any] = Registry("representation", __name__)

@@ -1,0 +1,97 @@
+"""The interface of a representation: instances as dense maps that a network can learn.
+
+Legend: S spatial shape, C channels, D axes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.spec.head import Head
+
+Array = NDArray[Any]
+Ids = NDArray[np.int32]
+
+
+class Representation(ABC):
+    """A way to write instances as dense maps, and to read them back.
+
+    Made as ``REPRESENTATIONS[name](axes, **options)``. NumPy and SciPy only: it names
+    its losses and imports none.
+
+    Parameters
+    ----------
+    axes : int
+        Number of spatial axes, D.
+
+    Attributes
+    ----------
+    tunable : mapping of str to sequence
+        Options of `decode` alone that may be changed after training, with the values
+        that are tried.
+    """
+
+    tunable: ClassVar[Mapping[str, Sequence[Any]]] = {}
+
+    def __init__(self, axes: int) -> None:
+        self.axes = axes
+
+    @classmethod
+    def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options for a data set.
+
+        Parameters
+        ----------
+        measured : mapping
+            What the instance task's `pool` gave: sizes in units of length, ``spacing``
+            and ``axes``.
+        """
+        return {}
+
+    @property
+    @abstractmethod
+    def heads(self) -> tuple[Head, ...]:
+        """The outputs a network needs for it."""
+
+    @abstractmethod
+    def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
+        """Return the perfect output of each head, float32 of shape (C, *S).
+
+        Parameters
+        ----------
+        labels : ndarray of int32, shape S
+            Ids; 0 and below are background. An instance that the array's edge cuts is
+            represented as far as it is seen.
+        spacing : sequence of float, length D
+            Edge of a voxel.
+        """
+
+    def targets(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
+        """Return what losses learn: as `encode`, or integers (*S) for label losses."""
+        return self.encode(labels, spacing)
+
+    @abstractmethod
+    def decode(
+        self, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> tuple[Ids, dict[int, float]]:
+        """Return ids from 1 on, and how sure each of them is.
+
+        Parameters
+        ----------
+        outputs : mapping of str to ndarray, shape (C, *S)
+            Activated outputs of each head.
+        spacing : sequence of float, length D
+            Edge of a voxel.
+
+        Returns
+        -------
+        labels : ndarray of int32, shape S
+            Ids without gaps, in the order in which they first occur.
+        scores : dict of int to float
+            0 to 1, by id.
+        """

@@ -1,0 +1,176 @@
+"""Maps of ids: what representations share.
+
+Legend: S spatial shape, D axes, N instances.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Ids = NDArray[np.int32]
+
+MOST_TABLE = 2**24  # ids up to this are looked up in a table
+
+
+def numbered(labels: Array) -> tuple[Ids, int]:
+    """Return a map with ids 1 to N in the order of the old ones, and N.
+
+    Values of 0 and below become 0.
+    """
+    top = int(labels.max(initial=0))
+    if 0 < top < MOST_TABLE:
+        there = np.zeros(top + 1, bool)
+        there[np.maximum(labels, 0).ravel()] = True
+        there[0] = False
+        table = np.cumsum(there, dtype=np.int32)
+        table *= there
+        return table[np.maximum(labels, 0)], int(there.sum())
+    values, index = np.unique(np.maximum(labels, 0), return_inverse=True)
+    shift = int(values[0] != 0) if len(values) else 0
+    return (index.reshape(labels.shape) + shift).astype(np.int32), len(values) - 1 + (
+        shift
+    )
+
+
+def in_order(labels: Array) -> tuple[Ids, Array]:
+    """Return a map with ids 1 to N in the order in which they first occur.
+
+    Returns
+    -------
+    labels : ndarray of int32, shape S
+        The map.
+    old : ndarray of int, shape (N,)
+        The id that each new one had.
+    """
+    values, first, index = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(np.where(values > 0, first, labels.size), kind="stable")
+    count = int((values > 0).sum())
+    table = np.zeros(len(values), np.int32)
+    table[order[:count]] = np.arange(1, count + 1)
+    return table[index.reshape(labels.shape)], values[order[:count]]
+
+
+def boxes(labels: Ids) -> list[tuple[slice, ...]]:
+    """Return the bounding box of each id of a map that `numbered` made."""
+    from scipy import ndimage
+
+    return [box for box in ndimage.find_objects(labels) if box is not None]
+
+
+def grown(box: Sequence[slice], shape: Sequence[int], by: int = 1) -> tuple[slice, ...]:
+    """Return a box with a margin, as far as the array goes."""
+    return tuple(
+        slice(max(0, part.start - by), min(size, part.stop + by))
+        for part, size in zip(box, shape, strict=True)
+    )
+
+
+def sizes(labels: Ids) -> Array:
+    """Return how many voxels each id has, by id, background first."""
+    return np.bincount(labels.ravel())
+
+
+def without(labels: Ids, dropped: Array) -> Ids:
+    """Return a map in which ids become background; ``dropped`` is bool by id."""
+    table = np.arange(len(dropped), dtype=np.int32)
+    table[dropped] = 0
+    return table[labels]
+
+
+def mean_inside(labels: Ids, values: Array) -> Array:
+    """Return the mean of an array over each id, by id, background first."""
+    count = np.maximum(sizes(labels), 1)
+    total = np.bincount(labels.ravel(), weights=values.ravel(), minlength=len(count))
+    mean: Array = total / count
+    return mean
+
+
+def depth(labels: Ids, spacing: Sequence[float]) -> NDArray[np.float32]:
+    """Return each voxel's distance to the nearest voxel that is not its instance's.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        A map that `numbered` made.
+    spacing : sequence of float, length D
+        Edge of a voxel.
+
+    Returns
+    -------
+    ndarray of float32, shape S
+        In units of length, 0 in the background. Beyond the array's edge an instance is
+        taken to go on.
+    """
+    from scipy import ndimage
+
+    result = np.zeros(labels.shape, np.float32)
+    for number, box in enumerate(boxes(labels), 1):
+        wide = grown(box, labels.shape)
+        mask = labels[wide] == number
+        if mask.all():
+            result[wide] = np.float32(np.hypot.reduce(np.multiply(mask.shape, spacing)))
+            continue
+        found = ndimage.distance_transform_edt(mask, sampling=spacing)
+        result[wide][mask] = found[mask]
+    return result
+
+
+def steps(axes: int, full: bool = True) -> Array:
+    """Return the offsets to a voxel's neighbors, (N, D): all of them or those faces."""
+    found = [s for s in itertools.product((-1, 0, 1), repeat=axes) if any(s)]
+    if not full:
+        found = [s for s in found if sum(map(abs, s)) == 1]
+    return np.array(found)
+
+
+def shifted(array: Array, offset: Sequence[int], fill: Any) -> Array:
+    """Return the array moved so that each place holds its neighbor at an offset."""
+    result = np.full_like(array, fill)
+    here, there = [], []
+    for step, size in zip(offset, array.shape, strict=True):
+        here.append(slice(max(0, -step), min(size, size - step)))
+        there.append(slice(max(0, step), min(size, size + step)))
+    result[tuple(here)] = array[tuple(there)]
+    return result
+
+
+def touching(labels: Ids) -> NDArray[np.bool_]:
+    """Return where a voxel has a face in common with another instance's voxel."""
+    found = np.zeros(labels.shape, bool)
+    for offset in steps(labels.ndim, full=False):
+        other = shifted(labels, offset, 0)
+        found |= (other > 0) & (other != labels)
+    return found & (labels > 0)
+
+
+def largest_pieces(labels: Ids, full: bool = True) -> NDArray[np.bool_]:
+    """Return where the largest piece of each id is.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        A map of small ids.
+    full : bool
+        Voxels that meet at a corner are one piece.
+    """
+    import cc3d
+
+    connectivity: Any = {2: (4, 8), 3: (6, 26)}[labels.ndim][full]
+    pieces = cc3d.connected_components(
+        np.ascontiguousarray(labels), connectivity=connectivity
+    )
+    count = np.bincount(pieces.ravel())
+    of = np.zeros(len(count), np.int32)
+    of[pieces.ravel()] = labels.ravel()
+    count[0] = 0
+    order = np.argsort(count, kind="stable")
+    largest = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    largest[of[order]] = order
+    kept: NDArray[np.bool_] = (largest[of] == np.arange(len(count)))[pieces]
+    return kept & (labels > 0)

@@ -1,0 +1,54 @@
+"""What dataset.json says about an instance data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoseg.errors import DatasetError
+from autoseg.spec.dataset import Dataset
+
+BACKGROUND = "background"
+
+
+def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Return ``labels`` and ``stuff``, or raise DatasetError with every fault."""
+    where = dataset.folder / "dataset.json"
+    raw = dataset.raw.get("labels", {"instance": 1})
+    stuff = dataset.raw.get("stuff", [])
+    problems: list[str] = []
+    labels: dict[str, int] = {}
+    if not isinstance(raw, dict):
+        problems.append('`labels` must name each class, such as {"cell": 1}')
+        raw = {}
+    for name, value in raw.items():
+        if name == BACKGROUND and value == 0:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            problems.append(
+                f"`labels` gives {name!r} the number {value!r}; classes of instances "
+                "are numbered from 1, and only `background` is 0"
+            )
+        elif value in labels.values():
+            problems.append(f"`labels` gives the number {value} twice")
+        else:
+            labels[name] = value
+    if not isinstance(stuff, list) or not all(isinstance(s, str) for s in stuff):
+        problems.append(
+            '`stuff` must list the classes that are no objects, such as ["tissue"]'
+        )
+        stuff = []
+    unknown = [name for name in stuff if name not in labels]
+    if unknown and labels:
+        problems.append(f"`stuff` names {', '.join(unknown)}, not one of `labels`")
+    objects = {name: n for name, n in labels.items() if name not in stuff}
+    if not objects and not problems:
+        problems.append(
+            '`labels` names no class of objects, such as {"background": 0, "cell": 1}'
+        )
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise DatasetError(f"{where}:\n{listed}")
+    options: dict[str, Any] = {"labels": objects}
+    if stuff:
+        options["stuff"] = {name: labels[name] for name in stuff if name in labels}
+    return options

@@ -1,0 +1,305 @@
+"""Instance segmentation: every object has an id of its own, and a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import DatasetError
+from autoseg.representations import REPRESENTATIONS
+from autoseg.representations._base import Representation
+from autoseg.representations._maps import numbered
+from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.head import Head
+from autoseg.tasks import TASKS
+from autoseg.tasks._base import Array, Task
+from autoseg.tasks._instances import Instances, as_instances
+
+CLASSES = "classes"  # the head that says what an instance is
+OUTSIDE = -1
+MOST_PLACES = 10_000  # foreground voxels kept for each class of a case
+
+
+@TASKS.register
+class InstanceTask(Task):
+    """Tell objects apart, and say of which class each one is.
+
+    In files, an annotation is an integer array of ids; the inner form is `Instances`.
+    What is stored and augmented is one map whose values tell both (see `to_map`): with
+    K classes, the n-th instance of class number c is ``(n - 1) * K + c``.
+
+    Parameters
+    ----------
+    labels : mapping of str to int
+        Number of each class of objects, from 1.
+    stuff : mapping of str to int, optional
+        Numbers of classes that are no objects: all of one is one segment.
+    representation : mapping, optional
+        ``name`` of a file in ``autoseg/representations``, and its ``options``.
+    axes : int
+        Number of spatial axes of the images.
+    network_axes : int, optional
+        Number of spatial axes that the network sees; by default all.
+    """
+
+    learns_map = False
+
+    def __init__(
+        self,
+        labels: Mapping[str, int],
+        stuff: Mapping[str, int] | None = None,
+        representation: Mapping[str, Any] | None = None,
+        axes: int = 2,
+        network_axes: int | None = None,
+    ) -> None:
+        self.labels = dict(labels)
+        self.stuff = dict(stuff or {})
+        self.axes = axes
+        self.network_axes = network_axes or axes
+        self._choice = dict(representation or {"name": "flow_distance"})
+        self._options: dict[str, Any] = {
+            "labels": self.labels,
+            "stuff": self.stuff,
+            "representation": self._choice,
+            "axes": axes,
+        }
+
+    @classmethod
+    def from_dataset(cls, dataset: Dataset) -> dict[str, Any]:
+        from autoseg.tasks._instance_labels import options_from_dataset
+
+        return options_from_dataset(dataset)
+
+    @classmethod
+    def configure(
+        cls, options: Mapping[str, Any], measured: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[Decision, ...]]:
+        from autoseg.tasks._instance_choice import choose
+
+        return choose(options, measured)
+
+    @property
+    def representation(self) -> Representation:
+        """The maps that stand for instances."""
+        kind = REPRESENTATIONS[self._choice["name"]]
+        made: Representation = kind(
+            self.network_axes, **self._choice.get("options", {})
+        )
+        return made
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Number of each class, objects first."""
+        return {**self.labels, **self.stuff}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(self.numbers)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the network has to tell classes apart."""
+        return len(self.numbers) > 1
+
+    def for_axes(self, axes: int) -> Task:
+        return InstanceTask(**self._options, network_axes=axes)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        heads = self.representation.heads
+        if self.classifies:
+            heads += (
+                Head(
+                    name=CLASSES,
+                    channels=len(self.numbers) + 1,
+                    activation="softmax",
+                    loss=Choice(name="dice_ce", options={}),
+                ),
+            )
+        return heads
+
+    # Files and the stored map ---------------------------------------------------------
+
+    def read(self, annotation: Any) -> Instances:
+        given = isinstance(annotation, Instances)
+        found = annotation if given else as_instances(_whole(annotation))
+        known = set(self.numbers.values())
+        only = next(iter(self.labels.values()), 1)
+        classes = {}
+        for i in found.ids:
+            classes[i] = found.classes.get(i, only)
+            if classes[i] not in known:
+                raise DatasetError(
+                    f"instance {i} has class {classes[i]}; dataset.json knows "
+                    f"{', '.join(map(str, sorted(known)))}. Add it to `labels`, or "
+                    "correct the class."
+                )
+        return Instances(found.labels, classes, found.scores)
+
+    def write(self, annotation: Any) -> Array:
+        labels = np.maximum(np.asarray(annotation), 0)
+        wide = int(labels.max(initial=0)) > np.iinfo(np.uint16).max
+        written: Array = labels.astype(np.uint32 if wide else np.uint16)
+        return written
+
+    def to_map(self, annotation: Any) -> NDArray[np.int32]:
+        instances = as_instances(annotation)
+        labels, _ = numbered(instances.labels)
+        kinds = list(self.numbers.values())
+        only = next(iter(self.labels.values()), 1)
+        index = [kinds.index(instances.classes.get(i, only)) for i in instances.ids]
+        table = np.zeros(len(index) + 1, np.int32)
+        table[1:] = np.arange(len(index)) * len(kinds) + np.array(index, int) + 1
+        return table[labels]
+
+    def from_map(self, labels: Array) -> Instances:
+        """Return the instances of a stored map; undoes `to_map` up to the ids."""
+        kinds = np.array([0, *self.numbers.values()])
+        ids = np.unique(labels)
+        ids = ids[ids > 0]
+        of = kinds[(ids - 1) % len(self.numbers) + 1]
+        return Instances(
+            np.maximum(labels, 0).astype(np.int32),
+            dict(zip(ids.tolist(), of.tolist(), strict=True)),
+        )
+
+    def _channel(self, labels: Array) -> Array:
+        """Return the index of the class at each voxel of a stored map, 0: none."""
+        kinds = len(self.numbers)
+        return np.where(labels > 0, (labels - 1) % kinds + 1, 0).astype(np.int16)
+
+    def _objects(self, labels: Array) -> NDArray[np.int32]:
+        """Return a stored map without stuff."""
+        labels = np.asarray(labels).astype(np.int32, copy=False)
+        if not self.stuff:
+            return labels
+        return np.where(self._channel(labels) <= len(self.labels), labels, 0)
+
+    # The fingerprint ------------------------------------------------------------------
+
+    def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
+        from autoseg.tasks._instance_sizes import measure_instances
+
+        instances = as_instances(annotation)
+        stuff = set(self.stuff.values())
+        drop = [i for i in instances.ids if instances.class_of(i) in stuff]
+        labels = instances.labels
+        if drop:
+            labels = np.where(np.isin(labels, drop), 0, labels)
+        counts = dict.fromkeys(self.classes, 0)
+        names = {number: name for name, number in self.numbers.items()}
+        for i in instances.ids:
+            counts[names[instances.class_of(i)]] += 1
+        return {**measure_instances(labels, spacing), "classes": counts}
+
+    @classmethod
+    def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        from autoseg.tasks._instance_sizes import pool_instances
+
+        classes: dict[str, int] = {}
+        for one in measurements:
+            for name, count in one["classes"].items():
+                classes[name] = classes.get(name, 0) + count
+        return {**pool_instances(measurements), "classes": classes}
+
+    def foreground(self, annotation: Any) -> dict[str, Array]:
+        labels = np.asarray(annotation)
+        channel = self._channel(labels).ravel()
+        places = {}
+        for number, name in enumerate(self.classes, 1):
+            there = np.flatnonzero(channel == number)
+            if len(there) > MOST_PLACES:
+                random = np.random.default_rng(1234)
+                there = np.sort(random.choice(there, MOST_PLACES, replace=False))
+            wide = len(there) and there[-1] >= 2**32
+            places[name] = there.astype(np.uint64 if wide else np.uint32)
+        return places
+
+    # Training and prediction ----------------------------------------------------------
+
+    def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
+        labels = self.to_map(annotation)
+        found = self.representation.encode(self._objects(labels), spacing)
+        if self.classifies:
+            channel = self._channel(labels)
+            masks = [channel == k for k in range(len(self.numbers) + 1)]
+            found[CLASSES] = np.stack(masks).astype(np.float32)
+        return found
+
+    def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
+        labels = np.asarray(labels).astype(np.int32, copy=False)
+        found = self.representation.targets(self._objects(labels), spacing)
+        if self.classifies:
+            found[CLASSES] = self._channel(labels)
+        return found
+
+    def decode(
+        self, outputs: Mapping[str, Array], spacing: tuple[float, ...]
+    ) -> Instances:
+        from autoseg.tasks._instance_decoding import Meaning, decode
+
+        meaning = Meaning(
+            representation=self.representation,
+            network_axes=self.network_axes,
+            labels=self.labels,
+            stuff=self.stuff,
+        )
+        return decode(meaning, outputs, spacing)
+
+    def score(
+        self,
+        predicted: Any,
+        reference: Any,
+        spacing: tuple[float, ...],
+        **options: Any,
+    ) -> dict[str, dict[str, float]]:
+        from autoseg.metrics.instances import score_instances
+
+        ours, theirs = as_instances(predicted), as_instances(reference)
+        return score_instances(
+            ours.labels,
+            theirs.labels,
+            spacing,
+            classes=self.numbers,
+            predicted_class=ours.class_of,
+            reference_class=theirs.class_of,
+            **options,
+        )
+
+    @classmethod
+    def example(cls) -> tuple[Task, Instances, tuple[float, ...]]:
+        labels = np.zeros((14, 16), np.int32)
+        labels[2:7, 2:8] = 1
+        labels[2:8, 8:14] = 2  # touches the first
+        labels[9:13, 3:9] = 3
+        task = cls(labels={"cell": 1, "debris": 2})
+        return task, task.read(Instances(labels, {1: 1, 2: 1, 3: 2})), (0.5, 0.5)
+
+
+def _whole(annotation: Any) -> Array:
+    """Return an array of ids as int32, or raise where they are none."""
+    labels = np.asarray(annotation)
+    if labels.dtype == bool:
+        return labels.astype(np.int32)
+    if labels.dtype.kind == "f":
+        if not np.array_equal(labels, np.rint(labels)):
+            raise DatasetError(
+                "the annotation has values that are no whole numbers; an instance map "
+                "holds an id for each voxel."
+            )
+        labels = labels.astype(np.int64)
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if low < 0:
+        raise DatasetError(
+            f"the annotation has the id {low}; ids are positive and 0 is background. "
+            "Was it saved in a signed type that is too small? Write it as uint16 or "
+            "uint32."
+        )
+    if high > np.iinfo(np.int32).max:
+        return numbered(labels)[0]
+    return labels.astype(np.int32)
