@@ -108,6 +108,14 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="b2nd: 8 bits, compressed, with a JSON file; npz: nnU-Net's, large",
     )
     group.add_argument(
+        "--instance-files",
+        nargs="+",
+        choices=("coco", "geojson", "roi"),
+        default=(),
+        help="instances: beside label map and table also COCO JSON (2-D), GeoJSON for "
+        "QuPath, regions for ImageJ (needs roifile)",
+    )
+    group.add_argument(
         "-prev_stage_predictions",
         "--prev-stage-predictions",
         type=Path,
@@ -176,6 +184,7 @@ def run(arguments: argparse.Namespace) -> None:
         given[0] if len(given) == 1 else given,
         arguments.output,
         save_probabilities=_probabilities(arguments),
+        instance_files=arguments.instance_files,
         previous=arguments.prev_stage_predictions,
         continue_prediction=arguments.continue_prediction,
         num_parts=arguments.num_parts,

@@ -24,11 +24,13 @@ from autoseg.geometry.streaming import (
     streams,
 )
 from autoseg.predict.canvas import Canvas
+from autoseg.predict.instances import decode_rows
 from autoseg.predict.memory import EXPORTED
 from autoseg.predict.window import Block
 from autoseg.preprocess.case import Placement
 from autoseg.spec.plan import Resampling
 from autoseg.tasks._base import Pointwise, Task
+from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
 
@@ -66,7 +68,7 @@ class Export:
     exact: bool = False
     sink: Sink | None = None
 
-    def run(self, blocks: Iterable[Block], placement: Placement) -> Array:
+    def run(self, blocks: Iterable[Block], placement: Placement) -> Array | Instances:
         """Decode a stream of finished outputs.
 
         Parameters
@@ -78,8 +80,9 @@ class Export:
 
         Returns
         -------
-        ndarray of int, shape (*G)
-            Values as they belong in a file, in the image's own grid.
+        ndarray of int, shape (*G), or Instances
+            Values as they belong in a file, in the image's own grid; of a task with
+            instances, those, with their map in that grid.
 
         Raises
         ------
@@ -92,7 +95,10 @@ class Export:
             )
         if self.sink is not None:
             self.sink.open(placement)
-        if self.task.pointwise is None:
+        if self.task.decode_margin is not None:
+            return self._instances(blocks, placement)
+        pointwise = self.task.pointwise
+        if pointwise is None:
             whole = self.task.write(self._from_everything(blocks, placement))
             labels = np.zeros(placement.geometry.shape, whole.dtype)
             Canvas(labels, placement).put(whole, 0, 0)
@@ -100,23 +106,34 @@ class Export:
         background = np.asarray(self.task.write(np.zeros(1, np.int16)))
         labels = np.full(placement.geometry.shape, background[0], background.dtype)
         canvas = Canvas(labels, placement)
-        for inner, axis, start in self._decoded(blocks, placement):
+        for inner, axis, start in self._decoded(blocks, placement, pointwise):
             canvas.put(self.task.write(inner), axis, start)
         return labels
 
     def _decoded(
-        self, blocks: Iterable[Block], placement: Placement
+        self, blocks: Iterable[Block], placement: Placement, pointwise: Pointwise
     ) -> Iterator[tuple[Array, int, int]]:
         """Yield rows of inner labels on the cropped grid, axis, and first row."""
-        spacings = placement.spacing, placement.cropped_spacing
-        same = placement.shape == placement.cropped_shape
-        pointwise = self.task.pointwise
-        if pointwise is None:
-            return
-        if streams(*spacings, self.resampling) and (same or not self.exact):
+        if self._streams(placement):
             yield from self._from_rows(blocks, placement, pointwise)
         else:
             yield self._from_heads(blocks, placement, pointwise), 0, 0
+
+    def _streams(self, placement: Placement) -> bool:
+        """Return whether rows can be resampled as they come."""
+        spacings = placement.spacing, placement.cropped_spacing
+        same = placement.shape == placement.cropped_shape
+        return streams(*spacings, self.resampling) and (same or not self.exact)
+
+    def _resampler(self, placement: Placement, axis: int) -> RowResampler:
+        return RowResampler(
+            placement.shape,
+            placement.cropped_shape,
+            placement.spacing,
+            placement.cropped_spacing,
+            self.resampling,
+            axis,
+        )
 
     def _from_rows(
         self, blocks: Iterable[Block], placement: Placement, pointwise: Pointwise
@@ -125,29 +142,60 @@ class Export:
         stream = iter(blocks)
         one = next(stream)
         axis = one.axis
-        resampler = RowResampler(
-            placement.shape,
-            placement.cropped_shape,
-            placement.spacing,
-            placement.cropped_spacing,
-            self.resampling,
-            axis,
-        )
+        resampler = self._resampler(placement, axis)
         pairs = _thin(chain([one], stream), placement)
-        for heads, first, start, stop in ready_rows(pairs, resampler):
+        for ready in ready_rows(pairs, resampler):
+            heads, first, start, stop = ready
             labels = resampler.decide(heads, first, start, stop, pointwise.painted)
             yield labels, axis, start
             if self.sink is not None:
-                row = sum(h.channels for h in self.task.heads) * labels.size
-                step = max(1, PIECE * (stop - start) // max(1, row))
-                for low in range(start, stop, step):
-                    high = min(low + step, stop)
-                    below, above = resampler.needs(low, high)
-                    needed = (
-                        h.narrow(axis, below - first, above - below) for h in heads
-                    )
-                    logits = resampler.outputs(needed, below, low, high)
-                    self.sink.put(_join(self._activate(logits)), axis, low)
+                for rows in self._activated(resampler, ready, placement):
+                    self.sink.put(*rows)
+
+    def _instances(self, blocks: Iterable[Block], placement: Placement) -> Instances:
+        """Decode instances, which need outputs all around them."""
+        return decode_rows(self._all_rows(blocks, placement), self.task, placement)
+
+    def _all_rows(
+        self, blocks: Iterable[Block], placement: Placement
+    ) -> Iterator[tuple[Array, int, int]]:
+        """Yield activated rows (K, *N), the axis, the first row; to the sink too."""
+        for rows in self._rows_of_outputs(blocks, placement):
+            if self.sink is not None:
+                self.sink.put(*rows)
+            yield rows
+
+    def _rows_of_outputs(
+        self, blocks: Iterable[Block], placement: Placement
+    ) -> Iterator[tuple[Array, int, int]]:
+        if not self._streams(placement):
+            logits = self._resample(_collect(blocks, placement.shape), placement)
+            yield _join(self._activate(logits)), 0, 0
+            return
+        stream = iter(blocks)
+        one = next(stream)
+        resampler = self._resampler(placement, one.axis)
+        pairs = _thin(chain([one], stream), placement)
+        for ready in ready_rows(pairs, resampler):
+            yield from self._activated(resampler, ready, placement)
+
+    def _activated(
+        self,
+        resampler: RowResampler,
+        ready: tuple[Sequence[torch.Tensor], int, int, int],
+        placement: Placement,
+    ) -> Iterator[tuple[Array, int, int]]:
+        """Yield activated rows, not too many at once; the axis, and the first row."""
+        heads, first, start, stop = ready
+        axis, shape = resampler.axis, placement.cropped_shape
+        row = sum(h.channels for h in self.task.heads) * math.prod(shape) // shape[axis]
+        step = max(1, PIECE // max(1, row))
+        for low in range(start, stop, step):
+            high = min(low + step, stop)
+            below, above = resampler.needs(low, high)
+            needed = (h.narrow(axis, below - first, above - below) for h in heads)
+            logits = resampler.outputs(needed, below, low, high)
+            yield _join(self._activate(logits)), axis, low
 
     def _from_heads(
         self, blocks: Iterable[Block], placement: Placement, pointwise: Pointwise

@@ -10,7 +10,7 @@ import functools
 import io
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats._base import find_format
+from autoseg.instancefiles.files import write_instance_files
 from autoseg.parallel import MemoryBudget, Progress, Share, loaded_bytes
 from autoseg.predict.cases import Job, expected_files
 from autoseg.predict.drift import unlike_training
@@ -32,6 +33,7 @@ from autoseg.predict.predictor import Predictor
 from autoseg.predict.probabilities import open_sink
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.image import Geometry, Image
+from autoseg.tasks._instances import Instances
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class _Case:
     image: Image | None = None
     share: Share | None = None  # of the memory
     held: ExitStack = field(default_factory=ExitStack)  # gives the share back
-    labels: NDArray[Any] | None = None
+    labels: NDArray[Any] | Instances | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +71,16 @@ class Pipeline:
         Kind of the files that activated outputs are written to.
     show : bool
         Show progress.
+    instance_files : collection of str
+        Files of instances to write beside the table; see
+        `autoseg.instancefiles.files.KINDS`.
     """
 
     predictor: Predictor
     previous: Path | None = None
     probabilities: str | None = None
     show: bool = True
+    instance_files: Collection[str] = ()
 
     def run(self, jobs: Sequence[Job], readers: int = 1, writers: int = 1) -> None:
         """Predict all cases and write them.
@@ -175,15 +181,31 @@ class Pipeline:
             elif image is not None:
                 case.labels = self.predictor.predict_image(image, None, show, sink)
         if case.share is not None and case.labels is not None:
-            case.share.correct(case.labels.nbytes)
+            case.share.correct(np.asarray(case.labels).nbytes)
 
     def write(self, case: _Case) -> None:
         """Write a prediction, and give back the case's share of the memory."""
         with case.held:
             path = case.job.output
-            labels = np.asarray(case.labels)
+            labels = case.labels
+            if isinstance(labels, Instances):
+                self._write_files(case.job, labels)
+                labels = self.predictor.task.write(labels)
             format = find_format(path, self.predictor.model.describe().format)
-            format.write_labels(path, labels, case.geometry)
+            format.write_labels(path, np.asarray(labels), case.geometry)
+
+    def _write_files(self, job: Job, instances: Instances) -> None:
+        """Write what is known of instances; intensities are those of the files."""
+        model = self.predictor.model
+        write_instance_files(
+            job.output.parent,
+            job.case.id,
+            instances,
+            read_files(job.case.images, model),
+            classes=self.predictor.task.class_names,
+            channels=model.channels,
+            kinds=self.instance_files,
+        )
 
 
 class _Writers:

@@ -38,6 +38,7 @@ from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.spec.image import Image
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
+from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -142,6 +143,8 @@ class Predictor:
         """
         source = inputs.read(image, self.model, spacing)
         labels = self.predict_image(source.image)
+        if isinstance(labels, Instances):
+            labels = self.task.write(labels)
         return source.give_back(labels)
 
     def predict_image(
@@ -150,7 +153,7 @@ class Predictor:
         previous: Array | None = None,
         progress: Progress | None = None,
         sink: Sink | None = None,
-    ) -> Array:
+    ) -> Any:
         """Predict an image that was read already.
 
         Parameters
@@ -167,7 +170,7 @@ class Predictor:
 
         Returns
         -------
-        ndarray of int, shape (*S)
+        ndarray of int, shape (*S), or Instances
             Values as in files, in the image's grid.
         """
         prepared = self.prepare(image, previous)
@@ -222,7 +225,7 @@ class Predictor:
         prepared: Prepared,
         progress: Progress | None = None,
         sink: Sink | None = None,
-    ) -> Array:
+    ) -> Any:
         """Predict an image on the network's grid; see `predict_image`."""
         windows = self.windows(prepared.array.shape[1:])
         total = windows.grid(prepared.array.shape[1:]).count

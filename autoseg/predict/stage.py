@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from autoseg.errors import UsageError
 from autoseg.formats._atomic import sweep
+from autoseg.instancefiles.files import check_kinds
 from autoseg.parallel import part
 from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
 from autoseg.predict.model import Model, load_model
@@ -38,6 +39,7 @@ def predict(
     previous: str | os.PathLike[str] | None = None,
     num_parts: int = 1,
     part_id: int = 0,
+    instance_files: Collection[str] = (),
     readers: int = 1,
     writers: int = 1,
     progress: bool = True,
@@ -64,6 +66,10 @@ def predict(
         they are made on the way.
     num_parts, part_id : int
         Predict every ``num_parts``-th case only, from case number ``part_id`` on.
+    instance_files : collection of str
+        Of a task with instances: what to write beside the label map and the table
+        ``CASE_instances.csv``: ``"coco"`` (2-D), ``"geojson"`` (QuPath), ``"roi"``
+        (ImageJ).
     readers, writers : int
         Threads that read and prepare, and that write; with 0 of both, one case is done
         after the other.
@@ -100,6 +106,10 @@ def predict(
             f"There are no probabilities of kind {kind!r}; give "
             f"{' or '.join(PROBABILITIES)}."
         )
+    if instance_files:
+        if model.task.decode_margin is None:
+            raise UsageError("Files of instances: this model predicts no instances.")
+        check_kinds(instance_files, model.model.plan.dim)
     jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
     sweep(job.output for job in jobs)
     waiting = [job for job in jobs if not (continue_prediction and _is_done(job, kind))]
@@ -115,6 +125,7 @@ def predict(
             previous=None if previous is None else Path(previous),
             probabilities=kind,
             show=progress,
+            instance_files=instance_files,
         )
         pipeline.run(waiting, readers, writers)
     return [job.output for job in jobs]

@@ -97,6 +97,21 @@ class Task(ABC):
         return None
 
     @property
+    def class_names(self) -> Mapping[int, str]:
+        """Names of the classes of instances by number; empty without instances."""
+        return {}
+
+    @property
+    def decode_margin(self) -> int | None:
+        """How far beyond an object `decode` looks, in voxels, if it gives `Instances`.
+
+        Large images are then decoded in blocks: an object that stays so far away from
+        the end of what `decode` is given has to come out as it would from the whole.
+        None: the task has no separate objects.
+        """
+        return None
+
+    @property
     def planned_channels(self) -> int:
         """Channels of the last layer that the planner's memory rule counts."""
         return sum(head.channels for head in self.heads)

@@ -1,0 +1,1 @@
+"""Files about the instances of one prediction, for people and for other programs."""

@@ -1,0 +1,68 @@
+"""A zip file of regions that ImageJ's ROI Manager opens.
+
+Needs the package ``roifile`` (``pip install autoseg[roi]``).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from autoseg.errors import UsageError
+from autoseg.instancefiles.measure import Measured
+from autoseg.instancefiles.planes import planes_of
+from autoseg.tasks._instances import Instances
+
+
+def write_rois(path: Path, instances: Instances, measured: Measured) -> None:
+    """Write a polygon for each piece of each instance; in 3-D for each of its slices.
+
+    Holes are lost: ImageJ's polygons have none. A region is called by the instance's
+    id, with the slice, and with a number if there are several pieces.
+
+    Parameters
+    ----------
+    path : Path
+        The zip file, written atomically.
+    instances : Instances
+        The map, shape (Y, X) or (Z, Y, X).
+    measured : Measured
+        Of it.
+
+    Raises
+    ------
+    UsageError
+        If ``roifile`` is not installed.
+    """
+    check_rois()
+    import roifile
+
+    volume = instances.labels.ndim == 3
+    rois, names = [], []
+    for plane in planes_of(instances, measured):
+        for piece, rings in enumerate(plane.pieces, start=1):
+            name = str(int(measured.ids[plane.number]))
+            name += f"-z{plane.z + 1}" if volume else ""
+            name += f"-{piece}" if len(plane.pieces) > 1 else ""
+            roi = roifile.ImagejRoi.frompoints(rings[0], name=name)
+            roi.roitype = roifile.ROI_TYPE.POLYGON
+            if volume:
+                roi.position = roi.z_position = plane.z + 1
+            rois.append(roi)
+            names.append(f"{name}.roi")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.zip")
+    try:
+        roifile.roiwrite(temporary, rois, name=names, mode="w")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_rois() -> None:
+    """Raise UsageError if the package for these files is not installed."""
+    try:
+        import roifile  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "Regions for ImageJ need the package roifile: pip install roifile."
+        ) from None

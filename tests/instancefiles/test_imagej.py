@@ -1,0 +1,43 @@
+import sys
+
+import numpy as np
+import pytest
+
+from autoseg.errors import UsageError
+from autoseg.instancefiles.imagej import check_rois, write_rois
+from autoseg.instancefiles.measure import measure
+from autoseg.tasks._instances import Instances
+
+
+def test_regions_come_back_as_polygons(tmp_path):
+    roifile = pytest.importorskip("roifile")
+    labels = np.zeros((6, 9), np.int32)
+    labels[1:3, 2:6], labels[5, 0], labels[5, 8] = 1, 2, 2
+    instances = Instances(labels)
+
+    write_rois(tmp_path / "a.zip", instances, measure(instances, (1.0, 1.0)))
+
+    rois = {roi.name: roi for roi in roifile.roiread(tmp_path / "a.zip")}
+    assert set(rois) == {"1", "2-1", "2-2"}
+    assert rois["1"].roitype == roifile.ROI_TYPE.POLYGON
+    assert rois["1"].coordinates().tolist() == [[2, 1], [6, 1], [6, 3], [2, 3]]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_slices_of_a_volume_say_where_they_are(tmp_path):
+    roifile = pytest.importorskip("roifile")
+    labels = np.zeros((4, 5, 5), np.int32)
+    labels[1:3, 1:3, 1:3] = 7
+    instances = Instances(labels)
+
+    write_rois(tmp_path / "a.zip", instances, measure(instances, (1.0, 1.0, 1.0)))
+
+    rois = roifile.roiread(tmp_path / "a.zip")
+    assert [(roi.name, roi.z_position) for roi in rois] == [("7-z2", 2), ("7-z3", 3)]
+
+
+def test_without_the_package_one_is_told_which(monkeypatch):
+    monkeypatch.setitem(sys.modules, "roifile", None)
+
+    with pytest.raises(UsageError, match="pip install roifile"):
+        check_rois()
