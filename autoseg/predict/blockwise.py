@@ -21,7 +21,7 @@ Letters: S spatial shape, D its length, C channels.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ def decode_blocks(
     *,
     margin: int = 1,
     labels: Any = None,
+    one_segment: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Instances:
     """Decode an image block by block, as if it were decoded at once.
@@ -71,6 +72,9 @@ def decode_blocks(
         goes on, is decoded again with more around it. At least 1.
     labels : array of int32, shape S, optional
         Zeros to write ids into, such as a memory map; anything that takes slices.
+    one_segment : collection of int
+        Classes of which an image has one segment, however many pieces it has. They
+        belong to no block; each block keeps the voxels that it has of them.
     progress : callable
         Told blocks done and blocks in all.
 
@@ -79,36 +83,86 @@ def decode_blocks(
     Instances
         Ids are 1, 2, 3, ... in the order of their first voxels.
     """
-    from scipy.ndimage import find_objects
-
     if labels is None:
         labels = np.zeros(tuple(shape), dtype=np.int32)
-    classes: dict[int, int] = {}
-    scores: dict[int, float] = {}
+    found = _Found()
     cores = list(_cores(shape, block))
-    number = 0
     for done, core in enumerate(cores):
-        box, found, owned = _decode_complete(
-            decode, outputs, shape, core, halo, max(1, margin)
+        box, seen, owned = _decode_complete(
+            decode, outputs, shape, core, halo, max(1, margin), one_segment
         )
         here = np.array(labels[box])
-        places = find_objects(found.labels)
+        inside = tuple(
+            slice(part.start - whole.start, part.stop - whole.start)
+            for part, whole in zip(core, box, strict=True)
+        )
+        found.add(seen, owned, here)
+        found.add_segments(seen, here, inside, one_segment)
+        labels[box] = here
+        progress(done + 1, len(cores))
+    return number_in_order(found.instances(labels))
+
+
+class _Found:
+    """What blocks have brought so far, numbered as it came."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.classes: dict[int, int] = {}
+        self.scores: dict[int, float] = {}
+        self.segments: dict[int, int] = {}  # ids by class
+        self.voxels: dict[int, int] = {}  # of segments, by id
+
+    def add(self, seen: Instances, owned: Sequence[int], here: Array) -> None:
+        """Write the instances that a block owns into the map of its box."""
+        from scipy.ndimage import find_objects
+
+        places = find_objects(seen.labels)
         for instance in owned:
             place = places[instance - 1]
-            mask = found.labels[place] == instance
+            mask = seen.labels[place] == instance
             free = mask & (here[place] == 0)
             # Another block sees the same object a little differently: it has it.
             if 2 * np.count_nonzero(free) <= np.count_nonzero(mask):
                 continue
-            number += 1
-            here[place][free] = number
-            if instance in found.classes:
-                classes[number] = found.classes[instance]
-            if instance in found.scores:
-                scores[number] = found.scores[instance]
-        labels[box] = here
-        progress(done + 1, len(cores))
-    return number_in_order(Instances(labels, classes, scores))
+            self.count += 1
+            here[place][free] = self.count
+            if instance in seen.classes:
+                self.classes[self.count] = seen.classes[instance]
+            if instance in seen.scores:
+                self.scores[self.count] = seen.scores[instance]
+
+    def add_segments(
+        self, seen: Instances, here: Array, inside: Box, one_segment: Collection[int]
+    ) -> None:
+        """Write a block's voxels of segments into the map of its box."""
+        for instance in _of_classes(seen, one_segment):
+            kind = seen.class_of(instance)
+            mask = (seen.labels[inside] == instance) & (here[inside] == 0)
+            voxels = int(np.count_nonzero(mask))
+            if not voxels:
+                continue
+            if kind not in self.segments:
+                self.count += 1
+                self.segments[kind] = self.count
+                self.classes[self.count] = kind
+            segment = self.segments[kind]
+            here[inside][mask] = segment
+            if instance in seen.scores:  # the mean over voxels
+                before = self.voxels.get(segment, 0)
+                total = self.scores.get(segment, 0.0) * before
+                total += seen.scores[instance] * voxels
+                self.scores[segment] = total / (before + voxels)
+                self.voxels[segment] = before + voxels
+
+    def instances(self, labels: Array) -> Instances:
+        """Return all of them."""
+        return Instances(labels, self.classes, self.scores)
+
+
+def _of_classes(seen: Instances, kinds: Collection[int]) -> list[int]:
+    """Return the ids of some classes."""
+    return [i for i, kind in seen.classes.items() if kind in kinds]
 
 
 def number_in_order(instances: Instances) -> Instances:
@@ -171,6 +225,7 @@ def _decode_complete(
     core: Box,
     halo: Sequence[int],
     margin: int,
+    one_segment: Collection[int],
 ) -> tuple[Box, Instances, list[int]]:
     """Decode a block with as much around it as what it owns needs.
 
@@ -183,7 +238,8 @@ def _decode_complete(
             for part, (low, high), size in zip(core, reach, shape, strict=True)
         )
         found = as_instances(decode(outputs(box)))
-        owned = _owned(found.labels, box, core)
+        segments = set(_of_classes(found, one_segment))
+        owned = [i for i in _owned(found.labels, box, core) if i not in segments]
         cut = _cut(found.labels, owned, box, shape, margin)
         if not cut:
             return box, found, owned

@@ -91,6 +91,7 @@ def _decode(held: Any, task: Task, placement: Placement) -> Instances:
         [edge // HALO_SHARE for edge in block],
         margin=task.decode_margin or 1,
         labels=held_labels(shape),
+        one_segment=task.one_segment,
     )
 
 

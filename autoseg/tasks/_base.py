@@ -52,6 +52,11 @@ class Task(ABC):
     annotation_kind : str
         What a format reads and augmentation moves: ``"labels"`` (an integer array of
         shape S) or ``"points"`` (coordinates in index space, shape (L, D)).
+    decode_margin : int or None
+        None: annotations are no `Instances`. Otherwise how far beyond an object
+        `decode` looks, in voxels. Large images are decoded in blocks: an object that
+        stays so far away from the end of what `decode` is given has to come out as it
+        would from the whole.
     score_options : tuple of str
         What `score` can be told beside annotations and spacing.
     pooled : mapping
@@ -64,6 +69,7 @@ class Task(ABC):
     score_options: ClassVar[tuple[str, ...]] = ()
     pooled: ClassVar[Pooled] = {}
     annotation_kind: ClassVar[str] = "labels"
+    decode_margin: ClassVar[int | None] = None
     learns_map: ClassVar[bool] = True
 
     @classmethod
@@ -102,14 +108,9 @@ class Task(ABC):
         return {}
 
     @property
-    def decode_margin(self) -> int | None:
-        """How far beyond an object `decode` looks, in voxels, if it gives `Instances`.
-
-        Large images are then decoded in blocks: an object that stays so far away from
-        the end of what `decode` is given has to come out as it would from the whole.
-        None: the task has no separate objects.
-        """
-        return None
+    def one_segment(self) -> tuple[int, ...]:
+        """Numbers of classes of which an image has one segment, not objects."""
+        return ()
 
     @property
     def planned_channels(self) -> int:

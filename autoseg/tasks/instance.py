@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.metrics.pooled import POOLED_INSTANCES
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._base import Representation
 from autoseg.representations._maps import numbered
@@ -21,6 +22,7 @@ from autoseg.tasks._instances import Instances, as_instances
 
 CLASSES = "classes"  # the head that says what an instance is
 OUTSIDE = -1
+DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
 MOST_PLACES = 10_000  # foreground voxels kept for each class of a case
 
 
@@ -47,6 +49,9 @@ class InstanceTask(Task):
     """
 
     learns_map = False
+    score_options = ("border", "size_limits")
+    pooled = POOLED_INSTANCES
+    decode_margin = DECODE_MARGIN
 
     def __init__(
         self,
@@ -95,6 +100,14 @@ class InstanceTask(Task):
     def numbers(self) -> dict[str, int]:
         """Number of each class, objects first."""
         return {**self.labels, **self.stuff}
+
+    @property
+    def class_names(self) -> dict[int, str]:
+        return {number: name for name, number in self.numbers.items()}
+
+    @property
+    def one_segment(self) -> tuple[int, ...]:
+        return tuple(self.stuff.values())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -258,18 +271,16 @@ class InstanceTask(Task):
         spacing: tuple[float, ...],
         **options: Any,
     ) -> dict[str, dict[str, float]]:
-        from autoseg.metrics.instances import score_instances
+        from autoseg.tasks._instance_scores import score
 
-        ours, theirs = as_instances(predicted), as_instances(reference)
-        return score_instances(
-            ours.labels,
-            theirs.labels,
-            spacing,
-            classes=self.numbers,
-            predicted_class=ours.class_of,
-            reference_class=theirs.class_of,
-            **options,
-        )
+        return score(predicted, reference, spacing, self.numbers, **options)
+
+    def object_sizes(
+        self, annotation: Any, spacing: tuple[float, ...]
+    ) -> NDArray[np.float64]:
+        from autoseg.tasks._instance_scores import object_sizes
+
+        return object_sizes(annotation, spacing)
 
     @classmethod
     def example(cls) -> tuple[Task, Instances, tuple[float, ...]]:

@@ -158,3 +158,32 @@ def test_an_object_that_two_blocks_see_differently_is_there_once():
 
     # The first block says 9 to 17, the second 11 to 17.
     assert found.labels[0].tolist() == [0] * 9 + [1] * 9 + [0] * 2
+
+
+def test_a_class_of_one_segment_is_one_in_all_blocks():
+    def decode(outputs):
+        """Objects, and everything below 0 as one segment of class 9."""
+        found = _components(outputs)
+        labels = found.labels.copy()
+        rest = outputs["mask"][0] < 0
+        new = int(labels.max()) + 1
+        labels[rest] = new
+        if not rest.any():
+            return found
+        scores = {**found.scores, new: float(rest.sum())}
+        return Instances(labels, {**found.classes, new: 9}, scores)
+
+    shape = (40, 160)
+    image = _blobs(6, shape, share=0.2)[None] - _blobs(7, shape, share=0.2)[None]
+    once = number_in_order(decode({"mask": image}))
+
+    seen = []
+    found = decode_blocks(
+        decode, _read(image, seen), shape, (8, 8), (4, 4), one_segment=(9,)
+    )
+
+    assert np.array_equal(found.labels, once.labels)
+    assert found.classes == once.classes
+    assert list(found.classes.values()).count(9) == 1
+    widest = max(part.stop - part.start for box in seen for part in box)
+    assert widest < 80  # the halo did not grow for the segment

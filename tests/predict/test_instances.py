@@ -16,6 +16,8 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.plan import Resampling
 from autoseg.tasks._instances import Instances
 
+LOSS = Choice(name="dice_ce")
+
 
 class Pieces:
     """A task whose instances are connected pieces, with a class and a score."""
@@ -23,6 +25,7 @@ class Pieces:
     annotation_kind = "labels"
     pointwise = None
     decode_margin = 1
+    one_segment = ()
     heads = (
         Head(
             name="mask", channels=1, activation="sigmoid", loss=Choice(name="dice_ce")
