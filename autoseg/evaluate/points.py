@@ -23,7 +23,7 @@ LIMITS = (0.08, 0.1)  # of the normalized error: failure rate and area under the
 RATES = ("sdr_", "pck_", "covered_")
 RESAMPLES = 2000
 SEED = 0
-TABLE = "landmarks.csv"
+POINT_TABLE = "landmarks.csv"
 
 
 def summarize_points(cases: Mapping[str, Scores]) -> dict[str, dict[str, float]]:

@@ -22,6 +22,7 @@ from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import files_by_case, match
 from autoseg.evaluate.grids import differing_grids
+from autoseg.evaluate.points import POINT_TABLE, summarize_points, write_point_table
 from autoseg.evaluate.summary import Summary
 from autoseg.metrics.instances import ANY_CLASS
 from autoseg.parallel import map_cases
@@ -138,10 +139,15 @@ def evaluate(
         missing=tuple(missing),
         failed={c: str(e) for c, e in failures.failures.items()} if failures else {},
         without_annotation=tuple(extra) if cases is None else (),
+        points=summarize_points(scores)
+        if scorer.task.annotation_kind == "points"
+        else {},
     )
     file = output_file(predictions, output)
     summary.save(file)
     summary.save_table(file.with_suffix(".csv"))
+    if summary.points:
+        write_point_table(file.with_name(POINT_TABLE), summary.points)
     if failures is not None:
         raise failures
     return summary

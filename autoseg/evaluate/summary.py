@@ -12,7 +12,9 @@ from typing import Any
 
 from autoseg.errors import PlanError
 from autoseg.evaluate.aggregate import Scores, Statistic
+from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
+from autoseg.metrics.points import QUANTILES, RADII
 from autoseg.spec._json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 1
@@ -24,11 +26,12 @@ SHOWN = (
         *("map_pooled", "ap_50_pooled", "ap_70_pooled", "ap_90_pooled", "map"),
         *("pq_pooled", "seg_pooled", "count_error_pooled"),
     ),
+    ("mre", "sdr_1", "sdr_2", "sdr_2.5", "sdr_3", "sdr_4", "nme"),
     ("dice", "hd95", "assd", "nsd", "sensitivity", "precision", "volume_error"),
 )
 MOST_SHOWN = 7
 WITH_INTERVAL = 2  # the columns after these are too many to have room for theirs
-LENGTHS = ("hd95", "assd")
+LENGTHS = ("hd95", "assd", "mre")
 HEADINGS = {
     "dice": "Dice",
     "hd95": "HD95",
@@ -46,6 +49,9 @@ HEADINGS = {
     "pq_pooled": "PQ",
     "seg_pooled": "SEG",
     "count_error_pooled": "count",
+    "mre": "MRE",
+    "nme": "NME",
+    **{f"sdr_{radius:g}": f"SDR@{radius:g}" for radius in RADII},
 }
 PERCENT = ("volume_error", "count_error_pooled")
 
@@ -70,6 +76,8 @@ class Summary:
         Why a case could not be scored.
     without_annotation : tuple of str
         Predictions that there is no annotation for.
+    points : mapping of str to mapping of str to float
+        Of landmarks: by name and over all points (`summarize_points`).
     schema : int
         Version of the file's layout.
     """
@@ -81,6 +89,7 @@ class Summary:
     missing: tuple[str, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     without_annotation: tuple[str, ...] = ()
+    points: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def mean(self, metric: str = "dice") -> float:
@@ -104,8 +113,10 @@ class Summary:
         statistics = {
             name: _floats(raw.pop(name, {})) for name in ("foreground", "classes")
         }
+        points = _floats(raw.pop("points", {}))
         rest = from_json(_Rest, raw, str(path))
         return cls(
+            points=points,
             cases=scores,
             foreground=_statistics(statistics["foreground"]),
             classes={k: _statistics(v) for k, v in statistics["classes"].items()},
@@ -180,6 +191,8 @@ class Summary:
         if "nsd" in metrics and (tolerances := self._values("tolerance")):
             ends = dict.fromkeys(f"{t:g}" for t in (tolerances[0], tolerances[-1]))
             notes.append(f"NSD at a tolerance of {' to '.join(ends)} {self.unit}.")
+        if self.points:
+            notes.extend(self._over_all_points())
         if "map_pooled" in metrics:
             notes.append(
                 "AP, PQ, SEG, count: over all objects of all cases together; mAP: over "
@@ -188,6 +201,31 @@ class Summary:
             notes.extend(self._by_size())
         return ["", *notes]
         return ["", *notes]
+
+    def _over_all_points(self) -> list[str]:
+        """Return what landmarks come to, every point counting the same."""
+        over = self.points.get(ALL, {})
+        found = {name: f"{over[name]:.2f}" for name in over if name.startswith("mre")}
+        if not found:
+            return ["No landmark was found where one is."]
+        rates = [
+            f"within {radius:g} {self.unit} {100 * over[name]:.1f} %"
+            for radius in RADII
+            if (name := f"sdr_{radius:g}") in over
+        ]
+        spread = f" (sd {found['mre_sd']})" if "mre_sd" in found else ""
+        lines = [
+            f"All {over['count']:.0f} points together: MRE {found['mre']}{spread}, "
+            f"median {found['mre_median']}, 95th percentile {found['mre_p95']} "
+            f"{self.unit}; {', '.join(rates)}."
+        ]
+        said = [f"{n} {over[n]:.3f}" for n in ("precision", "recall") if n in over]
+        covered = [
+            f"{100 * over[name]:.1f} % of errors within their {quantile} % radius"
+            for quantile in QUANTILES
+            if (name := f"covered_{quantile}") in over
+        ]
+        return [*lines, f"Presence: {', '.join([*said, *covered])}."]
 
     def _values(self, metric: str) -> list[float]:
         """Return every value of a metric, ascending."""

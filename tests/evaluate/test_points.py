@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from autoseg.evaluate.aggregate import aggregate
 from autoseg.evaluate.points import ALL, summarize_points, write_point_table
+from autoseg.evaluate.summary import Summary
 
 nan = float("nan")
 
@@ -67,3 +69,22 @@ def test_the_table_has_a_row_for_each_landmark(tmp_path):
     assert lines[0].startswith("landmark,count,mre,mre_sd,")
     assert [line.split(",")[0] for line in lines[1:]] == ["tip", "end", ALL]
     assert lines[2].split(",")[3] == ""  # no spread of one error
+
+
+def test_a_summary_keeps_them_and_says_them(tmp_path):
+    classes, foreground = aggregate(CASES)
+    summary = Summary(
+        unit="mm",
+        foreground=foreground,
+        classes=classes,
+        cases=CASES,
+        points=summarize_points(CASES),
+    )
+
+    summary.save(tmp_path / "summary.json")
+    again = Summary.load(tmp_path / "summary.json")
+
+    assert again.points == summary.points
+    assert "All 3 points together: MRE 2.00 (sd 1.00), median 2.00" in again.table()
+    assert "within 2 mm 50.0 %" in again.table()
+    assert "recall 0.750" in again.table()
