@@ -76,6 +76,7 @@ class Planning:
     overrides: Overrides
     configurations: dict[str, Configuration] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
+    _transpose: tuple[int, ...] = ()
     _costs: dict[str, tuple[Family, ByteBudget, Cost]] = field(default_factory=dict)
 
     @property
@@ -105,10 +106,14 @@ class Planning:
 
     def run(self, grid: Grid) -> None:
         """Plan all configurations that a full-resolution grid allows."""
+        self._transpose = grid.transpose
         spacing, shape = grid.ordered(grid.spacing), grid.ordered(grid.median_shape)
         total = voxels(shape) * self.fingerprint.num_cases
         plane = slice(len(spacing) - 2, None)
-        self._add(self._target("2d", spacing[plane], shape[plane], total))
+        if len(spacing) == 2 or self.task.annotation_kind == "labels":
+            self._add(self._target("2d", spacing[plane], shape[plane], total))
+        else:
+            self.decisions.append(left_out("2d", "a slice does not hold all landmarks"))
         if len(spacing) == 2:
             return
         if shape[0] == 1:
@@ -213,6 +218,8 @@ class Planning:
         dim, overrides = len(target.spacing), self.overrides
         batch_dice = overrides.get(target.name, "batch_dice")
         mirror = overrides.get(target.name, "mirror_axes")
+        if mirror is None:
+            mirror = self.mirror_axes(dim)
         options: dict[str, Any] = overrides.options(target.name, "resampling")
         return Configuration(
             spacing=target.spacing,
@@ -222,13 +229,16 @@ class Planning:
             network=family.choice(fit.topology),
             batch_dice=dim == 2 if batch_dice is None else batch_dice,
             resampling=Resampling(**options),
-            mirror_axes=tuple(
-                axis
-                for axis in (range(dim) if mirror is None else mirror)
-                if axis < dim
-            ),
+            mirror_axes=tuple(axis for axis in mirror if axis < dim),
             memory=exact.parts(fit.topology, fit.batch_size),
         )
+
+    def mirror_axes(self, dim: int) -> Sequence[int]:
+        """Return the axes of a patch that may be flipped: all, unless the task says."""
+        own = getattr(self.task, "mirror_axes", None)
+        if own is None:
+            return range(dim)
+        return [self._transpose.index(axis) for axis in own]
 
     # Low resolution and cascade ------------------------------------------------------
 

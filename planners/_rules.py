@@ -20,6 +20,7 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan, as_options
 from autoseg.tasks import TASKS
+from autoseg.tasks._base import Task
 from planners._base import Budget
 from planners._channels import choose_channels
 from planners._configurations import Planning
@@ -96,7 +97,7 @@ def make_plan(
         transpose=grid.transpose,
         channels=channels,
         configurations=planning.configurations,
-        training=_training(overrides),
+        training=_training(overrides, planning.task),
         budget=_record(budget, planning.gb),
     )
     fixed = "spacing" in overrides.values
@@ -131,8 +132,8 @@ def _record(budget: Budget, gb: float) -> Choice:
     return Choice(name=budget.rule, options=options)
 
 
-def _training(overrides: Overrides) -> Choice:
-    options: dict[str, Any] = {
+def _training(overrides: Overrides, task: Task) -> Choice:
+    options: dict[str, Any] = dict(task.training) | {
         key.removeprefix("training."): value
         for key, value in overrides.values.items()
         if key.startswith("training.")

@@ -93,6 +93,10 @@ class Augmentation(ABC):
         """Return where points (L, D) go, in voxels; whole numbers are voxel centers."""
         return points
 
+    def mirrors(self, parameters: Any) -> bool:
+        """Return whether it makes a mirror image, in which left and right swap."""
+        return False
+
     def previous(self, masks: Tensor, parameters: Any) -> Tensor:
         """Return bool masks (N, *P) of a previous stage's labels, made worse."""
         return masks

@@ -44,8 +44,8 @@ class Sample:
     ----------
     image : Tensor, shape (C, *S)
         Any floating dtype; S is `Draw.source_shape`.
-    labels : Tensor of int, shape (*S)
-        -1: outside of the image.
+    labels : Tensor of int, shape (*S), or None
+        -1: outside of the image. None: the annotation is points.
     draw : Draw
         What is to happen.
     previous : Tensor of int, shape (*S), optional
@@ -55,7 +55,7 @@ class Sample:
     """
 
     image: Tensor
-    labels: Tensor
+    labels: Tensor | None
     draw: Draw
     previous: Tensor | None = None
     points: Tensor | None = None
@@ -124,7 +124,7 @@ class Pipeline:
 
     def apply(
         self, samples: Sequence[Sample], device: torch.device
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         """Return a batch.
 
         Parameters
@@ -138,8 +138,8 @@ class Pipeline:
         -------
         images : Tensor of float32, shape (B, C, *P)
             With the channels of a previous stage last.
-        labels : Tensor of int16 or, if a sample has them, int32, shape (B, *P)
-            0 where nothing was read.
+        labels : Tensor of int16 or, if a sample has them, int32, shape (B, *P), or None
+            0 where nothing was read. None if the samples have points.
 
         Raises
         ------
@@ -149,22 +149,24 @@ class Pipeline:
         patch = self.context.patch_size
         channels = self.context.channels + self.context.previous_channels
         images = torch.empty((len(samples), channels, *patch), device=device)
-        kind = _kind(sample.labels for sample in samples)
-        labels = torch.empty((len(samples), *patch), dtype=kind, device=device)
+        read = [sample.labels for sample in samples if sample.labels is not None]
+        labels = None
+        if read:
+            shape = (len(samples), *patch)
+            labels = torch.empty(shape, dtype=_kind(read), device=device)
         for number, sample in enumerate(samples):
             self._check(sample)
-            self._apply_one(sample, images[number], labels[number])
+            to_labels = None if labels is None else labels[number]
+            self._apply_one(sample, images[number], to_labels)
         return images, labels
 
-    def _apply_one(self, sample: Sample, to_image: Tensor, to_labels: Tensor) -> None:
+    def _apply_one(
+        self, sample: Sample, to_image: Tensor, to_labels: Tensor | None
+    ) -> None:
         """Write one sample's patch, on the device where it is to go."""
         device = to_image.device
         image = sample.image.to(device, torch.float32, non_blocking=True)
-        maps = (
-            [sample.labels]
-            if sample.previous is None
-            else [sample.labels, sample.previous]
-        )
+        maps = [one for one in (sample.labels, sample.previous) if one is not None]
         kind = _kind(maps)
         maps = [one.to(device, kind, non_blocking=True) for one in maps]
         drawn = [
@@ -176,6 +178,8 @@ class Pipeline:
             image, maps = step.together(image, maps, parameters)
         count = self.context.channels
         to_image[:count] = image
+        if to_labels is None:
+            return
         if self.masked_channels:
             to_image[self.masked_channels] *= maps[0] >= 0
         torch.clamp(maps[0], min=0, out=to_labels)
@@ -197,14 +201,19 @@ class Pipeline:
                 points = step.points(points, parameters)
         return points
 
+    def mirrors(self, draw: Draw) -> bool:
+        """Return whether a draw makes a mirror image, where left and right swap."""
+        pairs = zip(self.steps, draw.parameters, strict=True)
+        return sum(p is not None and step.mirrors(p) for step, p in pairs) % 2 == 1
+
     def _check(self, sample: Sample) -> None:
         source = sample.draw.source_shape
         wanted = (self.context.channels, *source)
-        if tuple(sample.image.shape) != wanted or tuple(sample.labels.shape) != source:
+        labels = source if sample.labels is None else tuple(sample.labels.shape)
+        if tuple(sample.image.shape) != wanted or labels != source:
             raise TrainingError(
                 f"Augmentation got an image of shape {tuple(sample.image.shape)} and "
-                f"labels of shape {tuple(sample.labels.shape)}; the draw asked for "
-                f"{wanted} and {source}."
+                f"labels of shape {labels}; the draw asked for {wanted} and {source}."
             )
         if (sample.previous is None) == (self.context.previous_channels > 0):
             raise TrainingError(

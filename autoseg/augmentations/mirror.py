@@ -54,3 +54,6 @@ class Mirror(Augmentation):
         for axis in parameters.axes:
             flipped[:, axis] = parameters.shape[axis] - 1 - points[:, axis]
         return flipped
+
+    def mirrors(self, parameters: Flip) -> bool:
+        return len(parameters.axes) % 2 == 1

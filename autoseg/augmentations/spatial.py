@@ -50,9 +50,10 @@ class Spatial(Augmentation):
     probability : float
         Of turning, and of scaling.
     angle : float
-        Largest angle about each axis of a volume, in degrees. In a plane it is 180, or
-        ``small_angle`` where the patch is longer than 1.5 times its width.
-    small_angle : float
+        Largest angle about each axis of a volume, in degrees. In a plane it is
+        ``plane_angle``, or ``small_angle`` where the patch is longer than 1.5 times its
+        width, if that is less.
+    small_angle, plane_angle : float
         See ``angle``.
     scale : tuple of float
         Range of the scale, drawn once for all axes. Above 1, objects get smaller.
@@ -70,11 +71,13 @@ class Spatial(Augmentation):
         *,
         angle: float = 30.0,
         small_angle: float = 15.0,
+        plane_angle: float = 180.0,
         scale: Sequence[float] = (0.7, 1.4),
     ) -> None:
         self.probability = probability
         self.angle = angle
         self.small_angle = small_angle
+        self.plane_angle = plane_angle
         self.scale = as_range(scale)
 
     def draw(self, rng: np.random.Generator, context: Context) -> Affine | None:
@@ -107,8 +110,8 @@ class Spatial(Augmentation):
             return self.angle
         plane = context.patch_size[-2:]
         if context.dim == 2 and max(plane) / min(plane) > LONG:
-            return self.small_angle
-        return 180.0
+            return min(self.small_angle, self.plane_angle)
+        return self.plane_angle
 
     def source_shape(
         self, parameters: Affine, shape: tuple[int, ...]

@@ -134,9 +134,9 @@ def _ask_torch(report: dict[str, Any]) -> None:
     """Add what needs torch: devices, and what stages would choose."""
     import torch
 
+    from autoseg.predict.backends import choose_backend, choose_precision
     from autoseg.predict.device import cpu_computes_bf16, find_device
     from autoseg.predict.options import Options
-    from autoseg.predict.predictor import choose_backend, choose_precision
     from autoseg.train.hardware import choose_hardware
 
     report["machine"]["bf16"] = cpu_computes_bf16()

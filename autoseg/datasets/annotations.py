@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.points import read_points
 from autoseg.errors import DatasetError
 from autoseg.formats._base import find_format, read_labels
 from autoseg.spec.dataset import Dataset
@@ -13,7 +14,12 @@ from autoseg.tasks._base import Task
 
 
 def read_annotation(
-    path: Path, dataset: Dataset | None, task: Task
+    path: Path,
+    dataset: Dataset | None,
+    task: Task,
+    *,
+    image: Geometry | None = None,
+    case_id: str | None = None,
 ) -> tuple[Any, Geometry]:
     """Read what a person drew, or what a model predicted in the same form.
 
@@ -25,6 +31,10 @@ def read_annotation(
         Gives spacing, unit and format for files that do not say.
     task : Task
         What annotations mean.
+    image : Geometry, optional
+        Of the image: points are in its voxels, and their files rarely say which.
+    case_id : str, optional
+        Which case, where a file has several; default: by the file's name.
 
     Returns
     -------
@@ -38,6 +48,9 @@ def read_annotation(
     FormatError, DatasetError
         If it cannot be read, or means nothing to the task; both name the file.
     """
+    if task.annotation_kind == "points":
+        points, geometry = read_points(path, dataset, image, case_id)
+        return task.read(points), geometry
     if dataset is None:
         labels, geometry = find_format(path).read_labels(path)
     else:

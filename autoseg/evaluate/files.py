@@ -7,9 +7,12 @@ from pathlib import Path
 
 from autoseg.errors import UsageError
 from autoseg.formats._base import known_endings, match_ending
+from autoseg.workspace import SUMMARY
 
 
-def files_by_case(folder: Path) -> dict[str, Path]:
+def files_by_case(
+    folder: Path, endings: Sequence[str] | None = None
+) -> dict[str, Path]:
     """Return the annotation files in a folder by case id, whatever their endings.
 
     A case id is a file's name without the ending that a format knows. Files that no
@@ -19,6 +22,8 @@ def files_by_case(folder: Path) -> dict[str, Path]:
     ----------
     folder : Path
         Where to look; not in folders inside it.
+    endings : sequence of str, optional
+        Of annotation files; by default all that formats know.
 
     Returns
     -------
@@ -32,11 +37,12 @@ def files_by_case(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give the one with the label maps.")
-    endings = known_endings()
+    endings = known_endings() if endings is None else endings
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         case = case_of(path.name, endings)
-        if case is None or path.name.startswith(".") or not path.is_file():
+        other = path.name.startswith(".") or path.name == SUMMARY
+        if case is None or other or not path.is_file():
             continue
         if case in found:
             raise UsageError(

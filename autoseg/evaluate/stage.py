@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.points import ENDING as POINTS
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.evaluate.aggregate import Scores, aggregate
@@ -121,7 +122,7 @@ def evaluate(
     )
     scorer.check()
     references = _references(annotations, described, cases)
-    found = files_by_case(Path(predictions))
+    found = scorer.files(Path(predictions))
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
     if extra and cases is None:
@@ -163,13 +164,8 @@ class _Scorer:
     unit: str = "px"
 
     def check(self) -> None:
-        """Raise UsageError if the task cannot be scored from label maps."""
+        """Raise UsageError if an option means nothing to the task."""
         self.task = TASKS[self.choice.name](**self.choice.options)
-        if self.task.annotation_kind != "labels":
-            raise UsageError(
-                f"the task {self.choice.name!r} has {self.task.annotation_kind}, and "
-                "this command reads label maps."
-            )
         for name in self.options:
             if name not in self.task.score_options:
                 known = ", ".join(self.task.score_options) or "none"
@@ -181,6 +177,12 @@ class _Scorer:
             raise UsageError(
                 f"the tolerance is {self.options['tolerance']}; give 0 or more."
             )
+
+    def files(self, folder: Path) -> dict[str, Path]:
+        """Return the predictions in a folder by case id."""
+        if self.task.annotation_kind == "points":
+            return files_by_case(folder, (POINTS,))
+        return files_by_case(folder)
 
     def find_size_limits(
         self, annotations: Sequence[Path], workers: int | None
@@ -210,8 +212,10 @@ class _Scorer:
         return self.task.object_sizes(reference, geometry.spacing)
 
     def __call__(self, prediction: Path, annotation: Path) -> Scores:
-        reference, geometry = self._read(annotation)
         predicted, its_geometry = self._read(prediction)
+        # Files of points rarely say in which image they are; our predictions do.
+        points = self.task.annotation_kind == "points"
+        reference, geometry = self._read(annotation, its_geometry if points else None)
         reason = differing_grids(its_geometry, geometry)
         if reason:
             raise FormatError(
@@ -227,8 +231,8 @@ class _Scorer:
         )
         return scores
 
-    def _read(self, path: Path) -> tuple[Any, Geometry]:
-        return read_annotation(path, self.dataset, self.task)
+    def _read(self, path: Path, image: Geometry | None = None) -> tuple[Any, Geometry]:
+        return read_annotation(path, self.dataset, self.task, image=image)
 
 
 def _score(

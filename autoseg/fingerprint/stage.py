@@ -34,6 +34,7 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Image
+from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root, stamps_of
 
@@ -279,7 +280,9 @@ def _annotation(case: Case, dataset: Dataset, task: Any, image: Image) -> Any:
     """Read a case's annotation in the task's inner form."""
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
-    annotation, geometry = read_annotation(case.annotation, dataset, task)
+    annotation, geometry = read_annotation(
+        case.annotation, dataset, task, image=image.geometry, case_id=case.id
+    )
     if geometry.shape != image.geometry.shape:
         raise DatasetError(
             f"{case.annotation} has shape {geometry.shape}, its image "
@@ -289,7 +292,13 @@ def _annotation(case: Case, dataset: Dataset, task: Any, image: Image) -> Any:
 
 
 def _foreground(task: Any, annotation: Any, image: Image) -> NDArray[np.bool_]:
-    """Return where intensities are measured: in the annotated classes."""
+    """Return where intensities are measured: in the annotated classes.
+
+    Points have no inside; then it is wherever the image is not 0.
+    """
+    if isinstance(annotation, Points):
+        somewhere: NDArray[np.bool_] = (image.array != 0).any(0)
+        return somewhere
     labels = np.asarray(annotation)
     inside: NDArray[np.bool_] = labels > 0
     ignored = getattr(task, "ignore_index", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +74,20 @@ class Turn:
         array = np.flip(array, tuple(lead + axis for axis in self.flips))
         back = np.argsort(self.axes)
         return array.transpose(*range(lead), *(lead + int(axis) for axis in back))
+
+    def apply_points(self, points: Array, shape: Sequence[int]) -> Array:
+        """Return where points (L, D) of an array of a shape are when it is turned."""
+        turned = np.asarray(points)[:, self.axes]
+        for axis in self.flips:
+            turned[:, axis] = shape[self.axes[axis]] - 1 - turned[:, axis]
+        return turned
+
+    def undo_points(self, points: Array, shape: Sequence[int]) -> Array:
+        """Return where points of a turned array are in the one of this shape."""
+        back = np.array(points)
+        for axis in self.flips:
+            back[:, axis] = shape[self.axes[axis]] - 1 - back[:, axis]
+        return back[:, np.argsort(self.axes)]
 
 
 def turn_to(geometry: Geometry, code: str) -> Turn:

@@ -6,11 +6,47 @@ Legend: B batch, C channels, K channels of a head, S spatial shape, D number of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-Outputs = dict[str, Tensor] | dict[str, list[Tensor]]
+
+@dataclass(frozen=True)
+class LateLogits:
+    """Logits that are made when they are needed, some channels at a time.
+
+    With many channels, the logits of a patch would be most of a training's memory.
+
+    Parameters
+    ----------
+    features : Tensor, shape (B, F, *S)
+        What they are made of.
+    weight, bias : Tensor, shapes (K, F, 1, ...) and (K,)
+        Of the convolution of one voxel that makes them.
+    """
+
+    features: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    @property
+    def channels(self) -> int:
+        """K."""
+        return len(self.bias)
+
+    def part(self, first: int, last: int, features: Tensor | None = None) -> Tensor:
+        """Return channels ``first`` to ``last - 1``, of shape (B, last - first, *S)."""
+        x = self.features if features is None else features
+        weight = self.weight[first:last].to(x.dtype)
+        shape = (len(weight), *x.shape[2:])
+        flat = torch.matmul(weight.flatten(1), x.flatten(2))
+        bias = self.bias[first:last].to(x.dtype)
+        return (flat + bias[:, None]).reshape(len(x), *shape)
+
+
+Outputs = dict[str, Tensor] | dict[str, list[Tensor]] | dict[str, LateLogits]
 
 
 class Network(nn.Module, ABC):
@@ -24,9 +60,12 @@ class Network(nn.Module, ABC):
     deep_supervision : bool
         Give outputs of several resolutions; changes no weight, and may be switched at
         any time.
+    late : bool
+        Give `LateLogits` of the finest resolution instead; for networks that can.
     """
 
     deep_supervision: bool
+    late: bool = False
 
     @abstractmethod
     def forward(self, image: Tensor) -> Outputs:
@@ -43,6 +82,9 @@ class Network(nn.Module, ABC):
             With deep supervision, dict of str to list of Tensor, finest first; all
             but the first are on coarser grids.
         """
+
+    def start_head(self, name: str, bias: float) -> None:  # noqa: B027 - may be left
+        """Set the bias of a head's channels; a network that cannot leaves it."""
 
     @classmethod
     @abstractmethod

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autoseg.errors import PlanError
-from autoseg.networks._base import Network, Outputs
+from autoseg.networks._base import LateLogits, Network, Outputs
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -188,7 +188,9 @@ class Decoder(nn.Module):
         self.stages = nn.ModuleList(stages)
         self.seg_layers = nn.ModuleList(heads)
 
-    def forward(self, skips: Sequence[Tensor], all_levels: bool) -> list[Tensor]:
+    def forward(
+        self, skips: Sequence[Tensor], all_levels: bool, features: bool = False
+    ) -> list[Tensor]:
         """Return logits (B, sum of K, *S) of all levels or of the last, finest first.
 
         Parameters
@@ -197,6 +199,8 @@ class Decoder(nn.Module):
             Output of each stage of the encoder, the image's resolution first.
         all_levels : bool
             Give the coarser levels too.
+        features : bool
+            Give the features (B, F, *S) that the finest logits are made of instead.
         """
         x = skips[-1]
         found = []
@@ -205,7 +209,9 @@ class Decoder(nn.Module):
             zip(self.transpconvs, self.stages, self.seg_layers, strict=True)
         ):
             x = stage(torch.cat((up(x), skips[-level - 2]), dim=1))
-            if all_levels or level == last:
+            if features and level == last:
+                found.append(x)
+            elif all_levels or level == last:
                 found.append(head(x))
         return found[::-1]
 
@@ -242,6 +248,12 @@ class UNet(Network):
         self.divisor = _divisor(strides)
         self.deep_supervision = deep_supervision
 
+    def start_head(self, name: str, bias: float) -> None:
+        start = sum(list(self.heads.values())[: list(self.heads).index(name)])
+        with torch.no_grad():
+            last: Any = self.decoder.seg_layers[-1]
+            last.bias[start : start + self.heads[name]] = bias
+
     def forward(self, image: Tensor) -> Outputs:
         shape = image.shape[2:]
         if len(shape) != len(self.divisor) or any(
@@ -251,8 +263,16 @@ class UNet(Network):
                 f"The network got an image of shape {tuple(shape)}, which must be a "
                 f"multiple of {self.divisor}, the product of its strides. Pad it."
             )
-        levels = self.decoder(self.encoder(image), self.deep_supervision)
         sizes, names = list(self.heads.values()), list(self.heads)
+        if self.late:
+            features = self.decoder(self.encoder(image), False, features=True)[0]
+            last: Any = self.decoder.seg_layers[-1]
+            weights = last.weight.split(sizes), last.bias.split(sizes)
+            return {
+                name: LateLogits(features, weight, bias)
+                for name, weight, bias in zip(names, *weights, strict=True)
+            }
+        levels = self.decoder(self.encoder(image), self.deep_supervision)
         parts = [level.split(sizes, dim=1) for level in levels]
         if self.deep_supervision:
             return {name: [part[i] for part in parts] for i, name in enumerate(names)}

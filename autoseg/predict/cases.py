@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoseg.datasets._files import CHANNEL, find_cases, list_files, stem_of
+from autoseg.datasets.points import ENDING as POINTS
 from autoseg.errors import UsageError
 from autoseg.formats._base import known_endings, match_ending
 from autoseg.predict.model import Model
 from autoseg.spec.dataset import Case
+from autoseg.tasks import TASKS
 
 LOSSY = (".jpg", ".jpeg")  # would change label values
 PNG = ".png"
@@ -73,7 +75,8 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
             f"{', '.join(twice)}: several images have this name, and their predictions "
             "would overwrite each other. Rename them, or predict folder by folder."
         )
-    one_file = match_ending(output.name, known_endings()) and not output.is_dir()
+    endings = (*known_endings(), POINTS)
+    one_file = match_ending(output.name, endings) and not output.is_dir()
     if one_file and len(cases) > 1:
         raise UsageError(f"{len(cases)} cases do not fit into one file, {output}.")
     if one_file:
@@ -86,6 +89,8 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
 
 def prediction_ending(case: Case, model: Model) -> str:
     """Return the ending of a prediction: as the training annotations', without loss."""
+    if TASKS[model.plan.task.name].annotation_kind == "points":
+        return POINTS
     own = match_ending(case.images[0].name, known_endings()) or ""
     ending = model.describe().annotation_ending or own
     return PNG if ending.lower() in LOSSY else ending

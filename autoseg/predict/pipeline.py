@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autoseg.datasets.points import write_points
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats._base import find_format
 from autoseg.instancefiles.files import write_instance_files
@@ -33,6 +34,7 @@ from autoseg.predict.predictor import Predictor
 from autoseg.predict.probabilities import open_sink
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import Points
 from autoseg.tasks._instances import Instances
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ class _Case:
     image: Image | None = None
     share: Share | None = None  # of the memory
     held: ExitStack = field(default_factory=ExitStack)  # gives the share back
-    labels: NDArray[Any] | Instances | None = None
+    labels: NDArray[Any] | Instances | Points | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +190,9 @@ class Pipeline:
         with case.held:
             path = case.job.output
             labels = case.labels
+            if isinstance(labels, Points):
+                write_points(path, labels, case.geometry)
+                return
             if isinstance(labels, Instances):
                 self._write_files(case.job, labels)
                 labels = self.predictor.task.write(labels)

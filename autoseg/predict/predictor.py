@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
 from autoseg.predict import inputs
+from autoseg.predict.backends import choose_backend, choose_precision
 from autoseg.predict.device import (
     FREE_SHARE,
     GIGABYTE,
@@ -32,6 +33,7 @@ from autoseg.predict.memory import (
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.openvino_backend import OpenVinoNetwork
 from autoseg.predict.options import Options
+from autoseg.predict.points import AT_ONCE, combine, predict_points, restore
 from autoseg.predict.torch_backend import TorchNetwork, build
 from autoseg.predict.window import Network, Windows, predict_outputs
 from autoseg.preprocess.case import Prepared, prepare_image
@@ -39,6 +41,7 @@ from autoseg.spec.image import Image
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
 from autoseg.tasks._instances import Instances
+from autoseg.tasks.landmark import LandmarkTask
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -170,7 +173,7 @@ class Predictor:
 
         Returns
         -------
-        ndarray of int, shape (*S), or Instances
+        ndarray of int, shape (*S), or Instances, or Points
             Values as in files, in the image's grid.
         """
         prepared = self.prepare(image, previous)
@@ -230,6 +233,8 @@ class Predictor:
         windows = self.windows(prepared.array.shape[1:])
         total = windows.grid(prepared.array.shape[1:]).count
         done = 0
+        if isinstance(self.task, LandmarkTask) and sink is not None:
+            raise UsageError("Landmarks have no probabilities to save; leave it out.")
 
         def count(steps: int) -> None:
             nonlocal done
@@ -237,6 +242,17 @@ class Predictor:
             if progress is not None:
                 progress(done, total)
 
+        if isinstance(self.task, LandmarkTask):
+            opinions = predict_points(
+                self._modules(),
+                prepared.array,
+                windows,
+                self.task,
+                prepared.placement.spacing,
+                precision=choose_precision(self.options, self.device),
+                progress=count,
+            )
+            return restore(combine(opinions, self.task), prepared.placement)
         blocks = predict_outputs(self.networks(), prepared.array, windows, count)
         export = Export(
             task=self.task,
@@ -295,7 +311,12 @@ class Predictor:
 
     @property
     def _outputs(self) -> int:
-        return sum(head.channels for head in self.task.heads)
+        outputs = sum(head.channels for head in self.task.heads)
+        return min(outputs, AT_ONCE) if self._points else outputs
+
+    @property
+    def _points(self) -> bool:
+        return isinstance(self.task, LandmarkTask)
 
     @property
     def _window_bytes(self) -> float:
@@ -309,11 +330,22 @@ class Predictor:
                 self._networks = self._build()
             return self._networks
 
+    def _modules(self) -> list[nn.Module]:
+        """Return the networks of all folds, giving logits late."""
+        modules = [network.module for network in self.networks()]  # type: ignore[attr-defined]
+        for module in modules:
+            module.late = True
+        return modules
+
     def _build(self) -> list[Network]:
         model, options = self.model, self.options
         precision = choose_precision(options, self.device)
         folds = [build(model, i) for i in range(len(model.folds))]
         if choose_backend(options, self.device) == "openvino":
+            if self._points:
+                raise UsageError(
+                    "The backend openvino predicts no landmarks. Give --backend torch."
+                )
             channels = len(model.plan.channels)
             if model.settings.previous is not None:
                 channels += cascade_channels(self.task)
@@ -322,55 +354,6 @@ class Predictor:
         return [
             TorchNetwork(fold, self.device, precision, options.exact) for fold in folds
         ]
-
-
-def choose_backend(options: Options, device: torch.device) -> str:
-    """Return what computes networks.
-
-    Parameters
-    ----------
-    options : Options
-        As given.
-    device : torch.device
-        Where.
-
-    Returns
-    -------
-    str
-        ``"torch"``, or ``"openvino"`` if it was asked for: it compiles a network for
-        seconds before it is faster.
-
-    Raises
-    ------
-    UsageError
-        If OpenVINO is asked for on another device than the CPU.
-    """
-    if options.backend == "openvino" and device.type != "cpu":
-        raise UsageError(
-            f"The backend openvino computes on the CPU, not on {device}. Give --device "
-            "cpu, or --backend torch."
-        )
-    return "torch" if options.backend == "auto" else options.backend
-
-
-def choose_precision(options: Options, device: torch.device) -> str:
-    """Return the number format of the networks' layers.
-
-    Parameters
-    ----------
-    options : Options
-        As given.
-    device : torch.device
-        Where.
-
-    Returns
-    -------
-    str
-        What was asked for; by default fp16 on a CUDA GPU, as nnU-Net, else fp32.
-    """
-    if options.precision != "auto":
-        return options.precision
-    return "fp16" if device.type == "cuda" and not options.exact else "fp32"
 
 
 def _with_labels(prepared: Prepared, channels: int) -> Prepared:

@@ -73,9 +73,9 @@ class TorchNetwork:
     ) -> None:
         self.device = device
         self.precision = precision
-        self._network = network.to(device)
+        self.module = network.to(device)
         if device.type == "cpu" and not exact:
-            prefer_onednn(self._network)
+            prefer_onednn(self.module)
 
     def __call__(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the logits of windows.
@@ -93,8 +93,8 @@ class TorchNetwork:
         batch = batch.to(self.device)
         with torch.inference_mode():
             if self.precision == "fp32":
-                heads = self._network(batch)
+                heads = self.module(batch)
             else:
                 with torch.autocast(self.device.type, PRECISIONS[self.precision]):
-                    heads = self._network(batch)
+                    heads = self.module(batch)
             return torch.cat(list(heads.values()), dim=1).float()

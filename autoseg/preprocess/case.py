@@ -19,59 +19,15 @@ from autoseg.geometry.crop import bounding_box, nonzero, nonzero_mask, paste
 from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import resample_image, resample_labels, resampled_shape
 from autoseg.normalizers import NORMALIZERS
-from autoseg.spec._json import from_json, to_json
+from autoseg.preprocess.placement import Placement
+from autoseg.preprocess.points import points_in_plan_order
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.points import Points, resized
 
 Array = NDArray[Any]
 
 OUTSIDE = -1  # label of unlabeled voxels outside the nonzero region, as in nnU-Net
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where a prepared array lies in its image: everything needed to go back.
-
-    Parameters
-    ----------
-    geometry : Geometry
-        Of the image, as it was read.
-    orientation : str or None
-        Orientation that it was turned to; None: not turned.
-    transpose : tuple of int, length D
-        Spatial axes of the turned image in the plan's order.
-    box : tuple of (int, int), length D
-        First voxel inside the crop and first beyond it, along each axis in the plan's
-        order.
-    shape_before_crop, cropped_shape, shape : tuple of int, length D
-        Voxels in the plan's order: before and after cropping, and after resampling.
-    cropped_spacing, spacing : tuple of float, length D
-        Edge of a voxel in the plan's order, before and after resampling.
-    """
-
-    geometry: Geometry
-    orientation: str | None
-    transpose: tuple[int, ...]
-    box: tuple[tuple[int, int], ...]
-    shape_before_crop: tuple[int, ...]
-    cropped_shape: tuple[int, ...]
-    shape: tuple[int, ...]
-    cropped_spacing: tuple[float, ...]
-    spacing: tuple[float, ...]
-
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """The crop box as an index."""
-        return tuple(slice(start, stop) for start, stop in self.box)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, raw: Any, where: str = "placement") -> Placement:
-        """Build it from JSON values; raises PlanError with every fault at once."""
-        return from_json(cls, raw, where)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +38,15 @@ class Prepared:
     ----------
     array : ndarray of float32, shape (C, *S)
         Normalized image, axes in the plan's order.
-    annotation : ndarray of int16 or int32, shape S, or None
-        Inner labels, ``-1`` for background outside the nonzero region.
+    annotation : ndarray of int16 or int32, shape S, or Points, or None
+        Inner labels, ``-1`` for background outside the nonzero region; or points in
+        voxels of ``array``.
     placement : Placement
         How to go back.
     """
 
     array: NDArray[np.float32]
-    annotation: NDArray[np.integer] | None
+    annotation: NDArray[np.integer] | Points | None
     placement: Placement
 
 
@@ -108,7 +65,7 @@ class Normalized:
     """
 
     array: NDArray[np.float32]
-    annotation: NDArray[np.integer] | None
+    annotation: NDArray[np.integer] | Points | None
     placement: Placement
 
     def resample(self, configuration: Configuration, exact: bool = False) -> Prepared:
@@ -133,7 +90,10 @@ class Normalized:
         grids = (shape, old, new, configuration.resampling)
         array = resample_image(self.array, *grids, exact=exact)
         annotation = self.annotation
-        if annotation is not None:
+        if isinstance(annotation, Points):
+            moved = resized(annotation.coordinates, self.array.shape[1:], shape)
+            annotation = annotation.moved(moved, shape)
+        elif annotation is not None:
             annotation = resample_labels(annotation, *grids, exact=exact)
             annotation = np.ascontiguousarray(annotation)
         placement = replace(self.placement, shape=array.shape[1:], spacing=new)
@@ -150,7 +110,7 @@ def prepare_image(
     configuration: str,
     *,
     exact: bool = False,
-    annotation: Array | None = None,
+    annotation: Array | Points | None = None,
     overwrite: bool = False,
 ) -> Prepared:
     """Bring a case to the grid of a configuration of a plan.
@@ -191,7 +151,7 @@ def prepare_image(
 def normalize_case(
     image: Image,
     plan: Plan,
-    annotation: Array | None = None,
+    annotation: Array | Points | None = None,
     *,
     overwrite: bool = False,
 ) -> Normalized:
@@ -229,11 +189,13 @@ def normalize_case(
     shape = array.shape[1:]
     box = bounding_box(nonzero(array))
     array = array[(slice(None), *box)]
-    labels = None
+    labels: NDArray[np.integer] | Points | None = None
     mask = None
     if annotation is not None or any(channel.masked for channel in plan.channels):
         mask = nonzero_mask(array)
-    if annotation is not None and mask is not None:
+    if isinstance(annotation, Points):
+        labels = points_in_plan_order(annotation, image.geometry, plan, box)
+    elif annotation is not None and mask is not None:
         labels = _to_plan_order(np.asarray(annotation), image.geometry, plan)[box]
         labels = labels.astype(_label_type(labels))
         labels[(labels == 0) & ~mask] = OUTSIDE
@@ -258,7 +220,7 @@ def _label_type(labels: Array) -> type[np.integer]:
     return np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
 
 
-def _check(image: Image, plan: Plan, annotation: Array | None) -> None:
+def _check(image: Image, plan: Plan, annotation: Array | Points | None) -> None:
     array, where = image.array, image.path or "the image"
     shape = image.geometry.shape
     if array.shape[1:] != shape or len(shape) != plan.dim or not array.size:
@@ -278,9 +240,13 @@ def _check(image: Image, plan: Plan, annotation: Array | None) -> None:
             f"{where} has {bad} of {array.size} values that are NaN or infinite. "
             "Replace them in the file, for example by 0."
         )
-    if annotation is not None and np.shape(annotation) != shape:
+    grid = shape
+    if annotation is not None:
+        points = isinstance(annotation, Points)
+        grid = annotation.shape if points else np.shape(annotation)
+    if tuple(grid) != shape:
         raise DatasetError(
-            f"{where} has shape {shape}, its annotation {np.shape(annotation)}; "
+            f"{where} has shape {shape}, its annotation {grid}; "
             "both must be on one grid."
         )
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
-from autoseg.errors import DatasetError, PluginError, UsageError
+from autoseg.errors import DatasetError, UsageError
 from autoseg.formats._base import read_image
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
@@ -29,7 +29,9 @@ from autoseg.preprocess.store import ANNOTATION, CaseStore
 from autoseg.spec._json import write_text
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.image import Geometry
 from autoseg.spec.plan import Plan
+from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.workspace import (
     DEFAULT_PLAN,
@@ -179,7 +181,7 @@ class _Work:
         with memory.take(WORKING_SHARE * loaded_bytes(_files(case))) as share:
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)
-            annotation = _read_annotation(case, self.dataset, task)
+            annotation = _read_annotation(case, self.dataset, task, image.geometry)
             normalized = normalize_case(image, self.plan, annotation)
             del image, annotation
             for name in configurations:
@@ -290,14 +292,13 @@ def _files(case: Case) -> list[Path]:
     return [*case.images, *([case.annotation] if case.annotation else [])]
 
 
-def _read_annotation(case: Case, dataset: Dataset, task: Any) -> Any:
-    """Read a case's annotation as the map that is stored, by kind of annotation."""
+def _read_annotation(
+    case: Case, dataset: Dataset, task: Any, geometry: Geometry
+) -> Any:
+    """Read a case's annotation as what is stored: a map, or points."""
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
-    if task.annotation_kind != "labels":
-        raise PluginError(
-            f"annotations of the kind {task.annotation_kind!r} cannot be preprocessed; "
-            "there is 'labels'."
-        )
-    annotation, _ = read_annotation(case.annotation, dataset, task)
-    return task.to_map(annotation)
+    annotation, _ = read_annotation(
+        case.annotation, dataset, task, image=geometry, case_id=case.id
+    )
+    return annotation if isinstance(annotation, Points) else task.to_map(annotation)

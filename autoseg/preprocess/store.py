@@ -1,9 +1,10 @@
 """Preprocessed cases on disk, stored so that a patch is read in a few milliseconds.
 
-A case is four files::
+A case is a few files::
 
     CASE.b2nd              image, float16 or float32, shape (C, *S)
-    CASE_annotation.b2nd   annotation in the task's inner form, shape S
+    CASE_annotation.b2nd   annotation in the task's inner form, shape S; points are in
+                           CASE.json instead
     CASE_foreground.npy    where classes are, linear indices into S, class after class
     CASE.json              everything else; written last, so that it marks completeness
 
@@ -27,8 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, UsageError
+from autoseg.preprocess._points_json import from_json, to_json
 from autoseg.preprocess.packing import PRECISIONS, layout, reduced, smallest
 from autoseg.spec._json import write_text
+from autoseg.spec.points import Points
 
 SCHEMA = 1
 INTERRUPTED_SECONDS = 3600.0
@@ -74,7 +77,7 @@ class CaseStore:
         self,
         case_id: str,
         image: NDArray[np.float32],
-        annotation: NDArray[np.integer],
+        annotation: NDArray[np.integer] | Points,
         foreground: Mapping[str, NDArray[np.unsignedinteger]],
         properties: Mapping[str, Any],
     ) -> None:
@@ -86,7 +89,7 @@ class CaseStore:
             The case.
         image : ndarray of float, shape (C, *S)
             Preprocessed image.
-        annotation : ndarray of int, shape S
+        annotation : ndarray of int, shape S, or Points
             Annotation in the task's inner form, on the same grid.
         foreground : mapping of str to ndarray of unsigned int
             Sorted linear indices into S, by class.
@@ -104,23 +107,28 @@ class CaseStore:
                 f"annotation {annotation.shape}; they must be equal."
             )
         stored = reduced(image, self.precision, case_id)
-        labels = smallest(annotation)
         self.folder.mkdir(parents=True, exist_ok=True)
         description = self.folder / f"{case_id}.json"
         description.unlink(missing_ok=True)
+        dim = stored.ndim - 1
         sizes = {
-            "image": self._write_array(f"{case_id}.b2nd", stored, labels.ndim),
-            "annotation": self._write_array(
-                f"{case_id}{ANNOTATION}.b2nd", labels, labels.ndim
-            ),
+            "image": self._write_array(f"{case_id}.b2nd", stored, dim),
             "foreground": self._write_indices(case_id, foreground),
         }
+        kind: dict[str, Any]
+        if isinstance(annotation, Points):
+            kind = {"points": to_json(annotation)}
+        else:
+            labels = smallest(annotation)
+            name = f"{case_id}{ANNOTATION}.b2nd"
+            sizes["annotation"] = self._write_array(name, labels, dim)
+            kind = {"annotation_dtype": labels.dtype.name}
         ends = np.cumsum([0, *(len(places) for places in foreground.values())]).tolist()
         written = {
             "schema": SCHEMA,
             "shape": stored.shape,
             "image_dtype": stored.dtype.name,
-            "annotation_dtype": labels.dtype.name,
+            **kind,
             "bytes": sizes,
             "foreground": {
                 name: [ends[i], ends[i + 1]] for i, name in enumerate(foreground)
@@ -299,6 +307,14 @@ class StoredCase:
     def annotation(self) -> Any:
         """The annotation, a blosc2 array of shape S: slice it."""
         return self._array("annotation", self.shape)
+
+    @cached_property
+    def points(self) -> Points | None:
+        """The annotation if it is points; then there is no `annotation`."""
+        raw = self.raw.get("points")
+        if raw is None:
+            return None
+        return from_json(raw, self.shape)
 
     def foreground(self, name: str) -> NDArray[np.unsignedinteger]:
         """Return the sorted linear indices of a class, from a memory map.

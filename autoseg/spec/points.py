@@ -39,6 +39,8 @@ class Points:
     details : mapping of str to ndarray, each of length L
         Of a prediction: what is known beside, such as ``score`` (0 to 1). Empty for
         what a person drew.
+    shape : tuple of int, length D
+        Of the grid that they lie on; empty: not known.
 
     Raises
     ------
@@ -56,6 +58,7 @@ class Points:
     coordinates: NDArray[np.float64]
     status: NDArray[np.int8]
     details: Mapping[str, NDArray[Any]] = field(default_factory=lambda: _NOTHING)
+    shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         status = np.asarray(self.status, dtype=np.int8)
@@ -129,11 +132,24 @@ class Points:
             kept = np.full((len(names), *values.shape[1:]), np.nan)
             kept[there] = values[index[there]]
             details[key] = kept
-        return Points(tuple(names), coordinates, status, details)
+        return Points(tuple(names), coordinates, status, details, self.shape)
 
-    def moved(self, coordinates: NDArray[Any]) -> Points:
-        """Return the same points at other coordinates, of shape (L, D)."""
-        return Points(self.names, coordinates, self.status, self.details)
+    def moved(self, coordinates: NDArray[Any], shape: Sequence[int] = ()) -> Points:
+        """Return the same points at other coordinates (L, D), on a grid of a shape."""
+        return Points(self.names, coordinates, self.status, self.details, tuple(shape))
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which points are present and in a voxel of the grid, shape (L,)."""
+        with np.errstate(invalid="ignore"):
+            low = self.coordinates >= -0.5
+            high = self.coordinates < np.asarray(self.shape or np.inf) - 0.5
+        found: NDArray[np.bool_] = self.present & (low & high).all(1)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the coordinates, shape (L, D)."""
+        return np.array(self.coordinates, dtype=dtype)
 
 
 def resized(

@@ -51,7 +51,7 @@ class Task(ABC):
     ----------
     annotation_kind : str
         What a format reads and augmentation moves: ``"labels"`` (an integer array of
-        shape S) or ``"points"`` (coordinates in index space, shape (L, D)).
+        shape S) or ``"points"`` (`autoseg.spec.points.Points`).
     decode_margin : int or None
         None: annotations are no `Instances`. Otherwise how far beyond an object
         `decode` looks, in voxels. Large images are decoded in blocks: an object that
@@ -153,6 +153,15 @@ class Task(ABC):
     def for_axes(self, axes: int) -> Task:
         """Return the task as a network of so many spatial axes learns it."""
         return self
+
+    def at_spacing(self, spacing: tuple[float, ...]) -> Task:
+        """Return the task as it is learnt on a grid of this spacing."""
+        return self
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """Numbers of the training recipe that are other than for label maps."""
+        return {}
 
     @abstractmethod
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoseg.augmentations._pipeline import Pipeline
+from autoseg.losses._points import PointLoss
 from autoseg.networks._build import build_network, cascade_channels
 from autoseg.spec.run import Run
 from autoseg.train.cascade import store_of_previous
@@ -54,9 +55,13 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
     network = build_network(
         job.plan, job.configuration, deep_supervision=recipe.deep_supervision
     )
-    placed = hardware.place(network, job.settings.dim)
     task = job.task
     criterion = Criterion(task, job.settings.batch_dice, job.settings.spacing)
+    network.late = task.annotation_kind == "points"
+    for name, loss in criterion.losses.items():
+        if isinstance(loss, PointLoss):
+            network.start_head(name, loss.start_bias(job.settings.patch_size))
+    placed = hardware.place(network, job.settings.dim)
     criterion = criterion.to(hardware.device)
     cases = OpenCases(job.store.open)
     seconds = None if run.time_budget is None else run.time_budget - run.reserved
@@ -117,6 +122,7 @@ def make_loader(
     """
     settings, recipe = job.settings, Recipe(**run.recipe)
     training = stream == TRAINING
+    points = job.task.annotation_kind == "points"
     previous = None
     if settings.previous is not None:
         previous = OpenCases(store_of_previous(job).open)
@@ -148,7 +154,8 @@ def make_loader(
         threads=threads,
         ahead=ahead,
         previous=previous,
-        encode=None if job.task.learns_map else _encoder(job),
+        encode=None if points or job.task.learns_map else _encoder(job),
+        swapped=getattr(job.task, "swapped", ()),
     )
 
 

@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from autoseg.losses import LOSSES
+from autoseg.losses._points import PointLoss, counted
+from autoseg.networks._base import LateLogits
 from autoseg.tasks._base import Task
+
+AT_ONCE = 16  # landmarks whose logits are there at the same time
 
 
 def level_weights(levels: int) -> list[float]:
@@ -89,13 +94,13 @@ class Criterion(nn.Module):
                 head.name: LOSSES[head.loss.name](
                     batch_dice=batch_dice, **head.loss.options
                 )
-                for head in task.heads
+                for head in task.at_spacing(spacing).heads
             }
         )
 
     def forward(
         self,
-        outputs: Mapping[str, Tensor | Sequence[Tensor]],
+        outputs: Mapping[str, Any],
         learned: Tensor | Mapping[str, Tensor],
     ) -> Tensor:
         """Return the loss.
@@ -103,7 +108,8 @@ class Criterion(nn.Module):
         Parameters
         ----------
         outputs : mapping of str to Tensor, or to list of Tensor
-            By head: logits (B, K, *P), or one for each level, finest first.
+            By head: logits (B, K, *P), or one for each level, finest first; of points
+            the finest only, which may also be `LateLogits`.
         learned : Tensor of int, shape (B, *P), or mapping of str to Tensor
             Inner annotation; or, by head, what its loss takes, as the task's `targets`
             gives it.
@@ -118,6 +124,11 @@ class Criterion(nn.Module):
         total: Tensor | None = None
         for name, loss in self.losses.items():
             levels = outputs[name]
+            if isinstance(loss, PointLoss):
+                finest = levels[0] if isinstance(levels, list) else levels
+                term = loss_of_points(loss, finest, learned[name])
+                total = term if total is None else total + term
+                continue
             if isinstance(levels, Tensor):
                 levels = [levels]
             for logits, weight in zip(levels, level_weights(len(levels)), strict=True):
@@ -145,6 +156,49 @@ class Criterion(nn.Module):
             name: torch.from_numpy(np.stack([d[name] for d in dense])).to(labels.device)
             for name in self.losses
         }
+
+
+def loss_of_points(
+    loss: PointLoss, logits: Tensor | LateLogits, target: Tensor
+) -> Tensor:
+    """Return the loss of landmarks; memory does not grow with their number.
+
+    Logits that are made late are made, compared and forgotten some at a time, and once
+    more for their gradients.
+
+    Parameters
+    ----------
+    loss : PointLoss
+        Its sum is over landmarks, one by one.
+    logits : Tensor or LateLogits, shape (B, L, *P)
+        Outputs.
+    target : Tensor, shape (B, L, D + 1)
+        See `PointLoss.forward`.
+
+    Returns
+    -------
+    Tensor
+        A scalar, that of ``loss(logits, target)``.
+    """
+    if isinstance(logits, Tensor):
+        result: Tensor = loss(logits, target)
+        return result
+    late = logits
+
+    def part(features: Tensor, first: int, last: int) -> Tensor:
+        some = late.part(first, last, features)
+        return loss.summed(some, target[:, first:last])
+
+    total = target.new_zeros(())
+    for first in range(0, late.channels, AT_ONCE):
+        last = min(first + AT_ONCE, late.channels)
+        if late.channels <= AT_ONCE:
+            total = total + part(late.features, first, last)
+        else:
+            total = total + checkpoint(
+                part, late.features, first, last, use_reentrant=False
+            )
+    return total / counted(target)
 
 
 def _takes_labels(loss: nn.Module) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from autoseg.networks._base import Outputs
+from autoseg.networks._base import LateLogits, Outputs
 from autoseg.train.criterion import Criterion
 from autoseg.train.hardware import Hardware
 
@@ -98,7 +99,9 @@ class Gradients:
         ]
         found = list(self._threads().map(self._backward, outputs, slopes))
         for index, parameter in enumerate(self._parameters):
-            parameter.grad = _sum([gradients[index] for gradients in found])
+            # Of late logits, the loss itself has left a gradient of the last layer.
+            gradients = [parameter.grad, *(part[index] for part in found)]
+            parameter.grad = _sum(gradients)
         return loss.detach()
 
     def _forward(self, images: Tensor) -> Outputs:
@@ -138,12 +141,14 @@ class Gradients:
 
 
 def _flat(outputs: Outputs) -> list[Tensor]:
-    """Return the logits of all heads and levels in one list."""
-    return [
-        level
-        for levels in outputs.values()
-        for level in ([levels] if isinstance(levels, Tensor) else levels)
-    ]
+    """Return logits of all heads and levels in one list; of late ones, features."""
+    found: list[Tensor] = []
+    for levels in outputs.values():
+        if isinstance(levels, LateLogits):
+            found.append(levels.features)
+        else:
+            found += [levels] if isinstance(levels, Tensor) else levels
+    return found
 
 
 def _joined(parts: Sequence[Outputs]) -> tuple[list[Tensor], Outputs]:
@@ -153,19 +158,22 @@ def _joined(parts: Sequence[Outputs]) -> tuple[list[Tensor], Outputs]:
         for same in zip(*(_flat(part) for part in parts), strict=True)
     ]
     remaining = iter(leaves)
-    whole: dict[str, Any] = {
-        name: next(remaining)
-        if isinstance(levels, Tensor)
-        else [next(remaining) for _ in levels]
-        for name, levels in parts[0].items()
-    }
+    whole: dict[str, Any] = {}
+    for name, levels in parts[0].items():
+        if isinstance(levels, LateLogits):
+            whole[name] = replace(levels, features=next(remaining))
+        elif isinstance(levels, Tensor):
+            whole[name] = next(remaining)
+        else:
+            whole[name] = [next(remaining) for _ in levels]
     return leaves, whole
 
 
 def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:
-    total = gradients[0]
-    for gradient in gradients[1:]:
-        total = gradient if total is None or gradient is None else total + gradient
+    total: Tensor | None = None
+    for gradient in gradients:
+        if gradient is not None:
+            total = gradient if total is None else total + gradient
     return total
 
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from autoseg.augmentations._pipeline import Pipeline, Sample
 from autoseg.errors import AutosegError, TrainingError
-from autoseg.tasks.semantic import OUTSIDE
-from autoseg.train.sampler import Drawn, Sampler
+from autoseg.tasks.landmark import HEAD
+from autoseg.train.sample import read_sample, target_of_points
+from autoseg.train.sampler import Sampler
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ class Batch:
     ----------
     images : Tensor of float32, shape (B, C, *P)
         Augmented, on the training device.
-    labels : Tensor of int16 or int32, shape (B, *P)
-        Inner labels, on the training device.
+    labels : Tensor of int16 or int32, shape (B, *P), or None
+        Inner labels, on the training device; None: the annotation is points.
     targets : dict of str to Tensor, or None
         What the losses learn, by head, on the training device; None: the labels.
     cases : tuple of str, length B
@@ -51,7 +52,7 @@ class Batch:
     """
 
     images: torch.Tensor
-    labels: torch.Tensor
+    labels: torch.Tensor | None
     targets: dict[str, torch.Tensor] | None = None
     cases: tuple[str, ...]
     iteration: int
@@ -61,7 +62,11 @@ class Batch:
     @property
     def learned(self) -> torch.Tensor | dict[str, torch.Tensor]:
         """What the criterion compares outputs with."""
-        return self.labels if self.targets is None else self.targets
+        if self.targets is not None:
+            return self.targets
+        if self.labels is None:
+            raise TrainingError("a batch has neither labels nor targets.")
+        return self.labels
 
 
 class OpenCases:
@@ -95,95 +100,6 @@ class OpenCases:
             while len(self._cases) > self._limit:
                 self._cases.popitem(last=False)
         return case
-
-
-def read_box(
-    array: Any, corner: Sequence[int], size: Sequence[int], fill: float
-) -> NDArray[Any]:
-    """Read a box of a stored array, filled where it hangs over.
-
-    Parameters
-    ----------
-    array : array, shape (..., *S)
-        blosc2 array; its last axes are cut. Only what lies inside is read.
-    corner : sequence of int, length D
-        Lowest index of the box along the last D axes; may be negative.
-    size : sequence of int, length D
-        Shape of the box.
-    fill : float
-        Value outside of the array.
-
-    Returns
-    -------
-    ndarray, shape (..., *size)
-        Of the array's dtype.
-    """
-    dim = len(size)
-    lead = tuple(array.shape[: len(array.shape) - dim])
-    inside, target = [], []
-    for low, length, extent in zip(corner, size, array.shape[-dim:], strict=True):
-        first, last = max(0, low), min(int(extent), low + length)
-        last = max(first, last)
-        inside.append(slice(first, last))
-        target.append(slice(first - low, last - low))
-    whole = all(t == slice(0, n) for t, n in zip(target, size, strict=True))
-    index = (*(slice(None),) * len(lead), *inside)
-    if whole:
-        return np.asarray(array[index])
-    box = np.full((*lead, *size), fill, dtype=array.dtype)
-    if all(part.stop > part.start for part in inside):
-        box[(*(slice(None),) * len(lead), *target)] = array[index]
-    return box
-
-
-def read_sample(
-    stored: Any, drawn: Drawn, patch_size: Sequence[int], previous: Any = None
-) -> Sample:
-    """Read what a drawn patch needs, and no voxel more.
-
-    Parameters
-    ----------
-    stored : StoredCase
-        ``image`` (C, *S) and ``annotation`` (*S).
-    drawn : Drawn
-        The patch.
-    patch_size : sequence of int, length D
-        Its shape.
-    previous : StoredCase, optional
-        In a cascade, the labels of the stage before as ``annotation`` (*S).
-
-    Returns
-    -------
-    Sample
-        Image float32 (C, *source) and labels int16 or, where ids are larger, int32
-        (*source), with the draw.
-    """
-    source = tuple(drawn.augmentation.source_shape)
-    corner = [
-        low - (wide - patch) // 2
-        for low, wide, patch in zip(drawn.corner, source, patch_size, strict=True)
-    ]
-    if drawn.plane is not None:  # one slice of a volume: a box one voxel thick
-        corner, source = [drawn.plane, *corner], (1, *source)
-    image = read_box(stored.image, corner, source, 0)
-    labels = read_box(stored.annotation, corner, source, OUTSIDE)
-    before = None
-    if previous is not None:
-        before = read_box(previous.annotation, corner, source, 0)
-    if drawn.plane is not None:
-        image, labels = image[:, 0], labels[0]
-        before = None if before is None else before[0]
-    return Sample(
-        image=torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)),
-        labels=_integers(labels),
-        draw=drawn.augmentation,
-        previous=None if before is None else _integers(before),
-    )
-
-
-def _integers(labels: NDArray[Any]) -> torch.Tensor:
-    kind = np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
-    return torch.from_numpy(np.ascontiguousarray(labels, dtype=kind))
 
 
 def _stacked(
@@ -221,6 +137,8 @@ class Loader:
     encode : callable, optional
         From the augmented labels of one sample, an array (*P), to the target of each
         head: what losses learn in place of the labels.
+    swapped : sequence of int, optional
+        Of landmarks, which each one is in a mirror.
     """
 
     def __init__(
@@ -233,6 +151,7 @@ class Loader:
         ahead: int = 3,
         previous: Callable[[str], Any] | None = None,
         encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]] | None = None,
+        swapped: Sequence[int] = (),
     ) -> None:
         self.sampler = sampler
         self.pipeline = pipeline
@@ -241,6 +160,7 @@ class Loader:
         self.ahead = ahead
         self.previous = previous
         self.encode = encode
+        self.swapped = swapped
         self._doing: dict[int, str] = {}  # by thread, for messages about a stall
 
     def batches(
@@ -294,6 +214,7 @@ class Loader:
         """Read a batch and, on the CPU, augment it."""
         me = threading.get_ident()
         samples: list[Sample] = []
+        points: list[torch.Tensor] = []
         cases: list[str] = []
         start = time.perf_counter()
         doing = "drawing"
@@ -307,15 +228,22 @@ class Loader:
                 patch = self.sampler.patch_size
                 sample = read_sample(stored, drawn, patch, before)
                 samples.append(self._pin(sample))
+                if sample.points is not None:
+                    status = stored.points.status
+                    points.append(
+                        target_of_points(self.pipeline, sample, status, self.swapped)
+                    )
             read = time.perf_counter() - start
+            targets = {HEAD: torch.stack(points)} if points else None
             if self.device.type != "cpu" and self.encode is None:
-                return iteration, samples, cases, read, None
+                return iteration, samples, cases, read, None, targets
             doing = self._doing[me] = f"augmenting cases {', '.join(cases)}"
             images, labels = self.pipeline.apply(samples, torch.device("cpu"))
             doing = self._doing[me] = f"encoding cases {', '.join(cases)}"
-            targets = None if self.encode is None else _stacked(self.encode, labels)
+            if self.encode is not None and labels is not None:
+                targets = _stacked(self.encode, labels)
             spent = time.perf_counter() - start - read
-            return iteration, samples, cases, read, ((images, labels, targets), spent)
+            return iteration, samples, cases, read, ((images, labels), spent), targets
         except TrainingError:
             raise
         except Exception as error:
@@ -332,7 +260,8 @@ class Loader:
         if self.device.type != "cuda":
             return sample
         sample.image = sample.image.pin_memory()
-        sample.labels = sample.labels.pin_memory()
+        if sample.labels is not None:
+            sample.labels = sample.labels.pin_memory()
         if sample.previous is not None:
             sample.previous = sample.previous.pin_memory()
         return sample
@@ -344,12 +273,13 @@ class Loader:
         cases: Sequence[str],
         read: float,
         done: tuple[Any, float] | None,
+        targets: dict[str, torch.Tensor] | None,
     ) -> Batch:
         if done is None:
             start = time.perf_counter()
-            augmented = (*self.pipeline.apply(samples, self.device), None)
+            augmented = self.pipeline.apply(samples, self.device)
             done = augmented, time.perf_counter() - start
-        (images, labels, targets), spent = done
+        (images, labels), spent = done
         if targets is not None:
             targets = {
                 head: target.to(self.device, non_blocking=True)
@@ -357,7 +287,7 @@ class Loader:
             }
         return Batch(
             images=images.to(self.device),
-            labels=labels.to(self.device),
+            labels=None if labels is None else labels.to(self.device),
             targets=targets,
             cases=tuple(cases),
             iteration=iteration,

@@ -66,7 +66,7 @@ class PatchScore:
             with self.hardware.autocast():
                 outputs = network(self.hardware.arrange(batch.images))
             losses.append(self.criterion(outputs, batch.learned).float())
-            if groups:
+            if groups and batch.labels is not None:
                 logits = _finest(outputs[self.task.heads[0].name])
                 counts += count_overlap(self.task, logits, batch.labels, groups)
         loss = float(torch.stack(losses).mean())

@@ -120,7 +120,8 @@ def test_images_and_annotations_may_have_different_endings(tmp_path):
 
 def test_points_are_found_by_their_ending(tmp_path):
     files = ["imagesTr/a_0000.jpg", "labelsTr/a.json"]
-    folder = _folder(tmp_path / "toy", files, file_ending=None, task="landmark")
+    more = {"task": "landmark", "landmarks": ["tip"]}
+    folder = _folder(tmp_path / "toy", files, file_ending=None, **more)
 
     assert load_dataset(folder).annotation_ending == ".json"
 

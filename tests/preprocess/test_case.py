@@ -16,9 +16,11 @@ from autoseg.preprocess.case import (
     restore_labels,
     restore_outputs,
 )
+from autoseg.preprocess.points import restore_coordinates
 from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.plan import Channel, Configuration, Plan, Resampling
+from autoseg.spec.points import PRESENT, Points
 
 NETWORK = Choice(name="plain_unet")
 
@@ -373,3 +375,31 @@ def test_a_channel_that_cannot_be_normalized_is_named():
 
     with pytest.raises(FormatError, match="channel 'MR0': .*0 to 255"):
         normalize_case(image, _plan(normalizer="rgb_to_0_1"))
+
+
+def test_points_go_to_the_networks_grid_with_the_image_and_back():
+    # A bright ball about the point: its center of mass must stay at the point.
+    direction = (0, 1, 0, 1, 0, 0, 0, 0, -1)
+    image = _image((24, 30, 28), (2.0, 1.0, 1.0), direction=direction)
+    place = np.array([10.4, 17.25, 13.0])
+    grid = np.stack(np.meshgrid(*map(np.arange, (24, 30, 28)), indexing="ij"))
+    square = ((grid - place[:, None, None, None]) ** 2).sum(0)
+    array = np.zeros((1, 24, 30, 28), np.float32)
+    array[0, 2:22, 3:, :25] = 1
+    array[0] += (100 * np.exp(-square / 8)).astype(np.float32)
+    array[array < 1] = 0
+    image = replace(image, array=array)
+    plan = _plan(
+        (2, 0, 1),
+        normalizer="none",
+        orientation="LPS",
+        configurations={"3d_fullres": _configuration(0.8, 1.25, 1.0)},
+    )
+    points = Points(("a",), place[None], np.array([PRESENT]), shape=(24, 30, 28))
+    prepared = prepare_image(image, plan, "3d_fullres", annotation=points)
+    moved = prepared.annotation.coordinates
+    heat = np.clip(prepared.array[0] - 5, 0, None)
+    np.testing.assert_allclose(moved[0], ndimage.center_of_mass(heat), atol=0.05)
+    assert prepared.annotation.shape == prepared.array.shape[1:]
+    back = restore_coordinates(moved, prepared.placement)
+    np.testing.assert_allclose(back[0], place)

@@ -11,7 +11,8 @@ import torch
 from autoseg.augmentations._pipeline import Pipeline
 from autoseg.errors import TrainingError
 from autoseg.train import loader as module
-from autoseg.train.loader import Loader, OpenCases, read_box, read_sample
+from autoseg.train.loader import Loader, OpenCases
+from autoseg.train.sample import read_box, read_sample
 from autoseg.train.sampler import Drawn, Sampler
 
 

@@ -1,0 +1,71 @@
+"""Points on the network's grid, and back on the image's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.geometry.orientation import turn_to
+from autoseg.preprocess.placement import Placement
+from autoseg.spec.image import Geometry
+from autoseg.spec.plan import Plan
+from autoseg.spec.points import Points, resized
+
+Array = NDArray[Any]
+
+
+def points_in_plan_order(
+    points: Points, geometry: Geometry, plan: Plan, box: Sequence[slice]
+) -> Points:
+    """Return points of an image's grid on the turned, transposed, cropped one.
+
+    Parameters
+    ----------
+    points : Points
+        In voxels of the image.
+    geometry : Geometry
+        Of the image.
+    plan : Plan
+        Gives orientation and order of the axes.
+    box : sequence of slice, length D
+        The crop, in the plan's order.
+
+    Returns
+    -------
+    Points
+        In voxels of the crop.
+    """
+    places = points.coordinates
+    if plan.orientation and geometry.dim == 3:
+        turn = turn_to(geometry, plan.orientation)
+        places = turn.apply_points(places, geometry.shape)
+    start = np.array([part.start for part in box])
+    shape = [part.stop - part.start for part in box]
+    return points.moved(places[:, plan.transpose] - start, shape)
+
+
+def restore_coordinates(places: Array, placement: Placement) -> Array:
+    """Bring coordinates from the network's grid back to the image's.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (L, D)
+        In voxels of the prepared array, which has the shape ``placement.shape``.
+    placement : Placement
+        Of the prepared image.
+
+    Returns
+    -------
+    ndarray of float, shape (L, D)
+        In voxels of ``placement.geometry``.
+    """
+    places = resized(places, placement.shape, placement.cropped_shape)
+    places = places + np.array([start for start, _ in placement.box])
+    places = places[:, np.argsort(placement.transpose)]
+    if placement.orientation:
+        turn = turn_to(placement.geometry, placement.orientation)
+        places = turn.undo_points(places, placement.geometry.shape)
+    return places

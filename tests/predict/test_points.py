@@ -1,0 +1,134 @@
+"""From windows to points: combined, mirrored back, and in the image's own grid."""
+
+import numpy as np
+import pytest
+import torch
+
+from autoseg.networks._base import LateLogits
+from autoseg.predict.points import combine, predict_points, restore
+from autoseg.predict.window import Windows
+from autoseg.preprocess.case import Placement
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.tasks.landmark import HEAD, LandmarkTask
+
+NAMES = ("left", "right", "gone")
+TASK = LandmarkTask(NAMES, mirror_pairs=[["left", "right"]])
+PLACES = np.array([[20.3, 7.25], [22.0, 31.6]])
+SHAPE = (48, 40)
+SPACING = (1.0, 1.0)
+
+
+def image(shape=SHAPE):
+    """Return three channels: the logits of a perfect network for each landmark."""
+    grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"))
+    array = np.full((3, *shape), -30.0, np.float32)
+    for i, place in enumerate(PLACES):
+        square = ((grid - place[:, None, None]) ** 2).sum(0)
+        array[i] = np.maximum(8 - square / (2 * 1.5**2), -30)
+    return array
+
+
+class Perfect(torch.nn.Module):
+    """Gives its input back, left and right as they look: the lower half is mirrored."""
+
+    def __init__(self, late=True):
+        super().__init__()
+        self.late = late
+
+    def forward(self, batch):
+        left = batch[:, :1]
+        # What stands further along the second axis looks like a right one.
+        where = torch.arange(batch.shape[3], dtype=torch.float32)
+        mass = torch.exp(left).sum((1, 2))
+        flipped = (mass * where).sum(1) / mass.sum(1) > (batch.shape[3] - 1) / 2
+        out = batch.clone()
+        out[flipped] = batch[flipped][:, [1, 0, 2]]
+        if not self.late:
+            return {HEAD: out}
+        weight = torch.eye(3)[:, :, None, None]
+        return {HEAD: LateLogits(out, weight, torch.zeros(3))}
+
+
+def found(patch, mirror=(), late=True):
+    windows = Windows(patch=patch, mirror_axes=mirror)
+    return predict_points([Perfect(late)], image(), windows, TASK, SPACING)
+
+
+@pytest.mark.parametrize("late", [True, False])
+@pytest.mark.parametrize("patch", [SHAPE, (64, 64)])
+def test_points_are_found_between_the_voxels_and_absent_ones_are_said_to_be(
+    patch, late
+):
+    points = combine(found(patch, late=late), TASK)
+    np.testing.assert_allclose(points.coordinates[:2], PLACES, atol=1e-3)
+    assert points.status.tolist() == [PRESENT, PRESENT, ABSENT]
+    score = points.details["score"]
+    assert (score[:2] > 0.9).all() and score[2] < 1e-6
+    variance = np.diagonal(points.details["covariance"][0])
+    np.testing.assert_allclose(variance, 1.5**2, rtol=0.05)
+
+
+def test_mirrored_copies_agree_with_left_and_right_swapped_back():
+    opinions = found(SHAPE, mirror=(1,))
+    assert len(opinions) == 2
+    for points in opinions:
+        np.testing.assert_allclose(points.coordinates[:2], PLACES, atol=1e-3)
+
+
+class Plain(torch.nn.Module):
+    def forward(self, batch):
+        return {HEAD: batch}
+
+
+def test_windows_together_find_what_the_whole_image_shows():
+    windows = Windows(patch=(16, 16))
+    points = predict_points([Plain()], image(), windows, TASK, SPACING)[0]
+    np.testing.assert_allclose(points.coordinates[:2], PLACES, atol=1e-3)
+    assert points.status.tolist() == [PRESENT, PRESENT, ABSENT]
+
+
+def test_opinions_are_weighted_by_how_sure_they_are():
+    def opinion(place, score):
+        return Points(
+            ("a",),
+            np.array([[place, 0.0]]),
+            np.array([PRESENT]),
+            {
+                "score": np.array([score]),
+                "covariance": np.eye(2)[None],
+                "peak": np.array([[place, 0.0]]),
+            },
+        )
+
+    task = LandmarkTask(["a"])
+    mean = combine([opinion(0.0, 0.9), opinion(4.0, 0.3)], task)
+    assert mean.coordinates[0, 0] == pytest.approx(1.0)
+    # 1 within each, and (0.75 * 1 + 0.25 * 9) between them.
+    assert mean.details["covariance"][0, 0, 0] == pytest.approx(1 + 0.75 * 1 + 0.25 * 9)
+    assert mean.details["score"][0] == pytest.approx(0.6)
+
+
+def test_going_back_undoes_crop_axis_order_and_resampling():
+    placement = Placement(
+        geometry=Geometry(shape=(30, 20), spacing=(0.5, 2.0)),
+        orientation=None,
+        transpose=(1, 0),
+        box=((4, 14), (6, 26)),
+        shape_before_crop=(20, 30),
+        cropped_shape=(10, 20),
+        shape=(20, 10),
+        cropped_spacing=(2.0, 0.5),
+        spacing=(1.0, 1.0),
+    )
+    details = {
+        "score": np.array([1.0]),
+        "covariance": np.array([np.diag([4.0, 9.0])]),
+        "peak": np.zeros((1, 2)),
+    }
+    points = Points(("a",), np.array([[-0.5, 9.5]]), np.array([PRESENT]), details)
+    back = restore(points, placement)
+    # The crop's first corner on one axis, its last on the other, in the image's order.
+    assert back.coordinates.tolist() == [[25.5, 3.5]]
+    # In mm both grids are the same, with the axes in the other order.
+    np.testing.assert_allclose(back.details["covariance"][0], np.diag([9.0, 4.0]))
