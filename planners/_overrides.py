@@ -16,6 +16,7 @@ Keys, each alone (for all configurations) or behind a configuration's name, as i
 ``mirror_axes``, ``batch_dice``
 ``training``           ``auto``, ``nnunet`` or ``fast``, for the plan as a whole
 ``training.FIELD``     a number of the recipe
+``task.OPTION``        an option of the task, such as ``task.representation``
 =====================  ===============================================================
 
 Axes are in the order that the plan has without overrides: coarsest first.
@@ -117,7 +118,7 @@ def check_overrides(given: Mapping[str, Any], dim: int) -> Overrides:
         configuration, base = _split(key)
         axes = _axes_of(configuration, base, dim)
         problem = _problem(base, value, axes, configuration is None)
-        if configuration is not None and base.partition(".")[0] == "training":
+        if configuration is not None and base.partition(".")[0] in ("training", "task"):
             problem = "is for the plan as a whole: leave the configuration out"
         if problem:
             problems.append(f"  {key}={value!r}: {problem}")
@@ -154,14 +155,14 @@ def _problem(base: str, value: Any, axes: tuple[int, ...], shared: bool) -> str 
     }
     if name not in checks:
         return f"no such key; there are {', '.join(checks)}, network.OPTION, " + (
-            "resampling.FIELD and training.FIELD"
+            "resampling.FIELD, training.FIELD and task.OPTION"
         )
     return checks[name]()
 
 
 def _option_problem(name: str, option: str, value: Any) -> str | None:
-    if name == "training":
-        return None  # the recipe checks its own fields
+    if name in ("training", "task"):
+        return None  # the recipe and the task check their own fields
     if name == "resampling":
         return _one_of(option, [f.name for f in fields(Resampling)])
     if name != "network":

@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from autoseg.errors import PlanError
-from autoseg.spec.choice import Choice
+from autoseg.errors import PlanError, UsageError
+from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan, as_options
 from autoseg.tasks import TASKS
@@ -69,9 +69,12 @@ def make_plan(
         If what the user fixed cannot be; with what can.
     """
     kind = TASKS[task.name]
-    options, of_task = kind.configure(task.options, fingerprint.annotation)
     overrides = check_overrides(budget.overrides, fingerprint.dim)
-    grid = _grid(fingerprint, overrides)
+    wishes = _wishes(kind, overrides)
+    options, of_task = kind.configure(
+        {**task.options, **wishes}, fingerprint.annotation
+    )
+    grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
     planning = Planning(
         fingerprint=fingerprint,
@@ -103,6 +106,7 @@ def make_plan(
     fixed = "spacing" in overrides.values
     decisions = (
         *of_task,
+        *of_spacing,
         *about_grid(fingerprint, grid, fixed),
         *of_channels,
         *planning.decisions,
@@ -111,16 +115,38 @@ def make_plan(
     return replace(plan, decisions=decisions)
 
 
-def _grid(fingerprint: Fingerprint, overrides: Overrides) -> Grid:
+def _wishes(kind: Any, overrides: Overrides) -> dict[str, Any]:
+    """Return the task's options that the user fixed."""
+    found = {
+        key.removeprefix("task."): value
+        for key, value in overrides.values.items()
+        if key.startswith("task.")
+    }
+    unknown = [key for key in found if key.partition(".")[0] not in kind.settable]
+    if unknown:
+        there = ", ".join(f"task.{key}" for key in kind.settable) or "none"
+        raise UsageError(
+            f"--set: the task has no task.{unknown[0]} that can be set; there are "
+            f"{there}."
+        )
+    return found
+
+
+def _grid(
+    fingerprint: Fingerprint, overrides: Overrides, kind: Any
+) -> tuple[Grid, tuple[Decision, ...]]:
     grid = choose_grid(fingerprint)
     wanted = overrides.values.get("spacing")
     if wanted is None:
-        return grid
+        fitting, decisions = kind.fitting_spacing(grid.spacing, fingerprint.annotation)
+        if fitting is None:
+            return grid, decisions
+        return choose_grid(fingerprint, fitting), decisions
     # What is set is in the order of the plan without it.
     spacing = [0.0] * fingerprint.dim
     for axis, edge in zip(grid.transpose, wanted, strict=True):
         spacing[axis] = float(edge)
-    return choose_grid(fingerprint, spacing)
+    return choose_grid(fingerprint, spacing), ()
 
 
 def _record(budget: Budget, gb: float) -> Choice:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -110,7 +111,7 @@ def fingerprint(
         workers=workers,
         name=lambda case: case.id,
     )
-    made = survey.pool(stamps)
+    made = survey.tried(survey.pool(stamps), workers)
     made.save(workspace.fingerprint)
     write_text(workspace.fingerprint_sources, dumps(stamps))
     shutil.rmtree(survey.folder, ignore_errors=True)
@@ -228,6 +229,34 @@ class _Survey:
             annotation=TASKS[self.task.name].pool(_Measurements(self, stamps)),
             task=self.task,
         )
+
+    def tried(self, made: Fingerprint, workers: int | None) -> Fingerprint:
+        """Return the fingerprint with what the task found by trying some cases."""
+        kind = TASKS[self.task.name]
+        if not kind.trials:
+            return made
+        cases = self.dataset.training
+        step = max(1, math.ceil(len(cases) / kind.trials))
+        task = kind(**self.task.options)
+        memory = MemoryBudget()
+
+        def trial(case: Case) -> dict[str, Any]:
+            with memory.take(WORKING_SHARE * loaded_bytes(_files(case))):
+                path = case.annotation
+                if path is None:
+                    raise DatasetError(f"case {case.id} has no annotation.")
+                annotation, geometry = read_annotation(path, self.dataset, task)
+                return dict(task.trial(annotation, geometry.spacing, made.annotation))
+
+        found = map_cases(
+            trial,
+            cases[::step],
+            stage="try representations",
+            workers=workers,
+            name=lambda case: case.id,
+        )
+        extra = kind.pool_trials(list(found.values()))
+        return replace(made, annotation={**made.annotation, **extra})
 
     def _measured(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any]:
         entry = self.entry(case_id, stamps)

@@ -64,6 +64,10 @@ class Task(ABC):
     learns_map : bool
         The losses are given the stored map (`to_map`) itself. Otherwise they are given
         what `targets` makes of it, patch by patch, after augmentation.
+    trials : int
+        Cases, at most, that the fingerprint looks at a second time (`trial`).
+    settable : tuple of str
+        Options that a user may fix before `configure`, by ``--set task.OPTION=...``.
     """
 
     score_options: ClassVar[tuple[str, ...]] = ()
@@ -71,6 +75,8 @@ class Task(ABC):
     annotation_kind: ClassVar[str] = "labels"
     decode_margin: ClassVar[int | None] = None
     learns_map: ClassVar[bool] = True
+    trials: ClassVar[int] = 0
+    settable: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod
@@ -91,6 +97,28 @@ class Task(ABC):
             The pooled measurements of the fingerprint (`pool`).
         """
         return dict(options), ()
+
+    @classmethod
+    def fitting_spacing(
+        cls, spacing: Sequence[float], measured: Mapping[str, Any]
+    ) -> tuple[list[float] | None, tuple[Decision, ...]]:
+        """Return a spacing in which the network sees the annotated things well.
+
+        Parameters
+        ----------
+        spacing : sequence of float, length D
+            What the planner would take.
+        measured : mapping
+            The pooled measurements of the fingerprint.
+
+        Returns
+        -------
+        spacing : list of float, or None
+            None: take it as it is.
+        decisions : tuple of Decision
+            Why.
+        """
+        return None, ()
 
     @property
     @abstractmethod
@@ -171,6 +199,17 @@ class Task(ABC):
     @abstractmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return a data set's numbers from those of its cases."""
+
+    def trial(
+        self, annotation: Any, spacing: tuple[float, ...], pooled: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what a case says once the data set's numbers are known, as JSON."""
+        return {}
+
+    @classmethod
+    def pool_trials(cls, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return numbers that are added to those of `pool`."""
+        return {}
 
     @abstractmethod
     def foreground(self, annotation: Any) -> dict[str, Array]:

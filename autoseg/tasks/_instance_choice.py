@@ -2,31 +2,165 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoseg.errors import UsageError
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.choice import Decision
 
+PREFIX = "representation."
 DEFAULT = "flow_distance"
+MARGIN = 0.02  # of mean AP: what is further below the best ceiling is left out
+APART = 0.05  # share of touching instances below which borders are enough
+FEW_SLICES = 4.0
+THICK = 2.0  # spacing of slices through that in the plane
+CROWDED = 0.9  # share of foreground from which on there is hardly a background
+
+SEEN = (10.0, 120.0)  # voxels across the median object that need no resampling
+WANTED = (20.0, 40.0)
+LEAST_SMALL = 6.0  # voxels across small objects (5th percentile)
+
+RULE = (
+    "of the representations whose ceiling (encode the annotation, decode it, compare: "
+    f"mean AP at IoU 0.5 to 0.9) is no more than {MARGIN} below the best, the first "
+    f"of: border_core where fewer than {APART:.0%} of instances touch; affinities "
+    f"where slices are thick and objects have fewer than {FEW_SLICES:g} of them, or "
+    f"foreground fills over {CROWDED:.0%}; else flow_distance"
+)
 
 
 def choose(
     options: Mapping[str, Any], measured: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[Decision, ...]]:
-    """Return the task's options with a representation made for the data set."""
-    name = DEFAULT
+    """Return the task's options with a representation made for the data set.
+
+    Parameters
+    ----------
+    options : mapping
+        Of dataset.json; ``representation``, a name, where the user fixed one.
+    measured : mapping
+        What `pool_instances` and `pool_trials` gave.
+
+    Returns
+    -------
+    options : dict
+        With ``representation`` and ``axes``.
+    decisions : tuple of Decision
+        The choice, the ceilings, and each option of the representation.
+    """
     fixed = options.get("representation")
+    own = {
+        key.removeprefix(PREFIX): value
+        for key, value in options.items()
+        if key.startswith(PREFIX)
+    }
+    options = {k: v for k, v in options.items() if not k.startswith(PREFIX)}
+    ceilings = measured.get("ceilings", {})
     if fixed is not None:
         name = fixed if isinstance(fixed, str) else fixed["name"]
-    chosen = {"name": name, "options": REPRESENTATIONS[name].configure(measured)}
-    decision = Decision(
-        field="task.representation",
-        value=name,
-        rule="flow_distance, unless another one is asked for",
-        because="asked for" if fixed is not None else "the default",
+        if name not in REPRESENTATIONS:
+            raise UsageError(
+                f"task.representation is {name!r}; there are "
+                f"{', '.join(REPRESENTATIONS.names())}."
+            )
+        because = "asked for"
+    else:
+        name, because = _by_rule(ceilings, measured)
+    made = {**REPRESENTATIONS[name].configure(measured), **own}
+    chosen = {"name": name, "options": made}
+    listed = "; ".join(
+        f"{other} {c['ap']:.3f} ({c['ap_50']:.3f}/{c['ap_70']:.3f}/{c['ap_90']:.3f} at "
+        f"0.5/0.7/0.9)"
+        for other, c in sorted(ceilings.items(), key=lambda item: -item[1]["ap"])
     )
+    decisions = [
+        Decision(field="task.representation", value=name, rule=RULE, because=because),
+        Decision(
+            field="task.representation.options",
+            value=", ".join(f"{k} {v}" for k, v in made.items()) or "none",
+            rule="from the sizes of objects, see docs/instance.md",
+            because=_sizes(measured),
+        ),
+    ]
+    if listed:
+        decisions.insert(
+            1,
+            Decision(
+                field="task.ceilings",
+                value=f"{ceilings[name]['ap']:.3f}" if name in ceilings else "unknown",
+                rule="mean AP of annotations that were encoded and decoded again",
+                because=listed,
+            ),
+        )
+    axes = int(measured["axes"])
+    return {**options, "representation": chosen, "axes": axes}, tuple(decisions)
+
+
+def fit_spacing(
+    spacing: Sequence[float], measured: Mapping[str, Any]
+) -> tuple[list[float] | None, tuple[Decision, ...]]:
+    """Return a spacing in which objects have a size that the network sees well.
+
+    References
+    ----------
+    .. [1] Stringer et al., "Cellpose: a generalist algorithm for cellular
+       segmentation", Nature Methods 18, 2021: objects are brought to 30 (cells) or 17
+       (nuclei) pixels. doi:10.1038/s41592-020-01018-x
+    """
+    edge = min(spacing)
+    median, small = (
+        measured["diameter"]["p50"] / edge,
+        measured["diameter"]["p5"] / edge,
+    )
+    factor = 1.0
+    if 0 < median < SEEN[0]:
+        factor = WANTED[0] / median
+    elif median > SEEN[1]:
+        factor = max(WANTED[1] / median, min(1.0, LEAST_SMALL / small))
+    fitting = None if factor == 1 else [round(s / factor, 5) for s in spacing]
+    decision = Decision(
+        field="task.object_size",
+        value=f"{median * factor:.3g} voxels across",
+        rule=(
+            f"the median object stays as it is from {SEEN[0]:g} to {SEEN[1]:g} voxels "
+            f"across; else the grid is made finer or coarser to see {WANTED[0]:g} or "
+            f"{WANTED[1]:g}, small ones (5 %) not below {LEAST_SMALL:g}"
+        ),
+        because=f"{median:.3g} voxels at {edge:g}, small ones {small:.3g}",
+    )
+    return fitting, (decision,)
+
+
+def _by_rule(
+    ceilings: Mapping[str, Any], measured: Mapping[str, Any]
+) -> tuple[str, str]:
+    if not ceilings:
+        return DEFAULT, "no ceilings were measured"
+    best = max(ceiling["ap"] for ceiling in ceilings.values())
+    good = [n for n, ceiling in ceilings.items() if ceiling["ap"] >= best - MARGIN]
+    touching, foreground = measured["touching"], measured["foreground"]
+    spacing, along = measured["spacing"], measured["voxels_along"]
+    thick = len(spacing) == 3 and spacing[0] >= THICK * min(spacing[1:])
+    if touching < APART:
+        order = ("border_core", "flow_distance", "affinities")
+        why = f"{touching:.1%} of instances touch"
+    elif (thick and along[0] < FEW_SLICES) or foreground > CROWDED:
+        order = ("affinities", "flow_distance", "border_core")
+        why = f"{along[0]:.1f} slices for each object, {foreground:.0%} foreground"
+    else:
+        order = ("flow_distance", "border_core", "affinities")
+        why = f"{touching:.1%} of instances touch, {foreground:.0%} foreground"
+    ranked = sorted(good, key=lambda n: -ceilings[n]["ap"])
+    name = next((n for n in order if n in good), ranked[0])
+    return name, f"{why}; within the margin: {', '.join(ranked)}"
+
+
+def _sizes(measured: Mapping[str, Any]) -> str:
+    diameter, inner = measured["diameter"], measured["inner_radius"]
     return (
-        {**options, "representation": chosen, "axes": int(measured["axes"])},
-        (decision,),
+        f"{measured['objects']} objects, diameter {diameter['p5']:.3g} / "
+        f"{diameter['p50']:.3g} / {diameter['p95']:.3g} (5 / 50 / 95 %), inner "
+        f"radius from {inner['p5']:.3g}, solidity {measured['solidity']['p50']:.2f}, "
+        f"seen from the middle {measured['star']['p5']:.0%} or more in 95 %"
     )

@@ -52,6 +52,8 @@ class InstanceTask(Task):
     score_options = ("border", "size_limits")
     pooled = POOLED_INSTANCES
     decode_margin = DECODE_MARGIN
+    trials = 50
+    settable = ("representation",)
 
     def __init__(
         self,
@@ -86,6 +88,14 @@ class InstanceTask(Task):
         from autoseg.tasks._instance_choice import choose
 
         return choose(options, measured)
+
+    @classmethod
+    def fitting_spacing(
+        cls, spacing: Sequence[float], measured: Mapping[str, Any]
+    ) -> tuple[list[float] | None, tuple[Decision, ...]]:
+        from autoseg.tasks._instance_choice import fit_spacing
+
+        return fit_spacing(spacing, measured)
 
     @property
     def representation(self) -> Representation:
@@ -219,6 +229,20 @@ class InstanceTask(Task):
             for name, count in one["classes"].items():
                 classes[name] = classes.get(name, 0) + count
         return {**pool_instances(measurements), "classes": classes}
+
+    def trial(
+        self, annotation: Any, spacing: tuple[float, ...], pooled: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        from autoseg.tasks._instance_trial import try_out
+
+        labels = self._objects(self.to_map(annotation))
+        return try_out(labels, spacing, pooled)
+
+    @classmethod
+    def pool_trials(cls, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        from autoseg.tasks._instance_trial import pool_trials
+
+        return {"ceilings": pool_trials(trials)} if trials else {}
 
     def foreground(self, annotation: Any) -> dict[str, Array]:
         labels = np.asarray(annotation)

@@ -20,7 +20,7 @@ def balls(shape, spacing, radius, centers):
     return labels.reshape(shape).astype(np.int32)
 
 
-def rods(seed=0, count=12, shape=(160, 160), width=7, length=60):
+def rods(seed=0, count=40, shape=(160, 160), width=7, length=60):
     """Bent rods, drawn one over the other: thin and not convex."""
     rng = np.random.default_rng(seed)
     labels = np.zeros(shape, np.int32)
@@ -37,7 +37,9 @@ def rods(seed=0, count=12, shape=(160, 160), width=7, length=60):
         )
         rod = (away <= (width / 2) ** 2).reshape(shape)
         near = (away <= (width / 2 + 1) ** 2).reshape(shape)
-        if not labels[near].any():  # rods may come close, and do not cross
+        ends = np.array(path)
+        whole = (ends > width).all() and (ends < np.array(shape) - width).all()
+        if whole and not labels[near].any():  # rods may come close, and do not cross
             labels[rod] = number
     return labels
 

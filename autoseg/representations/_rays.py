@@ -1,0 +1,121 @@
+"""Star-convex shapes: how far it is to the border, in all directions.
+
+Legend: R rays, S spatial shape, D axes, M voxels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.representations._maps import Ids
+
+Array = NDArray[Any]
+
+
+def rays(count: int, axes: int) -> NDArray[np.float32]:
+    """Return unit vectors (R, D), evenly spread: a circle, or a golden spiral."""
+    if axes == 2:
+        angle = np.arange(count) * 2 * np.pi / count
+        return np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
+    height = 1 - (2 * np.arange(count) + 1) / count
+    angle = np.arange(count) * np.pi * (3 - np.sqrt(5))
+    wide = np.sqrt(1 - height**2)
+    spread = [height, wide * np.sin(angle), wide * np.cos(angle)]
+    return np.stack(spread, axis=1).astype(np.float32)
+
+
+def ray_lengths(
+    labels: Ids,
+    deep: Array,
+    directions: Array,
+    spacing: Sequence[float],
+    longest: float,
+) -> NDArray[np.float32]:
+    """Return how far each voxel's instance reaches along rays, (R, *S).
+
+    Where nothing else is near, a step is as long as the distance to what is nearest.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        Ids.
+    deep : ndarray of float32, shape S
+        See `depth`.
+    directions : ndarray of float, shape (R, D)
+        Unit vectors.
+    spacing : sequence of float, length D
+        Edge of a voxel.
+    longest : float
+        Where to stop.
+
+    Returns
+    -------
+    ndarray of float32, shape (R, *S)
+        In units of length, to half a voxel; 0 in the background. Where a ray leaves the
+        array, the instance ends.
+    """
+    shape = np.array(labels.shape)
+    strides = np.array([int(np.prod(shape[a + 1 :])) for a in range(len(shape))])
+    flat, room = labels.ravel(), deep.ravel() - float(max(spacing))
+    inside = np.flatnonzero(flat > 0)
+    place = np.stack(np.unravel_index(inside, labels.shape), axis=1).astype(np.float32)
+    own = flat[inside]
+    step = float(min(spacing)) / 2
+    first = np.maximum(room[inside], step).astype(np.float32)
+    result = np.zeros((len(directions), labels.size), np.float32)
+    for number, direction in enumerate(directions):
+        walk = (direction / np.asarray(spacing)).astype(np.float32)
+        going, length = np.arange(len(inside)), first.copy()
+        while len(going):
+            at = np.rint(place[going] + length[going, None] * walk).astype(np.int64)
+            ok = ((at >= 0) & (at < shape)).all(1) & (length[going] < longest)
+            index = np.where(ok, at @ strides, 0)
+            ok &= flat[index] == own[going]
+            length[going[~ok]] -= step / 2
+            going = going[ok]
+            length[going] += np.maximum(room[index[ok]], step)
+        result[number, inside] = np.minimum(length, longest)
+    return result.reshape(-1, *labels.shape)
+
+
+def paint(
+    center: Array,
+    lengths: Array,
+    directions: Array,
+    spacing: Sequence[float],
+    shape: Any,
+) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
+    """Return the voxels of a star: a box, and where inside of it.
+
+    Between rays, the border is interpolated: in a plane along the angle, in a volume
+    among the three nearest rays.
+    """
+    edges = np.asarray(spacing)
+    reach = np.ceil(float(lengths.max(initial=0)) / edges).astype(int) + 1
+    low = np.maximum(np.floor(center).astype(int) - reach, 0)
+    high = np.minimum(np.ceil(center).astype(int) + reach + 1, shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    grids = np.meshgrid(
+        *[np.arange(a, b) for a, b in zip(low, high, strict=True)], indexing="ij"
+    )
+    way = np.stack(
+        [(g - c) * e for g, c, e in zip(grids, center, edges, strict=True)], axis=-1
+    )
+    away = np.linalg.norm(way, axis=-1)
+    if len(shape) == 2:
+        turn = np.arctan2(way[..., 0], way[..., 1]) / (2 * np.pi) * len(lengths)
+        turn %= len(lengths)
+        below = np.floor(turn).astype(int) % len(lengths)
+        share = turn - np.floor(turn)
+        border = lengths[below] * (1 - share)
+        border += lengths[(below + 1) % len(lengths)] * share
+    else:
+        cosine = (way / np.maximum(away, 1e-6)[..., None]) @ directions.T
+        nearest = np.argpartition(-cosine, 3, axis=-1)[..., :3]
+        weight = 1 / (1.0001 - np.take_along_axis(cosine, nearest, axis=-1))
+        border = (lengths[nearest] * weight).sum(-1) / weight.sum(-1)
+    return box, away <= border

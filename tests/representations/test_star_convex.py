@@ -1,0 +1,53 @@
+"""Star-convex shapes."""
+
+import numpy as np
+import pytest
+
+from autoseg.representations._rays import paint, ray_lengths, rays
+from autoseg.representations.star_convex import StarConvex
+from tests.representations.maps import same_objects
+
+
+@pytest.mark.parametrize(("count", "axes"), [(32, 2), (96, 3)])
+def test_rays_have_length_1_and_point_everywhere(count, axes):
+    found = rays(count, axes)
+
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(found.mean(0), 0, atol=0.01)
+
+
+def test_lengths_are_those_to_the_border_in_units_of_length():
+    labels = np.zeros((21, 41), np.int32)
+    labels[2:19, 4:37] = 1  # from the middle (10, 20): 8.5 rows, 16.5 columns
+    directions = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.float32)
+
+    deep = np.zeros(labels.shape, np.float32)  # nothing is known: steps are short
+    lengths = ray_lengths(labels, deep, directions, (2.0, 0.5), 100.0)
+
+    np.testing.assert_allclose(lengths[:, 10, 20], [17, 8.25, 17, 8.25], atol=0.3)
+
+
+def test_equal_lengths_paint_a_ball_also_where_voxels_are_not_cubes():
+    box, inside = paint(
+        np.array([5.0, 20, 20]), np.full(64, 8.0), rays(64, 3), (2, 1, 1), (11, 41, 41)
+    )
+    places = np.indices((11, 41, 41)).reshape(3, -1).T - (5, 20, 20)
+    ball = (np.linalg.norm(places * (2, 1, 1), axis=1) <= 8).reshape(11, 41, 41)
+
+    found = np.zeros((11, 41, 41), bool)
+    found[box] = inside
+
+    assert (found == ball).all()
+
+
+def test_overlapping_disks_come_back_as_far_as_they_are_seen():
+    places = np.indices((40, 60))
+    labels = np.zeros((40, 60), np.int32)
+    for number, center in enumerate(((20, 18), (20, 38)), 1):
+        away = np.hypot(places[0] - center[0], places[1] - center[1])
+        labels[away <= 12] = number
+    made = StarConvex(2)
+
+    found, _ = made.decode(made.encode(labels, (1.0, 1.0)), (1.0, 1.0))
+
+    assert same_objects(found, labels)
