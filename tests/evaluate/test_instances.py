@@ -1,0 +1,101 @@
+"""The evaluation of instances, from files to the summary."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoseg.cli._main import main
+from autoseg.errors import UsageError
+from autoseg.evaluate.stage import evaluate
+from autoseg.evaluate.summary import Summary
+
+
+def _write(folder, case, labels):
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(labels.astype(np.uint16)).save(folder / f"{case}.png")
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Case a has four objects of 1, 4, 4 and 9 pixels, case b has one of 4."""
+    folder = tmp_path / "Cells"
+    first, second = np.zeros((2, 12, 12), int)
+    first[0, 11], first[0:2, 0:2], first[4:6, 4:6], first[8:11, 8:11] = 40, 10, 20, 30
+    second[5:7, 5:7] = 7
+    for case, labels in (("a", first), ("b", second)):
+        _write(folder / "labelsTr", case, labels)
+        _write(folder / "imagesTr", f"{case}_0000", 9 * labels)
+    content = {
+        "task": "instance",
+        "channel_names": {"0": "dapi"},
+        "labels": {"background": 0, "cell": 1},
+        "numTraining": 2,
+        "file_ending": ".png",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture
+def predictions(dataset, tmp_path):
+    """Case a without the object at the top left; case b has a second one too many."""
+    folder = tmp_path / "predictions"
+    for case in "ab":
+        labels = np.array(Image.open(dataset / "labelsTr" / f"{case}.png")).astype(int)
+        labels[labels == 10] = 0
+        if case == "b":
+            labels[0:2, 0:2] = 9
+        _write(folder, case, labels)
+    return folder
+
+
+def test_objects_are_scored_by_image_and_pooled(dataset, predictions):
+    summary = evaluate(predictions, dataset, workers=1)
+
+    found = summary.classes["cell"]
+    assert summary.cases["a"]["cell"]["ap_50"] == pytest.approx(3 / 4)
+    assert summary.cases["b"]["cell"]["ap_50"] == pytest.approx(1 / 2)
+    assert found["map"].mean == pytest.approx(5 / 8)
+    assert found["map_pooled"].mean == pytest.approx(4 / 6)
+    assert found["f1_pooled"].mean == pytest.approx(4 / 5)
+    # Either image twice, or both.
+    assert found["map_pooled"].low == pytest.approx(1 / 2)
+    assert found["map_pooled"].high == pytest.approx(3 / 4)
+    back = Summary.load(predictions / "summary.json")
+    assert back.classes["cell"]["map_pooled"].mean == found["map_pooled"].mean
+    header = (predictions / "summary.csv").read_text().splitlines()[0]
+    assert "map" in header.split(",") and "map_pooled" not in header
+
+
+def test_sizes_are_parted_by_the_quartiles_of_what_is_annotated(dataset, predictions):
+    # Sizes 1, 4, 4, 4, 9: both quartiles are 4.
+    found = evaluate(predictions, dataset, workers=1).classes["cell"]
+
+    assert found["small_up_to"].mean == found["large_over"].mean == 4
+    assert found["ap_50_large_pooled"].mean == 1
+    assert found["ap_50_small_pooled"].mean == pytest.approx(3 / 5)
+
+
+def test_the_border_can_be_left_out(dataset, predictions):
+    found = evaluate(predictions, dataset, border=False, workers=1).classes["cell"]
+
+    assert found["map_pooled"].mean == 1
+    assert found["reference"].mean == pytest.approx(3 / 2)
+
+
+def test_the_command_shows_them(dataset, predictions, capsys):
+    words = ["evaluate", "-g", str(dataset / "labelsTr"), "-p", str(predictions)]
+    words += ["-d", str(dataset), "--size-limits", "2", "5"]
+
+    assert main(words) == 0
+
+    said = capsys.readouterr().out
+    assert "AP50" in said and "0.667 [0.500, 0.750]" in said
+    assert "AP50 of objects up to 2: 1.000, up to 5: 0.500, larger: 1.000" in said
+
+
+def test_options_of_another_task_are_refused(dataset, predictions):
+    with pytest.raises(UsageError, match="tolerance means nothing.*border"):
+        evaluate(predictions, dataset, tolerance=2.0)
