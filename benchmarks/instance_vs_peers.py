@@ -13,12 +13,12 @@ shows what is there::
     python benchmarks/instance_vs_peers.py DATASET --minutes 30 --tools
 
 DATASET is 2-D, one channel, PNG, in our layout, as Dataset018_DSB2018. The environments
-need ``stardist==0.9.2 tensorflow-cpu`` and ``torch cellpose==3.1.1.3``.
+need ``stardist==0.9.2 tensorflow-cpu`` and ``torch cellpose==3.1.1.3 pillow``.
 
 Training time is the wall clock; processor time stands beside it: if that is much less
 than time x cores, something else was running and the comparison is not fair. Reading
-files, making autoseg's data set ready (printed), Cellpose's timing of two epochs and
-StarDist's search for thresholds are not counted; autoseg's own search is.
+files, making autoseg's data set ready (printed), Cellpose's flows and its timing of two
+epochs, and StarDist's search for thresholds are not counted; autoseg's own search is.
 """
 
 from __future__ import annotations
