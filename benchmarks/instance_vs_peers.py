@@ -63,6 +63,8 @@ def main() -> None:
     dataset = arguments.dataset.absolute()
     train, validation = make_splits(load_dataset(dataset))[arguments.fold]
     folder = arguments.work.absolute() / dataset.name
+    if arguments.images:  # autoseg itself has no such option, and takes all
+        train, validation = train[: arguments.images], validation[: arguments.images]
     label = f"{arguments.minutes:g}min_{arguments.fold}_{arguments.seed}"
     print(f"load of this machine: {os.getloadavg()[0]:.1f}; cores: {os.cpu_count()}")
     for tool in arguments.tools:
@@ -98,6 +100,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--images", type=int, help="of each side only so many: a trial")
     parser.add_argument("--stardist-python", default=sys.executable)
     parser.add_argument("--cellpose-python", default=sys.executable)
     parser.add_argument(

@@ -29,7 +29,8 @@ def main() -> None:
     torch.manual_seed(job["seed"])
     data, out = Path(job["data"]), Path(job["out"])
     images = {i: image(data, i) for i in [*job["train"], *job["validation"]]}
-    flows = dynamics.labels_to_flows([label(data, i) for i in job["train"]])
+    labels = [label(data, i) for i in job["train"]]
+    flows = dynamics.labels_to_flows(labels, device=torch.device("cpu"))
     examples = [images[i] for i in job["train"]]
 
     def fit(epochs: int) -> tuple[models.CellposeModel, float, float]:
