@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.metrics.pooled import Pooled
+from autoseg.metrics.instances import ANY_CLASS
+from autoseg.metrics.pooled import POOLED_INSTANCES, Pooled
 
 Scores = Mapping[str, Mapping[str, float]]  # of one case: by class, then by metric
 
@@ -56,8 +57,8 @@ class Statistic:
 def aggregate(
     cases: Mapping[str, Scores],
     seed: int = SEED,
-    pooled: Pooled | None = None,
-    apart: Collection[str] = (),
+    pooled: Pooled = POOLED_INSTANCES,
+    apart: Collection[str] = (ANY_CLASS,),
 ) -> tuple[dict[str, dict[str, Statistic]], dict[str, Statistic]]:
     """Sum up the scores of cases, class by class and over all classes.
 
@@ -67,9 +68,9 @@ def aggregate(
         By case id, class and metric.
     seed : int
         Of the bootstrap.
-    pooled : mapping, optional
-        Further metrics, from sums over cases of counts that are among the scores; such
-        a statistic has no ``std`` and no ``median``.
+    pooled : mapping
+        Further metrics, from sums over cases of counts, where those are among the
+        scores; such a statistic has no ``std`` and no ``median``.
     apart : collection of str
         Classes that the mean over classes leaves out.
 
@@ -114,7 +115,7 @@ def aggregate(
                 classes[name][metric] = _statistic(table[:, column], means[:, column])
         foreground[metric] = _foreground(table[:, own], means[:, own])
     once = np.vstack([np.ones(len(cases)), weights])  # all cases, then resampled
-    for metric, ratios in (pooled or {}).items():
+    for metric, ratios in pooled.items():
         needed = {name for r in ratios for side in (r.over, r.under) for name in side}
         if not needed <= set(metrics):
             continue

@@ -25,7 +25,6 @@ from autoseg.evaluate.files import files_by_case, match
 from autoseg.evaluate.grids import differing_grids
 from autoseg.evaluate.points import POINT_TABLE, summarize_points, write_point_table
 from autoseg.evaluate.summary import Summary
-from autoseg.metrics.instances import ANY_CLASS
 from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
@@ -129,9 +128,7 @@ def evaluate(
         log.info("%d predictions have no annotation: %s", len(extra), _some(extra))
     scorer.find_size_limits([references[case] for case in ids], workers)
     scores, failures = _score(scorer, ids, found, references, workers)
-    classes, foreground = aggregate(
-        scores, pooled=scorer.task.pooled, apart=(ANY_CLASS,)
-    )
+    classes, foreground = aggregate(scores)
     summary = Summary(
         unit=scorer.unit,
         foreground=foreground,

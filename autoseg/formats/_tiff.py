@@ -162,6 +162,15 @@ def unit_of(name: Any) -> tuple[float | None, str]:
     return None, "px"
 
 
+def entries_of(side_car: Path) -> dict[str, Any]:
+    """Return what a side-car says already, such as classes; nothing without one."""
+    try:
+        found = json.loads(side_car.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def read_side_car(path: Path, stem: str) -> tuple[list[float], str | None] | None:
     """Return spacing and unit of a ``CASE.json`` next to an image.
 

@@ -17,6 +17,7 @@ from autoseg.formats._spacing import flat_geometry
 from autoseg.formats._tiff import (
     FACTORS,
     Layout,
+    entries_of,
     find_layout,
     imagej_fields,
     imagej_spacing,
@@ -119,8 +120,9 @@ class TiffFiles(Format):
         with atomically(path) as temporary:
             if geometry.unit != "px" and not (imagej and fields is not None):
                 name = path.name[: -len(self._ending(path))] + ".json"
-                text = dumps({"spacing": geometry.spacing, "unit": geometry.unit})
-                temporary.with_name(name).write_text(text, encoding="utf-8")
+                content = entries_of(path.with_name(name))
+                content |= {"spacing": geometry.spacing, "unit": geometry.unit}
+                temporary.with_name(name).write_text(dumps(content), encoding="utf-8")
             tifffile.imwrite(
                 temporary,
                 np.ascontiguousarray(array),

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.metrics.pooled import Pooled
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
@@ -59,8 +58,6 @@ class Task(ABC):
         would from the whole.
     score_options : tuple of str
         What `score` can be told beside annotations and spacing.
-    pooled : mapping
-        Metrics of all cases together, from counts that `score` gives.
     learns_map : bool
         The losses are given the stored map (`to_map`) itself. Otherwise they are given
         what `targets` makes of it, patch by patch, after augmentation.
@@ -71,7 +68,6 @@ class Task(ABC):
     """
 
     score_options: ClassVar[tuple[str, ...]] = ()
-    pooled: ClassVar[Pooled] = {}
     annotation_kind: ClassVar[str] = "labels"
     decode_margin: ClassVar[int | None] = None
     learns_map: ClassVar[bool] = True

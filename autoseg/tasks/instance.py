@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.metrics.pooled import POOLED_INSTANCES
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._base import Representation
 from autoseg.representations._maps import numbered
@@ -50,7 +49,6 @@ class InstanceTask(Task):
 
     learns_map = False
     score_options = ("border", "size_limits")
-    pooled = POOLED_INSTANCES
     decode_margin = DECODE_MARGIN
     trials = 50
     settable = ("representation",)

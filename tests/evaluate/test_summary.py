@@ -95,7 +95,6 @@ def test_a_metric_that_is_not_there_has_no_mean():
 
 def test_instances_are_shown_pooled_and_by_size():
     from autoseg.metrics.instances import score_instances
-    from autoseg.metrics.pooled import POOLED_INSTANCES
 
     reference = np.repeat(np.arange(1, 6), [1, 1, 2, 3, 3])[None]
     predicted = np.where(reference == 5, 0, reference)
@@ -103,7 +102,7 @@ def test_instances_are_shown_pooled_and_by_size():
         str(i): score_instances(predicted, reference, (1.0, 2.0), size_limits=(2, 4))
         for i in range(2)
     }
-    classes, foreground = aggregate(cases, pooled=POOLED_INSTANCES)
+    classes, foreground = aggregate(cases)
     summary = Summary(unit="um", classes=classes, foreground=foreground, cases=cases)
 
     lines = summary.table().splitlines()

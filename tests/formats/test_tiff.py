@@ -239,6 +239,20 @@ def test_a_spacing_from_outside_the_file_goes_into_a_side_car(tmp_path, spacing)
     assert (tmp_path / "out" / "c.json").exists() == (spacing is not None)
 
 
+def test_a_side_car_keeps_what_else_it_says(tmp_path):
+    geometry = Geometry(shape=STACK.shape, spacing=(3.0, 1.0, 1.0), unit="um")
+    (tmp_path / "c.json").write_text('{"instances": {"1": 2}, "spacing": [9, 9, 9]}')
+
+    TIFF.write_labels(tmp_path / "c.tif", STACK.astype(np.uint32), geometry)
+
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert found == {
+        "instances": {"1": 2},
+        "spacing": [3.0, 1.0, 1.0],
+        "unit": "um",
+    }
+
+
 @pytest.mark.parametrize("dim", [2, 3])
 def test_probabilities_keep_their_channels(tmp_path, dim):
     shape = (5, 6, 7)[-dim:]
