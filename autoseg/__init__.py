@@ -6,6 +6,7 @@ The functions here do what the commands of the same names do::
     autoseg.fingerprint(dataset)    autoseg.predict(model, images, output)
     autoseg.plan(dataset)           autoseg.evaluate(predictions, annotations)
     autoseg.preprocess(dataset)     autoseg.report(dataset)
+    autoseg.find_best(dataset)
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
@@ -18,7 +19,15 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_STAGES = ("fingerprint", "preprocess", "train", "predict", "evaluate", "report")
+_STAGES = (
+    "fingerprint",
+    "preprocess",
+    "train",
+    "predict",
+    "evaluate",
+    "find_best",
+    "report",
+)
 _PUBLIC = {
     "check": "autoseg.fingerprint.check",
     "plan": "planners._stage",

@@ -14,6 +14,10 @@
         plan.json  dataset.json  fingerprint.json
         fold_N/                            checkpoint_*.pt, log.jsonl, progress.png, ...
             validation/                    CASE.ext, summary.json
+    ROOT/results/DATASET/best/             what `find_best` chose
+        model.zip  model.json              the bundle, and why it is this
+        outputs/PLAN/CONFIGURATION/        CASE_probabilities.b2nd, by the fold that was
+                                           not trained on it; may be deleted
 """
 
 from __future__ import annotations
@@ -170,6 +174,15 @@ class Workspace:
     def model(self, plan: str, configuration: str) -> Path:
         """Return the folder of a trained configuration: all its folds."""
         return self.results / plan / configuration
+
+    @property
+    def best(self) -> Path:
+        """The bundle of what predicts best."""
+        return self.results / "best" / "model.zip"
+
+    def kept_outputs(self, plan: str, configuration: str) -> Path:
+        """Return the folder of outputs for cases that a fold was not trained on."""
+        return self.results / "best" / "outputs" / plan / configuration
 
     def fold(self, plan: str, configuration: str, fold: int | str) -> Path:
         """Return the folder of one fold; ``fold`` is a number or ``"all"``."""

@@ -102,14 +102,14 @@ def aggregate(
     classes: dict[str, dict[str, Statistic]] = {name: {} for name in names}
     foreground: dict[str, Statistic] = {}
     own = [column for column, name in enumerate(names) if name not in apart]
-    weights = _resample(len(cases), seed) if cases else np.zeros((0, 0))
+    weights = resample(len(cases), seed) if cases else np.zeros((0, 0))
     for metric in metrics:
         rows = [
             [case.get(name, {}).get(metric, math.nan) for name in names]
             for case in cases.values()
         ]
         table = np.array(rows, dtype=np.float64)
-        means = _weighted_means(table, weights)
+        means = weighted_means(table, weights)
         for column, name in enumerate(names):
             if any(metric in case.get(name, {}) for case in cases.values()):
                 classes[name][metric] = _statistic(table[:, column], means[:, column])
@@ -141,7 +141,7 @@ def _table(
 def _pooled(values: NDArray[np.float64], cases: int) -> Statistic:
     """Return the statistic of a pooled metric: of all cases, then of resampled ones."""
     defined = not math.isnan(values[0])
-    low, high = _interval(values[1:]) if defined and cases > 1 else (math.nan, math.nan)
+    low, high = interval(values[1:]) if defined and cases > 1 else (math.nan, math.nan)
     return Statistic(
         mean=float(values[0]),
         low=low,
@@ -152,7 +152,7 @@ def _pooled(values: NDArray[np.float64], cases: int) -> Statistic:
     )
 
 
-def _resample(cases: int, seed: int) -> NDArray[np.float64]:
+def resample(cases: int, seed: int) -> NDArray[np.float64]:
     """Return how often each case is drawn in each bootstrap sample: (B, cases)."""
     drawn = np.random.default_rng(seed).multinomial(
         cases, np.full(cases, 1 / cases), size=RESAMPLES
@@ -160,7 +160,7 @@ def _resample(cases: int, seed: int) -> NDArray[np.float64]:
     return drawn.astype(np.float64)
 
 
-def _weighted_means(
+def weighted_means(
     table: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return each column's mean over finite entries, by weights (B, cases)."""
@@ -175,7 +175,7 @@ def _statistic(values: NDArray[np.float64], means: NDArray[np.float64]) -> Stati
     defined = values[~np.isnan(values)]
     finite = defined[np.isfinite(defined)]
     several = len(finite) > 1
-    low, high = _interval(means) if several else (math.nan, math.nan)
+    low, high = interval(means) if several else (math.nan, math.nan)
     return Statistic(
         mean=float(finite.mean()) if len(finite) else math.nan,
         low=low,
@@ -195,7 +195,7 @@ def _foreground(table: NDArray[np.float64], means: NDArray[np.float64]) -> Stati
     of_classes = [_mean(column[np.isfinite(column)]) for column in table.T]
     several = np.isfinite(own).sum() > 1
     resampled = np.array([_mean(row[np.isfinite(row)]) for row in means])
-    low, high = _interval(resampled) if several else (math.nan, math.nan)
+    low, high = interval(resampled) if several else (math.nan, math.nan)
     finite = own[np.isfinite(own)]
     return Statistic(
         mean=_mean([mean for mean in of_classes if not math.isnan(mean)]),
@@ -221,8 +221,11 @@ def _median(values: NDArray[np.float64]) -> float:
     return float(upper if upper == lower else (upper + lower) / 2)
 
 
-def _interval(means: NDArray[np.float64]) -> tuple[float, float]:
+def interval(means: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % percentile interval of bootstrap means; NaN counts nowhere."""
     defined = means[~np.isnan(means)]
+    if not len(defined):
+        return math.nan, math.nan
     edge = (1 - CONFIDENCE) / 2
     low, high = np.quantile(defined, [edge, 1 - edge])
     return float(low), float(high)

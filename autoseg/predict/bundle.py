@@ -7,6 +7,8 @@ A zip without any pickle::
     plan.json  dataset.json  fingerprint.json
     fold_0.safetensors       one for each fold
     previous/...             the stage before, of a cascade, in the same way
+    partner_1/...            a model that it is averaged with, in the same way
+    postprocessing.json      what is done to predictions in the end
 """
 
 from __future__ import annotations
@@ -23,18 +25,23 @@ import autoseg
 from autoseg.errors import ModelError, PlanError
 from autoseg.predict.archive import Archive
 from autoseg.predict.model import Model
+from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import dumps, from_json
 from autoseg.spec.plan import Plan
 
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
 KIND = "autoseg model"
-SCHEMA = 1
+SCHEMA = 2  # 2: partners and postprocessing; a bundle without them says 1
 PREVIOUS = "previous/"
+PARTNER = "partner_{}/"
+POSTPROCESSING = "postprocessing.json"
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
-def write_bundle(model: Model, path: Path, *, license: str = "not stated") -> Path:
+def write_bundle(
+    model: Model, path: Path, *, license: str = "not stated", notes: str = ""
+) -> Path:
     """Write a model as one file.
 
     Parameters
@@ -45,6 +52,8 @@ def write_bundle(model: Model, path: Path, *, license: str = "not stated") -> Pa
         Where to; ends in ``.zip``.
     license : str
         Under which terms others may use the weights; stands in the card.
+    notes : str
+        More for the card, in Markdown.
 
     Returns
     -------
@@ -52,10 +61,11 @@ def write_bundle(model: Model, path: Path, *, license: str = "not stated") -> Pa
         ``path``; complete, or not there.
     """
     files = _files(model, "")
-    files[CARD] = _card(model, license).encode()
+    files[CARD] = (_card(model, license) + notes).encode()
+    simple = not model.partners and model.postprocessing == Postprocessing()
     manifest = {
         "kind": KIND,
-        "schema": SCHEMA,
+        "schema": 1 if simple else SCHEMA,
         "autoseg": autoseg.__version__,
         "dataset": model.plan.dataset,
         "license": license,
@@ -112,10 +122,10 @@ def read_bundle(path: Path) -> Model:
         manifest = archive.read_json(MANIFEST)
         if manifest.get("kind") != KIND:
             raise ModelError(f"{archive.where(MANIFEST)}: this is no {KIND}.")
-        if manifest.get("schema") != SCHEMA:
+        if manifest.get("schema") not in range(1, SCHEMA + 1):
             raise ModelError(
                 f"{path} has schema {manifest.get('schema')}; this autoseg "
-                f"({autoseg.__version__}) reads {SCHEMA}. Update autoseg."
+                f"({autoseg.__version__}) reads up to {SCHEMA}. Update autoseg."
             )
         sums = manifest.get("sha256")
         if not isinstance(sums, dict):
@@ -162,9 +172,13 @@ def _stage(
         return contents[f"{prefix}{name}"]
 
     stage = stages[prefix]
+    rules = contents.get(f"{prefix}{POSTPROCESSING}", b"{}")
     try:
         plan = from_json(
             Plan, json.loads(need("plan.json")), f"{path}!/{prefix}plan.json"
+        )
+        postprocessing = Postprocessing.from_json(
+            json.loads(rules), f"{path}!/{prefix}{POSTPROCESSING}"
         )
     except PlanError as error:
         raise ModelError(str(error)) from None
@@ -184,6 +198,11 @@ def _stage(
         ),
         source=str(path),
         origin=stage["origin"],
+        partners=tuple(
+            _stage(contents, stages, f"{prefix}{PARTNER.format(number)}", path)
+            for number in range(1, stage.get("partners", 0) + 1)
+        ),
+        postprocessing=postprocessing,
     )
 
 
@@ -199,21 +218,29 @@ def _files(model: Model, prefix: str) -> dict[str, bytes]:
     for fold, weights in zip(model.folds, model.weights, strict=True):
         tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
         files[f"{prefix}fold_{fold}.safetensors"] = save(tensors)
+    if model.postprocessing != Postprocessing():
+        files[f"{prefix}{POSTPROCESSING}"] = dumps(model.postprocessing).encode()
     if model.previous is not None:
         files.update(_files(model.previous, prefix + PREVIOUS))
+    for number, partner in enumerate(model.partners, start=1):
+        files.update(_files(partner, prefix + PARTNER.format(number)))
     return files
 
 
 def _stages(model: Model, prefix: str) -> dict[str, Any]:
-    stage = {
+    stage: dict[str, Any] = {
         "configuration": model.configuration,
         "folds": list(model.folds),
         "format": model.format,
         "origin": model.origin,
     }
+    if model.partners:
+        stage["partners"] = len(model.partners)
     stages = {prefix: stage}
     if model.previous is not None:
         stages.update(_stages(model.previous, prefix + PREVIOUS))
+    for number, partner in enumerate(model.partners, start=1):
+        stages.update(_stages(partner, prefix + PARTNER.format(number)))
     return stages
 
 
@@ -226,7 +253,7 @@ def _card(model: Model, license: str) -> str:
     )
     labels = model.dataset.get("labels", {})
     rows = [
-        f"# {plan.dataset}, {model.configuration}",
+        f"# {plan.dataset}, {_name(model)}",
         "",
         f"- Task: {plan.task.name}; classes: {', '.join(map(str, labels)) or 'none'}",
         f"- Input channels: {channels}",
@@ -242,6 +269,11 @@ def _card(model: Model, license: str) -> str:
     ]
     rows += _scores(model)
     return "\n".join(rows) + "\n"
+
+
+def _name(model: Model) -> str:
+    members = (model, *model.partners)
+    return " averaged with ".join(member.configuration for member in members)
 
 
 def _trained_on(model: Model) -> str:

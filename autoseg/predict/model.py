@@ -12,6 +12,7 @@ from autoseg import workspace
 from autoseg.datasets._description import Description
 from autoseg.errors import ModelError
 from autoseg.predict.archive import Archive
+from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import load_object
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan
@@ -51,6 +52,10 @@ class Model:
     origin : str
         Which program trained it, ``"autoseg"`` or ``"nnunet"``: a model of nnU-Net is
         predicted with sums that round as its own do.
+    partners : tuple of Model
+        Models of other configurations whose outputs are averaged with this one's.
+    postprocessing : Postprocessing
+        What is done to predictions in the end.
     """
 
     plan: Plan
@@ -63,6 +68,8 @@ class Model:
     previous: Model | None = None
     source: str = ""
     origin: str = "autoseg"
+    partners: tuple[Model, ...] = ()
+    postprocessing: Postprocessing = Postprocessing()
 
     @property
     def settings(self) -> Configuration:
@@ -231,6 +238,11 @@ def choose_folds(
 def _only_folds(model: Model, folds: Sequence[str | int] | None) -> Model:
     if folds is None:
         return model
+    if model.partners:
+        raise ModelError(
+            f"{model.source} averages several configurations, each with folds of its "
+            "own; leave -f out."
+        )
     names = choose_folds(model.folds, folds, model.source)
     weights = tuple(model.weights[model.folds.index(name)] for name in names)
     return replace(model, weights=weights, folds=tuple(names))

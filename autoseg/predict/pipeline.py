@@ -47,7 +47,8 @@ class _Case:
     """A case between reading and writing.
 
     Either ``prepared`` is there, or ``image``: of a cascade, whose first stage has to
-    be predicted before the image can be prepared for the second.
+    be predicted before the image can be prepared for the second, and of several models,
+    which prepare it in their own ways.
     """
 
     job: Job
@@ -135,7 +136,9 @@ class Pipeline:
                 case = _Case(job=job, geometry=image.geometry, share=share)
                 for difference in unlike_training(image, model):
                     logger.warning("%s: %s", job.case.id, difference)
-                if model.settings.previous is not None and self.previous is None:
+                if self.predictor.is_joint or (
+                    model.settings.previous is not None and self.previous is None
+                ):
                     case.image = image
                     share.correct(image.array.nbytes)
                 else:

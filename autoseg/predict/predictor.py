@@ -23,6 +23,7 @@ from autoseg.predict.device import (
     find_device,
     used_memory,
 )
+from autoseg.predict.ensemble import predict_together
 from autoseg.predict.export import Export, Sink
 from autoseg.predict.memory import (
     fit_windows,
@@ -72,11 +73,13 @@ class Predictor:
         self.model = model
         self.options = options or Options()
         self.device = find_device(self.options.device)
-        task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
+        chosen = {**model.plan.task.options, **model.postprocessing.task}
+        task: Task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
         self.previous = (
             Predictor(model.previous, options) if model.previous is not None else None
         )
+        self.partners = tuple(Predictor(one, options) for one in model.partners)
         self._lock = threading.Lock()
         self._networks: list[Network] | None = None
 
@@ -176,8 +179,23 @@ class Predictor:
         ndarray of int, shape (*S), or Instances, or Points
             Values as in files, in the image's grid.
         """
+        rules = self.model.postprocessing
+        if self.is_joint:
+            members = (self, *self.partners)
+            inner = predict_together(members, image, rules.thresholds, progress, sink)
+            spacing = image.geometry.spacing
+            return np.asarray(self.task.write(rules.finish(inner, self.task, spacing)))
         prepared = self.prepare(image, previous)
         return self.predict_prepared(prepared, progress, sink)
+
+    def predict_alone(self, image: Image, progress: Progress, sink: Sink) -> None:
+        """Give the outputs of this model to a sink, without partners and rules."""
+        self._run(self.prepare(image), progress, sink)
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether outputs have to be kept and seen together before labels are there."""
+        return bool(self.partners or self.model.postprocessing.thresholds)
 
     @property
     def memory_left(self) -> int:
@@ -229,7 +247,21 @@ class Predictor:
         progress: Progress | None = None,
         sink: Sink | None = None,
     ) -> Any:
-        """Predict an image on the network's grid; see `predict_image`."""
+        """Predict an image on the network's grid; see `predict_image`.
+
+        Only where `is_joint` does not hold: otherwise the image itself is needed.
+        """
+        labels = self._run(prepared, progress, sink)
+        rules = self.model.postprocessing
+        if not rules.classes:
+            return labels
+        spacing = prepared.placement.geometry.spacing
+        inner = rules.finish(self.task.read(labels), self.task, spacing)
+        return np.asarray(self.task.write(inner))
+
+    def _run(
+        self, prepared: Prepared, progress: Progress | None, sink: Sink | None
+    ) -> Any:
         windows = self.windows(prepared.array.shape[1:])
         total = windows.grid(prepared.array.shape[1:]).count
         done = 0

@@ -1,5 +1,6 @@
 """A model in one file: complete, checked, without pickles."""
 
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -11,6 +12,7 @@ from autoseg.errors import ModelError
 from autoseg.interop.nnunet import load_nnunet
 from autoseg.predict.bundle import CARD, MANIFEST, is_bundle, read_bundle, write_bundle
 from autoseg.predict.model import load_model
+from autoseg.predict.postprocessing import Postprocessing, Rule
 from tests.interop import nnunet_files as files
 
 
@@ -169,3 +171,26 @@ def test_the_card_shows_the_scores_of_the_validation(model, tmp_path):
         card = archive.read(CARD).decode()
 
     assert "| 0 | 0.8125 | 0.7500 to 0.8750 | 12 |" in card
+
+
+def test_partners_and_rules_come_back(model, tmp_path):
+    rules = Postprocessing(classes={"one": Rule(threshold=0.3)})
+    joint = dataclasses.replace(model, partners=(model,), postprocessing=rules)
+
+    again = read_bundle(write_bundle(joint, tmp_path / "joint.zip", notes="# Why"))
+
+    assert again.postprocessing == rules
+    (partner,) = again.partners
+    assert (partner.plan, partner.folds) == (model.plan, model.folds)
+    assert partner.weights[0].keys() == model.weights[0].keys()
+    with zipfile.ZipFile(tmp_path / "joint.zip") as archive:
+        assert json.loads(archive.read(MANIFEST))["schema"] == 2
+        assert archive.read(CARD).decode().endswith("# Why")
+
+
+def test_the_folds_of_an_average_cannot_be_chosen(model, tmp_path):
+    joint = dataclasses.replace(model, partners=(model,))
+    path = write_bundle(joint, tmp_path / "joint.zip")
+
+    with pytest.raises(ModelError, match="leave -f out"):
+        load_model(path, folds=["0"])

@@ -1,0 +1,74 @@
+"""Choose what predicts best, by cross-validation, and write it as one bundle.
+
+Compares every configuration whose folds are all trained (autoseg train DATASET
+CONFIGURATION all-folds), averages of two, and post-processing; says what each gains,
+with confidence intervals; keeps only what gains. Nothing has to be asked for
+beforehand. The bundle holds everything: autoseg predict -m BUNDLE. docs/select.md says
+more.
+
+examples:
+  autoseg find_best DATASET
+  autoseg find_best DATASET --by hd95
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    add_dataset(parser)
+    parser.add_argument(
+        "--by",
+        metavar="MEASURE",
+        help="dice, nsd, hd95, assd, iou, ... of summary.json; by default the first "
+        "that the task has",
+    )
+    parser.add_argument(
+        "--no-ensembles",
+        action="store_true",
+        help="do not try averages of two configurations",
+    )
+    parser.add_argument(
+        "--no-postprocessing",
+        action="store_true",
+        help="do not try thresholds, filled holes and removed components",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE.zip",
+        help="the bundle; by default ROOT/results/DATASET/best/model.zip",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="where outputs are predicted; default auto"
+    )
+    parser.add_argument(
+        "--license", default="not stated", help="terms of the weights, for the card"
+    )
+    add_workers(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Choose, and say what was chosen, why, and how to use it."""
+    from autoseg.find_best.stage import find_best
+
+    for dataset in chosen_datasets(arguments):
+        path, selection = find_best(
+            dataset,
+            arguments.root,
+            by=arguments.by,
+            ensembles=not arguments.no_ensembles,
+            postprocessing=not arguments.no_postprocessing,
+            device=arguments.device,
+            workers=arguments.workers,
+            output=arguments.output,
+            license=arguments.license,
+        )
+        print(selection.text())
+        print(f"\nautoseg predict -m {path} -i IMAGES -o OUT")

@@ -1,0 +1,127 @@
+"""Which configurations can be chosen from: those whose cross-validation is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoseg.errors import UsageError
+from autoseg.evaluate.aggregate import Scores
+from autoseg.preprocess.folds import load_splits
+from autoseg.spec.choice import Choice
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.plan import Plan
+from autoseg.train.results import Trained, find_trained, scores_of
+from autoseg.workspace import ALL_FOLDS, MODEL_PLAN, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A configuration with all folds of its cross-validation.
+
+    Parameters
+    ----------
+    trained : Trained
+        Its folds.
+    plan : Plan
+        As it was trained.
+    cases : mapping of str to scores
+        Of each case by the fold that it was held back from.
+    fold_of : mapping of str to str
+        That fold.
+    """
+
+    trained: Trained
+    plan: Plan
+    cases: Mapping[str, Scores]
+    fold_of: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Plan and configuration."""
+        return self.trained.name
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its folds."""
+        return self.trained.folder
+
+    @property
+    def configuration(self) -> str:
+        """Name of the configuration."""
+        return self.trained.configuration
+
+    @property
+    def task(self) -> Choice:
+        """The task it learned."""
+        return self.plan.task
+
+
+def find_candidates(
+    workspace: Workspace, dataset: Dataset
+) -> tuple[list[Candidate], list[str]]:
+    """Return what can be chosen from, and what is left out and why.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of the data set.
+    dataset : Dataset
+        With its training cases.
+
+    Returns
+    -------
+    candidates : list of Candidate
+        Sorted by plan and configuration; all scored on the same cases.
+    left_out : list of str
+        A line for each configuration that is incomplete, with the command that
+        completes it.
+
+    Raises
+    ------
+    UsageError
+        If there is no candidate.
+    """
+    splits = load_splits(workspace, dataset)
+    candidates, left_out = [], []
+    for trained in find_trained(workspace):
+        folds = {fold.name: fold for fold in trained.folds}
+        cases: dict[str, Scores] = {}
+        fold_of: dict[str, str] = {}
+        missing = []
+        for number, (_, held_back) in enumerate(splits):
+            fold = folds.get(str(number))
+            there = scores_of(fold) if fold is not None and fold.finished else {}
+            if any(case not in there for case in held_back):
+                missing.append(str(number))
+                continue
+            cases |= {case: there[case] for case in held_back}
+            fold_of |= dict.fromkeys(held_back, str(number))
+        if missing:
+            left_out.append(_line(trained, missing, workspace, dataset))
+        else:
+            plan = Plan.load(trained.folder / MODEL_PLAN)
+            candidates.append(
+                Candidate(trained=trained, plan=plan, cases=cases, fold_of=fold_of)
+            )
+    if not candidates:
+        listed = "\n".join(left_out) or (
+            f"  nothing is trained; begin with\n  autoseg train {dataset.folder} "
+            f"CONFIGURATION {ALL_FOLDS} --root {workspace.root}"
+        )
+        raise UsageError(
+            f"No configuration of {dataset.name} has all {len(splits)} folds trained "
+            f"and scored:\n{listed}"
+        )
+    return candidates, left_out
+
+
+def _line(
+    trained: Trained, missing: list[str], workspace: Workspace, dataset: Dataset
+) -> str:
+    return (
+        f"  {trained.name} lacks fold {', '.join(missing)}; complete it with\n"
+        f"  autoseg train {dataset.folder} {trained.configuration} {ALL_FOLDS} "
+        f"--plan {trained.plan} --root {workspace.root}"
+    )

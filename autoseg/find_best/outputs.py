@@ -1,0 +1,80 @@
+"""What each fold says about the cases that it was not trained on, kept in 8 bits."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from autoseg.find_best.candidates import Candidate
+from autoseg.predict.cases import Job, prediction_ending
+from autoseg.predict.model import load_model
+from autoseg.predict.options import Options
+from autoseg.predict.pipeline import Pipeline
+from autoseg.predict.predictor import Predictor
+from autoseg.spec.dataset import Dataset
+from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, Workspace
+
+logger = logging.getLogger(__name__)
+
+KIND = "b2nd"
+
+
+def ensure_outputs(
+    candidate: Candidate,
+    workspace: Workspace,
+    dataset: Dataset,
+    device: str = "auto",
+) -> dict[str, Path]:
+    """Predict the outputs that are not there, or are older than their fold.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        A configuration with all its folds.
+    workspace : Workspace
+        Of the data set.
+    dataset : Dataset
+        With its training cases.
+    device : str
+        Where to predict.
+
+    Returns
+    -------
+    dict of str to Path
+        Files of `autoseg.predict.probabilities`, by case id.
+
+    Raises
+    ------
+    CaseErrors
+        If some cases failed; the others are kept.
+    """
+    trained = candidate.trained
+    folder = workspace.kept_outputs(trained.plan, trained.configuration)
+    found: dict[str, Path] = {}
+    for fold in sorted(set(candidate.fold_of.values()), key=int):
+        model = load_model(candidate.folder, folds=[fold])
+        checkpoint = candidate.folder / f"fold_{fold}" / CHECKPOINT_FINAL
+        waiting = []
+        for case_id in (c for c, f in candidate.fold_of.items() if f == fold):
+            case = dataset.case(case_id)
+            name = f"{case_id}{prediction_ending(case, model)}"
+            job = Job(case=case, output=folder / name)
+            found[case_id] = job.probabilities(KIND)
+            if not _is_newer(found[case_id], checkpoint):
+                waiting.append(job)
+        if waiting:
+            logger.info("%s, fold %s: outputs of its cases", candidate.name, fold)
+            before = candidate.plan.configuration(candidate.configuration).previous
+            previous = None
+            if before is not None:
+                place = workspace.fold(trained.plan, before, fold)
+                previous = place / VALIDATION
+            predictor = Predictor(model, Options(device=device))
+            Pipeline(predictor=predictor, previous=previous, probabilities=KIND).run(
+                waiting
+            )
+    return found
+
+
+def _is_newer(file: Path, than: Path) -> bool:
+    return file.is_file() and file.stat().st_mtime_ns >= than.stat().st_mtime_ns

@@ -1,0 +1,290 @@
+"""Choose what predicts best by cross-validation, and write it as one bundle.
+
+Scores of single configurations are those of training's validation. Averages of pairs
+and post-processing look once at the outputs of the cases, which are predicted as far as
+they are not there. Everything else is arithmetic on tables with a row for each case.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import UsageError
+from autoseg.evaluate.measures import main_measure, measure_of
+from autoseg.find_best.candidates import Candidate, find_candidates
+from autoseg.find_best.outputs import ensure_outputs
+from autoseg.find_best.selection import Scored, Selection
+from autoseg.find_best.table import (
+    Table,
+    gain_of,
+    mean_interval,
+    mean_of,
+    table_of,
+    worst_distance,
+)
+from autoseg.find_best.tuning import (
+    Step,
+    choose_rule,
+    combinations,
+    rules_to_try,
+    score_case,
+    task_has_rules,
+)
+from autoseg.parallel import map_cases
+from autoseg.predict.bundle import write_bundle
+from autoseg.predict.ensemble import open_outputs
+from autoseg.predict.model import Model, load_model
+from autoseg.predict.postprocessing import Postprocessing, Rule
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.tasks import TASKS
+from autoseg.tasks._base import Task
+from autoseg.workspace import Workspace, find_dataset, find_root
+
+logger = logging.getLogger(__name__)
+
+Rules = Mapping[str, Sequence[Rule]]
+PLAIN_ONLY = (Rule(),)
+
+
+def find_best(
+    dataset: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    by: str | None = None,
+    ensembles: bool = True,
+    postprocessing: bool = True,
+    device: str = "auto",
+    workers: int | None = None,
+    output: str | os.PathLike[str] | None = None,
+    license: str = "not stated",
+) -> tuple[Path, Selection]:
+    """Choose among everything that was trained on a data set, and write a bundle.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder, or the name or number of a data set in ``ROOT/raw``.
+    root : str or path, optional
+        ROOT.
+    by : str, optional
+        The measure, such as ``"dice"``, ``"nsd"`` or ``"hd95"``; by default the task's
+        first.
+    ensembles : bool
+        Try averages of two configurations, too.
+    postprocessing : bool
+        Try thresholds, filled holes and removed components, too.
+    device : str
+        Where outputs are predicted.
+    workers : int, optional
+        Cases scored at a time.
+    output : path, optional
+        The bundle; by default ``ROOT/results/DATASET/best/model.zip``. The selection
+        goes beside it, as ``.json``.
+    license : str
+        Under which terms others may use the weights; stands in the bundle's card.
+
+    Returns
+    -------
+    path : Path
+        The bundle.
+    selection : Selection
+        What is in it and why.
+
+    Raises
+    ------
+    UsageError
+        If no cross-validation is complete, or nothing was scored by this measure.
+    CaseErrors
+        If cases could not be predicted or scored.
+    """
+    base = find_root(root)
+    described = load_dataset(find_dataset(dataset, base))
+    workspace = Workspace(root=base, dataset=described.name)
+    candidates, left_out = find_candidates(workspace, described)
+    for line in left_out:
+        logger.warning("Left out:%s", line.replace("\n", "\n "))
+    search = _Search.begin(workspace, described, candidates, by, device, workers)
+    singles = [search.table(one) for one in candidates]
+    models = [
+        _scored(c.name, t, search) for c, t in zip(candidates, singles, strict=True)
+    ]
+    best = int(np.argmax([mean_of(table) for table in singles]))
+    members, table = [candidates[best]], singles[best]
+    if ensembles:
+        found = search.pairs(table)
+        models += [scored for scored, _, _ in found]
+        sure = [f for f in found if f[0].gain is not None and f[0].gain.is_sure]
+        if sure:
+            _, members, table = max(sure, key=lambda f: mean_of(f[2]))
+    rules = Postprocessing()
+    steps: list[Step] = []
+    if postprocessing and task_has_rules(search.task):
+        rules, steps, table = search.tune(members, table)
+    name = " + ".join(member.name for member in members)
+    path = Path(output) if output is not None else workspace.best
+    selection = Selection(
+        dataset=described.name,
+        by=search.by,
+        unit=search.fingerprint.unit,
+        cases=len(search.ids),
+        chosen=name,
+        models=tuple(models),
+        steps=tuple(steps),
+        postprocessing=rules,
+        final=_scored(name, table, search),
+        left_out=tuple(line.strip() for line in left_out),
+        bundle=path.name,
+    )
+    model = _model_of(members, rules)
+    write_bundle(model, path, license=license, notes=selection.markdown())
+    selection.save(path.with_suffix(".json"))
+    return path, selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Search:
+    """What all comparisons have in common."""
+
+    workspace: Workspace
+    dataset: Dataset
+    candidates: Sequence[Candidate]
+    fingerprint: Fingerprint
+    task: Task
+    by: str
+    ids: Sequence[str]
+    classes: Sequence[str]
+    device: str
+    workers: int | None
+
+    @classmethod
+    def begin(
+        cls,
+        workspace: Workspace,
+        dataset: Dataset,
+        candidates: Sequence[Candidate],
+        by: str | None,
+        device: str,
+        workers: int | None,
+    ) -> _Search:
+        choice = candidates[0].task
+        first = candidates[0].cases
+        measures = {m for case in first.values() for s in case.values() for m in s}
+        by = by or main_measure(measures)
+        if by not in measures:
+            raise UsageError(
+                f"nothing was scored by {by!r}. There is: "
+                f"{', '.join(sorted(measures))}."
+            )
+        return cls(
+            workspace=workspace,
+            dataset=dataset,
+            candidates=candidates,
+            fingerprint=Fingerprint.load(workspace.fingerprint),
+            task=TASKS[choice.name](**choice.options),
+            by=by,
+            ids=sorted(first),
+            classes=list(dict.fromkeys(c for case in first.values() for c in case)),
+            device=device,
+            workers=workers,
+        )
+
+    @property
+    def worst(self) -> float:
+        return worst_distance(self.fingerprint)
+
+    def table(self, candidate: Candidate) -> Table:
+        """Return the scores of a single configuration, from its summaries."""
+        cases = candidate.cases
+        return table_of(cases, self.ids, self.classes, self.by, self.worst)
+
+    def pairs(self, single: Table) -> list[tuple[Scored, list[Candidate], Table]]:
+        """Score the average of every two configurations that learned the same."""
+        if not task_has_rules(self.task):
+            return []
+        found = []
+        for one, other in itertools.combinations(self.candidates, 2):
+            if one.task != other.task or one.plan.dim != other.plan.dim:
+                continue
+            members = [one, other]
+            plain = self.look(members, dict.fromkeys(self.classes, PLAIN_ONLY))
+            table = np.stack([plain[name][:, 0] for name in self.classes], axis=1)
+            name = f"{one.name} + {other.name}"
+            scored = replace(_scored(name, table, self), gain=gain_of(single, table))
+            found.append((scored, members, table))
+        return found
+
+    def look(self, members: Sequence[Candidate], rules: Rules) -> dict[str, Table]:
+        """Score rules on the averaged outputs of all cases: (cases, rules) by class."""
+        files = [
+            ensure_outputs(member, self.workspace, self.dataset, self.device)
+            for member in members
+        ]
+        found: dict[str, dict[str, list[float]]] = {}
+
+        def score(case_id: str) -> dict[str, list[float]]:
+            path = self.dataset.case(case_id).annotation
+            if path is None:
+                raise UsageError(f"{case_id} has no annotation any more.")
+            inner, geometry = read_annotation(path, self.dataset, self.task)
+            arrays = [open_outputs(of_case[case_id]) for of_case in files]
+            reference = np.asarray(inner)
+            where = geometry.spacing, self.task
+            return score_case(arrays, reference, *where, rules, self.by, self.worst)
+
+        map_cases(
+            score,
+            self.ids,
+            stage="find_best",
+            workers=self.workers,
+            done=found.__setitem__,
+        )
+        return {
+            name: np.array([found[case][name] for case in self.ids]) for name in rules
+        }
+
+    def tune(
+        self, members: Sequence[Candidate], table: Table
+    ) -> tuple[Postprocessing, list[Step], Table]:
+        """Choose post-processing for a configuration or an average."""
+        measured = self.fingerprint.annotation.get("classes", {})
+        steps = {
+            name: rules_to_try(measured.get(name, {}).get("median_object_size"))
+            for name in self.classes
+        }
+        rules = {name: combinations(steps[name]) for name in self.classes}
+        tables = self.look(members, rules)
+        folds = [members[0].fold_of[case] for case in self.ids]
+        kept: dict[str, Rule] = {}
+        tried: list[Step] = []
+        final = table.copy()
+        for place, name in enumerate(self.classes):
+            columns = dict(zip(rules[name], tables[name].T, strict=True))
+            rule, of_class = choose_rule(name, steps[name], columns, folds)
+            tried += of_class
+            if rule != Rule():
+                kept[name] = rule
+                final[:, place] = columns[rule]
+        return Postprocessing(classes=kept), tried, final
+
+
+def _scored(name: str, table: Table, search: _Search) -> Scored:
+    higher = measure_of(search.by).better == "higher"
+    sign = 1.0 if higher else -1.0
+    low, high = sorted(sign * end for end in mean_interval(table))
+    return Scored(name=name, mean=sign * mean_of(table), low=low, high=high)
+
+
+def _model_of(members: Sequence[Candidate], rules: Postprocessing) -> Model:
+    folds = sorted(set(members[0].fold_of.values()), key=int)
+    first, *others = [load_model(member.folder, folds=folds) for member in members]
+    return replace(first, partners=tuple(others), postprocessing=rules)

@@ -1,0 +1,184 @@
+"""Average what several models say about an image, and decide by thresholds.
+
+Each model's outputs go to a compressed file in 8 bits, in the image's own grid, so that
+models of any grid can be averaged and memory does not grow with classes times volume.
+Then labels are decided some rows at a time. `autoseg find_best` judges by the very same
+numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.predict.export import PIECE, Sink
+from autoseg.predict.postprocessing import members_of
+from autoseg.predict.probabilities import LEVELS, open_sink
+from autoseg.preprocess.case import Placement
+from autoseg.spec.image import Geometry, Image
+from autoseg.tasks._base import Task
+
+Array = NDArray[Any]
+
+
+class Member(Protocol):
+    """One of several models: a `Predictor`."""
+
+    task: Task
+
+    def predict_alone(
+        self, image: Image, progress: Callable[[int, int], None], sink: Sink
+    ) -> None:
+        """Give the outputs for an image to a sink."""
+
+
+def predict_together(
+    members: Sequence[Member],
+    image: Image,
+    thresholds: Mapping[str, float],
+    progress: Callable[[int, int], None] | None = None,
+    sink: Sink | None = None,
+) -> Array:
+    """Predict an image by several models.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        At least one; of the same task.
+    image : Image
+        As a format read it.
+    thresholds : mapping of str to float
+        By class; see `autoseg.predict.postprocessing.Rule`.
+    progress : callable, optional
+        Told percent done and 100.
+    sink : Sink, optional
+        Where the averaged outputs go.
+
+    Returns
+    -------
+    ndarray of int16, shape (*S)
+        Inner labels, in the image's grid.
+    """
+    task = members[0].task
+    with tempfile.TemporaryDirectory(prefix="autoseg-") as folder:
+        paths = [Path(folder) / f"{number}.b2nd" for number in range(len(members))]
+        for number, (member, path) in enumerate(zip(members, paths, strict=True)):
+
+            def told(done: int, total: int, number: int = number) -> None:
+                if progress is not None:
+                    share = (number + done / max(1, total)) / len(members)
+                    progress(int(100 * share), 100)
+
+            with open_sink(path, "b2nd", task) as outputs:
+                member.predict_alone(image, progress=told, sink=outputs)
+        arrays = [open_outputs(path) for path in paths]
+        if sink is not None:
+            _hand_on(arrays, image.geometry, sink)
+        return decide(arrays, task, thresholds)
+
+
+def open_outputs(path: Path) -> Any:
+    """Open the outputs of one image, uint8 (K, *S); slices of it are arrays."""
+    import blosc2
+
+    return blosc2.open(str(path), mode="r")
+
+
+def decide(arrays: Sequence[Any], task: Task, thresholds: Mapping[str, float]) -> Array:
+    """Return the labels that averaged outputs stand for.
+
+    Parameters
+    ----------
+    arrays : sequence of array of uint8, shape (K, *S)
+        Outputs of each model; anything that takes slices.
+    task : Task
+        Decides by single voxels.
+    thresholds : mapping of str to float
+        By class.
+
+    Returns
+    -------
+    ndarray of int16, shape (*S)
+        Inner labels; of equally probable ones the first.
+
+    Raises
+    ------
+    UsageError
+        If the task looks around to decide.
+    """
+    if task.pointwise is None:
+        raise UsageError("only tasks that decide voxel by voxel can be averaged.")
+    shape = tuple(arrays[0].shape)
+    labels = np.zeros(shape[1:], dtype=np.int16)
+    for rows in _pieces(shape):
+        sums = arrays[0][:, rows].astype(np.float32)
+        for other in arrays[1:]:
+            sums += other[:, rows]
+        if task.pointwise.painted is None:
+            labels[rows] = _most_probable(sums, task, thresholds)
+        else:
+            whole = LEVELS * len(arrays)
+            labels[rows] = _painted(sums / whole, task, thresholds)
+    return labels
+
+
+def _pieces(shape: Sequence[int]) -> list[slice]:
+    """Cut the first axis of space into pieces of bounded size."""
+    row = max(1, math.prod(shape) // max(1, shape[1]))
+    step = max(1, PIECE // row)
+    return [slice(low, min(low + step, shape[1])) for low in range(0, shape[1], step)]
+
+
+def _most_probable(sums: Array, task: Any, thresholds: Mapping[str, float]) -> Array:
+    labels = np.argmax(sums, axis=0).astype(np.int16)
+    if not thresholds:
+        return labels
+    background = sums[0]
+    strongest = np.zeros_like(background)
+    plain = labels.copy()
+    for name, threshold in thresholds.items():
+        (label,) = members_of(task, name)
+        # In the share of both, p / (p + background) > threshold.
+        weighed = sums[label] * ((1 - threshold) / threshold)
+        claims = weighed > background
+        labels[(plain == label) & ~claims] = 0
+        gained = (plain == 0) & claims & (weighed > strongest)
+        labels[gained] = label
+        strongest[gained] = weighed[gained]
+    return labels
+
+
+def _painted(means: Array, task: Any, thresholds: Mapping[str, float]) -> Array:
+    labels = np.zeros(means.shape[1:], dtype=np.int16)
+    painted = task.pointwise.painted
+    for channel, name, value in zip(means, task.classes, painted, strict=True):
+        labels[channel > thresholds.get(name, 0.5)] = value
+    return labels
+
+
+def _hand_on(arrays: Sequence[Any], geometry: Geometry, sink: Sink) -> None:
+    """Give averaged outputs to a sink, on the image's own grid."""
+    shape, axes = tuple(arrays[0].shape), tuple(range(len(geometry.shape)))
+    sink.open(
+        Placement(
+            geometry=geometry,
+            orientation=None,
+            transpose=axes,
+            box=tuple((0, size) for size in geometry.shape),
+            shape_before_crop=geometry.shape,
+            cropped_shape=geometry.shape,
+            shape=geometry.shape,
+            cropped_spacing=geometry.spacing,
+            spacing=geometry.spacing,
+        )
+    )
+    for rows in _pieces(shape):
+        mean = sum(array[:, rows].astype(np.float32) for array in arrays)
+        sink.put(np.asarray(mean) / (LEVELS * len(arrays)), 0, rows.start)

@@ -1,0 +1,56 @@
+"""The command find_best: its flags reach the stage, and it prints what to do next."""
+
+from pathlib import Path
+
+import pytest
+
+from autoseg.cli._main import main
+from autoseg.find_best.selection import Scored, Selection
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What the stage is called with."""
+    seen = {}
+    scored = Scored(name="unet / 2d", mean=0.8, low=0.7, high=0.9)
+
+    def find_best(dataset, root, **options):
+        seen.update(dataset=dataset, **options)
+        return Path("best/model.zip"), Selection(
+            dataset="D",
+            by="dice",
+            unit="mm",
+            cases=5,
+            chosen="unet / 2d",
+            models=(scored,),
+            final=scored,
+        )
+
+    monkeypatch.setattr("autoseg.find_best.stage.find_best", find_best)
+    return seen
+
+
+def test_every_flag_reaches_the_stage(called, capsys):
+    words = "find_best D --by nsd --no-ensembles --no-postprocessing -o m.zip"
+    words += " --device cpu --license CC0 --workers 2"
+
+    assert main(words.split()) == 0
+
+    assert called == {
+        "dataset": "D",
+        "by": "nsd",
+        "ensembles": False,
+        "postprocessing": False,
+        "device": "cpu",
+        "workers": 2,
+        "output": Path("m.zip"),
+        "license": "CC0",
+    }
+    printed = capsys.readouterr().out
+    assert "autoseg predict -m best/model.zip -i IMAGES -o OUT" in printed
+    assert "unet / 2d" in printed and "0.8000" in printed
+
+
+def test_without_a_data_set_it_asks_for_one(capsys):
+    assert main(["find_best"]) == 2
+    assert "which data set" in capsys.readouterr().err
