@@ -67,6 +67,8 @@ class Planning:
         What was planned, in the order of a plan.
     decisions : list of Decision
         Why.
+    least_gb : float
+        What the cheapest of those needs that did not fit.
     """
 
     fingerprint: Fingerprint
@@ -76,6 +78,7 @@ class Planning:
     overrides: Overrides
     configurations: dict[str, Configuration] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
+    least_gb: float = math.inf
     _transpose: tuple[int, ...] = ()
     _costs: dict[str, tuple[Family, ByteBudget, Cost]] = field(default_factory=dict)
 
@@ -129,7 +132,9 @@ class Planning:
         try:
             return self._fit(target)
         except TooLarge as error:
-            self.decisions.append(left_out(target.name, f"{error}, of {self.words}"))
+            self.least_gb = min(self.least_gb, error.needed_gb)
+            because = f"{error}; the budget is {self.words}"
+            self.decisions.append(left_out(target.name, because))
             return None
 
     def _add(self, target: _Target) -> None:

@@ -146,11 +146,12 @@ def about_configuration(
 
 
 def _share(made: Configuration) -> str:
+    if made.dim == 2:
+        return "a slice is a small part of its case"
     share = 1.0
     for edge, most in zip(made.patch_size, made.median_shape, strict=True):
         share *= edge / most
-    kind = "of the slice" if made.dim == 2 else "of the median case"
-    return f"a patch has {min(share, 1):.0%} {kind}'s voxels"
+    return f"a patch has {min(share, 1):.0%} of the median case's voxels"
 
 
 def about_lowres(share: float, gain: float | None, cascade: str) -> list[Decision]:

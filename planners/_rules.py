@@ -87,8 +87,9 @@ def make_plan(
     if not planning.configurations:
         reasons = "\n".join(f"  {d.field}: {d.because}" for d in planning.decisions)
         raise PlanError(
-            f"Nothing fits {planning.words}:\n{reasons}\nGive --gpu-memory as much as "
-            "the smallest of them needs."
+            f"Nothing fits {planning.words}:\n{reasons}\nGive --gpu-memory "
+            f"{planning.least_gb:.2f} or more, or a smaller network with "
+            "--set network.features=16,32,64."
         )
     plan = Plan(
         name=name or planner,

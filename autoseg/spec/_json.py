@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import types
 import typing
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 from autoseg.errors import PlanError
 
 T = TypeVar("T")
+LARGEST = 1e300  # of numbers that are surely finite
 
 
 def write_text(path: Path, text: str) -> None:
@@ -181,8 +181,15 @@ def _build_dataclass(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
 
 
 def _build_tuple(arguments: Any, raw: Any, path: str, errors: list[str]) -> Any:
-    if not isinstance(raw, list):
+    if not isinstance(raw, (list, tuple)):
         return _mistyped("a list", raw, path, errors)
+    # Rows of a fingerprint: there may be many, and these are shared, not copied.
+    found = tuple(set(map(type, raw)))
+    if arguments == (int, Ellipsis) and found == (int,):
+        return tuple(raw)
+    if arguments == (float, Ellipsis) and found == (float,):
+        if all(abs(v) < LARGEST for v in raw):
+            return tuple(raw)
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         kinds = [arguments[0]] * len(raw)
     elif len(arguments) == len(raw):
@@ -199,8 +206,9 @@ def _build_tuple(arguments: Any, raw: Any, path: str, errors: list[str]) -> Any:
 def _build_scalar(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
     number = isinstance(raw, (int, float)) and not isinstance(raw, bool)
     if hint is float and number:
-        if not math.isfinite(raw):
+        if not abs(raw) < LARGEST:
             errors.append(f"{path}: {raw} is not finite")
+            return None
         return float(raw)
     if hint is int and isinstance(raw, float) and raw.is_integer():
         return int(raw)

@@ -117,4 +117,14 @@ class Fingerprint:
         """Read it; raises PlanError with every fault of the file at once."""
         raw = load_object(path, "Run `autoseg fingerprint DATASET` first.")
         raw = migrate(raw, kind="fingerprint", newest=SCHEMA, where=str(path))
+        for name in ("shapes", "spacings"):
+            if isinstance(raw.get(name), list):
+                _compact(raw[name])
         return from_json(cls, raw, str(path))
+
+
+def _compact(rows: list[Any]) -> None:
+    """Make tuples of rows in place, one by one: there may be 100,000 cases."""
+    for number, row in enumerate(rows):
+        if isinstance(row, list):
+            rows[number] = tuple(row)

@@ -91,7 +91,7 @@ DATASET = {
 }
 
 
-def weights(dim: int = 3, heads: int = 3) -> dict[str, torch.Tensor]:
+def weights(dim: int = 3, heads: int = 3, channels: int = 1) -> dict[str, torch.Tensor]:
     """Return a state dict with nnU-Net's names, each tensor of a block listed twice."""
     generator = torch.Generator().manual_seed(7)
     kernel = (3,) * dim
@@ -111,7 +111,7 @@ def weights(dim: int = 3, heads: int = 3) -> dict[str, torch.Tensor]:
             named[f"{name}.all_modules.{twin}"] = tensor
 
     low, high = FEATURES
-    block("encoder.stages.0.0.convs.0", 1, low)
+    block("encoder.stages.0.0.convs.0", channels, low)
     block("encoder.stages.0.0.convs.1", low, low)
     block("encoder.stages.1.0.convs.0", low, high)
     block("encoder.stages.1.0.convs.1", high, high)
@@ -155,4 +155,27 @@ def write_model(folder: Path, *, old_style: bool = False, dim: int = 3) -> Path:
     (folder / "plans.json").write_text(json.dumps(plans(old_style=old_style, dim=dim)))
     (folder / "dataset.json").write_text(json.dumps(DATASET))
     torch.save(checkpoint(name), folder / "fold_0" / "checkpoint_final.pth")
+    return folder
+
+
+def write_cascade(folder: Path) -> Path:
+    """Write both stages of a cascade into a results folder and return it."""
+    made = plans()
+    full = made["configurations"]["3d_fullres"]
+    made["configurations"] |= {
+        "3d_lowres": full
+        | {"spacing": [2.0, 2.0, 2.0], "next_stage": "3d_cascade_fullres"},
+        "3d_cascade_fullres": {
+            "inherits_from": "3d_fullres",
+            "previous_stage": "3d_lowres",
+        },
+    }
+    # The second stage sees the image and one channel for each of two classes.
+    for name, channels in (("3d_lowres", 1), ("3d_cascade_fullres", 3)):
+        model = folder / f"nnUNetTrainer__nnUNetPlans__{name}"
+        (model / "fold_0").mkdir(parents=True)
+        (model / "plans.json").write_text(json.dumps(made))
+        (model / "dataset.json").write_text(json.dumps(DATASET))
+        content = checkpoint(name, network_weights=weights(channels=channels))
+        torch.save(content, model / "fold_0" / "checkpoint_final.pth")
     return folder
