@@ -1,10 +1,12 @@
 import shutil
+from dataclasses import replace
 
 import nibabel
 import numpy as np
 import pytest
 
 from autoseg.cli._main import load_command, main, make_parser
+from autoseg.spec.choice import Choice
 from tests.predict import toy_model as model
 
 
@@ -178,3 +180,23 @@ def test_help_needs_no_torch():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert out.stdout.strip() == "False", out.stderr
+
+
+def test_files_of_instances_are_written_on_request(tmp_path):
+    from PIL import Image
+
+    representation = {"name": "border_core", "options": {"thickness": [1.0, 1.0]}}
+    options = {"labels": {"cell": 1}, "representation": representation, "axes": 2}
+    plan = model.plan(2, patch=16, unit="px")
+    plan = replace(plan, task=Choice(name="instance", options=options))
+    labels = {"background": 0, "cell": 1}
+    folder = model.saved(tmp_path, plan, ending=".png", labels=labels, task="instance")
+    (tmp_path / "images").mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (20, 24), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "images" / "c_0000.png")
+
+    words = ["-i", tmp_path / "images", "-o", tmp_path / "out", "-m", folder]
+    assert run(*words, "--instance-files", "coco", "geojson") == 0
+
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert found == {"c.png", "c_instances.csv", "c_coco.json", "c.geojson"}

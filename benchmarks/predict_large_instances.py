@@ -1,0 +1,162 @@
+"""Does a picture of 20,000 x 20,000 pixels go through in 8 GB, and come out right?
+
+Makes a TIFF of half a million round objects whose intensities say what is core and what
+is border, and predicts it from file to files in a process of its own, with a network
+that knows these intensities. Prints the peak of physical memory (memory-mapped pages
+included) and how many objects there should be and are::
+
+    python benchmarks/predict_large_instances.py                  # about 10 minutes
+    python benchmarks/predict_large_instances.py --edge 5000 --budget 4
+
+What a real network needs for its windows comes on top, and does not grow with the
+picture. Exit code 1 if the budget was not kept or objects were cut, lost or doubled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import torch
+from predict_memory import watch
+
+from autoseg.predict.model import Model
+from autoseg.predict.options import Options
+from autoseg.predict.predictor import Predictor
+from autoseg.predict.stage import predict
+from autoseg.spec.choice import Choice
+from autoseg.spec.plan import Channel, Configuration, Plan
+from autoseg.tasks import TASKS
+
+TILE = 500  # pixels of the pattern that is repeated
+STEP = 25  # between middles of objects
+LEVELS = (0.0, 100.0, 200.0)  # intensities of background, core and border
+OPTIONS = {"labels": {"cell": 1}, "representation": {"name": "border_core"}}
+
+
+def main() -> int:
+    """Measure, print, and say whether all is well."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--edge", type=int, default=20_000, help="pixels of an edge")
+    parser.add_argument("--budget", type=float, default=8.0, help="GB")
+    parser.add_argument("--folder", type=Path, help="where to put files")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child is not None:
+        work(arguments.child, arguments.budget)
+        return 0
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        return measure(arguments, Path(folder))
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> int:
+    """Make the picture, predict it, and compare."""
+    number = write_picture(folder / "images" / "large_0000.tif", arguments.edge)
+    start = time.monotonic()
+    words = [sys.executable, __file__, "--child", str(folder)]
+    peak, code = watch([*words, "--budget", str(arguments.budget)])
+    seconds = time.monotonic() - start
+    found = 0
+    if not code:
+        with (folder / "out" / "large_instances.csv").open() as file:
+            sizes = [float(row["size_px2"]) for row in csv.DictReader(file)]
+        found = len(sizes)
+        print(f"sizes {min(sizes):g} to {max(sizes):g} pixels")
+    print(
+        f"exit code {code}, {seconds:.0f} s, peak {peak / 1e9:.2f} GB of "
+        f"{arguments.budget} GB, {found} objects of {number}"
+    )
+    return int(code != 0 or peak > arguments.budget * 1e9 or found != number)
+
+
+def pattern() -> tuple[np.ndarray, int]:
+    """Return a tile of objects as intensities, and how many there are."""
+    labels = np.zeros((TILE, TILE), np.int32)
+    grid = np.indices(labels.shape)
+    rng = np.random.default_rng(0)
+    middles = [
+        (y, x)
+        for y in range(STEP // 2, TILE, STEP)
+        for x in range(STEP // 2, TILE, STEP)
+    ]
+    for number, middle in enumerate(middles, start=1):
+        radius = rng.uniform(6, 11.5)
+        away = sum((axis - m) ** 2 for axis, m in zip(grid, middle, strict=True))
+        labels[away < radius**2] = number
+    classes = TASKS["instance"](**OPTIONS).targets(labels, (1.0, 1.0))["border_core"]
+    return np.array(LEVELS, np.uint8)[classes], len(middles)
+
+
+def write_picture(path: Path, edge: int) -> int:
+    """Write the pattern as often as it fits; return the number of objects."""
+    path.parent.mkdir(parents=True)
+    tile, number = pattern()
+    times = -(-edge // TILE)
+    if edge % TILE:
+        sys.exit(f"--edge {edge}: give a multiple of {TILE}.")
+    rows = np.tile(tile, (1, times))
+    tifffile.imwrite(
+        path,
+        (row for _ in range(times) for row in [rows]),
+        shape=(edge, edge),
+        dtype=np.uint8,
+        rowsperstrip=TILE,
+        photometric="minisblack",
+    )
+    return number * times**2
+
+
+def knowing(batch: torch.Tensor) -> torch.Tensor:
+    """Answer with the class whose intensity is nearest."""
+    levels = torch.tensor(LEVELS).reshape(1, -1, 1, 1)
+    return -(batch[:, :1] - levels).abs()
+
+
+def work(folder: Path, budget: float) -> None:
+    """Predict the picture, from file to files."""
+    settings = Configuration(
+        spacing=(1.0, 1.0),
+        patch_size=(512, 512),
+        batch_size=2,
+        median_shape=(512.0, 512.0),
+        network=Choice(name="plain_unet", options={"features": [2]}),
+    )
+    plan = Plan(
+        name="toy",
+        dataset="Large",
+        planner="unet",
+        task=Choice(name="instance", options=OPTIONS),
+        unit="px",
+        transpose=(0, 1),
+        channels=(Channel(name="gray", normalizer=Choice(name="none")),),
+        configurations={"2d": settings},
+    )
+    model = Model(
+        plan=plan,
+        configuration="2d",
+        weights=({},),
+        folds=("0",),
+        source="toy",
+        dataset={
+            "task": "instance",
+            "channel_names": {"0": "gray"},
+            "labels": {"background": 0, "cell": 1},
+            "file_ending": ".tif",
+        },
+    )
+    options = Options(device="cpu", mirror=False, step_size=1.0, max_memory=budget)
+    predictor = Predictor(model, options)
+    predictor._networks = [knowing]
+    predict(predictor, folder / "images", folder / "out")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
