@@ -233,11 +233,18 @@ def _time(plan: Plan, measured: Mapping[str, Any]) -> list[str]:
             float(found["predicted_bytes"]),
             float(found["measured_bytes"]),
         )
-        compared = f" ({predicted / real - 1:+.0%})" if real > 0 else ""
+        memory = f"peak {real / GIB:.2f} GB, predicted {predicted / GIB:.2f} GB"
+        if found["device"] == "cpu":
+            memory = (
+                f"this process grew by {real / GIB:.2f} GB, libraries included; "
+                f"{predicted / GIB:.2f} GB are predicted without them"
+            )
+        elif real > 0:
+            memory += f" ({predicted / real - 1:+.0%})"
         lines += _wrap(
             f"{name} on {found['device']} in {found['precision']}: {seconds:.3g} s a "
             f"step, {epoch / 60:.3g} minutes an epoch, {epoch * EPOCHS / 3600:.3g} "
-            f"hours for {EPOCHS} epochs of {STEPS} steps (reading not counted); peak "
-            f"{real / GIB:.2f} GB, predicted {predicted / GIB:.2f} GB{compared}."
+            f"hours for {EPOCHS} epochs of {STEPS} steps (reading not counted); "
+            f"{memory}."
         )
     return lines

@@ -131,28 +131,36 @@ class Configuration:
                 f"spacing {self.spacing}, patch_size {self.patch_size} and "
                 f"median_shape {self.median_shape} must have as many axes."
             )
+        faults = []
         finite = all(0 < edge < math.inf for edge in self.spacing)
         if not finite or min(self.patch_size) < 1 or self.batch_size < 1:
-            raise PlanError("spacing, patch_size and batch_size must be positive.")
+            faults.append("spacing, patch_size and batch_size must be positive")
         bad = [axis for axis in self.mirror_axes if not 0 <= axis < axes]
         if bad:
-            raise PlanError(f"mirror_axes {bad} are no axes of a {axes}-D patch.")
+            faults.append(f"mirror_axes {bad} are no axes of a {axes}-D patch")
+        faults += self._stride_faults()
+        if faults:
+            raise PlanError("; ".join(faults) + ".")
+
+    def _stride_faults(self) -> list[str]:
+        strides = self.network.options.get("strides", ())
+        faults = []
         for axis, size in enumerate(self.patch_size):
-            strides = self.network.options.get("strides", ())
             try:
                 step = math.prod(int(stride[axis]) for stride in strides)
             except (TypeError, ValueError, IndexError):
                 step = 0
             if step < 1:
-                raise PlanError(
+                return [
                     f"network strides {strides!r} must give a positive whole number "
-                    "for each stage and axis."
-                )
+                    "for each stage and axis"
+                ]
             if size % step:
-                raise PlanError(
+                faults.append(
                     f"patch_size[{axis}] is {size}, which is no multiple of {step}, "
-                    "the product of the network's strides along it."
+                    "the product of the network's strides along it"
                 )
+        return faults
 
     @property
     def dim(self) -> int:
@@ -213,17 +221,19 @@ class Plan:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
+        faults = []
         axes = len(self.transpose)
         if axes not in (2, 3) or sorted(self.transpose) != list(range(axes)):
-            raise PlanError(f"transpose {self.transpose} is no order of axes.")
+            faults.append(f"transpose {self.transpose} is no order of axes")
         if self.schema != SCHEMA:
-            raise PlanError(f"schema {self.schema}; this autoseg reads {SCHEMA}.")
-        for name, configuration in self.configurations.items():
-            previous = configuration.previous
-            if previous is not None and previous not in self.configurations:
-                raise PlanError(
-                    f"{name}.previous names {previous!r}, which is missing."
-                )
+            faults.append(f"schema {self.schema}; this autoseg reads {SCHEMA}")
+        faults += [
+            f"{name}.previous names {configuration.previous!r}, which is missing"
+            for name, configuration in self.configurations.items()
+            if configuration.previous not in (None, *self.configurations)
+        ]
+        if faults:
+            raise PlanError("; ".join(faults) + ".")
 
     @property
     def dim(self) -> int:

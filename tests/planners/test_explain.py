@@ -84,6 +84,22 @@ def test_a_measurement_becomes_hours(page):
     assert "(+5%)" in text
 
 
+def test_on_a_cpu_the_growth_of_the_process_is_no_error_of_the_prediction(page):
+    measured = {
+        "3d_fullres": {
+            "device": "cpu",
+            "precision": "fp32",
+            "seconds_per_step": 0.1,
+            "measured_bytes": 2**27,
+            "predicted_bytes": 2**24,
+        }
+    }
+
+    text = " ".join(page(measured)[1].split())
+
+    assert "grew by 0.12 GB, libraries included; 0.02 GB are predicted" in text
+
+
 def test_lines_fit_a_page(page):
     _, text = page()
 

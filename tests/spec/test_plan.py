@@ -62,6 +62,14 @@ def test_a_configuration_that_contradicts_itself_is_refused(changes, message):
         configuration(**changes)
 
 
+def test_all_faults_of_a_configuration_are_named_at_once():
+    with pytest.raises(PlanError) as error:
+        configuration(patch_size=(33, 35), batch_size=0, mirror_axes=(7,))
+
+    for fault in ("patch_size[0]", "patch_size[1]", "positive", "mirror_axes [7]"):
+        assert fault in str(error.value)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
