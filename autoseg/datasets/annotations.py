@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.instance_classes import with_classes
 from autoseg.datasets.points import read_points
 from autoseg.errors import DatasetError
 from autoseg.formats._base import find_format, read_labels
@@ -55,6 +56,8 @@ def read_annotation(
         labels, geometry = find_format(path).read_labels(path)
     else:
         labels, geometry = read_labels(path, dataset)
+    if len(task.class_names) > 1 and labels.min(initial=0) >= 0:
+        return task.read(with_classes(path, labels, task.class_names)), geometry
     try:
         return task.read(labels), geometry
     except DatasetError as error:

@@ -99,3 +99,26 @@ def test_the_command_shows_them(dataset, predictions, capsys):
 def test_options_of_another_task_are_refused(dataset, predictions):
     with pytest.raises(UsageError, match="tolerance means nothing.*border"):
         evaluate(predictions, dataset, tolerance=2.0)
+
+
+def test_classes_come_from_the_files_beside_the_maps(dataset, predictions):
+    content = json.loads((dataset / "dataset.json").read_text())
+    content["labels"] = {"background": 0, "cell": 1, "debris": 3}
+    (dataset / "dataset.json").write_text(json.dumps(content))
+    classes = {"a": {"10": 1, "20": 1, "30": "debris", "40": 3}, "b": {"7": 1}}
+    for case, given in classes.items():
+        text = json.dumps({"instances": given})
+        (dataset / "labelsTr" / f"{case}.json").write_text(text)
+    classes["a"]["40"] = 1  # the prediction's only mistake, but for those of the maps
+    classes["b"]["9"] = 1
+    for case, given in classes.items():
+        text = json.dumps({"instances": given})
+        (predictions / f"{case}.json").write_text(text)
+
+    found = evaluate(predictions, dataset, workers=1)
+
+    # cell: annotated 10, 20, 7; found 20, 7; made up 40, 9. debris: 30 of 30 and 40.
+    assert found.classes["cell"]["ap_50_pooled"].mean == pytest.approx(2 / 5)
+    assert found.classes["debris"]["ap_50_pooled"].mean == pytest.approx(1 / 2)
+    assert found.classes["any class"]["ap_50_pooled"].mean == pytest.approx(4 / 6)
+    assert found.mean("ap_50_pooled") == pytest.approx((2 / 5 + 1 / 2) / 2)

@@ -1,0 +1,103 @@
+"""The class of each instance, from ``CASE.json`` beside a map of ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import DatasetError
+from autoseg.formats._base import known_endings, match_ending
+from autoseg.tasks._instances import Instances, ids_of
+
+SHOWN = 8
+
+
+def with_classes(
+    path: Path, labels: NDArray[Any], classes: Mapping[int, str]
+) -> Instances:
+    """Return the instances of a map, with the classes that its side-car gives.
+
+    The file is ``{"instances": {"17": 2, "18": "debris"}}``: for each id the number of
+    its class or its name.
+
+    Parameters
+    ----------
+    path : Path
+        The map's file, ``CASE.EXT``; ``CASE.json`` lies beside it.
+    labels : ndarray of int, shape S
+        Ids; none is negative.
+    classes : mapping of int to str
+        Names of classes by number.
+
+    Returns
+    -------
+    Instances
+        With a class for each.
+
+    Raises
+    ------
+    DatasetError
+        If the side-car is missing or no JSON, or an instance has no class or one that
+        there is not; every fault at once.
+    """
+    ids = ids_of(labels)
+    if not ids:
+        return Instances(np.zeros(labels.shape, np.int32))
+    ending = match_ending(path.name, known_endings()) or path.suffix
+    side_car = path.with_name(f"{path.name[: -len(ending)]}.json")
+    given = _read(side_car, len(ids))
+    numbers = {name: number for number, name in classes.items()}
+    known = ", ".join(f"{number} ({name})" for number, name in classes.items())
+    found: dict[int, int] = {}
+    missing, wrong = [], []
+    for i in ids:
+        kind = given.get(str(i))
+        kind = numbers.get(kind, kind) if isinstance(kind, str) else kind
+        if kind is None:
+            missing.append(str(i))
+        elif isinstance(kind, bool) or kind not in classes:
+            wrong.append(f"{i}: {kind!r}")
+        else:
+            found[i] = int(kind)
+    problems = []
+    if missing:
+        problems.append(f"gives no class to the instances {_some(missing)}")
+    if wrong:
+        problems.append(
+            f"gives classes that dataset.json does not know: {_some(wrong)}"
+        )
+    if problems:
+        raise DatasetError(
+            f"{side_car} {' and '.join(problems)}. The classes are {known}."
+        )
+    if ids[-1] > np.iinfo(np.int32).max:  # other ids, for they are too large
+        labels = np.where(labels > 0, np.searchsorted(ids, labels) + 1, 0)
+        found = {place: found[i] for place, i in enumerate(ids, start=1)}
+    return Instances(labels.astype(np.int32), found)
+
+
+def _read(side_car: Path, count: int) -> Mapping[str, Any]:
+    example = '{"instances": {"1": 2}}'
+    try:
+        content = json.loads(side_car.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{side_car} is missing: there are several classes, and it has to say of "
+            f"which one each of the {count} instances is, such as {example}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{side_car} is no JSON ({error}).") from None
+    given = content.get("instances") if isinstance(content, dict) else None
+    if not isinstance(given, dict):
+        raise DatasetError(f"{side_car} has no `instances`, such as {example}.")
+    return given
+
+
+def _some(words: list[str]) -> str:
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more
