@@ -201,4 +201,5 @@ LOG = "log.jsonl"
 PROGRESS = "progress.png"
 VALIDATION = "validation"
 SUMMARY = "summary.json"
+UNCERTAINTY = "uncertainty.json"  # one number for each case
 SUMMARY_TABLE = "summary.csv"

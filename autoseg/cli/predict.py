@@ -108,6 +108,12 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="b2nd: 8 bits, compressed, with a JSON file; npz: nnU-Net's, large",
     )
     group.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="also where folds and mirrored copies disagree: an image of each case, "
+        "and a number from 0 to 1 in uncertainty.json",
+    )
+    group.add_argument(
         "--instance-files",
         nargs="+",
         choices=("coco", "geojson", "roi"),
@@ -201,6 +207,7 @@ def run(arguments: argparse.Namespace) -> None:
         backend=arguments.backend,
         precision=arguments.precision,
         max_memory=arguments.max_memory,
+        uncertainty=arguments.uncertainty,
     )
     folders = sorted({str(path.parent) for path in written})
     print(f"{len(written)} predictions in {', '.join(folders) or arguments.output}")

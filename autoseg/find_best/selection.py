@@ -111,8 +111,7 @@ class Selection:
             "it. Gains of averages",
             "are over the best single configuration, those of steps for their class, "
             "by parameters",
-            "chosen on other folds. What gains less than its interval is wide, is not "
-            "kept.",
+            "chosen on other folds. Kept is what has its whole interval above 0.",
         ]
         return "\n".join([*lines, *notes])
 
@@ -127,7 +126,8 @@ def _row(name: str, one: Scored) -> list[str]:
 
 
 def _step_row(step: Step) -> list[str]:
-    name = f"  {step.of}: {step.name}, {step.value}" + (" (kept)" if step.kept else "")
+    tried = f"{step.name}: {step.value}" if step.value == "none" else step.value
+    name = f"  {step.of}: {tried}" + (" (kept)" if step.kept else "")
     return [name, "", "", *_gain(step.gain)]
 
 

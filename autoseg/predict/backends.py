@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 
 from autoseg.errors import UsageError
+from autoseg.networks._build import cascade_channels
+from autoseg.predict.model import Model
+from autoseg.predict.openvino_backend import OpenVinoNetwork
 from autoseg.predict.options import Options
+from autoseg.predict.torch_backend import TorchNetwork, build
+from autoseg.predict.window import Network
+from autoseg.tasks._base import Task
 
 
 def choose_backend(options: Options, device: torch.device) -> str:
@@ -55,3 +61,44 @@ def choose_precision(options: Options, device: torch.device) -> str:
     if options.precision != "auto":
         return options.precision
     return "fp16" if device.type == "cuda" and not options.exact else "fp32"
+
+
+def build_networks(
+    model: Model, task: Task, options: Options, device: torch.device
+) -> list[Network]:
+    """Return the networks of all folds of a model.
+
+    Parameters
+    ----------
+    model : Model
+        With weights.
+    task : Task
+        What it learned.
+    options : Options
+        Give backend and precision.
+    device : torch.device
+        Where.
+
+    Returns
+    -------
+    list of Network
+        From (B, C, *P) to (B, K, *P).
+
+    Raises
+    ------
+    UsageError
+        If the backend cannot compute this task.
+    """
+    precision = choose_precision(options, device)
+    folds = [build(model, i) for i in range(len(model.folds))]
+    if choose_backend(options, device) == "openvino":
+        if task.annotation_kind == "points":
+            raise UsageError(
+                "The backend openvino predicts no landmarks. Give --backend torch."
+            )
+        channels = len(model.plan.channels)
+        if model.settings.previous is not None:
+            channels += cascade_channels(task)
+        patch = model.settings.patch_size
+        return [OpenVinoNetwork(fold, channels, patch, precision) for fold in folds]
+    return [TorchNetwork(fold, device, precision, options.exact) for fold in folds]

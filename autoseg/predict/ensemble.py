@@ -21,6 +21,7 @@ from autoseg.errors import UsageError
 from autoseg.predict.export import PIECE, Sink
 from autoseg.predict.postprocessing import members_of
 from autoseg.predict.probabilities import LEVELS, open_sink
+from autoseg.predict.uncertainty import Doubt
 from autoseg.preprocess.case import Placement
 from autoseg.spec.image import Geometry, Image
 from autoseg.tasks._base import Task
@@ -34,7 +35,11 @@ class Member(Protocol):
     task: Task
 
     def predict_alone(
-        self, image: Image, progress: Callable[[int, int], None], sink: Sink
+        self,
+        image: Image,
+        progress: Callable[[int, int], None],
+        sink: Sink,
+        doubt: Doubt,
     ) -> None:
         """Give the outputs for an image to a sink."""
 
@@ -45,6 +50,7 @@ def predict_together(
     thresholds: Mapping[str, float],
     progress: Callable[[int, int], None] | None = None,
     sink: Sink | None = None,
+    doubt: Doubt | None = None,
 ) -> Array:
     """Predict an image by several models.
 
@@ -60,6 +66,8 @@ def predict_together(
         Told percent done and 100.
     sink : Sink, optional
         Where the averaged outputs go.
+    doubt : Doubt, optional
+        Takes the mean of what the models say of their uncertainty.
 
     Returns
     -------
@@ -67,6 +75,7 @@ def predict_together(
         Inner labels, in the image's grid.
     """
     task = members[0].task
+    doubts = [Doubt() for _ in members]
     with tempfile.TemporaryDirectory(prefix="autoseg-") as folder:
         paths = [Path(folder) / f"{number}.b2nd" for number in range(len(members))]
         for number, (member, path) in enumerate(zip(members, paths, strict=True)):
@@ -77,8 +86,10 @@ def predict_together(
                     progress(int(100 * share), 100)
 
             with open_sink(path, "b2nd", task) as outputs:
-                member.predict_alone(image, progress=told, sink=outputs)
+                member.predict_alone(image, told, outputs, doubts[number])
         arrays = [open_outputs(path) for path in paths]
+        if doubt is not None:
+            doubt.map = np.mean([one.map for one in doubts], axis=0)
         if sink is not None:
             _hand_on(arrays, image.geometry, sink)
         return decide(arrays, task, thresholds)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import UsageError
+from autoseg.errors import ModelError, UsageError
 from autoseg.formats._base import read_image
 from autoseg.predict.model import Model
+from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
 
@@ -182,3 +183,13 @@ def _from_nibabel(image: Any) -> Source:
         return type(image)(labels.transpose(), image.affine, header)
 
     return Source(image=Image(array=array, geometry=geometry), give_back=give_back)
+
+
+def with_labels(prepared: Prepared, channels: int) -> Prepared:
+    """Append one 0/1 channel for each label of the stage before but the background."""
+    labels = prepared.annotation
+    if labels is None:
+        raise ModelError("The stage before gave no labels.")
+    masks = np.stack([labels == k for k in range(1, channels + 1)])
+    array = np.concatenate([prepared.array, masks.astype(np.float32)])
+    return Prepared(array=array, annotation=None, placement=prepared.placement)

@@ -35,6 +35,8 @@ class Options:
         Most memory to take, in GB; None: four fifths of what is free.
     batch : int or None
         Windows at once; None: by device and memory.
+    uncertainty : bool
+        Also say where folds and mirrored copies disagree.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Options:
     precision: str = "auto"
     max_memory: float | None = None
     batch: int | None = None
+    uncertainty: bool = False
 
     def __post_init__(self) -> None:
         problems = []

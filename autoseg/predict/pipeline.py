@@ -32,6 +32,7 @@ from autoseg.predict.inputs import read_files
 from autoseg.predict.model import Model
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.probabilities import open_sink
+from autoseg.predict.uncertainty import Doubt, Qualities
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.points import Points
@@ -58,6 +59,7 @@ class _Case:
     share: Share | None = None  # of the memory
     held: ExitStack = field(default_factory=ExitStack)  # gives the share back
     labels: NDArray[Any] | Instances | Points | None = None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,10 @@ class Pipeline:
     instance_files : collection of str
         Files of instances to write beside the table; see
         `autoseg.instancefiles.files.KINDS`.
+    qualities : Qualities, optional
+        If the predictor sees uncertainty: where the number of each case goes.
+    doubt_images : bool
+        Also write an image of it, ``uncertainty/CASE.EXT`` beside the prediction.
     """
 
     predictor: Predictor
@@ -84,6 +90,8 @@ class Pipeline:
     probabilities: str | None = None
     show: bool = True
     instance_files: Collection[str] = ()
+    qualities: Qualities | None = None
+    doubt_images: bool = False
 
     def run(self, jobs: Sequence[Job], readers: int = 1, writers: int = 1) -> None:
         """Predict all cases and write them.
@@ -181,10 +189,12 @@ class Pipeline:
                 sink = stack.enter_context(
                     open_sink(path, self.probabilities, self.predictor.task)
                 )
+            doubt = case.doubt = None if self.qualities is None else Doubt()
+            predictor = self.predictor
             if prepared is not None:
-                case.labels = self.predictor.predict_prepared(prepared, show, sink)
+                case.labels = predictor.predict_prepared(prepared, show, sink, doubt)
             elif image is not None:
-                case.labels = self.predictor.predict_image(image, None, show, sink)
+                case.labels = predictor.predict_image(image, None, show, sink, doubt)
         if case.share is not None and case.labels is not None:
             case.share.correct(np.asarray(case.labels).nbytes)
 
@@ -200,6 +210,12 @@ class Pipeline:
                 self._write_files(case.job, labels)
                 labels = self.predictor.task.write(labels)
             format = find_format(path, self.predictor.model.describe().format)
+            if self.qualities is not None and case.doubt is not None:
+                if self.doubt_images:
+                    image = doubt_file(case.job, format.probabilities_ending)
+                    image.parent.mkdir(parents=True, exist_ok=True)
+                    format.write_image(image, case.doubt.map, case.geometry)
+                self.qualities.add(case.job.case.id, case.doubt.quality)
             format.write_labels(path, np.asarray(labels), case.geometry)
 
     def _write_files(self, job: Job, instances: Instances) -> None:
@@ -214,6 +230,11 @@ class Pipeline:
             channels=model.channels,
             kinds=self.instance_files,
         )
+
+
+def doubt_file(job: Job, ending: str) -> Path:
+    """Return the image of a case's uncertainty, apart from the predictions."""
+    return job.output.parent / "uncertainty" / f"{job.case.id}{ending}"
 
 
 class _Writers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,8 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
 from autoseg.predict import inputs
-from autoseg.predict.backends import choose_backend, choose_precision
-from autoseg.predict.device import (
-    FREE_SHARE,
-    GIGABYTE,
-    find_device,
-    used_memory,
-)
+from autoseg.predict.backends import build_networks, choose_precision
+from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
 from autoseg.predict.ensemble import predict_together
 from autoseg.predict.export import Export, Sink
 from autoseg.predict.memory import (
@@ -32,10 +28,9 @@ from autoseg.predict.memory import (
     working_bytes,
 )
 from autoseg.predict.model import Model, load_model
-from autoseg.predict.openvino_backend import OpenVinoNetwork
 from autoseg.predict.options import Options
 from autoseg.predict.points import AT_ONCE, combine, predict_points, restore
-from autoseg.predict.torch_backend import TorchNetwork, build
+from autoseg.predict.uncertainty import Doubt, check_doubt
 from autoseg.predict.window import Network, Windows, predict_outputs
 from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.spec.image import Image
@@ -76,9 +71,12 @@ class Predictor:
         chosen = {**model.plan.task.options, **model.postprocessing.task}
         task: Task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
-        self.previous = (
-            Predictor(model.previous, options) if model.previous is not None else None
-        )
+        if self.options.uncertainty:
+            check_doubt(model, self.options)
+        self.previous: Predictor | None = None
+        if model.previous is not None:
+            certain = replace(self.options, uncertainty=False)
+            self.previous = Predictor(model.previous, certain)
         self.partners = tuple(Predictor(one, options) for one in model.partners)
         self._lock = threading.Lock()
         self._networks: list[Network] | None = None
@@ -159,6 +157,7 @@ class Predictor:
         previous: Array | None = None,
         progress: Progress | None = None,
         sink: Sink | None = None,
+        doubt: Doubt | None = None,
     ) -> Any:
         """Predict an image that was read already.
 
@@ -173,6 +172,9 @@ class Predictor:
             Told windows done and windows in all.
         sink : Sink, optional
             Where activated outputs go.
+        doubt : Doubt, optional
+            With ``Options.uncertainty``: takes the disagreement. Of an average of
+            configurations, the mean of theirs.
 
         Returns
         -------
@@ -182,15 +184,27 @@ class Predictor:
         rules = self.model.postprocessing
         if self.is_joint:
             members = (self, *self.partners)
-            inner = predict_together(members, image, rules.thresholds, progress, sink)
-            spacing = image.geometry.spacing
-            return np.asarray(self.task.write(rules.finish(inner, self.task, spacing)))
+            inner = predict_together(
+                members, image, rules.thresholds, progress, sink, doubt
+            )
+            return self._finish(inner, image.geometry.spacing, doubt)
         prepared = self.prepare(image, previous)
-        return self.predict_prepared(prepared, progress, sink)
+        return self.predict_prepared(prepared, progress, sink, doubt)
 
-    def predict_alone(self, image: Image, progress: Progress, sink: Sink) -> None:
+    def predict_alone(
+        self, image: Image, progress: Progress, sink: Sink, doubt: Doubt
+    ) -> None:
         """Give the outputs of this model to a sink, without partners and rules."""
-        self._run(self.prepare(image), progress, sink)
+        self._run(self.prepare(image), progress, sink, doubt)
+
+    def _finish(
+        self, inner: Array, spacing: Sequence[float], doubt: Doubt | None
+    ) -> Array:
+        """Apply the rules for the end, and judge the case by what is left."""
+        inner = self.model.postprocessing.finish(inner, self.task, spacing)
+        if doubt is not None:
+            doubt.judge(inner > 0)
+        return np.asarray(self.task.write(inner))
 
     @property
     def is_joint(self) -> bool:
@@ -239,28 +253,31 @@ class Predictor:
         prepared = prepare_image(
             image, plan, name, exact=exact, annotation=inner, overwrite=overwrite
         )
-        return _with_labels(prepared, cascade_channels(self.task))
+        return inputs.with_labels(prepared, cascade_channels(self.task))
 
     def predict_prepared(
         self,
         prepared: Prepared,
         progress: Progress | None = None,
         sink: Sink | None = None,
+        doubt: Doubt | None = None,
     ) -> Any:
         """Predict an image on the network's grid; see `predict_image`.
 
         Only where `is_joint` does not hold: otherwise the image itself is needed.
         """
-        labels = self._run(prepared, progress, sink)
-        rules = self.model.postprocessing
-        if not rules.classes:
+        labels = self._run(prepared, progress, sink, doubt)
+        if doubt is None and not self.model.postprocessing.classes:
             return labels
         spacing = prepared.placement.geometry.spacing
-        inner = rules.finish(self.task.read(labels), self.task, spacing)
-        return np.asarray(self.task.write(inner))
+        return self._finish(self.task.read(labels), spacing, doubt)
 
     def _run(
-        self, prepared: Prepared, progress: Progress | None, sink: Sink | None
+        self,
+        prepared: Prepared,
+        progress: Progress | None,
+        sink: Sink | None,
+        doubt: Doubt | None,
     ) -> Any:
         windows = self.windows(prepared.array.shape[1:])
         total = windows.grid(prepared.array.shape[1:]).count
@@ -286,13 +303,19 @@ class Predictor:
             )
             return restore(combine(opinions, self.task), prepared.placement)
         blocks = predict_outputs(self.networks(), prepared.array, windows, count)
+        if self.options.uncertainty:
+            doubt = doubt or Doubt()
+            blocks = doubt.watch(blocks, prepared.array.shape[1:])
         export = Export(
             task=self.task,
             resampling=self.model.settings.resampling,
             exact=self.options.exact,
             sink=sink,
         )
-        return export.run(blocks, prepared.placement)
+        labels = export.run(blocks, prepared.placement)
+        if doubt is not None:
+            doubt.place(prepared.placement, self.model.settings.resampling)
+        return labels
 
     def windows(self, shape: Sequence[int]) -> Windows:
         """Return how an array is cut into windows, within the memory that there is.
@@ -323,6 +346,7 @@ class Predictor:
             exact=options.exact,
             nnunet_sums=self.model.origin == "nnunet",
             device=self.device,
+            doubted=self.task.heads if options.uncertainty else (),
         )
         return fit_windows(
             windows,
@@ -344,6 +368,7 @@ class Predictor:
     @property
     def _outputs(self) -> int:
         outputs = sum(head.channels for head in self.task.heads)
+        outputs += self.options.uncertainty
         return min(outputs, AT_ONCE) if self._points else outputs
 
     @property
@@ -359,7 +384,9 @@ class Predictor:
         """Return the networks of all folds, built when first asked for."""
         with self._lock:
             if self._networks is None:
-                self._networks = self._build()
+                self._networks = build_networks(
+                    self.model, self.task, self.options, self.device
+                )
             return self._networks
 
     def _modules(self) -> list[nn.Module]:
@@ -368,31 +395,3 @@ class Predictor:
         for module in modules:
             module.late = True
         return modules
-
-    def _build(self) -> list[Network]:
-        model, options = self.model, self.options
-        precision = choose_precision(options, self.device)
-        folds = [build(model, i) for i in range(len(model.folds))]
-        if choose_backend(options, self.device) == "openvino":
-            if self._points:
-                raise UsageError(
-                    "The backend openvino predicts no landmarks. Give --backend torch."
-                )
-            channels = len(model.plan.channels)
-            if model.settings.previous is not None:
-                channels += cascade_channels(self.task)
-            patch = model.settings.patch_size
-            return [OpenVinoNetwork(fold, channels, patch, precision) for fold in folds]
-        return [
-            TorchNetwork(fold, self.device, precision, options.exact) for fold in folds
-        ]
-
-
-def _with_labels(prepared: Prepared, channels: int) -> Prepared:
-    """Append one 0/1 channel for each label of the stage before but the background."""
-    labels = prepared.annotation
-    if labels is None:
-        raise ModelError("The stage before gave no labels.")
-    masks = np.stack([labels == k for k in range(1, channels + 1)])
-    array = np.concatenate([prepared.array, masks.astype(np.float32)])
-    return Prepared(array=array, annotation=None, placement=prepared.placement)

@@ -22,6 +22,8 @@ from autoseg.predict.model import Model, load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
+from autoseg.predict.uncertainty import Qualities
+from autoseg.workspace import UNCERTAINTY
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +114,14 @@ def predict(
         check_kinds(instance_files, model.model.plan.dim)
     jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
     sweep(job.output for job in jobs)
-    waiting = [job for job in jobs if not (continue_prediction and _is_done(job, kind))]
+    qualities = None
+    if model.options.uncertainty and jobs:
+        qualities = Qualities(jobs[0].output.parent / UNCERTAINTY)
+    waiting = [
+        job
+        for job in jobs
+        if not (continue_prediction and _is_done(job, kind, qualities))
+    ]
     if len(waiting) < len(jobs):
         logger.info(
             "predict: %d of %d predictions are there already.",
@@ -126,12 +135,16 @@ def predict(
             probabilities=kind,
             show=progress,
             instance_files=instance_files,
+            qualities=qualities,
+            doubt_images=True,
         )
         pipeline.run(waiting, readers, writers)
     return [job.output for job in jobs]
 
 
-def _is_done(job: Job, probabilities: str | None) -> bool:
+def _is_done(job: Job, probabilities: str | None, qualities: Qualities | None) -> bool:
+    if qualities is not None and job.case.id not in qualities.values:
+        return False
     files = [job.output]
     if probabilities is not None:
         files.append(job.probabilities(probabilities))

@@ -23,8 +23,10 @@ import torch
 from numpy.typing import NDArray
 
 from autoseg.errors import ModelError, UsageError
+from autoseg.predict.disagreement import Disagreement
 from autoseg.predict.sums import ExactSums, Sums
 from autoseg.predict.tiling import Grid
+from autoseg.spec.head import Head
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """From (B, C, *P) to the logits of all heads, (B, K, *P), float32."""
@@ -57,6 +59,9 @@ class Windows:
         Where the networks are.
     sums_device : str or torch.device, optional
         Where the sums are; by default there too.
+    doubted : tuple of Head
+        All heads, if the disagreement of folds and mirrored copies is to be one more
+        output, the last.
     """
 
     patch: tuple[int, ...]
@@ -68,6 +73,7 @@ class Windows:
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
     sums_device: torch.device | str | None = None
+    doubted: tuple[Head, ...] = ()
 
     @property
     def mirrors(self) -> list[tuple[int, ...]]:
@@ -198,8 +204,13 @@ def _predict(
     together = 1 if windows.exact else windows.together
     while chunk := list(itertools.islice(indices, together)):
         inputs = [_cut(array, grid, index).to(windows.device) for index in chunk]
-        folds = [_mean_of_mirrors(network, inputs, windows) for network in networks]
-        for index, outputs in zip(chunk, zip(*folds, strict=True), strict=True):
+        doubts = [Disagreement(windows.doubted) for _ in inputs if windows.doubted]
+        folds = [_mean_of_mirrors(one, inputs, windows, doubts) for one in networks]
+        for place, index in enumerate(chunk):
+            outputs = [fold[place] for fold in folds]
+            if doubts:
+                last = doubts[place].result()[None]
+                outputs = [torch.cat([output, last]) for output in outputs]
             # A slice is a window of one row.
             yield index, [o[:, None] if grid.sliced else o for o in outputs]
 
@@ -222,9 +233,15 @@ def _cut(array: NDArray[np.float32], grid: Grid, index: Sequence[int]) -> torch.
 
 
 def _mean_of_mirrors(
-    network: Network, inputs: Sequence[torch.Tensor], windows: Windows
+    network: Network,
+    inputs: Sequence[torch.Tensor],
+    windows: Windows,
+    doubts: Sequence[Disagreement],
 ) -> list[torch.Tensor]:
-    """Return each input's output, (K, *P), mean over its mirrored copies."""
+    """Return each input's output, (K, *P), mean over its mirrored copies.
+
+    Each copy's output is an opinion that ``doubts``, if there are any, are told.
+    """
     mirrors = windows.mirrors
     batch = 1 if windows.exact else windows.batch
     jobs = [(i, axes) for i in range(len(inputs)) for axes in mirrors]
@@ -235,6 +252,8 @@ def _mean_of_mirrors(
         outputs = network(stacked)
         for (i, axes), output in zip(part, outputs, strict=True):
             back = _flip(output, axes)
+            if doubts:
+                doubts[i].add(back)
             totals[i] = totals[i].add_(back) if i in totals else back
     return [total.div_(len(mirrors)) for total in totals.values()]
 

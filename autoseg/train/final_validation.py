@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
+from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.predict.cases import Job as PredictionJob
@@ -13,9 +15,10 @@ from autoseg.predict.model import load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
+from autoseg.predict.uncertainty import Qualities, can_doubt, correlation
 from autoseg.train.cascade import previous_folder
 from autoseg.train.job import Job
-from autoseg.workspace import SUMMARY, VALIDATION
+from autoseg.workspace import SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +61,26 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         if not output.is_file():
             waiting.append(PredictionJob(case=case, output=output))
     if waiting:
-        predictor = Predictor(model, Options(device=device))
+        options = Options(device=device)
+        options = replace(options, uncertainty=can_doubt(model, options))
+        predictor = Predictor(model, options)
         before = None if job.settings.previous is None else previous_folder(job)
-        pipeline = Pipeline(predictor=predictor, previous=before)
+        qualities = Qualities(folder / UNCERTAINTY) if options.uncertainty else None
+        pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)
         pipeline.run(waiting, 1, 1)
     found = evaluate(
         folder, dataset=job.dataset, task=job.plan.task, cases=job.validation
     )
+    _compare(folder, found)
     logger.info("Fold %s on its validation cases:\n%s", job.fold, found.table())
     return summary
+
+
+def _compare(folder: Path, found: Summary) -> None:
+    """Write beside the numbers of uncertainty how well they rank the cases."""
+    qualities = Qualities(folder / UNCERTAINTY)
+    if not qualities.values:
+        return
+    by = main_measure(found.foreground)
+    scores = {case: mean_over_classes(s, by) for case, s in found.cases.items()}
+    qualities.write(measure=by, correlation=correlation(qualities.values, scores))
