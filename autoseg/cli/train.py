@@ -175,6 +175,8 @@ def run(arguments: argparse.Namespace) -> None:
 
         folders = train_folds(*where, arguments.root, **options)
         print(*folders, sep="\n")
+        root = "" if arguments.root is None else f" --root {arguments.root}"
+        print(f"Next: autoseg find_best {arguments.dataset}{root}")
     else:
         print(train(*where, arguments.fold, arguments.root, **options))
 

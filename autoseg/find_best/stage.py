@@ -10,9 +10,10 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ from autoseg.find_best.tuning import (
 )
 from autoseg.parallel import map_cases
 from autoseg.predict.bundle import write_bundle
-from autoseg.predict.ensemble import open_outputs
+from autoseg.predict.ensemble import decide, open_outputs
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.postprocessing import Postprocessing, Rule
 from autoseg.spec.dataset import Dataset
@@ -53,6 +54,8 @@ from autoseg.workspace import Workspace, find_dataset, find_root
 logger = logging.getLogger(__name__)
 
 Rules = Mapping[str, Sequence[Rule]]
+Outputs = Sequence[Any]
+Scores = dict[str, Any]
 PLAIN_ONLY = (Rule(),)
 
 
@@ -129,7 +132,12 @@ def find_best(
     rules = Postprocessing()
     steps: list[Step] = []
     if postprocessing and task_has_rules(search.task):
-        rules, steps, table = search.tune(members, table)
+        rules, steps = search.tune(members)
+        finished = search.finish(members, rules) if rules.classes else table
+        if rules.classes and gain_of(table, finished).is_sure:
+            table = finished
+        else:  # together they do not gain what each does
+            rules = Postprocessing()
     name = " + ".join(member.name for member in members)
     path = Path(output) if output is not None else workspace.best
     selection = Selection(
@@ -225,36 +233,57 @@ class _Search:
 
     def look(self, members: Sequence[Candidate], rules: Rules) -> dict[str, Table]:
         """Score rules on the averaged outputs of all cases: (cases, rules) by class."""
+
+        def score(arrays: Outputs, reference: Any, spacing: Any) -> Scores:
+            where = spacing, self.task
+            return score_case(arrays, reference, *where, rules, self.by, self.worst)
+
+        found = self.read(members, score)
+        return {
+            name: np.array([found[case][name] for case in self.ids]) for name in rules
+        }
+
+    def finish(self, members: Sequence[Candidate], rules: Postprocessing) -> Table:
+        """Score predictions as the bundle will make them, all classes together."""
+
+        def score(arrays: Outputs, reference: Any, spacing: Any) -> Scores:
+            labels = decide(arrays, self.task, rules.thresholds)
+            labels = rules.finish(labels, self.task, spacing)
+            return self.task.score(labels, reference, spacing)
+
+        found = self.read(members, score)
+        return table_of(found, self.ids, self.classes, self.by, self.worst)
+
+    def read(
+        self,
+        members: Sequence[Candidate],
+        score: Callable[[Outputs, Any, Any], Any],
+    ) -> dict[str, Any]:
+        """Return what a function makes of outputs, annotation and spacing, by case."""
         files = [
             ensure_outputs(member, self.workspace, self.dataset, self.device)
             for member in members
         ]
-        found: dict[str, dict[str, list[float]]] = {}
+        found: dict[str, Any] = {}
 
-        def score(case_id: str) -> dict[str, list[float]]:
+        def one(case_id: str) -> Any:
             path = self.dataset.case(case_id).annotation
             if path is None:
                 raise UsageError(f"{case_id} has no annotation any more.")
             inner, geometry = read_annotation(path, self.dataset, self.task)
             arrays = [open_outputs(of_case[case_id]) for of_case in files]
-            reference = np.asarray(inner)
-            where = geometry.spacing, self.task
-            return score_case(arrays, reference, *where, rules, self.by, self.worst)
+            return score(arrays, np.asarray(inner), geometry.spacing)
 
         map_cases(
-            score,
+            one,
             self.ids,
             stage="find_best",
             workers=self.workers,
             done=found.__setitem__,
         )
-        return {
-            name: np.array([found[case][name] for case in self.ids]) for name in rules
-        }
+        return found
 
-    def tune(
-        self, members: Sequence[Candidate], table: Table
-    ) -> tuple[Postprocessing, list[Step], Table]:
+    def tune(self, members: Sequence[Candidate]) -> tuple[Postprocessing, list[Step]]:
         """Choose post-processing for a configuration or an average."""
         measured = self.fingerprint.annotation.get("classes", {})
         steps = {
@@ -266,15 +295,13 @@ class _Search:
         folds = [members[0].fold_of[case] for case in self.ids]
         kept: dict[str, Rule] = {}
         tried: list[Step] = []
-        final = table.copy()
-        for place, name in enumerate(self.classes):
+        for name in self.classes:
             columns = dict(zip(rules[name], tables[name].T, strict=True))
             rule, of_class = choose_rule(name, steps[name], columns, folds)
             tried += of_class
             if rule != Rule():
                 kept[name] = rule
-                final[:, place] = columns[rule]
-        return Postprocessing(classes=kept), tried, final
+        return Postprocessing(classes=kept), tried
 
 
 def _scored(name: str, table: Table, search: _Search) -> Scored:

@@ -151,18 +151,15 @@ def _most_probable(sums: Array, task: Any, thresholds: Mapping[str, float]) -> A
     labels = np.argmax(sums, axis=0).astype(np.int16)
     if not thresholds:
         return labels
-    background = sums[0]
-    strongest = np.zeros_like(background)
-    plain = labels.copy()
+    likeliest = 1 + np.argmax(sums[1:], axis=0)
     for name, threshold in thresholds.items():
         (label,) = members_of(task, name)
-        # In the share of both, p / (p + background) > threshold.
-        weighed = sums[label] * ((1 - threshold) / threshold)
-        claims = weighed > background
-        labels[(plain == label) & ~claims] = 0
-        gained = (plain == 0) & claims & (weighed > strongest)
-        labels[gained] = label
-        strongest[gained] = weighed[gained]
+        # Its share of both, p / (p + background), is over the threshold. Only its own
+        # voxels are asked about, so that thresholds of classes do not meet.
+        claims = sums[label] * ((1 - threshold) / threshold) > sums[0]
+        own = likeliest == label
+        labels[own & claims] = label
+        labels[own & ~claims] = 0
     return labels
 
 

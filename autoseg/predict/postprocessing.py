@@ -33,8 +33,8 @@ class Rule:
     threshold : float
         Over 0 and under 1. Of a region: its output must be over it. Of a class: its
         output is weighed against the background's as if it needed this share of both,
-        so that 0.5 leaves the most probable class; only voxels between this class and
-        the background change hands.
+        so that 0.5 leaves the most probable class. Voxels where another class of the
+        foreground is more probable stay as they are.
     fill_holes : bool
         Fill background that the class encloses.
     minimum_size : float

@@ -117,17 +117,7 @@ def predict(
     qualities = None
     if model.options.uncertainty and jobs:
         qualities = Qualities(jobs[0].output.parent / UNCERTAINTY)
-    waiting = [
-        job
-        for job in jobs
-        if not (continue_prediction and _is_done(job, kind, qualities))
-    ]
-    if len(waiting) < len(jobs):
-        logger.info(
-            "predict: %d of %d predictions are there already.",
-            len(jobs) - len(waiting),
-            len(jobs),
-        )
+    waiting = _not_done(jobs, kind, qualities) if continue_prediction else jobs
     if waiting:
         pipeline = Pipeline(
             predictor=model,
@@ -140,6 +130,19 @@ def predict(
         )
         pipeline.run(waiting, readers, writers)
     return [job.output for job in jobs]
+
+
+def _not_done(
+    jobs: list[Job], probabilities: str | None, qualities: Qualities | None
+) -> list[Job]:
+    waiting = [job for job in jobs if not _is_done(job, probabilities, qualities)]
+    if len(waiting) < len(jobs):
+        logger.info(
+            "predict: %d of %d predictions are there already.",
+            len(jobs) - len(waiting),
+            len(jobs),
+        )
+    return waiting
 
 
 def _is_done(job: Job, probabilities: str | None, qualities: Qualities | None) -> bool:

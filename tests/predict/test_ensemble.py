@@ -45,11 +45,23 @@ def test_a_low_threshold_takes_background_and_a_high_one_gives_it_back():
     assert decide([array], TASK, {"one": 0.65}).tolist() == [[0, 0, 2]]
 
 
-def test_of_two_classes_that_claim_background_the_stronger_gets_it():
+def test_background_goes_to_the_likeliest_class_only():
     array = outputs((105, 70, 80))
 
     # 70 * 0.7 / 0.3 = 163 and 80 * 0.6 / 0.4 = 120 are both over 105.
-    assert decide([array], TASK, {"one": 0.3, "two": 0.4}).tolist() == [[1]]
+    assert decide([array], TASK, {"one": 0.3, "two": 0.4}).tolist() == [[2]]
+    assert decide([array], TASK, {"one": 0.3}).tolist() == [[0]]
+
+
+def test_thresholds_of_classes_do_not_meet():
+    rng = np.random.default_rng(0)
+    array = np.rint(255 * rng.dirichlet([1] * 3, (4, 50))).astype(np.uint8)
+    array = array.transpose(2, 0, 1)
+    both = decide([array], TASK, {"one": 0.3, "two": 0.7})
+
+    for label, (name, value) in enumerate([("one", 0.3), ("two", 0.7)], start=1):
+        alone = decide([array], TASK, {name: value})
+        np.testing.assert_array_equal(alone == label, both == label)
 
 
 def test_regions_have_thresholds_of_their_own():
