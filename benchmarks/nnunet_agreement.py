@@ -38,7 +38,9 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
 # Old plans with residual encoders name a module that is gone; nnU-Net then searches
 # all modules, which imports torchvision and fails where that does not fit torch.
+from dynamic_network_architectures import architectures
 from dynamic_network_architectures.architectures import unet
+architectures.residual_unet = unet
 sys.modules["dynamic_network_architectures.architectures.residual_unet"] = unet
 
 kind = json.loads((folder / "kind.json").read_text())
