@@ -67,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "it is large; by default the quartiles of what is annotated",
     )
     parser.add_argument(
+        "--normalization",
+        nargs="+",
+        metavar="RULE",
+        help="of landmarks' errors: diagonal (of the box around them, the default), "
+        "box, or the names of two landmarks whose distance is 1",
+    )
+    parser.add_argument(
         "--chill",
         action="store_true",
         help="score what is there, even if predictions are missing",
@@ -120,6 +127,7 @@ def run(arguments: argparse.Namespace) -> None:
             tolerance=arguments.tolerance,
             border=False if arguments.no_border else None,
             size_limits=arguments.size_limits,
+            normalization=_rule(arguments.normalization),
             chill=arguments.chill,
             output=file,
             root=arguments.root,
@@ -134,6 +142,11 @@ def run(arguments: argparse.Namespace) -> None:
     if summary.missing:
         print(f"Not predicted, and not scored: {', '.join(summary.missing)}.")
     print(f"\nPer case: {file} and {file.with_suffix('.csv').name} beside it.")
+
+
+def _rule(words: list[str] | None) -> str | list[str] | None:
+    """Return a normalization by its name, or two landmarks."""
+    return words[0] if words and len(words) == 1 else words
 
 
 def read_labels(words: list[str]) -> dict[str, Any]:

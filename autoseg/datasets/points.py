@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoseg.errors import FormatError
+from autoseg.pointfiles._base import case_id as case_of_file
+from autoseg.pointfiles._base import read_points as read_file
 from autoseg.spec._json import dumps, write_text
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
-from autoseg.spec.points import PRESENT, STATUS, Points
+from autoseg.spec.points import STATUS, Points
 
 ENDING = ".json"
 SYSTEM = "index"  # ours: voxels, slowest axis first
-REVERSED = ("voxel_xy", "voxel_xyz")  # voxels, fastest axis first
 
 
 def read_points(
@@ -51,25 +51,30 @@ def read_points(
     FormatError
         If the file cannot be read or does not say enough.
     """
+    geometry = image or _geometry(path)
+    raw = {} if dataset is None else dataset.raw
+    found = read_file(
+        path,
+        raw.get("landmarks") if isinstance(raw.get("landmarks"), list) else None,
+        lambda case: geometry,
+        coordinates=raw.get("coordinates"),
+    )
+    case = case_of_file(path) if case_id is None else case_id
+    if case not in found and len(found) > 1:
+        raise FormatError(f"{path} has {len(found)} cases, and none is {case!r}.")
+    points = found.get(case) or next(iter(found.values()), None)
+    if points is None:
+        raise FormatError(f"{path} has no points.")
+    return points.moved(points.coordinates, geometry.shape), geometry
+
+
+def _geometry(path: Path) -> Geometry:
+    """Return the geometry of the image, which our own predictions say."""
     try:
         raw = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-        given = raw["points"]
-        system = raw.get("coordinate_system", SYSTEM)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FormatError(
-            f"{path} cannot be read as points ({error!r}). Write it again."
-        ) from None
-    if system not in (SYSTEM, *REVERSED):
-        raise FormatError(
-            f"{path} has the coordinate system {system!r}; give one of "
-            f"{', '.join((SYSTEM, *REVERSED))}."
-        )
-    geometry = image or _geometry(path, raw)
-    return _points(path, given, system in REVERSED, geometry), geometry
-
-
-def _geometry(path: Path, raw: Mapping[str, Any]) -> Geometry:
-    said = raw.get("geometry")
+    except (OSError, ValueError):
+        raw = {}
+    said = raw.get("geometry") if isinstance(raw, dict) else None
     if not isinstance(said, dict):
         raise FormatError(
             f"{path} does not say which image its points are in. Give the data set."
@@ -77,31 +82,6 @@ def _geometry(path: Path, raw: Mapping[str, Any]) -> Geometry:
     return Geometry(
         shape=tuple(said["shape"]), spacing=tuple(said["spacing"]), unit=said["unit"]
     )
-
-
-def _points(
-    path: Path, given: Mapping[str, Any], turned: bool, geometry: Geometry
-) -> Points:
-    coordinates = np.full((len(given), geometry.dim), np.nan)
-    status = np.zeros(len(given), np.int8)
-    for i, (name, entry) in enumerate(given.items()):
-        place = entry
-        if isinstance(entry, dict):
-            place = entry.get("coordinates")
-            status[i] = STATUS.index(
-                entry.get("status", "present" if place else "absent")
-            )
-        elif place is not None:
-            status[i] = PRESENT
-        if place is None or status[i] != PRESENT:
-            continue
-        if len(place) != geometry.dim:
-            raise FormatError(
-                f"{path}: {name} has {len(place)} coordinates in an image of "
-                f"{geometry.dim} axes."
-            )
-        coordinates[i] = place[::-1] if turned else place
-    return Points(tuple(given), coordinates, status, shape=geometry.shape)
 
 
 def write_points(path: Path, points: Points, geometry: Geometry) -> None:

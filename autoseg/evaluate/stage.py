@@ -53,6 +53,7 @@ def evaluate(
     tolerance: float | None = None,
     border: bool | None = None,
     size_limits: Sequence[float] | None = None,
+    normalization: str | Sequence[str] | None = None,
     chill: bool = False,
     output: PathLike | None = None,
     root: PathLike | None = None,
@@ -89,6 +90,9 @@ def evaluate(
         Of instances: up to which size an object is small, and over which it is large,
         in the annotations' unit to the D; by default the quartiles of all that are
         annotated.
+    normalization : str or (str, str), optional
+        Of landmarks' errors: ``"diagonal"`` of the box around them (default),
+        ``"box"``, or two landmarks whose distance is 1.
     chill : bool
         Score what is there; without it, an annotated case without a prediction is an
         error.
@@ -117,7 +121,12 @@ def evaluate(
     scorer = _Scorer(
         choice=_task_of(described, labels, ignore, task),
         dataset=described,
-        options=_given(tolerance=tolerance, border=border, size_limits=size_limits),
+        options=_given(
+            tolerance=tolerance,
+            border=border,
+            size_limits=size_limits,
+            normalization=normalization,
+        ),
     )
     scorer.check()
     references = _references(annotations, described, cases)

@@ -341,8 +341,12 @@ def _columns(
     """Return the details as one array of length L for each, NaN where not given."""
     columns: dict[str, Any] = {}
     for key in dict.fromkeys(k for of in details.values() for k in of):
-        values = {n: np.asarray(of[key]) for n, of in details.items() if key in of}
-        first = next(iter(values.values()))
+        values = {
+            n: np.asarray(of[key])
+            for n, of in details.items()
+            if of.get(key) is not None
+        }
+        first = next(iter(values.values()), np.array(""))
         if first.dtype.kind not in "fiub":
             continue
         column = np.full((len(names), *first.shape), np.nan)

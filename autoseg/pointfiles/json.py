@@ -17,11 +17,13 @@ from autoseg.spec._json import dumps
 from autoseg.spec.points import STATUS, Points
 
 OTHERS = ({"markups"}, {"annotations", "categories"})  # Slicer's and COCO's keys
+OF_POINT = ("position", "coordinates", "status")
 SYSTEMS = {
     "voxel_xy": Convention(),
     "voxel_xyz": Convention(),
     "voxel_yx": Convention(order="zyx"),
     "voxel_zyx": Convention(order="zyx"),
+    "index": Convention(order="zyx"),
     "lps": Convention(space="physical", frame="LPS"),
     "ras": Convention(space="physical", frame="RAS"),
 }
@@ -69,7 +71,7 @@ class JsonPoints(PointFile):
 
 def _holds_points(value: Any) -> bool:
     """Say whether this is a case: an object of points, and not one point."""
-    return isinstance(value, dict) and not {"position", "status"} & set(value)
+    return isinstance(value, dict) and not set(OF_POINT) & set(value)
 
 
 def _entry(case: str | None, raw: Mapping[str, Any]) -> Entry:
@@ -82,7 +84,12 @@ def _entry(case: str | None, raw: Mapping[str, Any]) -> Entry:
             f"`coordinate_system` is {raw['coordinate_system']!r}; there are "
             f"{', '.join(SYSTEMS)}."
         )
-    details = raw.get("details", {})
+    beside = {
+        name: {key: value for key, value in of.items() if key not in OF_POINT}
+        for name, of in points.items()
+        if isinstance(of, dict)
+    }
+    details = raw.get("details", beside)
     return Entry(
         case=case,
         points={name: _point(p, status.get(name, "")) for name, p in points.items()},
@@ -94,7 +101,8 @@ def _entry(case: str | None, raw: Mapping[str, Any]) -> Entry:
 def _point(raw: Any, status: Any) -> tuple[list[float] | None, int | None]:
     """Return coordinates and status of a list, an object with ``position`` or null."""
     if isinstance(raw, dict):
-        raw, status = raw.get("position"), raw.get("status", status)
+        place = raw.get("position", raw.get("coordinates"))
+        raw, status = place, raw.get("status", status)
     if raw is not None and (not isinstance(raw, list) or len(raw) not in (2, 3)):
         raise FormatError(f"a point is {raw!r}; it must be [x, y], [x, y, z] or null.")
     return None if raw is None else place_of(raw), status_of(str(status or ""))

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.spec.choice import Decision
-from autoseg.spec.points import STATUS, Points
+from autoseg.spec.points import STATUS
 
 Array = NDArray[np.float64]
 
-RADII = (1.0, 2.0, 2.5, 3.0, 4.0, 10.0)  # of success, in the data set's unit
 FAR = 0.25  # of half a pair's distance: a plane this far off is no mirror plane
 SIDED = 0.98  # of the cases must have a pair's members on the same sides
 
@@ -183,40 +182,3 @@ def decide(
         ),
     )
     return chosen, decisions
-
-
-def score_points(
-    predicted: Points, reference: Points, spacing: Sequence[float]
-) -> dict[str, dict[str, float]]:
-    """Return error, hits and presence of each landmark of one case.
-
-    Parameters
-    ----------
-    predicted, reference : Points
-        With the same names.
-    spacing : sequence of float, length D
-        Edge of a voxel.
-
-    Returns
-    -------
-    dict of str to dict of str to float
-        By landmark: ``mre``, the distance, NaN unless both are present; ``sdr_R``, 1
-        if it is at most R, and 0 if the point was not found; ``found`` and
-        ``absent_said``: 1 or 0, NaN where the annotation says otherwise.
-    """
-    result = {}
-    other = predicted.ordered(reference.names)
-    apart = (other.coordinates - reference.coordinates) * np.asarray(spacing)
-    errors = np.linalg.norm(apart, axis=1)
-    for i, name in enumerate(reference.names):
-        is_there = bool(reference.present[i])
-        absent = bool(reference.known[i]) and not is_there
-        said = bool(other.present[i])
-        numbers = {"mre": float(errors[i])}
-        for radius in RADII:
-            hit = float(said and errors[i] <= radius)
-            numbers[f"sdr_{radius:g}"] = hit if is_there else float("nan")
-        numbers["found"] = float(said) if is_there else float("nan")
-        numbers["absent_said"] = float(not said) if absent else float("nan")
-        result[name] = numbers
-    return result

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from autoseg.landmarks.decoders import decode, reach
 from autoseg.landmarks.keeper import PeakKeeper
+from autoseg.metrics.points import score_points
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.points import ABSENT, PRESENT, STATUS, Points
@@ -68,6 +69,7 @@ class LandmarkTask(Task):
     """
 
     annotation_kind = "points"
+    score_options = ("normalization",)
     learns_map = False
 
     def __init__(
@@ -257,11 +259,13 @@ class LandmarkTask(Task):
         )
 
     def score(
-        self, predicted: Any, reference: Any, spacing: tuple[float, ...]
+        self,
+        predicted: Any,
+        reference: Any,
+        spacing: tuple[float, ...],
+        normalization: str | Sequence[str] = "diagonal",
     ) -> dict[str, dict[str, float]]:
-        from autoseg.tasks._landmark_numbers import score_points
-
-        return score_points(predicted, reference, spacing)
+        return score_points(predicted, reference, spacing, normalization)
 
     @classmethod
     def example(cls) -> tuple[Task, Points, tuple[float, ...]]:

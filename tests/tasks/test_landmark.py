@@ -129,5 +129,5 @@ def test_points_are_scored_by_distance_and_by_whether_they_were_found():
     scores = task.score(predicted, reference, (1.0, 2.0))
     assert scores["a"]["mre"] == 5.0
     assert (scores["a"]["sdr_4"], scores["a"]["sdr_10"]) == (0.0, 1.0)
-    assert scores["b"]["found"] == 0 and scores["b"]["sdr_10"] == 0
-    assert np.isnan(scores["b"]["mre"]) and scores["c"]["absent_said"] == 0
+    assert scores["b"]["fn"] == 1 and scores["b"]["sdr_10"] == 0
+    assert np.isnan(scores["b"]["mre"]) and scores["c"]["fp"] == 1
