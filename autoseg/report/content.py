@@ -153,7 +153,8 @@ def describe_trained(trained: Trained) -> dict[str, Any]:
     -------
     dict of str to JSON value
         ``folds``; ``scores`` of all held-out cases together, each by the fold that had
-        not seen it; ``cases``, a row for each case; ``measure``, which ranks them.
+        not seen it; ``cases``, a row for each case; ``measure``, which ranks them;
+        ``quality``, how well predictions rank themselves by their uncertainty.
     """
     pooled = trained.pooled()
     measure = main_measure(pooled.foreground) if pooled else None
@@ -166,6 +167,7 @@ def describe_trained(trained: Trained) -> dict[str, Any]:
         "scores": None if pooled is None else describe_scores(pooled),
         "cases": [] if pooled is None else _rows(trained, pooled, str(measure)),
         "failures": failures_of(trained, pooled),
+        "quality": trained.quality_correlation(),
     }
 
 

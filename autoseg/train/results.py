@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autoseg.evaluate.aggregate import aggregate
+from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.summary import Summary
+from autoseg.predict.uncertainty import correlation, load_qualities
 from autoseg.spec._json import load_object
 from autoseg.train.logbook import read_log
 from autoseg.workspace import (
@@ -16,6 +18,7 @@ from autoseg.workspace import (
     LOG,
     RUN,
     SUMMARY,
+    UNCERTAINTY,
     VALIDATION,
     Workspace,
 )
@@ -41,6 +44,9 @@ class Fold:
         Scores of its validation cases.
     finished : bool
         Whether it was trained to its end.
+    quality : mapping of str to float
+        What the prediction of each validation case says of itself; see
+        `autoseg.predict.uncertainty`.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Fold:
     run: Mapping[str, Any]
     summary: Summary | None
     finished: bool
+    quality: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def held_out(self) -> bool:
@@ -92,6 +99,26 @@ class Trained:
     @property
     def _scored(self) -> list[Fold]:
         return [f for f in self.folds if f.held_out and f.summary is not None]
+
+    def quality_correlation(self) -> dict[str, Any] | None:
+        """Return how well predictions rank themselves, over all held-out cases.
+
+        Returns
+        -------
+        dict of str to float, int, str or None, or None
+            ``"spearman"`` and ``"pearson"`` of the number of each case with its score
+            by ``"measure"``, and ``"cases"``; None if there are no such numbers.
+        """
+        own = {c: q for fold in self._scored for c, q in fold.quality.items()}
+        if not own:
+            return None
+        cases = {c: s for fold in self._scored for c, s in scores_of(fold).items()}
+        measures = {
+            name for by_class in cases.values() for s in by_class.values() for name in s
+        }
+        by = main_measure(measures)
+        scores = {c: mean_over_classes(s, by) for c, s in cases.items()}
+        return {"measure": by, **correlation(own, scores)}
 
     def pooled(self) -> Summary | None:
         """Return the scores of all held-out cases together; None without any."""
@@ -169,4 +196,5 @@ def read_fold(folder: Path) -> Fold:
         run=load_object(run) if run.is_file() else {},
         summary=Summary.load(summary) if summary.is_file() else None,
         finished=(folder / CHECKPOINT_FINAL).is_file(),
+        quality=load_qualities(folder / VALIDATION / UNCERTAINTY),
     )

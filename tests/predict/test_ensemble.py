@@ -5,7 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from autoseg.predict.bundle import write_bundle
 from autoseg.predict.ensemble import decide
+from autoseg.predict.model import load_model
+from autoseg.predict.options import Options
 from autoseg.predict.postprocessing import Postprocessing, Rule
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.stage import predict
@@ -141,3 +144,19 @@ def test_files_come_out_of_it_with_the_averaged_outputs(tmp_path, kind):
         kept = blosc2.open(str(tmp_path / "out" / "a_probabilities.b2nd"))[:]
     assert kept.shape == (3, *labels.shape)
     np.testing.assert_array_equal(kept.argmax(axis=0), found)
+
+
+def test_a_cascade_can_be_averaged_with_others(tmp_path):
+    labels = toy_model.blobs((12, 14, 16))
+    of_plan = toy_model.plan(patch=8, cascade=True)
+    first = toy_model.model(of_plan)
+    second = toy_model.model(of_plan, configuration="second", previous=first)
+    joint = dataclasses.replace(first, partners=(second,))
+
+    model = load_model(write_bundle(joint, tmp_path / "joint.zip"))
+    predictor = Predictor(model, Options(device="cpu"))
+    (partner,) = predictor.partners
+    for one in (predictor, partner, partner.previous):
+        one._networks = [toy_model.nearest_label((0, 100, 200))]
+
+    np.testing.assert_array_equal(predictor.predict_image(_image(labels)), labels)
