@@ -88,6 +88,12 @@ class Planning:
         return self.overrides.values
 
     @property
+    def full_resolution(self) -> Configuration | None:
+        """The configuration on the grid itself, None if nothing fits."""
+        planned = self.configurations
+        return planned.get("3d_fullres") or planned.get("2d")
+
+    @property
     def gb(self) -> float:
         """The budget in GB."""
         given = self.budget.memory_gb

@@ -25,6 +25,7 @@ from planners._base import Budget
 from planners._channels import choose_channels
 from planners._configurations import Planning
 from planners._family import Family
+from planners._landmarks import hold_landmarks
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners._spacing import Grid, choose_grid
@@ -76,21 +77,26 @@ def make_plan(
     )
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
-    planning = Planning(
-        fingerprint=fingerprint,
-        task=kind(**options),
-        family=family,
-        budget=budget,
-        overrides=overrides,
-    )
-    planning.run(grid)
-    if not planning.configurations:
-        reasons = "\n".join(f"  {d.field}: {d.because}" for d in planning.decisions)
-        raise PlanError(
-            f"Nothing fits {planning.words}:\n{reasons}\nGive --gpu-memory "
-            f"{planning.least_gb:.2f} or more, or a smaller network with "
-            "--set network.features=16,32,64."
+
+    def planned(grid: Grid) -> Planning:
+        planning = Planning(
+            fingerprint=fingerprint,
+            task=kind(**options),
+            family=family,
+            budget=budget,
+            overrides=overrides,
         )
+        planning.run(grid)
+        return planning
+
+    fixed = "spacing" in overrides.values
+    if not fixed and kind.annotation_kind == "points":
+        grid, of_spacing = hold_landmarks(
+            fingerprint, grid, lambda grid: planned(grid).full_resolution
+        )
+    planning = planned(grid)
+    if not planning.configurations:
+        raise _nothing_fits(planning)
     plan = Plan(
         name=name or planner,
         dataset=fingerprint.dataset,
@@ -104,7 +110,6 @@ def make_plan(
         training=_training(overrides, planning.task),
         budget=_record(budget, planning.gb),
     )
-    fixed = "spacing" in overrides.values
     decisions = (
         *of_task,
         *of_spacing,
@@ -148,6 +153,15 @@ def _grid(
     for axis, edge in zip(grid.transpose, wanted, strict=True):
         spacing[axis] = float(edge)
     return choose_grid(fingerprint, spacing), ()
+
+
+def _nothing_fits(planning: Planning) -> PlanError:
+    reasons = "\n".join(f"  {d.field}: {d.because}" for d in planning.decisions)
+    return PlanError(
+        f"Nothing fits {planning.words}:\n{reasons}\nGive --gpu-memory "
+        f"{planning.least_gb:.2f} or more, or a smaller network with "
+        "--set network.features=16,32,64."
+    )
 
 
 def _record(budget: Budget, gb: float) -> Choice:

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError
+from autoseg.fingerprint._check_points import point_problems
 from autoseg.fingerprint._problem import Problem, problem_of
 from autoseg.formats._base import find_format, known_endings, match_ending, read_labels
 from autoseg.geometry.orientation import orientation_of
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
+from autoseg.spec.points import Points
 
 Array = NDArray[Any]
 
@@ -50,6 +53,8 @@ class CaseFacts:
         Voxels of each value of a semantic annotation; None if it was not read.
     empty : bool
         Whether the annotation has nothing but zeros.
+    points : Points or None
+        The annotation of a landmark data set.
     """
 
     case: Case
@@ -58,6 +63,7 @@ class CaseFacts:
     digest: str | None = None
     values: Mapping[int, int] | None = None
     empty: bool = False
+    points: Points | None = None
 
     @property
     def orientation(self) -> str | None:
@@ -262,7 +268,17 @@ def _look_at_annotation(
     if kind is None:
         kind = "labels" if match_ending(path.name, known_endings()) else "points"
     if kind != "labels":
-        facts.problems += _json_problems(path)
+        if task is None or facts.geometry is None:
+            facts.problems += _json_problems(path)
+            return
+        try:
+            facts.points, _ = read_annotation(
+                path, dataset, task, image=facts.geometry, case_id=facts.case.id
+            )
+        except Exception as error:  # whatever a broken file makes a library raise
+            facts.problems.append(_unreadable(error, path))
+            return
+        facts.problems += point_problems(facts.points, path)
         return
     try:
         labels, geometry = read_labels(path, dataset)

@@ -18,6 +18,7 @@ from autoseg.fingerprint._check_labels import (
     cases_by_class,
     labels_of,
 )
+from autoseg.fingerprint._check_points import landmark_problems
 from autoseg.fingerprint._problem import Problem
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
@@ -174,6 +175,7 @@ def _problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> list[Problem]:
         *(problem for fact in facts for problem in fact.problems),
         *annotation_problems(dataset, facts),
         *grid_problems(dataset, facts),
+        *landmark_problems(dataset, facts),
         *files.duplicates(dataset, facts),
         *files.test_problems(dataset),
     ]

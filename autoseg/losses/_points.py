@@ -141,3 +141,14 @@ def expectation(values: Tensor, along: Sequence[Tensor]) -> Tensor:
     for one in reversed(along):
         values = torch.einsum("bk...x,bkx->bk...", values, one)
     return values
+
+
+def example_target(kind: type[PointLoss]) -> tuple[PointLoss, Tensor, Tensor]:
+    """Return a loss, a target (2, 3, 3) for a patch of 10 x 12, and who is in it."""
+    target = torch.tensor(
+        [
+            [[4.25, 6.0, 1], [7.0, 3.5, 1], [0, 0, 0]],
+            [[2.0, 8.75, 1], [0, 0, 0], [5.5, 5.5, 1]],
+        ]
+    )
+    return kind(sigma=[1.2]), target, target[..., -1] == 1

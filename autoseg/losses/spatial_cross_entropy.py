@@ -14,7 +14,13 @@ from torch.nn import functional
 
 from autoseg.losses import LOSSES
 from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, expectation, gaussians, profiles
+from autoseg.losses._points import (
+    PointLoss,
+    example_target,
+    expectation,
+    gaussians,
+    profiles,
+)
 
 
 @LOSSES.register
@@ -61,14 +67,3 @@ class SpatialCrossEntropy(PointLoss):
             here[..., None, None], present.clamp(min=-80) + 40, torch.tensor(-60.0)
         )
         return loss, target, logits
-
-
-def example_target(kind: type[PointLoss]) -> tuple[PointLoss, Tensor, Tensor]:
-    """Return a loss, a target (2, 3, 3) for a patch of 10 x 12, and who is in it."""
-    target = torch.tensor(
-        [
-            [[4.25, 6.0, 1], [7.0, 3.5, 1], [0, 0, 0]],
-            [[2.0, 8.75, 1], [0, 0, 0], [5.5, 5.5, 1]],
-        ]
-    )
-    return kind(sigma=[1.2]), target, target[..., -1] == 1

@@ -1,4 +1,4 @@
-"""The landmarks of a data set in numbers, what follows from them, and scores of a case.
+"""The landmarks of a data set in numbers, and what follows from them.
 
 Legend: N cases, L landmarks, D axes.
 """

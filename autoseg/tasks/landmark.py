@@ -71,6 +71,15 @@ class LandmarkTask(Task):
     annotation_kind = "points"
     score_options = ("normalization",)
     learns_map = False
+    settable = (
+        "decoder",
+        "loss",
+        "loss_options",
+        "mirror_axes",
+        "sigma",
+        "sigma_voxels",
+        "thresholds",
+    )
 
     def __init__(
         self,

@@ -1,0 +1,151 @@
+"""How fine a grid may be so that one patch sees all landmarks.
+
+What a landmark is depends on where the others are: left or right, which of many alike.
+So the patch has to hold them all, and where memory does not allow that at the images'
+own spacing, the grid is made coarser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autoseg.spec.choice import Decision
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.plan import Configuration
+from planners._patch import times
+from planners._spacing import Grid, choose_grid, coarser
+
+ROOM = 1.1  # of a patch's edge to that of the landmarks' box
+MOST_STEPS = 200  # 370 times coarser
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """The box about the landmarks of a case.
+
+    Parameters
+    ----------
+    edges : tuple of float, length D
+        The 95th percentile over the cases along each axis of the image, in its unit.
+    """
+
+    edges: tuple[float, ...]
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> Cloud | None:
+        """Return what the fingerprint says; None if it says nothing."""
+        extent = fingerprint.annotation.get("extent")
+        return None if extent is None else cls(edges=tuple(extent["p95"]))
+
+    def lacking(self, made: Configuration, transpose: Sequence[int]) -> float:
+        """Return how many times longer the box is than a patch with room for it.
+
+        Parameters
+        ----------
+        made : Configuration
+            With patch and spacing.
+        transpose : sequence of int
+            The image's axes in the plan's order.
+
+        Returns
+        -------
+        float
+            Along the worst axis; at most 1 if the box fits, or the whole case is in the
+            patch.
+        """
+        ordered = [self.edges[axis] for axis in transpose]
+        worst = 0.0
+        rows = zip(
+            made.patch_size, made.spacing, made.median_shape, ordered, strict=True
+        )
+        for patch, edge, whole, length in rows:
+            if patch < whole:
+                worst = max(worst, ROOM * length / (patch * edge))
+        return worst
+
+
+def hold_landmarks(
+    fingerprint: Fingerprint,
+    grid: Grid,
+    finest: Callable[[Grid], Configuration | None],
+) -> tuple[Grid, tuple[Decision, ...]]:
+    """Return the finest grid on which one patch holds the landmarks, and why.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The data set, in numbers.
+    grid : Grid
+        The images' own.
+    finest : callable
+        Plans a grid, and returns the configuration with it; None: nothing fits.
+    """
+    cloud = Cloud.of(fingerprint)
+    if cloud is None:
+        return grid, ()
+    found = grid_of_cloud(fingerprint, grid, cloud, finest)
+    return found, about_cloud(fingerprint, found, grid, cloud)
+
+
+def grid_of_cloud(
+    fingerprint: Fingerprint,
+    grid: Grid,
+    cloud: Cloud,
+    finest: Callable[[Grid], Configuration | None],
+) -> Grid:
+    """Return the finest grid on which one patch holds the landmarks.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        The data set, in numbers.
+    grid : Grid
+        The images' own.
+    cloud : Cloud
+        What must fit.
+    finest : callable
+        Plans a grid, and returns the configuration with it; None: nothing fits.
+
+    Returns
+    -------
+    Grid
+        ``grid`` if the box fits there.
+    """
+    spacing = grid.ordered(grid.spacing)
+    for _ in range(MOST_STEPS):
+        made = finest(grid)
+        if made is None or cloud.lacking(made, grid.transpose) <= 1:
+            return grid
+        spacing = coarser(spacing)
+        wanted = [0.0] * len(spacing)
+        for axis, edge in zip(grid.transpose, spacing, strict=True):
+            wanted[axis] = edge
+        grid = choose_grid(fingerprint, wanted)
+        spacing = grid.ordered(grid.spacing)
+    return grid
+
+
+def about_cloud(
+    fingerprint: Fingerprint, grid: Grid, own: Grid, cloud: Cloud
+) -> tuple[Decision, ...]:
+    """Return why the spacing is what it is."""
+    unit = fingerprint.unit
+    box = f"{times([round(edge, 1) for edge in cloud.edges])} {unit}"
+    if grid == own:
+        because = (
+            f"a patch holds the landmarks' box of {box} at the images' own spacing"
+        )
+    else:
+        because = (
+            f"a patch that fits the budget holds the landmarks' box of {box} no finer"
+        )
+    return (
+        Decision(
+            field="landmarks.spacing",
+            value=f"{times([round(edge, 4) for edge in grid.spacing])} {unit}",
+            rule="as fine as the images, or coarser until a patch holds the landmarks "
+            "of 95 % of the cases, and a tenth more",
+            because=because,
+        ),
+    )
