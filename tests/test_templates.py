@@ -15,6 +15,10 @@ def test_there_is_one_for_semantic_segmentation():
     assert FOLDER / "semantic" in TEMPLATES
 
 
+def test_there_is_one_for_landmarks():
+    assert FOLDER / "landmark" in TEMPLATES
+
+
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_check_finds_nothing_wrong(template):
     assert check(template) == []
