@@ -159,7 +159,20 @@ def decide(
         for name, counts in measured.get("status", {}).items()
         if counts["absent"]
     ]
+    always = [
+        name
+        for name, counts in measured.get("status", {}).items()
+        if counts["present"] and not counts["absent"]
+    ]
+    chosen.setdefault("thresholds", dict.fromkeys(always, 0.0))
     decisions = (
+        Decision(
+            field="task.options.thresholds",
+            value=f"0 for {len(always)} landmarks, else 0.5",
+            rule="of a score, to call a landmark present",
+            because=f"{len(always)} are never absent in the training cases, and so "
+            "are always given a place",
+        ),
         Decision(
             field="task.options.mirror_axes",
             value=str(chosen["mirror_axes"]),

@@ -102,6 +102,13 @@ def test_the_fingerprint_counts_status_and_measures_in_units_of_length():
     assert numbers["extent"]["median"] == [1.5, 2.0]
 
 
+def test_what_was_never_absent_is_always_given_a_place():
+    task = LandmarkTask(["a", "b"])
+    numbers = measured(task, [[[0, 0], [3, 2]], [[0, 0], None]])
+    options, _ = task.configure({"landmarks": ["a", "b"]}, numbers)
+    assert LandmarkTask(**options).thresholds.tolist() == [0.0, 0.5]
+
+
 def test_sigma_is_the_same_length_along_all_axes_but_no_less_than_a_voxel_can_show():
     task = LandmarkTask(["a"], sigma_voxels=1.5)
     assert task.sigma_on((5.0, 1.0, 1.0)) == (0.7, 1.5, 1.5)
