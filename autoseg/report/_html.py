@@ -37,6 +37,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {
         "score": score,
+        "gain": gain_text,
         "short": short,
         "percent": percent,
         "times": times,
@@ -78,6 +79,21 @@ def score(value: float | None, measure: str) -> str:
     if measure_of(measure).better == "zero":
         return f"{value:+.1%}".replace("%", " %")
     return f"{value:.2f}" if measure_of(measure).length else f"{value:.3f}"
+
+
+def gain_text(value: float | None, measure: str) -> str:
+    """Return a gain with its sign.
+
+    Examples
+    --------
+    >>> gain_text(0.01234, "dice"), gain_text(-1.5, "hd95"), gain_text(math.inf, "hd95")
+    ('+0.0123', '-1.50', '+∞')
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "+∞" if value > 0 else "-∞"
+    return f"{value:+.2f}" if measure_of(measure).length else f"{value:+.4f}"
 
 
 def short(value: Any) -> str:

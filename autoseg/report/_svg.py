@@ -74,20 +74,20 @@ def strips(
         share = (value - left) / (right - left)
         return LABELS + plot * min(max(share, 0.0), 1.0)
 
-    height = ROW * len(rows) + 34
+    height = ROW * len(rows) + 44
     parts = [
         f'<svg class="strips" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{escape(caption)}">'
     ]
     for tick in _ticks(left, right):
         x = at(tick)
-        parts.append(_line(x, 4, x, height - 28, GRID, 1))
+        parts.append(_line(x, 4, x, height - 38, GRID, 1))
         text = f"{tick:g}"
-        parts.append(_text(x, height - 14, text, anchor="middle", color=QUIET_INK))
+        parts.append(_text(x, height - 23, text, anchor="middle", color=QUIET_INK))
     if mark is not None:
-        parts.append(_line(at(mark), 4, at(mark), height - 28, QUIET_INK, 1.4))
+        parts.append(_line(at(mark), 4, at(mark), height - 38, QUIET_INK, 1.4))
     middle = LABELS + plot / 2
-    parts.append(_text(middle, height - 1, caption, anchor="middle", color=QUIET_INK))
+    parts.append(_text(middle, height - 6, caption, anchor="middle", color=QUIET_INK))
     for number, row in enumerate(rows):
         parts += _strip(row, 4 + ROW * (number + 0.5), at)
     return "".join([*parts, "</svg>"])

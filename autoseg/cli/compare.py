@@ -1,0 +1,110 @@
+"""Compare runs or tools on the same cases: is one better, or is it chance?
+
+A run is a folder of predictions, a trained fold or configuration (its folds are
+pooled), or a summary.json. Runs are compared case by case, with confidence intervals,
+a paired test and the stability of ranks, in words on the terminal and on a page.
+
+examples:
+  autoseg compare RESULTS/2d RESULTS/3d_fullres
+  autoseg compare ours=PREDICTIONS theirs=OTHER_PREDICTIONS -d DATASET --by nsd
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from autoseg.cli._arguments import add_root, add_workers
+from autoseg.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare this command's arguments."""
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="a path, or NAME=PATH; two or more"
+    )
+    parser.add_argument(
+        "-d",
+        dest="dataset",
+        metavar="DATASET",
+        help="scores predictions that have no scores yet, and says which cases belong "
+        "to one group (patient)",
+    )
+    parser.add_argument(
+        "-g",
+        dest="annotations",
+        type=Path,
+        metavar="FOLDER",
+        help="annotations to score by; by default those of the data set",
+    )
+    parser.add_argument(
+        "--by", metavar="MEASURE", help="dice, nsd, hd95, ...; by default the first"
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        default=0.0,
+        metavar="GAIN",
+        help="gains below this do not matter in practice; by default every one does",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("comparison.html"),
+        metavar="PAGE",
+        help="an .html file; numbers go into a .json beside it. Default: %(default)s",
+    )
+    add_root(parser)
+    add_workers(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Compare, say what was found, and where the page is."""
+    from autoseg.report.compare import CAVEAT, compare, write_comparison
+    from autoseg.report.runs import read_runs
+
+    page: Path = arguments.output
+    if page.suffix != ".html":
+        raise UsageError(f"-o {page}: give a file name ending in .html.")
+    if not arguments.margin >= 0:
+        raise UsageError(f"--margin {arguments.margin}: give 0 or more.")
+    found = compare(
+        read_runs(
+            arguments.runs,
+            page.with_suffix(""),
+            workers=arguments.workers,
+            **_truth(arguments),
+        ),
+        measure=arguments.by,
+        margin=arguments.margin,
+        groups=_groups(arguments),
+    )
+    for name, count in found.left_out.items():
+        if count:
+            print(f"{name} has {count} cases more, which some other run lacks.")
+    print("\n".join(found.sentences()))
+    print(CAVEAT)
+    write_comparison(found, page)
+    print(f"\n{page}: open it in a browser.")
+
+
+def _truth(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "annotations": arguments.annotations,
+        "dataset": arguments.dataset,
+        "root": arguments.root,
+    }
+
+
+def _groups(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the group of each case that has one."""
+    from autoseg.datasets.read import load_dataset
+    from autoseg.workspace import find_dataset, find_root
+
+    if arguments.dataset is None:
+        return {}
+    folder = find_dataset(arguments.dataset, find_root(arguments.root))
+    cases = load_dataset(folder).training
+    return {case.id: case.group for case in cases if case.group is not None}
