@@ -1,4 +1,4 @@
-"""Compare runs or tools on the same cases: is one better, or is it chance?
+"""Compare runs or tools on the same cases, and say whether one is better or chance is.
 
 A run is a folder of predictions, a trained fold or configuration (its folds are
 pooled), or a summary.json. Runs are compared case by case, with confidence intervals,

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from autoseg.evaluate.summary import HEADINGS
+from autoseg.metrics.instances import ANY_CLASS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
@@ -28,27 +31,24 @@ class Measure:
 
 # In the order in which they are asked for: the first that a task has ranks its cases.
 MEASURES: Mapping[str, Measure] = {
-    "map": Measure(heading="mAP"),
-    "pq": Measure(heading="PQ"),
-    "ap_50": Measure(heading="AP50"),
-    "f1": Measure(heading="F1"),
-    "seg": Measure(heading="SEG"),
     "dice": Measure(heading="Dice"),
-    "distance": Measure(heading="distance", better="lower", length=True),
+    "map": Measure(heading="mAP per image"),
     "mre": Measure(heading="MRE", better="lower", length=True),
     "hd95": Measure(heading="HD95", better="lower", length=True),
     "assd": Measure(heading="ASSD", better="lower", length=True),
     "nsd": Measure(heading="NSD"),
     "iou": Measure(heading="IoU"),
+    "nme": Measure(heading="NME", better="lower"),
     "sensitivity": Measure(heading="sensitivity"),
     "precision": Measure(heading="precision"),
     "volume_error": Measure(heading="volume error", better="zero"),
+    "count_error_pooled": Measure(heading="count error", better="zero"),
 }
 
 
 def measure_of(name: str) -> Measure:
     """Return what is known of a measure; of an unknown one, that higher is better."""
-    return MEASURES.get(name, Measure(heading=name))
+    return MEASURES.get(name, Measure(heading=HEADINGS.get(name, name)))
 
 
 def main_measure(names: Iterable[str]) -> str:
@@ -78,7 +78,7 @@ def badness(name: str, value: float) -> float:
 
 
 def mean_over_classes(scores: Mapping[str, Mapping[str, float]], name: str) -> float:
-    """Return a case's mean of a measure over its classes.
+    """Return a case's mean of a measure over its classes, "any class" left out.
 
     Parameters
     ----------
@@ -93,6 +93,22 @@ def mean_over_classes(scores: Mapping[str, Mapping[str, float]], name: str) -> f
         Over the classes where it is defined; infinite if it is for one of them; NaN if
         it is defined for none.
     """
-    values = [by_measure.get(name, math.nan) for by_measure in scores.values()]
+    values = [
+        by_measure.get(name, math.nan)
+        for class_name, by_measure in scores.items()
+        if class_name != ANY_CLASS
+    ]
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
+
+
+def per_case(cases: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
+    """Return the measures that cases have; a summary has others, of all of them."""
+    return list(
+        dict.fromkeys(
+            name
+            for scores in cases.values()
+            for by_measure in scores.values()
+            for name in by_measure
+        )
+    )

@@ -23,7 +23,6 @@ References
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 
@@ -31,6 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
+from autoseg.metrics._surface_codes import (
+    areas_of,
+    corner_codes,
+    facing_of,
+    on_surface,
+)
 from autoseg.metrics.overlap import check_same_shape
 
 Floats = NDArray[np.float64]
@@ -99,14 +104,14 @@ def surface_distances(
     box = _joint_box(predicted, reference)
     if counted is not None:
         keep = counted[box]
-        codes = [_codes(mask[box] & keep) for mask in (predicted, reference)]
-        beside = _codes(~keep) != 0
+        codes = [corner_codes(mask[box] & keep) for mask in (predicted, reference)]
+        beside = corner_codes(~keep) != 0
     else:
-        codes = [_codes(mask[box]) for mask in (predicted, reference)]
+        codes = [corner_codes(mask[box]) for mask in (predicted, reference)]
         beside = None
-    areas = _areas(tuple(float(edge) for edge in spacing))
+    areas = areas_of(tuple(float(edge) for edge in spacing))
     flat = [code.ravel() for code in codes]
-    places = [np.flatnonzero(_on_surface(code)) for code in codes]
+    places = [np.flatnonzero(on_surface(code)) for code in codes]
     weights = [areas[code[place]] for code, place in zip(flat, places, strict=True)]
     if beside is not None:
         for weight, place in zip(weights, places, strict=True):
@@ -275,30 +280,6 @@ def _joint_box(
     return tuple(box)
 
 
-def _codes(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return the code of each corner: one more of them than voxels on each axis.
-
-    The voxel on the far side along every axis is the highest bit. One axis after the
-    other, each pass joins two neighbors' bits.
-    """
-    codes = np.pad(mask.view(np.uint8), 1)
-    for axis in reversed(range(mask.ndim)):
-        bits = 2 ** (mask.ndim - 1 - axis)
-        low = [slice(None)] * mask.ndim
-        high = [slice(None)] * mask.ndim
-        low[axis], high[axis] = slice(None, -1), slice(1, None)
-        joined = codes[tuple(high)] << bits
-        joined |= codes[tuple(low)]
-        codes = joined
-    return codes
-
-
-def _on_surface(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    full = 2 ** (2**codes.ndim) - 1
-    # 0 wraps around to 255, so one comparison finds both "all out" and "all in".
-    return np.asarray(codes - np.uint8(1) < full - 1)
-
-
 def _positions(
     places: NDArray[np.intp], shape: tuple[int, ...], spacing: tuple[float, ...]
 ) -> Floats:
@@ -336,7 +317,7 @@ def _distances(
     if not len(goal):
         return np.full(len(start), math.inf)
     lengths = np.zeros(len(start))  # of what is on both surfaces
-    inside, outside = _facing(goal.shape[1])
+    inside, outside = facing_of(goal.shape[1])
     for side, facing in ((len(inside) - 1, inside), (0, outside)):
         here = np.flatnonzero(seen == side)
         if len(here):
@@ -346,66 +327,3 @@ def _distances(
             )  # fmt: skip
             lengths[here], _ = tree.query(start[here])
     return lengths
-
-
-@functools.lru_cache(maxsize=2)
-def _facing(dim: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return for each code whether a whole side of the corner is inside, or outside."""
-    bits = 2 ** np.arange(2**dim).reshape((2,) * dim)
-    sides = [
-        int(np.take(bits, end, axis).sum()) for axis in range(dim) for end in (0, 1)
-    ]
-    codes = np.arange(2 ** (2**dim))
-    inside = np.any([codes & side == side for side in sides], axis=0)
-    outside = np.any([codes & side == 0 for side in sides], axis=0)
-    return inside, outside
-
-
-@functools.lru_cache(maxsize=64)
-def _areas(spacing: tuple[float, ...]) -> Floats:
-    """Return the area of the surface piece of each code, in the unit of the spacing."""
-    if len(spacing) == 2:
-        return _lengths_2d(*spacing)
-    areas = np.zeros(256)
-    scale = math.prod(spacing) / np.asarray(spacing)
-    for code, normals in enumerate(_triangle_normals()):
-        areas[code] = np.linalg.norm(normals * scale, axis=1).sum()
-    areas.flags.writeable = False  # it is cached
-    return areas
-
-
-def _lengths_2d(rows: float, columns: float) -> Floats:
-    """Return the length of the contour piece of each of 16 codes.
-
-    Bits of a code: 1 upper left, 2 upper right, 4 lower left, 8 lower right.
-    """
-    half = math.hypot(rows, columns) / 2  # cuts one corner off
-    lengths = np.full(16, half)
-    lengths[[0, 15]] = 0
-    lengths[[0b0011, 0b1100]] = columns  # upper or lower two: runs along a row
-    lengths[[0b0101, 0b1010]] = rows
-    lengths[[0b1001, 0b0110]] = 2 * half  # two opposite corners
-    lengths.flags.writeable = False
-    return lengths
-
-
-@functools.lru_cache(maxsize=1)
-def _triangle_normals() -> tuple[Floats, ...]:
-    """Return the normals of the triangles of each code; their lengths are areas.
-
-    Marching cubes on the eight voxels around a corner, at half the way between inside
-    and outside, on a grid of spacing 1. Inside and outside look the same: the fewer of
-    the two are cut off, which also settles the ambiguous cases. Normals scale with the
-    spacing, so one table serves all.
-    """
-    from skimage.measure import marching_cubes
-
-    bits = 2 ** np.arange(8).reshape(2, 2, 2)
-    table = [np.zeros((0, 3))] * 256
-    for code in range(1, 255):
-        fewer = code if code.bit_count() <= 4 else 255 - code
-        cube = ((fewer & bits) > 0).astype(np.float32)
-        vertices, faces, _, _ = marching_cubes(cube, 0.5, method="lorensen")
-        a, b, c = (vertices[faces[:, i]].astype(np.float64) for i in range(3))
-        table[code] = np.cross(b - a, c - a) / 2
-    return tuple(table)

@@ -17,6 +17,7 @@ Array = NDArray[Any]
 
 WIDTH = 10.0  # inches
 TALLEST = 2.6
+TALLEST_FLAT = 4.2  # of an image with two axes
 GAP = 0.06
 DPI = 120
 INK = "#C9D1D9"
@@ -62,7 +63,8 @@ def draw_case(view: CaseView) -> bytes:
     columns = [planes[0], *planes]
     gaps = GAP * (len(columns) - 1)
     widest = (WIDTH - gaps) / sum(plane.width for plane in columns)
-    scale = min(widest, TALLEST / max(plane.height for plane in columns))
+    tallest = TALLEST if len(planes) > 1 else TALLEST_FLAT
+    scale = min(widest, tallest / max(plane.height for plane in columns))
     width = scale * sum(plane.width for plane in columns) + gaps
     height = scale * max(plane.height for plane in columns)
     figure = new_figure(width, height, dpi=DPI, facecolor=NIGHT)

@@ -141,3 +141,132 @@ def rounded(mask: Array, plane: Plane) -> tuple[Array, Array, Array]:
         for count, edge in zip(fine.shape, plane.spacing, strict=True)
     )
     return across, down, fine
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceLayer(Layer):
+    """Objects: those predicted filled, each in a color of its own; annotated as lines.
+
+    Parameters
+    ----------
+    prediction : ndarray of int, shape S
+        Ids, 0 for background.
+    reference : ndarray of int, shape S, optional
+        Ids of the annotation, drawn as white lines.
+    """
+
+    prediction: Array
+    reference: Array | None
+
+    def focus(self) -> Array:
+        there = self.reference is not None and np.any(self.reference > 0)
+        shown = np.asarray(self.reference if there else self.prediction)
+        return (shown > 0).astype(np.uint8)
+
+    def draw(self, axes: Axes, plane: Plane) -> None:
+        from matplotlib.colors import to_rgb
+
+        ids = plane.cut(self.prediction)
+        table = np.array([to_rgb(color) for color in PALETTE])
+        # Ids of neighbors often follow each other: spread them over the colors.
+        painted = np.zeros((*ids.shape, 4))
+        painted[..., :3] = table[(ids * 2) % len(PALETTE)]
+        painted[..., 3] = np.where(ids > 0, 0.5, 0.0)
+        painted[_edges(ids), 3] = 1.0
+        axes.imshow(painted, extent=plane.extent, interpolation="nearest",
+                    aspect="auto")  # fmt: skip
+        if self.reference is not None:
+            lines = np.zeros((*ids.shape, 4))
+            lines[_edges(plane.cut(self.reference))] = (1, 1, 1, 0.9)
+            axes.imshow(lines, extent=plane.extent, interpolation="nearest",
+                        aspect="auto")  # fmt: skip
+
+
+def _edges(ids: Array) -> Array:
+    """Return the pixels of objects beside which the id is another one."""
+    edge = np.zeros(ids.shape, dtype=bool)
+    for axis in range(ids.ndim):
+        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(2))
+        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(2))
+        differs = ids[low] != ids[high]
+        edge[low] |= differs
+        edge[high] |= differs
+    return edge & (ids > 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointLayer(Layer):
+    """Named points: annotated as rings, predicted as crosses, the error as a circle.
+
+    The circle around an annotated point goes through the predicted one, in the plane's
+    own projection. Points far from a plane of a volume are paler.
+
+    Parameters
+    ----------
+    shape : tuple of int, length D
+        Of the image.
+    spacing : tuple of float, length D
+        Edge of a voxel.
+    prediction, reference : mapping of str to ndarray of float, shape (D,)
+        Places in voxels, by name; only points that are there.
+    colors : mapping of str to str
+        By name.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    prediction: Mapping[str, Array]
+    reference: Mapping[str, Array]
+    colors: Mapping[str, str]
+
+    def focus(self) -> Array:
+        found = np.zeros(self.shape, dtype=np.uint16)
+        for number, place in enumerate((self.reference or self.prediction).values()):
+            index = np.clip(np.rint(place).astype(int), 0, np.array(self.shape) - 1)
+            found[tuple(index)] = number + 1
+        return found
+
+    def draw(self, axes: Axes, plane: Plane) -> None:
+        from matplotlib.patches import Circle
+
+        for name in {**self.reference, **self.prediction}:
+            color = self.colors.get(name, PALETTE[0])
+            true, found = self.reference.get(name), self.prediction.get(name)
+            alpha = self._nearness(plane, true if true is not None else found)
+            start = None if true is None else self._at(plane, true)
+            end = None if found is None else self._at(plane, found)
+            if start is not None:
+                axes.plot(*start, "o", mfc="none", mec=color, ms=6, alpha=alpha)
+                axes.annotate(
+                    name, start, xytext=(5, 4), textcoords="offset points",
+                    fontsize=6, color=color, alpha=alpha,
+                )  # fmt: skip
+            if end is not None:
+                axes.plot(*end, "+", color=color, ms=7, mew=1.6, alpha=alpha)
+            if start is not None and end is not None:
+                radius = float(np.hypot(start[0] - end[0], start[1] - end[1]))
+                circle = Circle(
+                    start, radius, fill=True, fc=color, ec=color, alpha=0.25 * alpha
+                )
+                axes.add_patch(circle)
+
+    def _at(self, plane: Plane, place: Array) -> tuple[float, float]:
+        """Return x and y of a point in a plane, in physical units."""
+        free = [
+            (part.start + 0.0, place[axis], self.spacing[axis])
+            for axis, part in enumerate(plane.index)
+            if isinstance(part, slice)
+        ]
+        down, across = ((at - start + 0.5) * edge for start, at, edge in free)
+        return float(across), float(plane.height - down if plane.flipped else down)
+
+    def _nearness(self, plane: Plane, place: Array | None) -> float:
+        """Return 1 for a point in the plane, down to 0.25 for one far away."""
+        if place is None:
+            return 1.0
+        away = [
+            abs(place[axis] - part) * self.spacing[axis]
+            for axis, part in enumerate(plane.index)
+            if not isinstance(part, slice)
+        ]
+        return float(max(0.25, 1.0 - sum(away) / (0.25 * plane.height)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoseg.evaluate.measures import measure_of
+from autoseg.evaluate.measures import mean_over_classes, measure_of
 from autoseg.evaluate.summary import columns
 from autoseg.report._curves import plot_curves
 from autoseg.report._figure import PALETTE
@@ -32,7 +32,8 @@ def frame(content: Json) -> Json:
     ]
     best = best_of(with_scores)
     if best is not None:
-        found, measure = best["scores"]["foreground"][best["measure"]], best["measure"]
+        measure = best["measure"]
+        found = best["scores"]["foreground"][measure]
         name = f"{measure_of(measure).heading}, {best['configuration']}"
         tiles.append({"name": name, "value": score(found["mean"], measure)})
     folds = [fold for one in content["trained"] for fold in one["folds"]]
@@ -95,7 +96,7 @@ def _rows(
 ) -> list[Json]:
     rows = []
     for case in cases:
-        means = {name: _mean(case["classes"], name) for name in shown}
+        means = {name: mean_over_classes(case["classes"], name) for name in shown}
         rows.append(_row(case, "mean", "mean over classes", means))
     for case in cases:
         for name in classes:
@@ -115,15 +116,9 @@ def _row(case: Json, kind: str, name: str, scores: Mapping[str, float]) -> Json:
     }
 
 
-def _mean(classes: Mapping[str, Mapping[str, float]], name: str) -> float:
-    values = [of.get(name, math.nan) for of in classes.values()]
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
-
-
 def largest_share(data: Json) -> float:
     """Return the largest class's share of all voxels, to draw bars by."""
-    shares = [found["frequency"] or 0.0 for found in data["classes"].values()]
+    shares = [found.get("frequency") or 0.0 for found in data["classes"].values()]
     return max([*shares, 1e-12])
 
 

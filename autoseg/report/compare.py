@@ -19,7 +19,12 @@ from autoseg.evaluate.compare import (
     rank_shares,
     verdict,
 )
-from autoseg.evaluate.measures import main_measure, mean_over_classes, measure_of
+from autoseg.evaluate.measures import (
+    main_measure,
+    mean_over_classes,
+    measure_of,
+    per_case,
+)
 from autoseg.evaluate.summary import plain
 from autoseg.report._figure import PALETTE
 from autoseg.report._html import gain_text, render, score
@@ -117,7 +122,8 @@ def compare(
     if not cases or not classes:
         what = "class" if cases else "case"
         raise UsageError(f"the runs have no {what} in common, so nothing is compared.")
-    measures = [m for m in runs[0].summary.foreground if _all_have(runs, m)]
+    every = [per_case(run.summary.cases) for run in runs]
+    measures = [m for m in every[0] if all(m in others for others in every)]
     chosen = measure or main_measure(measures)
     if chosen not in measures:
         raise UsageError(
@@ -151,10 +157,6 @@ def compare(
         pairs=pairs,
         ranks=rank_shares(tables[MEAN], chosen, groups),
     )
-
-
-def _all_have(runs: Sequence[Run], measure: str) -> bool:
-    return all(measure in run.summary.foreground for run in runs)
 
 
 def _same_tolerance(runs: Sequence[Run], cases: Sequence[str], measure: str) -> None:

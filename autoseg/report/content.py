@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from autoseg.evaluate.aggregate import Statistic
-from autoseg.evaluate.measures import badness, main_measure, mean_over_classes
+from autoseg.evaluate.measures import (
+    badness,
+    main_measure,
+    mean_over_classes,
+    per_case,
+)
 from autoseg.evaluate.summary import Summary
 from autoseg.spec._json import to_json
 from autoseg.spec.dataset import Dataset
@@ -40,7 +45,8 @@ def describe_data(dataset: Dataset, fingerprint: Fingerprint) -> dict[str, Any]:
         with their share of all voxels.
     """
     shapes, spacings = np.array(fingerprint.shapes), np.array(fingerprint.spacings)
-    classes = fingerprint.annotation.get("classes", {})
+    found = fingerprint.annotation.get("classes")
+    classes = found if isinstance(found, dict) else {}
     return {
         "name": dataset.name,
         "task": dataset.task,
@@ -107,7 +113,7 @@ def describe_fold(fold: Fold) -> dict[str, Any]:
     last = fold.log[-1] if fold.log else {}
     logged = [entry for entry in fold.log if "waiting_for_loader" in entry]
     waiting = [float(entry["waiting_for_loader"]) for entry in logged]
-    measure = main_measure(fold.summary.foreground) if fold.summary else None
+    measure = main_measure(per_case(fold.summary.cases)) if fold.summary else None
     return {
         "fold": fold.name,
         "finished": fold.finished,
@@ -157,7 +163,7 @@ def describe_trained(trained: Trained) -> dict[str, Any]:
         ``quality``, how well predictions rank themselves by their uncertainty.
     """
     pooled = trained.pooled()
-    measure = main_measure(pooled.foreground) if pooled else None
+    measure = main_measure(per_case(pooled.cases)) if pooled else None
     return {
         "name": trained.name,
         "plan": trained.plan,

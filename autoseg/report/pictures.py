@@ -10,11 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import UsageError
-from autoseg.formats._base import read_image, read_labels
-from autoseg.geometry.orientation import reorient
+from autoseg.formats._base import read_image
+from autoseg.geometry.orientation import Turn, turn_to
 from autoseg.report._case_picture import CaseView
-from autoseg.report._layers import LabelLayer, Layer, class_colors
+from autoseg.report._layers import (
+    InstanceLayer,
+    LabelLayer,
+    Layer,
+    PointLayer,
+    class_colors,
+)
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
@@ -41,8 +48,8 @@ class Artist:
         task = TASKS[self.dataset.task]
         made = task(**task.from_dataset(self.dataset))
         object.__setattr__(self, "task", made)
-        if made.annotation_kind not in LAYERS:
-            raise UsageError(f"{made.annotation_kind} are not drawn yet.")
+        if self.dataset.task not in LAYERS:
+            raise UsageError(f"the task {self.dataset.task!r} has no pictures yet.")
 
     @property
     def colors(self) -> dict[str, str]:
@@ -67,50 +74,92 @@ class Artist:
             Medical volumes turned to ITK's standard orientation (LPS).
         """
         image = read_image(case, self.dataset)
-        turn = _turn(image.geometry)
-        layer = LAYERS[self.task.annotation_kind](self, prediction, annotation, turn)
-        array, spacing = turn(image.array)
+        turned = _Turned(image.geometry)
+        found = [
+            self._read(path, image.geometry, case.id)
+            for path in (prediction, annotation)
+            if path is not None
+        ]
+        if not found:
+            raise UsageError(f"{case.id} has neither a prediction nor an annotation.")
+        second = found[1] if len(found) > 1 else None
+        layer = LAYERS[self.dataset.task](self, found[0], second, turned)
         return CaseView(
-            image=array, spacing=spacing, layer=layer, unit=image.geometry.unit
+            image=turned.array(image.array),
+            spacing=turned.spacing,
+            layer=layer,
+            unit=image.geometry.unit,
         )
 
-
-Turn = Callable[[Array], tuple[Array, tuple[float, ...]]]
-
-
-def _turn(geometry: Geometry) -> Turn:
-    """Return what turns an array of a geometry, and tells its spacing then."""
-    if geometry.dim != 3 or geometry.unit != "mm":
-        return lambda array: (array, geometry.spacing)
-
-    def turn(array: Array) -> tuple[Array, tuple[float, ...]]:
-        turned, its = reorient(array, geometry, HEAD_UP)
-        return turned, its.spacing
-
-    return turn
+    def _read(self, path: Path, geometry: Geometry, case_id: str) -> Any:
+        found, _ = read_annotation(
+            path, self.dataset, self.task, image=geometry, case_id=case_id
+        )
+        return found
 
 
-def _labels(
-    artist: Artist, prediction: Path | None, annotation: Path | None, turn: Turn
-) -> Layer:
-    filled, lines = (
-        None if path is None else turn(read_labels(path, artist.dataset)[0])[0]
-        for path in (prediction, annotation)
-    )
-    if filled is None and lines is None:
-        raise UsageError("a picture needs a prediction or an annotation.")
-    members: Mapping[str, tuple[int, ...]] = {
-        name: artist.task.labels[name] for name in artist.task.classes
-    }
+class _Turned:
+    """Turns what belongs to an image the way that its picture is turned."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.shape = geometry.shape
+        self.spacing = geometry.spacing
+        self.turn: Turn | None = None
+        if geometry.dim == 3 and geometry.unit == "mm":
+            self.turn = turn_to(geometry, HEAD_UP)
+            self.shape = tuple(geometry.shape[axis] for axis in self.turn.axes)
+            self.spacing = tuple(geometry.spacing[axis] for axis in self.turn.axes)
+        self._before = geometry.shape
+
+    def array(self, array: Array) -> Array:
+        return array if self.turn is None else self.turn.apply(array)
+
+    def points(self, points: Array) -> Array:
+        if self.turn is None:
+            return points
+        return self.turn.apply_points(points, self._before)
+
+
+def _regions(artist: Artist, first: Any, second: Any, turned: _Turned) -> Layer:
+    members = {name: artist.task.members(name) for name in artist.task.classes}
     return LabelLayer(
-        prediction=np.asarray(lines if filled is None else filled),
-        reference=None if filled is None else lines,
+        prediction=turned.array(np.asarray(first)),
+        reference=None if second is None else turned.array(np.asarray(second)),
         members=members,
         colors=artist.colors,
     )
 
 
-# One reader for each `Task.annotation_kind`.
-LAYERS: Mapping[str, Callable[[Artist, Path | None, Path | None, Turn], Layer]] = {
-    "labels": _labels,
+def _objects(artist: Artist, first: Any, second: Any, turned: _Turned) -> Layer:
+    return InstanceLayer(
+        prediction=turned.array(np.asarray(first)),
+        reference=None if second is None else turned.array(np.asarray(second)),
+    )
+
+
+def _points(artist: Artist, first: Any, second: Any, turned: _Turned) -> Layer:
+    predicted, reference = (first, second) if second is not None else (None, first)
+    return PointLayer(
+        shape=turned.shape,
+        spacing=turned.spacing,
+        prediction=_places(predicted, turned),
+        reference=_places(reference, turned),
+        colors=artist.colors,
+    )
+
+
+def _places(points: Any, turned: _Turned) -> dict[str, Array]:
+    if points is None:
+        return {}
+    there = points.present
+    places = turned.points(points.coordinates[there])
+    names = [name for name, known in zip(points.names, there, strict=True) if known]
+    return dict(zip(names, places, strict=True))
+
+
+# How the inner annotation of each task is painted.
+LAYERS: Mapping[str, Callable[[Artist, Any, Any, _Turned], Layer]] = {
+    "semantic": _regions,
+    "instance": _objects,
+    "landmark": _points,
 }

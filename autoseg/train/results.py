@@ -9,6 +9,7 @@ from typing import Any
 
 from autoseg.evaluate.aggregate import aggregate
 from autoseg.evaluate.measures import main_measure, mean_over_classes
+from autoseg.evaluate.points import summarize_points
 from autoseg.evaluate.summary import Summary
 from autoseg.predict.uncertainty import correlation, load_qualities
 from autoseg.spec._json import load_object
@@ -154,6 +155,7 @@ def pool(summaries: Sequence[Summary]) -> Summary | None:
         cases=dict(sorted(cases.items())),
         missing=tuple(sorted({case for one in summaries for case in one.missing})),
         failed={case: why for one in summaries for case, why in one.failed.items()},
+        points=summarize_points(cases) if any(one.points for one in summaries) else {},
     )
 
 
