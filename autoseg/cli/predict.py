@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_model(parser)
     _add_how(parser)
+    _add_extras(parser)
     _add_work(parser)
     add_root(parser)
     add_parts(parser)
@@ -130,6 +132,21 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_extras(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("beside the predictions")
+    group.add_argument(
+        "--statistics",
+        action="store_true",
+        help="write statistics.csv and .json: volume, mean intensity, centroid and "
+        "bounding box of each class or instance, in physical units",
+    )
+    group.add_argument(
+        "--preview",
+        action="store_true",
+        help="write CASE_preview.png: the prediction over the image",
+    )
+
+
 def _add_work(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where and with how much")
     group.add_argument(
@@ -196,6 +213,7 @@ def run(arguments: argparse.Namespace) -> None:
         num_parts=arguments.num_parts,
         part_id=arguments.part_id,
         progress=not arguments.disable_progress_bar,
+        after=_extras(arguments),
         **_threads(arguments),
         folds=arguments.folds,
         checkpoint=arguments.checkpoint,
@@ -211,6 +229,20 @@ def run(arguments: argparse.Namespace) -> None:
     )
     folders = sorted({str(path.parent) for path in written})
     print(f"{len(written)} predictions in {', '.join(folders) or arguments.output}")
+
+
+def _extras(arguments: argparse.Namespace) -> Callable[..., None]:
+    """Return what is made of the predictions when all of them are there."""
+
+    def make(jobs: Sequence[Any], dataset: Any) -> None:
+        from autoseg.report.predictions import previews_of, statistics_of
+
+        if arguments.statistics and jobs:
+            print(f"Statistics: {statistics_of(jobs, dataset)[0]}")
+        if arguments.preview:
+            print(f"{len(previews_of(jobs, dataset))} previews, CASE_preview.png")
+
+    return make
 
 
 def _model(arguments: argparse.Namespace) -> Path:

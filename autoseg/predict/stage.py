@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.uncertainty import Qualities
+from autoseg.spec.dataset import Dataset
 from autoseg.workspace import UNCERTAINTY
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ def predict(
     readers: int = 1,
     writers: int = 1,
     progress: bool = True,
+    after: Callable[[Sequence[Job], Dataset], None] | None = None,
     **options: Any,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
@@ -77,6 +79,9 @@ def predict(
         after the other.
     progress : bool
         Show how far it is.
+    after : callable, optional
+        Called with all cases and the model's description of its data, once every
+        prediction is there: what is made of predictions belongs to layers above.
     **options
         Fields of `Options`, such as ``device="cpu"``.
 
@@ -129,6 +134,8 @@ def predict(
             doubt_images=True,
         )
         pipeline.run(waiting, readers, writers)
+    if after is not None:
+        after(jobs, model.model.describe())
     return [job.output for job in jobs]
 
 

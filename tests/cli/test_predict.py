@@ -200,3 +200,22 @@ def test_files_of_instances_are_written_on_request(tmp_path):
 
     found = {path.name for path in (tmp_path / "out").iterdir()}
     assert found == {"c.png", "c_instances.csv", "c_coco.json", "c.geojson"}
+
+
+def test_statistics_and_previews_lie_beside_the_predictions(root, capsys):
+    folder = root / "results" / "Toy" / "toy" / "net"
+
+    code = run("-i", root / "images", "-o", root / "out", "-m", folder, "-f", "0",
+               "--disable_tta", "--statistics", "--preview")  # fmt: skip
+
+    table = (root / "out" / "statistics.csv").read_text().splitlines()
+    columns = table[0].split(",")
+    rows = [dict(zip(columns, line.split(","), strict=True)) for line in table[1:]]
+    labels = read(root / "out" / "c0.nii.gz")
+    assert code == 0
+    assert [(row["case"], row["class"]) for row in rows] == [
+        ("c0", "one"), ("c0", "two"), ("c1", "one"), ("c1", "two")
+    ]  # fmt: skip
+    assert int(rows[0]["voxels"]) == (labels == 1).sum()
+    assert (root / "out" / "c0_preview.png").read_bytes().startswith(b"\x89PNG")
+    assert "2 previews" in capsys.readouterr().out

@@ -1,0 +1,181 @@
+"""Numbers of every region of a prediction, in physical units."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.evaluate.summary import plain
+from autoseg.spec._json import dumps, write_text
+from autoseg.spec.image import Geometry, Image
+from autoseg.tasks._instances import Instances
+
+Array = NDArray[Any]
+Row = dict[str, Any]
+
+STATISTICS = "statistics"  # .csv and .json
+AXES = "xyz"
+
+
+def measure_regions(annotation: Any, task: Any, image: Image) -> list[Row]:
+    """Measure every class of a label map, or every object of an instance map.
+
+    Parameters
+    ----------
+    annotation : inner annotation
+        As the task's `read` gives it, on the grid of the image.
+    task : Task
+        Says what classes there are.
+    image : Image
+        Its channels' means are taken; its geometry says where things are.
+
+    Returns
+    -------
+    list of dict
+        ``class``; ``instance``, its id, or None; ``voxels``; ``volume`` (in 2-D an
+        area) in the unit of the spacing to the D; ``mean`` of each channel;
+        ``centroid`` and the ends of the bounding box, ``from`` and ``to``, in physical
+        coordinates (x, y, z), ITK's frame: voxels' edges, not their centers. A class
+        that is not there has volume 0 and no place.
+
+    Raises
+    ------
+    UsageError
+        If the task has points: they are their own numbers.
+    """
+    rows = []
+    for name, instance, mask, start in _regions(annotation, task):
+        rows.append(
+            {"class": name, "instance": instance, **_measure(mask, start, image)}
+        )
+    return rows
+
+
+def _regions(
+    annotation: Any, task: Any
+) -> Iterator[tuple[str, int | None, Array, tuple[int, ...]]]:
+    """Yield class, id, mask and the mask's first voxel of each region."""
+    from scipy.ndimage import find_objects
+
+    if task.annotation_kind == "points":
+        raise UsageError(
+            "landmarks have no volume; their places are in the predictions themselves."
+        )
+    if isinstance(annotation, Instances):
+        ids = annotation.labels
+        for number, box in enumerate(find_objects(ids), start=1):
+            if box is not None:
+                kind = annotation.class_of(number)
+                name = task.class_names.get(kind, str(kind))
+                start = tuple(part.start for part in box)
+                yield name, number, ids[box] == number, start
+        return
+    labels = np.asarray(annotation)
+    for name in task.classes:
+        mask = np.isin(labels, task.members(name))
+        box = find_objects(mask.astype(np.uint8))
+        if box:
+            start = tuple(part.start for part in box[0])
+            yield name, None, mask[box[0]], start
+        else:
+            yield name, None, np.zeros((0,) * labels.ndim, bool), (0,) * labels.ndim
+
+
+def _measure(mask: Array, start: tuple[int, ...], image: Image) -> Row:
+    geometry = image.geometry
+    voxels = int(np.count_nonzero(mask))
+    if not voxels:
+        nowhere = [math.nan] * geometry.dim
+        means = [math.nan] * len(image.array)
+        return {"voxels": 0, "volume": 0.0, "mean": means, "centroid": nowhere,
+                "from": nowhere, "to": nowhere}  # fmt: skip
+    box = tuple(
+        slice(low, low + size) for low, size in zip(start, mask.shape, strict=True)
+    )
+    center = [
+        low + float(np.arange(size) @ _along(mask, axis)) / voxels
+        for axis, (low, size) in enumerate(zip(start, mask.shape, strict=True))
+    ]
+    ends = np.array([[part.start - 0.5, part.stop - 0.5] for part in box])
+    corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1)
+    places = [_place(corner, geometry) for corner in corners.reshape(-1, geometry.dim)]
+    return {
+        "voxels": voxels,
+        "volume": voxels * math.prod(geometry.spacing),
+        "mean": [float(channel[box][mask].mean()) for channel in image.array],
+        "centroid": _place(center, geometry),
+        "from": np.min(places, axis=0).tolist(),
+        "to": np.max(places, axis=0).tolist(),
+    }
+
+
+def _along(mask: Array, axis: int) -> NDArray[np.int64]:
+    others = tuple(other for other in range(mask.ndim) if other != axis)
+    return np.asarray(np.count_nonzero(mask, axis=others))
+
+
+def _place(index: Sequence[float] | Array, geometry: Geometry) -> list[float]:
+    """Return where a voxel index, slowest axis first, is in ITK's frame: (x, y, z)."""
+    direction = np.reshape(geometry.direction, (geometry.dim, geometry.dim))
+    steps = np.multiply(index, geometry.spacing)[::-1]
+    return [float(v) for v in np.asarray(geometry.origin) + direction @ steps]
+
+
+def write_statistics(
+    folder: Path,
+    cases: Mapping[str, Sequence[Row]],
+    *,
+    channels: Sequence[str],
+    unit: str,
+    dim: int,
+) -> tuple[Path, Path]:
+    """Write what was measured as CSV and JSON, atomically.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``statistics.csv`` and ``statistics.json`` go.
+    cases : mapping of str to sequence of dict
+        By case, what `measure_regions` gave.
+    channels : sequence of str
+        Names of the image's channels.
+    unit : str
+        Of lengths.
+    dim : int
+        Number of axes.
+
+    Returns
+    -------
+    tuple of Path
+        Both files.
+    """
+    axes = AXES[:dim]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    places = [f"{what}_{axis}_{unit}" for what in ("centroid", "from", "to")
+              for axis in axes]  # fmt: skip
+    writer.writerow(
+        ["case", "class", "instance", "voxels", f"volume_{unit}{dim}"]
+        + [f"mean_{name}" for name in channels]
+        + places
+    )
+    for case, rows in cases.items():
+        for row in rows:
+            instance = "" if row["instance"] is None else row["instance"]
+            numbers = [row["volume"], *row["mean"], *row["centroid"], *row["from"],
+                       *row["to"]]  # fmt: skip
+            shown = ["" if math.isnan(value) else f"{value:.6g}" for value in numbers]
+            writer.writerow([case, row["class"], instance, row["voxels"], *shown])
+    table = folder / f"{STATISTICS}.csv"
+    write_text(table, text.getvalue())
+    content = {"unit": unit, "channels": list(channels), "cases": dict(cases)}
+    write_text(table.with_suffix(".json"), dumps(plain(content)))
+    return table, table.with_suffix(".json")
