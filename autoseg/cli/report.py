@@ -8,6 +8,7 @@ numbers.
 examples:
   autoseg report DATASET
   autoseg report DATASET -o report.html
+  autoseg report DATASET --predictions OUT --images IMAGES
 """
 
 from __future__ import annotations
@@ -29,6 +30,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder, or a name ending in .html; by default ROOT/results/DATASET",
     )
     parser.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FOLDER",
+        help="predictions without annotation: volumes, and warnings where images are "
+        "unlike those of training",
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="images of --predictions; by default those of the data set",
+    )
+    parser.add_argument(
         "--no-pictures",
         action="store_true",
         help="show no cases: faster, and no image is read",
@@ -45,5 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.root,
             output=arguments.output,
             pictures=not arguments.no_pictures,
+            predictions=arguments.predictions,
+            images=arguments.images,
         )
         print(f"{page}\nOpen it in a browser; it needs no other file.")

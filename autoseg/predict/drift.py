@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +28,30 @@ def unlike_training(image: Image, model: Model) -> list[str]:
     list of str
         Sentences for a warning; mostly none.
     """
-    fingerprint = model.fingerprint
-    if fingerprint is None or image.geometry.dim != model.plan.dim:
+    if model.fingerprint is None or image.geometry.dim != model.plan.dim:
         return []
+    return unlike_fingerprint(image, model.fingerprint, model.channels)
+
+
+def unlike_fingerprint(
+    image: Image, fingerprint: Mapping[str, Any], channels: Sequence[str]
+) -> list[str]:
+    """Return in which ways an image is unlike those of a fingerprint.
+
+    Parameters
+    ----------
+    image : Image
+        As it was read.
+    fingerprint : mapping
+        What ``fingerprint.json`` holds.
+    channels : sequence of str
+        Names of the image's channels.
+
+    Returns
+    -------
+    list of str
+        Sentences for a warning; mostly none.
+    """
     found = []
     spacings, shapes = fingerprint.get("spacings"), fingerprint.get("shapes")
     if spacings and shapes and len(spacings) == len(shapes):
@@ -48,7 +69,7 @@ def unlike_training(image: Image, model: Model) -> list[str]:
             )
     intensities = fingerprint.get("intensities") or ()
     for index, known_range in enumerate(intensities[: len(image.array)]):
-        found += _intensity(image.array[index], known_range, model.channels[index])
+        found += _intensity(image.array[index], known_range, channels[index])
     return found
 
 

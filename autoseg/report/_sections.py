@@ -44,7 +44,6 @@ def frame(content: Json) -> Json:
     sections += [("plan", "Plan")] if content["plans"] else []
     sections += [("training", "Training")] if content["trained"] else []
     sections += [("scores", "Scores"), ("cases", "Cases")] if with_scores else []
-    sections += [("calibration", "Calibration")] if content["calibration"] else []
     sections += [("failures", "Failures")] if content["trained"] else []
     sections += [("predictions", "Predictions")] if content["predictions"] else []
     return {

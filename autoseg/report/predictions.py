@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.errors import AutosegError, CaseErrors
+from autoseg.errors import AutosegError, CaseErrors, UsageError
+from autoseg.evaluate.files import files_by_case
 from autoseg.formats._base import read_image
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job
+from autoseg.predict.drift import unlike_fingerprint
 from autoseg.report._case_picture import draw_case
 from autoseg.report.pictures import Artist
 from autoseg.report.statistics import Row, measure_regions, write_statistics
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Case, Dataset
 
 PREVIEW = "_preview.png"
 
@@ -105,3 +108,77 @@ def previews_of(jobs: Sequence[Job], dataset: Dataset) -> list[Path]:
         temporary.replace(path)
         written.append(path)
     return written
+
+
+def describe_predictions(
+    folder: Path,
+    images: Sequence[Case],
+    dataset: Dataset,
+    fingerprint: Mapping[str, Any],
+    workers: int | None = None,
+) -> dict[str, Any]:
+    """Return volumes of predictions without annotation, and what is odd about images.
+
+    Parameters
+    ----------
+    folder : Path
+        Of predictions.
+    images : sequence of Case
+        Cases with their images; those that were not predicted are left out.
+    dataset : Dataset
+        Says how files are read and what labels mean.
+    fingerprint : mapping
+        Of the training data, as in its file.
+    workers : int, optional
+        Cases at a time.
+
+    Returns
+    -------
+    dict of str to JSON value
+        ``cases``: a row for each, with shape, spacing, volume by class, and warnings
+        where spacing, size or intensities are unlike those of training.
+
+    Raises
+    ------
+    UsageError
+        If no prediction belongs to an image.
+    CaseErrors
+        If some could not be read.
+    """
+    task = Artist(dataset=dataset).task
+    predicted = files_by_case(folder)
+    cases = {case.id: case for case in images if case.id in predicted}
+    if not cases:
+        raise UsageError(
+            f"{folder} has no prediction of any image that is known; give the folder "
+            "of the images (--images)."
+        )
+
+    def describe(name: str) -> dict[str, Any]:
+        image = read_image(cases[name], dataset)
+        annotation, _ = read_annotation(
+            predicted[name], dataset, task, image=image.geometry, case_id=name
+        )
+        volumes = dict.fromkeys(task.classes, 0.0)
+        if task.annotation_kind != "points":
+            for row in measure_regions(annotation, task, image):
+                volumes[row["class"]] = volumes.get(row["class"], 0.0) + row["volume"]
+        return {
+            "case": name,
+            "shape": list(image.geometry.shape),
+            "spacing": list(image.geometry.spacing),
+            "unit": image.geometry.unit,
+            "volumes": volumes if task.annotation_kind != "points" else {},
+            "warnings": unlike_fingerprint(image, fingerprint, dataset.channel_names),
+        }
+
+    rows = map_cases(describe, list(cases), stage="predictions", workers=workers)
+    found = list(rows.values())
+    unit = f"{found[0]['unit']}{len(found[0]['shape'])}"
+    return {
+        "folder": str(folder),
+        "classes": list(found[0]["volumes"]),
+        "volume_unit": unit,
+        "warned": sum(bool(row["warnings"]) for row in found),
+        "cases": found,
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg import __version__
+from autoseg.datasets._files import find_cases
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, UsageError
 from autoseg.evaluate.files import files_by_case
@@ -28,8 +29,9 @@ from autoseg.report.content import (
     describe_trained,
 )
 from autoseg.report.pictures import Artist
-from autoseg.spec._json import dumps, write_text
-from autoseg.spec.dataset import Dataset
+from autoseg.report.predictions import describe_predictions
+from autoseg.spec._json import dumps, to_json, write_text
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.train.results import Trained, find_trained
@@ -49,6 +51,8 @@ def report(
     *,
     output: PathLike | None = None,
     pictures: bool = True,
+    predictions: PathLike | None = None,
+    images: PathLike | None = None,
 ) -> Path:
     """Write a page about a data set and what was trained on it.
 
@@ -62,7 +66,12 @@ def report(
         A folder, or a file name ending in ``.html``; by default
         ``ROOT/results/DATASET``.
     pictures : bool
-        Show cases; without them no image is read.
+        Show cases; without them no image is read for the page's other sections.
+    predictions : path, optional
+        A folder of predictions without annotation: their volumes, and warnings where
+        images are unlike those of training.
+    images : path, optional
+        Folder of their images; by default those of the data set.
 
     Returns
     -------
@@ -86,9 +95,13 @@ def report(
         "data": describe_data(described, fingerprint),
         "plans": [describe_plan(plan) for plan in _plans(workspace, trained)],
         "trained": [describe_trained(one) for one in trained],
-        "calibration": {},
         "predictions": None,
     }
+    if predictions is not None:
+        content["predictions"] = describe_predictions(
+            Path(predictions), _images(described, images), described,
+            to_json(fingerprint),
+        )  # fmt: skip
     content["failures"] = [f for one in content["trained"] for f in one["failures"]]
     artist = _artist(described)
     shown = _pictures(artist if pictures else None, content, trained)
@@ -106,6 +119,14 @@ def report(
     write_text(file.with_suffix(".json"), dumps(plain(content)))
     write_text(file, page)
     return file
+
+
+def _images(dataset: Dataset, folder: PathLike | None) -> list[Case]:
+    if folder is None:
+        return [*dataset.training, *dataset.test]
+    return list(
+        find_cases(Path(folder), len(dataset.channel_names), dataset.image_ending)
+    )
 
 
 def _output_file(workspace: Workspace, output: PathLike | None) -> Path:

@@ -151,3 +151,27 @@ def test_names_from_a_data_set_cannot_become_part_of_the_page(tmp_path):
     html = report("Toy", tmp_path, pictures=False).read_text()
 
     assert label not in html and "&lt;script&gt;alert(1)" in html
+
+
+def test_predictions_without_annotation_have_volumes_and_warnings(tmp_path):
+    from tests import toy
+
+    results_folder.prepare(tmp_path, folds=0, cases=2)
+    labels = toy.labels_of(0)
+    for case, spacing in (("usual", toy.SPACING), ("coarse", (20.0, 10.0, 7.5))):
+        image = toy.image_of(labels, 0)
+        toy.write_nifti(tmp_path / "im" / f"{case}_0000.nii.gz", image, spacing)
+        toy.write_nifti(tmp_path / "out" / f"{case}.nii.gz", labels, spacing)
+
+    page = report(
+        "Toy", tmp_path, pictures=False, predictions=tmp_path / "out",
+        images=tmp_path / "im",
+    )  # fmt: skip
+
+    found = json.loads(page.with_suffix(".json").read_text())["predictions"]
+    rows = {row["case"]: row for row in found["cases"]}
+    assert found["warned"] == 1 and rows["usual"]["warnings"] == []
+    assert "spacing" in rows["coarse"]["warnings"][0]
+    expected = (labels == 1).sum() * 2.0 * 1.0 * 0.75
+    assert rows["usual"]["volumes"]["one"] == pytest.approx(expected)
+    assert "unlike the training data" in page.read_text()
