@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.instance_classes import with_classes
+from autoseg.datasets.instance_files import is_many_files, read_many
 from autoseg.datasets.points import read_points
 from autoseg.errors import DatasetError
 from autoseg.formats._base import find_format, read_labels
@@ -52,6 +53,12 @@ def read_annotation(
     if task.annotation_kind == "points":
         points, geometry = read_points(path, dataset, image, case_id)
         return task.read(points), geometry
+    if task.class_names and is_many_files(path):
+        instances, geometry = read_many(path, dataset, image, case_id)
+        try:
+            return task.read(instances), geometry
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from None
     if dataset is None:
         labels, geometry = find_format(path).read_labels(path)
     else:

@@ -136,6 +136,8 @@ def _with_training_cases(
             endings = (*known_endings(), *OTHER_ANNOTATIONS)
             label_ending = commonest_ending(files, endings) or label_ending
     annotations = {stem_of(path, (label_ending,)): path for path in files}
+    if dataset.task == "instance" and labels.is_dir():  # a folder of masks for each
+        annotations |= {p.name: p for p in sorted(labels.iterdir()) if p.is_dir()}
     cases = find_cases(
         images,
         max(1, len(dataset.channel_names)),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError
+from autoseg.fingerprint._check_instances import instance_problems
 from autoseg.fingerprint._check_points import point_problems
 from autoseg.fingerprint._problem import Problem, problem_of
 from autoseg.formats._base import find_format, known_endings, match_ending, read_labels
@@ -96,7 +97,7 @@ def look_at(case: Case, dataset: Dataset, task: Any, memory: MemoryBudget) -> Ca
     largest = max((loaded_bytes([path]) for path in case.images), default=0)
     with memory.take(WORKING_SHARE * largest):
         _look_at_images(facts, dataset)
-    if case.annotation is None or not case.annotation.is_file():
+    if case.annotation is None or not case.annotation.exists():
         facts.problems.append(
             Problem(
                 "error",
@@ -280,10 +281,16 @@ def _look_at_annotation(
             return
         facts.problems += point_problems(facts.points, path)
         return
+    image = facts.geometry
     try:
-        labels, geometry = read_labels(path, dataset)
         if dataset.task != "semantic" and task is not None:
-            task.read(labels)
+            labels, geometry = read_annotation(
+                path, dataset, task, image=image, case_id=facts.case.id
+            )
+            labels = np.asarray(labels)
+            facts.problems += instance_problems(labels, path)
+        else:
+            labels, geometry = read_labels(path, dataset)
     except Exception as error:  # whatever a library raises on a broken file
         facts.problems.append(_unreadable(error, path))
         return

@@ -245,7 +245,9 @@ class _Survey:
                 path = case.annotation
                 if path is None:
                     raise DatasetError(f"case {case.id} has no annotation.")
-                annotation, geometry = read_annotation(path, self.dataset, task)
+                annotation, geometry = read_annotation(
+                    path, self.dataset, task, case_id=case.id
+                )
                 return dict(task.trial(annotation, geometry.spacing, made.annotation))
 
         found = map_cases(

@@ -1,0 +1,35 @@
+"""Odd maps of ids."""
+
+from pathlib import Path
+
+import numpy as np
+
+from autoseg.fingerprint._check_instances import instance_problems
+
+
+def _found(labels):
+    return [p.found for p in instance_problems(np.array(labels), Path("case.tif"))]
+
+
+def test_a_plain_map_has_no_problem():
+    assert _found([[1, 1, 0], [0, 2, 2]]) == []
+
+
+def test_pieces_single_voxels_and_holes_are_told_with_the_ids_in_the_file():
+    labels = np.zeros((9, 20), int)
+    labels[1:3, 1:3] = labels[6:8, 1:3] = 40
+    labels[4, 6] = 50
+    labels[2:7, 10:15] = 60
+    labels[4, 12] = 0
+
+    assert _found(labels) == [
+        "1 of 3 instances are in several pieces: 40.",
+        "1 of 3 instances are of a single voxel: 50.",
+        "1 of 3 instances have holes: 60.",
+    ]
+
+
+def test_ids_that_use_up_8_bit_may_have_wrapped():
+    labels = np.repeat(np.arange(256), 2)[None].repeat(2, 0)
+
+    assert "8 bit" in _found(labels)[0]
