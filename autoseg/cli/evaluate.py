@@ -19,6 +19,8 @@ from typing import Any
 from autoseg.cli._arguments import add_root, add_workers
 from autoseg.errors import CaseErrors, UsageError
 
+WORST = "worst_cases.png"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments; nnU-Net's flags where they mean the same."""
@@ -141,7 +143,23 @@ def run(arguments: argparse.Namespace) -> None:
     print(summary.table())
     if summary.missing:
         print(f"Not predicted, and not scored: {', '.join(summary.missing)}.")
+    if summary.points and arguments.dataset is not None:
+        _draw_worst(summary, arguments, file.with_name(WORST))
     print(f"\nPer case: {file} and {file.with_suffix('.csv').name} beside it.")
+
+
+def _draw_worst(summary: Any, arguments: argparse.Namespace, path: Path) -> None:
+    """Draw the cases whose landmarks are farthest off, where there are images."""
+    from autoseg.datasets.read import load_dataset
+    from autoseg.report.landmarks import plot_worst_points
+    from autoseg.workspace import find_dataset, find_root
+
+    folder = find_dataset(str(_folder(arguments.dataset)), find_root(arguments.root))
+    dataset = load_dataset(folder)
+    known = {case.id for case in dataset.training if case.annotation is not None}
+    if set(summary.cases) <= known:
+        plot_worst_points(summary, dataset, arguments.predictions, path)
+        print(f"The worst cases: {path}")
 
 
 def _rule(words: list[str] | None) -> str | list[str] | None:

@@ -25,6 +25,7 @@ from autoseg.evaluate.files import files_by_case, match
 from autoseg.evaluate.grids import differing_grids
 from autoseg.evaluate.points import POINT_TABLE, summarize_points, write_point_table
 from autoseg.evaluate.summary import Summary
+from autoseg.formats._base import read_image
 from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
@@ -36,6 +37,7 @@ PathLike = str | os.PathLike[str]
 Labels = Mapping[str, Any] | Sequence[Any]
 
 SHOWN_CASES = 10
+OTHER_POINTS = (".mrk.json", ".fcsv", ".npy", ".pts")  # what other programs write
 SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
 
 log = logging.getLogger(__name__)
@@ -187,7 +189,7 @@ class _Scorer:
     def files(self, folder: Path) -> dict[str, Path]:
         """Return the predictions in a folder by case id."""
         if self.task.annotation_kind == "points":
-            return files_by_case(folder, (POINTS,))
+            return files_by_case(folder, (POINTS, *OTHER_POINTS))
         return files_by_case(folder)
 
     def find_size_limits(
@@ -218,9 +220,10 @@ class _Scorer:
         return self.task.object_sizes(reference, geometry.spacing)
 
     def __call__(self, prediction: Path, annotation: Path) -> Scores:
-        predicted, its_geometry = self._read(prediction)
-        # Files of points rarely say in which image they are; our predictions do.
         points = self.task.annotation_kind == "points"
+        # Files of points rarely say in which image they are; our predictions do.
+        image = self._image(annotation) if points else None
+        predicted, its_geometry = self._read(prediction, image)
         reference, geometry = self._read(annotation, its_geometry if points else None)
         reason = differing_grids(its_geometry, geometry)
         if reason:
@@ -236,6 +239,15 @@ class _Scorer:
             **self.options,
         )
         return scores
+
+    def _image(self, annotation: Path) -> Geometry | None:
+        """Return the geometry of a case's image, if the data set has it."""
+        if self.dataset is None:
+            return None
+        for case in self.dataset.training:
+            if annotation == case.annotation and all(p.is_file() for p in case.images):
+                return read_image(case, self.dataset).geometry
+        return None
 
     def _read(self, path: Path, image: Geometry | None = None) -> tuple[Any, Geometry]:
         return read_annotation(path, self.dataset, self.task, image=image)
