@@ -33,7 +33,7 @@ class Hardware:
         ``"fp32"``, ``"bf16"`` or ``"fp16"``: of the network's layers; the weights, the
         loss and the optimizer stay in float32.
     channels_last : bool
-        Channels are the fastest axis in memory.
+        Channels are the fastest axis in memory, wherever that computes faster.
     compile : bool
         Try ``torch.compile``.
     threads : int
@@ -64,15 +64,24 @@ class Hardware:
         network = network.to(self.device)
         if self.device.type == "cpu":
             prefer_onednn(network)
-        if self.channels_last:
-            network = network.to(memory_format=_layout(dim))  # type: ignore[call-overload]
+        layout = self._layout(dim)
+        if layout is not None:
+            network = network.to(memory_format=layout)  # type: ignore[call-overload]
         return network
 
     def arrange(self, images: torch.Tensor) -> torch.Tensor:
         """Return images (B, C, *S) in the layout of this hardware."""
+        layout = self._layout(images.dim() - 2)
+        return images if layout is None else images.contiguous(memory_format=layout)
+
+    def _layout(self, dim: int) -> torch.memory_format | None:
+        """Return how tensors lie in memory; None: channels first."""
         if not self.channels_last:
-            return images
-        return images.contiguous(memory_format=_layout(images.dim() - 2))
+            return None
+        if dim == 3:
+            return torch.channels_last_3d
+        # In single precision oneDNN computes planes a fifth faster channels first.
+        return None if self.precision == "fp32" else torch.channels_last
 
     @contextlib.contextmanager
     def thread_limit(self) -> Iterator[None]:
@@ -113,10 +122,6 @@ def _calm_openmp(threads: int) -> None:
         target=compute_once_and_sleep, name="autoseg-calm", daemon=True
     ).start()
     ready.wait()
-
-
-def _layout(dim: int) -> torch.memory_format:
-    return torch.channels_last_3d if dim == 3 else torch.channels_last
 
 
 def find_device(name: str = "auto") -> torch.device:

@@ -61,6 +61,17 @@ def test_images_and_network_are_laid_out_alike():
     assert images.is_contiguous(memory_format=torch.channels_last_3d)
 
 
+@pytest.mark.parametrize(("precision", "last"), [("fp32", False), ("bf16", True)])
+def test_planes_lie_as_their_precision_computes_them_fastest(precision, last):
+    found = choose_hardware("cpu", precision=precision)
+    network = found.place(nn.Conv2d(2, 4, 3), 2)
+    images = found.arrange(torch.zeros(2, 2, 4, 4))
+
+    for tensor in (network.weight, images):
+        assert tensor.is_contiguous(memory_format=torch.channels_last) == last
+        assert tensor.is_contiguous() != last
+
+
 def test_bf16_is_for_layers_and_not_for_weights():
     found = choose_hardware("cpu", precision="bf16")
     network = found.place(nn.Conv2d(2, 4, 3), 2)
