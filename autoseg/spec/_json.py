@@ -166,12 +166,20 @@ def _build_dataclass(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
     before = len(errors)
     errors += [f"{dot}{name}: unknown field" for name in sorted(raw.keys() - known)]
     values = {}
+    sound = {}
     for name, entry in known.items():
         if name in raw:
+            count = len(errors)
             values[name] = _build(hints[name], raw[name], f"{dot}{name}", errors)
+            if len(errors) == count:
+                sound[name] = values[name]
         elif entry.default is MISSING and entry.default_factory is MISSING:
             errors.append(f"{dot}{name}: missing")
     if len(errors) > before:
+        # What can be said of the whole without the parts that are no good.
+        if hasattr(hint, "faults_of"):
+            faults = hint.faults_of(sound)
+            errors += [f"{path or hint.__name__}: {fault}" for fault in faults]
         return None
     try:
         return hint(**values)

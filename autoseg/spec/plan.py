@@ -221,19 +221,38 @@ class Plan:
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
-        faults = []
-        axes = len(self.transpose)
-        if axes not in (2, 3) or sorted(self.transpose) != list(range(axes)):
-            faults.append(f"transpose {self.transpose} is no order of axes")
-        if self.schema != SCHEMA:
-            faults.append(f"schema {self.schema}; this autoseg reads {SCHEMA}")
-        faults += [
-            f"{name}.previous names {configuration.previous!r}, which is missing"
-            for name, configuration in self.configurations.items()
-            if configuration.previous not in (None, *self.configurations)
-        ]
+        faults = self.faults_of(vars(self))
         if faults:
             raise PlanError("; ".join(faults) + ".")
+
+    @staticmethod
+    def faults_of(values: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong with a plan of these fields, not all of which need be.
+
+        Parameters
+        ----------
+        values : mapping of str to value
+            Fields by name.
+
+        Returns
+        -------
+        list of str
+            Each a sentence without its end.
+        """
+        faults = []
+        order = values.get("transpose", (0, 1))
+        if len(order) not in (2, 3) or sorted(order) != list(range(len(order))):
+            faults.append(f"transpose {order} is no order of axes")
+        schema = values.get("schema", SCHEMA)
+        if schema != SCHEMA:
+            faults.append(f"schema {schema}; this autoseg reads {SCHEMA}")
+        configurations = values.get("configurations", {})
+        faults += [
+            f"{name}.previous names {configuration.previous!r}, which is missing"
+            for name, configuration in configurations.items()
+            if configuration.previous not in (None, *configurations)
+        ]
+        return faults
 
     @property
     def dim(self) -> int:

@@ -111,6 +111,24 @@ def test_every_fault_of_a_file_is_said_at_once(tmp_path):
     ]
 
 
+def test_faults_of_the_plan_are_said_beside_those_of_its_parts(tmp_path):
+    path = tmp_path / "plan.json"
+    plan().save(path)
+    raw = json.loads(path.read_text())
+    raw["transpose"] = [0, 0, 1]
+    raw["configurations"]["2d"]["batch_size"] = "many"
+    path.write_text(json.dumps(raw))
+
+    with pytest.raises(PlanError) as error:
+        Plan.load(path)
+
+    _, *faults = str(error.value).splitlines()
+    assert sorted(faults) == [
+        "  Plan: transpose (0, 0, 1) is no order of axes",
+        '  configurations.2d.batch_size: "many" is not a whole number',
+    ]
+
+
 def test_an_editors_schema_line_is_allowed(tmp_path):
     path = tmp_path / "plan.json"
     plan().save(path)
