@@ -34,9 +34,13 @@ class Representation(ABC):
     tunable : mapping of str to sequence
         Options of `decode` alone that may be changed after training, with the values
         that are tried.
+    filters : mapping of str to JSON value
+        Those of `tunable` that only drop instances, in the very end, and the value with
+        which each drops none; see `amounts`.
     """
 
     tunable: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    filters: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, axes: int) -> None:
         self.axes = axes
@@ -95,3 +99,27 @@ class Representation(ABC):
         scores : dict of int to float
             0 to 1, by id.
         """
+
+    def amounts(
+        self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> dict[str, Array]:
+        """Return what `filters` look at, so that they can be tried without decoding.
+
+        `decode` gives those instances that it would give with all of `filters` off and
+        that have at least the option's value of each.
+
+        Parameters
+        ----------
+        labels : ndarray of int32, shape S
+            Ids from 1 on, decoded with `filters` off.
+        outputs : mapping of str to ndarray, shape (C, *S)
+            What they were decoded from.
+        spacing : sequence of float, length D
+            Edge of a voxel.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (N + 1,)
+            For each of `filters`, by id; of the background anything.
+        """
+        return {}

@@ -55,6 +55,7 @@ class Affinities(Representation):
         "bond": (0.7, 0.8, 0.9, 0.95),
         "least": (1, 10, 20, 40, 80),
     }
+    filters = {"least": 1}
 
     def __init__(
         self,
@@ -129,3 +130,8 @@ class Affinities(Representation):
         labels, _ = in_order(without(labels, sizes(labels) < self.least))
         score = np.clip(mean_inside(labels, sure), 0, 1)
         return labels, {i: float(score[i]) for i in range(1, len(score))}
+
+    def amounts(
+        self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> dict[str, Array]:
+        return {"least": sizes(labels)}

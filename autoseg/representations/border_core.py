@@ -62,6 +62,7 @@ class BorderCore(Representation):
         "core": (0.3, 0.4, 0.5, 0.6, 0.7),
         "least": (1, 10, 20, 40, 80),
     }
+    filters = {"least": 1}
 
     def __init__(
         self,
@@ -145,6 +146,11 @@ class BorderCore(Representation):
         labels, _ = in_order(labels)
         sure = mean_inside(labels, inside)
         return labels, {i: float(sure[i]) for i in range(1, len(sure))}
+
+    def amounts(
+        self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> dict[str, Array]:
+        return {"least": sizes(labels)}
 
 
 def _ball(radii: Sequence[float]) -> list[tuple[int, ...]]:

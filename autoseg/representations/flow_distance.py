@@ -69,6 +69,7 @@ class FlowDistance(Representation):
         "least": (1, 10, 20, 40, 80),
         "seed": (2, 5, 10, 20),
     }
+    filters = {"least": 1, "agree": -1.0}
 
     def __init__(
         self,
@@ -143,6 +144,12 @@ class FlowDistance(Representation):
             labels, _ = in_order(without(labels, agreement < self.agree))
         score = mean_inside(labels, sure)
         return labels, {i: float(score[i]) for i in range(1, len(score))}
+
+    def amounts(
+        self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> dict[str, Array]:
+        agreement = _agreement(labels, outputs["flow"], spacing)
+        return {"least": sizes(labels), "agree": agreement}
 
 
 LEAST_HEIGHT = 0.3  # places lower than this are not joined

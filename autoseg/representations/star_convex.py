@@ -51,6 +51,7 @@ class StarConvex(Representation):
         "middle": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
         "least": (1, 10, 20, 40, 80),
     }
+    filters = {"least": 1}
 
     def __init__(
         self,
@@ -125,3 +126,8 @@ class StarConvex(Representation):
         small[: len(counted)] = counted < self.least
         labels, old = in_order(without(labels, small))
         return labels, {i: surest[int(o)] for i, o in enumerate(old, 1)}
+
+    def amounts(
+        self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> dict[str, Array]:
+        return {"least": sizes(labels)}

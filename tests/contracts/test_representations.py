@@ -88,3 +88,27 @@ def test_what_can_be_tuned_are_options(kind):
     for name, values in kind.tunable.items():
         for value in values:
             assert getattr(kind(2, **{name: value}), name) == value
+
+
+def test_filters_drop_in_the_end_what_has_too_little(kind):
+    random = np.random.default_rng(1)
+    labels = cells()
+    made = kind(2)
+    outputs = {
+        name: (output + random.normal(0, 0.15, output.shape)).astype(np.float32)
+        for name, output in made.encode(labels, (1.0, 1.0)).items()
+    }
+    whole, _ = kind(2, **made.filters).decode(outputs, (1.0, 1.0))
+    amounts = made.amounts(whole, outputs, (1.0, 1.0))
+
+    assert amounts.keys() == made.filters.keys() <= made.tunable.keys()
+    for name, amount in amounts.items():
+        assert len(amount) == whole.max() + 1
+        bar = float(np.median(amount[1:]))
+        options = {**made.filters, name: bar}
+
+        found, _ = kind(2, **options).decode(outputs, (1.0, 1.0))
+
+        left = np.flatnonzero(amount >= bar)
+        assert 0 < len(np.unique(found)) - 1 < whole.max()
+        np.testing.assert_array_equal(found > 0, np.isin(whole, left[left > 0]))
