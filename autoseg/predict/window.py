@@ -59,6 +59,8 @@ class Windows:
         Where the networks are.
     sums_device : str or torch.device, optional
         Where the sums are; by default there too.
+    heads : tuple of Head
+        Which outputs have directions, that mirrors turn; empty: none has.
     doubted : tuple of Head
         All heads, if the disagreement of folds and mirrored copies is to be one more
         output, the last.
@@ -73,6 +75,7 @@ class Windows:
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
     sums_device: torch.device | str | None = None
+    heads: tuple[Head, ...] = ()
     doubted: tuple[Head, ...] = ()
 
     @property
@@ -251,7 +254,7 @@ def _mean_of_mirrors(
         stacked = torch.stack([_flip(inputs[i], axes) for i, axes in part])
         outputs = network(stacked)
         for (i, axes), output in zip(part, outputs, strict=True):
-            back = _flip(output, axes)
+            back = _unturned(_flip(output, axes), axes, windows.heads)
             if doubts:
                 doubts[i].add(back)
             totals[i] = totals[i].add_(back) if i in totals else back
@@ -260,6 +263,23 @@ def _mean_of_mirrors(
 
 def _flip(array: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
     return torch.flip(array, [axis + 1 for axis in axes]) if axes else array
+
+
+def _unturned(
+    outputs: torch.Tensor, axes: Sequence[int], heads: Sequence[Head]
+) -> torch.Tensor:
+    """Return outputs (K, *P) of mirrored copies with directions as in the image."""
+    first = 0
+    for head in heads if axes else ():
+        channels = slice(first, first + head.channels)
+        for turn in (head.mirrors[axis] for axis in axes if head.mirrors):
+            if turn is None:
+                raise ValueError(f"{head.name} cannot be mirrored")
+            signs = torch.tensor(turn.signs, device=outputs.device)
+            signs = signs.view(-1, *(1,) * (outputs.dim() - 1))
+            outputs[channels] = outputs[channels][list(turn.sources)] * signs
+        first += head.channels
+    return outputs
 
 
 def _check_finite(logits: torch.Tensor) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.representations._maps import Ids
+from autoseg.spec.head import Mirrored
 
 Array = NDArray[Any]
 
@@ -26,6 +27,26 @@ def rays(count: int, axes: int) -> NDArray[np.float32]:
     wide = np.sqrt(1 - height**2)
     spread = [height, wide * np.sin(angle), wide * np.cos(angle)]
     return np.stack(spread, axis=1).astype(np.float32)
+
+
+def mirrored_rays(count: int, axes: int, axis: int) -> Mirrored | None:
+    """Return which ray a mirror along an axis makes of each; None if no other one.
+
+    Examples
+    --------
+    >>> mirrored_rays(4, 2, 0).sources  # right, down, left, up
+    (0, 3, 2, 1)
+    >>> mirrored_rays(64, 3, 0) is None
+    True
+    """
+    directions = rays(count, axes)
+    mirrored = directions.copy()
+    mirrored[:, axis] *= -1
+    apart = np.linalg.norm(directions[None] - mirrored[:, None], axis=2)
+    nearest = apart.argmin(1)
+    if apart.min(1).max() > 1e-3:
+        return None
+    return Mirrored(tuple(nearest.tolist()), (1.0,) * count)
 
 
 def ray_lengths(

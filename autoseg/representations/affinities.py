@@ -100,6 +100,8 @@ class Affinities(Representation):
                 channels=len(self.offsets),
                 activation="sigmoid",
                 loss=same,
+                # In a mirror, an affinity is that with the neighbor on the other side.
+                mirrors=(None,) * self.axes,
             ),
         )
 

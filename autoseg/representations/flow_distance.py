@@ -22,7 +22,7 @@ from autoseg.representations._maps import (
     without,
 )
 from autoseg.spec.choice import Choice
-from autoseg.spec.head import Head
+from autoseg.spec.head import Head, Mirrored
 
 
 @REPRESENTATIONS.register
@@ -99,7 +99,13 @@ class FlowDistance(Representation):
         distance = Choice(name="distance", options={})
         return (
             Head(name="foreground", channels=1, activation="sigmoid", loss=label),
-            Head(name="flow", channels=self.axes, activation="identity", loss=flow),
+            Head(
+                name="flow",
+                channels=self.axes,
+                activation="identity",
+                loss=flow,
+                mirrors=tuple(_mirrored(axis, self.axes) for axis in range(self.axes)),
+            ),
             Head(name="distance", channels=1, activation="identity", loss=distance),
         )
 
@@ -150,6 +156,12 @@ class FlowDistance(Representation):
     ) -> dict[str, Array]:
         agreement = _agreement(labels, outputs["flow"], spacing)
         return {"least": sizes(labels), "agree": agreement}
+
+
+def _mirrored(axis: int, axes: int) -> Mirrored:
+    """Return what a mirror does to vectors: it turns their part along its axis."""
+    signs = tuple(-1.0 if a == axis else 1.0 for a in range(axes))
+    return Mirrored(tuple(range(axes)), signs)
 
 
 LEAST_HEIGHT = 0.3  # places lower than this are not joined

@@ -10,7 +10,12 @@ import numpy as np
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._base import Array, Ids, Representation
 from autoseg.representations._maps import depth, in_order, numbered, sizes, without
-from autoseg.representations._rays import paint, ray_lengths, rays
+from autoseg.representations._rays import (
+    mirrored_rays,
+    paint,
+    ray_lengths,
+    rays,
+)
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 
@@ -81,7 +86,16 @@ class StarConvex(Representation):
         inside = Choice(name="distance", options={"inside": True})
         return (
             Head(name="middle", channels=1, activation="identity", loss=middle),
-            Head(name="rays", channels=self.rays, activation="identity", loss=inside),
+            Head(
+                name="rays",
+                channels=self.rays,
+                activation="identity",
+                loss=inside,
+                mirrors=tuple(
+                    mirrored_rays(self.rays, self.axes, axis)
+                    for axis in range(self.axes)
+                ),
+            ),
         )
 
     def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:

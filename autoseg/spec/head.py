@@ -7,6 +7,24 @@ from dataclasses import dataclass
 from autoseg.spec.choice import Choice
 
 
+@dataclass(frozen=True)
+class Mirrored:
+    """What the outputs of an image that was mirrored along one axis say of the image.
+
+    Once they are mirrored back, channel c is ``signs[c]`` times channel ``sources[c]``.
+
+    Parameters
+    ----------
+    sources : tuple of int, length C
+        Where each channel is found: rays to the left are now those to the right.
+    signs : tuple of float, length C
+        -1 for a component of a vector along the axis.
+    """
+
+    sources: tuple[int, ...]
+    signs: tuple[float, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Head:
     """One output of the network.
@@ -21,9 +39,18 @@ class Head:
         ``"softmax"``, ``"sigmoid"`` or ``"identity"``: from logits to outputs.
     loss : Choice
         A file in ``autoseg/losses``, with options.
+    mirrors : tuple of Mirrored or None, length D
+        For each axis, what a mirror does to outputs that have directions; None: they
+        cannot be told from those of a mirrored image, so none is looked at. Empty:
+        outputs have no directions, and a mirror changes nothing but their places.
     """
 
     name: str
     channels: int
     activation: str
     loss: Choice
+    mirrors: tuple[Mirrored | None, ...] = ()
+
+    def mirrors_along(self, axis: int) -> bool:
+        """Return whether mirrored copies along an axis can be used."""
+        return not self.mirrors or self.mirrors[axis] is not None

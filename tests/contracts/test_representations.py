@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.losses import LOSSES
 from autoseg.representations import REPRESENTATIONS
-from tests.representations.maps import balls, cells, same_objects
+from tests.representations.maps import balls, cells, lopsided, same_objects
 
 
 @pytest.fixture(params=REPRESENTATIONS.names())
@@ -34,6 +34,28 @@ def test_balls_in_an_anisotropic_volume_come_back(kind):
     found, _ = made.decode(made.encode(labels, spacing), spacing)
 
     assert same_objects(found, labels, threshold=0.75)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_outputs_of_a_mirrored_image_can_be_turned_back(kind, axes):
+    """Prediction averages over mirrored copies: all of them must mean the same."""
+    spacing = (1.0,) * axes
+    labels = lopsided(axes)
+    made = kind(axes)
+    plain = made.encode(labels, spacing)
+
+    for head in made.heads:
+        for axis in range(axes):
+            if not head.mirrors_along(axis):
+                continue
+            mirrored = made.encode(np.flip(labels, axis).copy(), spacing)[head.name]
+            back = np.flip(mirrored, axis + 1)
+            if head.mirrors:
+                turn = head.mirrors[axis]
+                signs = np.reshape(turn.signs, (-1, *(1,) * axes))
+                back = back[list(turn.sources)] * signs
+            wrong = np.abs(back - plain[head.name]) > 0.25
+            assert wrong.mean() < 0.02, (head.name, axis)
 
 
 def test_an_empty_map_stays_empty(kind):

@@ -9,6 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from autoseg.errors import ModelError, UsageError
 from autoseg.predict.window import Windows, predict_outputs
+from autoseg.spec.choice import Choice
+from autoseg.spec.head import Head, Mirrored
 
 
 def toy_network(seed, channels=1, outputs=2, dim=3):
@@ -250,3 +252,31 @@ def test_without_a_network_there_is_nothing_to_do():
 def test_a_window_must_fit_the_dimensions():
     with pytest.raises(UsageError, match="as many axes"):
         next(predict_outputs([toy_network(0)], image((8, 8)), Windows(patch=(8, 8, 8))))
+
+
+def test_vectors_of_mirrored_copies_are_turned_before_they_are_averaged():
+    # A difference along an axis changes its sign in a mirror: this network says the
+    # same of each copy, so the mean over copies is what it says of the image itself.
+    def slopes(batch):
+        rows = batch[:, 0].roll(1, 1) - batch[:, 0].roll(-1, 1)
+        columns = batch[:, 0].roll(1, 2) - batch[:, 0].roll(-1, 2)
+        return torch.stack([batch[:, 0], rows, columns], dim=1)
+
+    plain = Choice(name="distance")
+    mirrors = (Mirrored((0, 1), (-1.0, 1.0)), Mirrored((0, 1), (1.0, -1.0)))
+    heads = (
+        Head(name="light", channels=1, activation="identity", loss=plain),
+        Head(
+            name="slope",
+            channels=2,
+            activation="identity",
+            loss=plain,
+            mirrors=mirrors,
+        ),
+    )
+    array = image((8, 8))
+    for axes in ((), (0,), (1,), (0, 1)):
+        windows = Windows(patch=(8, 8), mirror_axes=axes, heads=heads, batch=4)
+        found = collect(predict_outputs([slopes], array, windows), (8, 8))
+        said = slopes(torch.from_numpy(array)[None])[0].numpy()
+        np.testing.assert_allclose(found, said, atol=1e-6)
