@@ -72,7 +72,13 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         "--time-budget",
         metavar="TIME",
         help="such as 45m or 2h30m: the schedule is fitted so that it ends in time, "
-        "validation included",
+        "validation included, and network and batch are made smaller if the planned "
+        "ones would learn too little in it",
+    )
+    group.add_argument(
+        "--keep-network",
+        action="store_true",
+        help="with --time-budget: train network and batch as planned all the same",
     )
 
 
@@ -166,6 +172,7 @@ def run(arguments: argparse.Namespace) -> None:
         "threads": arguments.threads,
         "workers": arguments.workers,
         "init_from": arguments.init_from,
+        "keep_network": arguments.keep_network,
         "overwrite": arguments.overwrite,
         "validation": not arguments.no_validation,
     }

@@ -49,7 +49,11 @@ class Run:
         Threads of an operation and of the loader. With another number of threads sums
         are taken in another order, so that weights differ in their last digits.
     overrides : mapping of str to JSON value
-        Fields of the plan's configuration that were replaced.
+        Fields of the plan's configuration that were replaced by hand.
+    fitted : mapping of str to JSON value
+        Fields of it that were replaced so that training fits the time budget.
+    fitted_because : str
+        Why.
     training_cases, validation_cases : int
         How many there are of each.
     split : str
@@ -80,6 +84,8 @@ class Run:
     threads: int
     loader_threads: int
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    fitted_because: str = ""
     training_cases: int = 0
     validation_cases: int = 0
     split: str = ""

@@ -51,6 +51,9 @@ class Options:
         Threads of an operation on the CPU, and of the loader.
     init_from : str or None
         A model, or a checkpoint of one, whose weights to start from.
+    keep_network : bool
+        With a time budget, train network and batch as planned even if few iterations
+        fit; see `autoseg.train.fit`.
     overwrite : bool
         Throw away what was trained before.
     validation : bool
@@ -73,6 +76,7 @@ class Options:
     threads: int | None = None
     workers: int | None = None
     init_from: str | None = None
+    keep_network: bool = False
     overwrite: bool = False
     validation: bool = True
     checkpoint_seconds: float = 60.0

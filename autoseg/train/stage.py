@@ -16,6 +16,7 @@ from autoseg.train.assemble import make_trainer, seconds_of_a_step
 from autoseg.train.cascade import ensure_previous
 from autoseg.train.checkpoint import Saver, load_state, remove_state, save_weights
 from autoseg.train.final_validation import validate_fold
+from autoseg.train.fit import Fit, fit_to_time
 from autoseg.train.hardware import Hardware, choose_hardware
 from autoseg.train.initialize import hash_weights, initialize, read_weights
 from autoseg.train.job import (
@@ -133,10 +134,18 @@ def _begin(job: Job, asked: Options) -> tuple[Job, Run, Hardware]:
         threads=asked.threads,
         loader_threads=asked.workers,
     )
-    run = _new_run(job, asked, hardware)
+    fit = fit_to_time(job, asked, lambda tried: _timed(tried, asked, hardware))
+    job = fit.applied(job)
+    run = _new_run(job, asked, hardware, fit)
     write_model_files(job)
     run.save(path)
     return job, run, hardware
+
+
+def _timed(job: Job, asked: Options, hardware: Hardware) -> float:
+    """Return how long a step of a network takes that may be trained."""
+    run = _first_run(job, asked, hardware, Fit({}))
+    return seconds_of_a_step(job, run, hardware)
 
 
 def _ensure_data(job: Job) -> None:
@@ -159,7 +168,7 @@ def _as_recorded(job: Job, recorded: Run) -> Job:
             "Started with %s; the last digits may differ with other versions.",
             ", ".join(f"{k} {v}" for k, v in recorded.versions.items()),
         )
-    changes = Options(settings=recorded.overrides)
+    changes = Options(settings={**recorded.overrides, **recorded.fitted})
     job = dataclasses.replace(
         job, plan=with_changes(job.plan, job.configuration, changes)
     )
@@ -188,11 +197,20 @@ def _hardware_again(recorded: Run, asked: Options) -> Hardware:
     return dataclasses.replace(same, channels_last=recorded.channels_last)
 
 
-def _new_run(job: Job, asked: Options, hardware: Hardware) -> Run:
+def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit) -> Run:
+    """Return the record of a training that begins now."""
+    run = _first_run(job, asked, hardware, fit)
+    if asked.time_budget is None:
+        return run
+    return _within_time(job, run, asked, hardware)
+
+
+def _first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit) -> Run:
+    """Return the record of a training as far as it follows from what is asked for."""
     seed = asked.seed or 0
     batch = asked.batch_size or job.settings.batch_size
     recipe, because, iterations = resolve_recipe(asked, job.plan)
-    run = Run(
+    return Run(
         dataset=job.dataset.name,
         plan=job.plan.name,
         configuration=job.configuration,
@@ -210,15 +228,14 @@ def _new_run(job: Job, asked: Options, hardware: Hardware) -> Run:
         threads=hardware.threads,
         loader_threads=hardware.loader_threads,
         overrides=to_json(asked.plan_changes),
+        fitted=to_json(fit.changes),
+        fitted_because=fit.because,
         training_cases=len(job.training),
         validation_cases=len(job.validation),
         split=split_hash(job.training, job.validation),
         init_from=asked.init_from and hash_weights(read_weights(asked.init_from)),
         versions=versions(),
     )
-    if asked.time_budget is None:
-        return run
-    return _within_time(job, run, asked, hardware)
 
 
 def _within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
@@ -303,13 +320,16 @@ def describe(job: Job, run: Run) -> str:
         else f"{run.time_budget:.0f} s"
     )
     settings = job.settings
+    fitted = ""
+    if run.fitted:
+        fitted = f"  made to fit the time: {run.fitted_because}\n"
     return (
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
         f"{run.training_cases} cases, {run.validation_cases} to validate\n"
         f"  recipe {recipe['name']} ({run.because}): {recipe['optimizer']}, "
         f"learning rate {recipe['learning_rate']:g}, {recipe['schedule']}, {length}\n"
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
-        f"{run.batch_size}, seed {run.seed}\n"
+        f"{run.batch_size}, seed {run.seed}\n{fitted}"
         f"  {run.device}, {run.precision}{', channels last' * run.channels_last}, "
         f"{run.threads} threads, {run.loader_threads} for loading"
     )

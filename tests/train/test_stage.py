@@ -228,17 +228,33 @@ def test_cases_that_are_not_preprocessed_are_made_first(toy_root, caplog):
     assert "5 of 5 cases are not preprocessed" in caplog.text
 
 
-def test_a_time_budget_ends_near_its_time_and_is_recorded(toy_root):
-    begin = time.monotonic()
+def test_a_time_budget_ends_and_is_recorded_with_the_network_made_to_fit(toy_root):
     folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
-    took = time.monotonic() - begin
 
     last = json.loads((folder / LOG).read_text().splitlines()[-1])
     run = Run.load(folder / RUN)
     assert (run.iterations, run.time_budget, run.recipe["name"]) == (None, 4.0, "fast")
-    assert last["progress"] == 1.0 and last["seconds"] == pytest.approx(4, abs=2)
-    assert last["learning_rate"] < 0.2 * run.recipe["learning_rate"]
-    assert took < 60
+    assert last["progress"] == 1.0
+    # When it is over depends on the machine; test_schedule.py has a clock of its own.
+    assert run.fitted.keys() <= {"network.features", "batch_size"}
+    assert bool(run.fitted) == bool(run.fitted_because)
+
+
+def test_a_fitted_network_is_found_again(toy_root, monkeypatch):
+    from autoseg.train import stage
+    from autoseg.train.fit import Fit
+
+    narrow = {"network.features": [3, 5, 5], "batch_size": 1}
+    monkeypatch.setattr(stage, "fit_to_time", lambda *_: Fit(narrow, "too slow"))
+    folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
+    monkeypatch.undo()
+    again = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
+
+    run = Run.load(folder / RUN)
+    assert again == folder
+    assert (run.batch_size, run.fitted_because) == (1, "too slow")
+    weights = torch.load(folder / "checkpoint_final.pt", weights_only=True)["weights"]
+    assert weights["encoder.stages.0.0.convs.0.conv.weight"].shape[0] == 3
 
 
 def test_two_processes_do_not_train_one_fold(toy_root):

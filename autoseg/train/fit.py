@@ -1,0 +1,175 @@
+"""Make network and batch small enough to learn within a time budget.
+
+A network is planned for the memory of a GPU and hours of training. In half an hour on a
+CPU it would take a few hundred steps, where a network a quarter as wide takes thousands
+and is far more accurate (docs/train.md has the figures). So with a time budget a few
+steps are timed, and the widest network is taken that gets its steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autoseg.spec._json import to_json
+from autoseg.spec.plan import Plan
+from autoseg.spec.run import differences
+from autoseg.train.job import Job
+from autoseg.train.options import Options, with_changes
+from autoseg.workspace import MODEL_PLAN
+
+logger = logging.getLogger(__name__)
+
+WANTED = 1_500  # iterations; see docs/benchmarks.md, "Networks and short budgets"
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the planned features
+LEAST_FEATURES = 8
+SMALL_BATCH = 4
+# A network twice as wide, or a batch larger by half, takes at least so much longer.
+LEAST_GROWTH = 1.3
+FEATURES = "network.features"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A network and a batch that fit a time budget.
+
+    Parameters
+    ----------
+    changes : mapping of str to JSON value
+        Fields of the configuration that are replaced, with ``batch_size``; empty: all
+        is as planned.
+    because : str
+        Why; empty if nothing was changed.
+    """
+
+    changes: Mapping[str, Any]
+    because: str = ""
+
+    def applied(self, job: Job) -> Job:
+        """Return the job with the changes made."""
+        if not self.changes:
+            return job
+        changed = with_changes(
+            job.plan, job.configuration, Options(settings=self.changes)
+        )
+        return dataclasses.replace(job, plan=changed)
+
+
+def fit_to_time(
+    job: Job,
+    asked: Options,
+    seconds_of_a_step: Callable[[Job], float],
+) -> Fit:
+    """Return the widest network and the largest batch that take `WANTED` steps.
+
+    What was asked for by hand stays as it is. Other folds of the same model decide for
+    this one, since folds are used together.
+
+    Parameters
+    ----------
+    job : Job
+        As planned.
+    asked : Options
+        With a time budget.
+    seconds_of_a_step : callable
+        Times a step of a job.
+
+    Returns
+    -------
+    Fit
+        Nothing to change where the planned network takes its steps, where it starts
+        from the weights of another, or where ``--keep-network`` is given.
+    """
+    if asked.time_budget is None or asked.keep_network or asked.init_from:
+        return Fit({})
+    before = _of_other_folds(job, asked)
+    if before is not None:
+        return before
+    found, steps = Fit({}), 0.0
+    for changes in candidates(job, asked):
+        if steps and steps < WANTED * LEAST_GROWTH:
+            break
+        tried = Fit(changes)
+        fitting = asked.time_budget / seconds_of_a_step(tried.applied(job))
+        if steps and fitting < WANTED:
+            break
+        found, steps = tried, fitting
+        if fitting < WANTED:
+            logger.warning(
+                "Even the smallest network will take no more than about %d iterations "
+                "in this time; %d or more are recommended.",
+                fitting,
+                WANTED,
+            )
+            break
+    planned = _planned(job, asked)
+    if found.changes == planned:
+        return Fit({})
+    words = ", ".join(
+        f"{name} {planned[name]} -> {value}"
+        for name, value in found.changes.items()
+        if value != planned[name]
+    )
+    because = (
+        f"about {steps:.0f} iterations fit the time budget so, and the planned ones "
+        f"would be fewer than {WANTED}: {words}"
+    )
+    return Fit(found.changes, because)
+
+
+def candidates(job: Job, asked: Options) -> list[dict[str, Any]]:
+    """Return what may be tried, the fastest first and what is planned last.
+
+    First the network grows with a small batch, then the batch.
+
+    Parameters
+    ----------
+    job : Job
+        As planned.
+    asked : Options
+        What is given by hand there stays.
+    """
+    planned = _planned(job, asked)
+    features, batch = planned[FEATURES], planned["batch_size"]
+    free = not any(key.startswith("network") for key in asked.plan_changes)
+    widths = [
+        [max(min(LEAST_FEATURES, width), round(width * share)) for width in features]
+        for share in (SHARES if free else (1,))
+    ]
+    batches = {batch}
+    if asked.batch_size is None and "batch_size" not in asked.plan_changes:
+        batches = {min(batch, SMALL_BATCH), batch}
+    smallest = min(batches)
+    rows = [{FEATURES: width, "batch_size": smallest} for width in widths]
+    rows += [{FEATURES: features, "batch_size": b} for b in sorted(batches)[1:]]
+    return [row for n, row in enumerate(rows) if row not in rows[:n]]
+
+
+def _planned(job: Job, asked: Options) -> dict[str, Any]:
+    """Return what is trained if time does not matter."""
+    return {
+        FEATURES: list(job.settings.network.options["features"]),
+        "batch_size": asked.batch_size or job.settings.batch_size,
+    }
+
+
+def _of_other_folds(job: Job, asked: Options) -> Fit | None:
+    """Return the network that other folds of this model have, if they have another."""
+    path = job.model_folder / MODEL_PLAN
+    others = [p for p in job.model_folder.glob("fold_*") if p != job.folder]
+    named = any(key.startswith("network") for key in asked.plan_changes)
+    if not path.is_file() or not others or named:
+        return None
+    theirs = Plan.load(path).configurations.get(job.configuration)
+    if theirs is None:
+        return None
+    changes = {
+        FEATURES: to_json(theirs.network.options["features"]),
+        "batch_size": asked.batch_size or theirs.batch_size,
+    }
+    if not differences(_planned(job, asked), changes):
+        return None
+    return Fit(changes, f"as {', '.join(sorted(p.name for p in others))}")

@@ -1,0 +1,153 @@
+"""Which network is trained when time is short."""
+
+import dataclasses
+
+import pytest
+
+from autoseg.spec.choice import Choice
+from autoseg.spec.plan import as_options
+from autoseg.train import fit as rules
+from autoseg.train.fit import candidates, fit_to_time
+from autoseg.train.job import Job, write_model_files
+from autoseg.train.options import Options
+from autoseg.workspace import Workspace
+
+from .conftest import tiny_plan
+
+WIDE = [32, 64, 128]
+
+
+class _Dataset:
+    """As much of a data set as is written beside a model."""
+
+    name = "Toy"
+    raw = {"labels": {}}
+    channel_names = ("MR",)
+    image_ending = annotation_ending = ".nii.gz"
+    training = ()
+
+
+@pytest.fixture
+def job(tmp_path):
+    plan = tiny_plan()
+    settings = plan.configuration("3d_fullres")
+    network = Choice(
+        name="plain_unet",
+        options=as_options(**{**settings.network.options, "features": WIDE}),
+    )
+    settings = dataclasses.replace(settings, network=network, batch_size=16)
+    return Job(
+        dataset=_Dataset(),
+        workspace=Workspace(root=tmp_path, dataset="Toy"),
+        plan=dataclasses.replace(plan, configurations={"3d_fullres": settings}),
+        configuration="3d_fullres",
+        fold="0",
+        training=(),
+        validation=(),
+    )
+
+
+def step_time(seconds_of_widest):
+    """A machine whose step takes time by the widest layer and the batch."""
+
+    def seconds(tried):
+        features = tried.settings.network.options["features"]
+        share = features[-1] / WIDE[-1] * tried.settings.batch_size / 16
+        return seconds_of_widest * share
+
+    return seconds
+
+
+def fitted(job, seconds_of_widest, budget=1500.0, **asked):
+    fit = fit_to_time(
+        job, Options(time_budget=budget, **asked), step_time(seconds_of_widest)
+    )
+    return fit, fit.applied(job).settings
+
+
+def test_a_fast_machine_trains_what_was_planned(job):
+    # 1500 s at 1 s a step are the 1500 steps that are wanted.
+    fit, settings = fitted(job, 1.0)
+
+    assert (fit.changes, fit.because) == ({}, "")
+    assert settings == job.settings
+
+
+def test_a_slower_machine_takes_a_smaller_batch_first(job):
+    # Four of sixteen samples take a quarter of 3 s: 2000 steps.
+    fit, settings = fitted(job, 3.0)
+
+    assert settings.batch_size == 4
+    assert settings.network.options["features"] == WIDE
+    assert "batch_size 16 -> 4" in fit.because
+
+
+def test_a_slow_machine_takes_the_widest_network_that_gets_its_steps(job):
+    # At width 1/2 and batch 4 a step takes 8/8 = 1 s, at full width 2 s.
+    _, settings = fitted(job, 8.0)
+
+    assert settings.batch_size == 4
+    assert settings.network.options["features"] == [16, 32, 64]
+
+
+def test_a_network_never_gets_thinner_than_the_least(job, caplog):
+    # Nothing is fast enough: the smallest is taken, with a word.
+    _, settings = fitted(job, 1000.0)
+
+    assert settings.network.options["features"] == [8, 8, 16]
+    assert "no more than about" in caplog.text
+
+
+def test_what_was_given_by_hand_stays(job):
+    _, settings = fitted(job, 8.0, batch_size=8)
+    assert settings.network.options["features"] == [8, 16, 32]  # 8 s / 4 * 8 / 16 = 1 s
+
+    given = {"network.features": WIDE}
+    _, settings = fitted(job, 8.0, settings=given)
+    assert settings.network.options["features"] == WIDE
+    assert settings.batch_size == 4
+
+
+@pytest.mark.parametrize("asked", [{"keep_network": True}, {"init_from": "model"}])
+def test_a_network_that_must_stay_is_not_even_timed(job, asked):
+    def never(tried):
+        raise RuntimeError("timed")
+
+    assert fit_to_time(job, Options(time_budget=1.0, **asked), never).changes == {}
+    assert fit_to_time(job, Options(iterations=5), never).changes == {}
+
+
+def test_all_folds_of_a_model_get_the_network_of_the_first(job):
+    _, settings = fitted(job, 8.0)
+    first = dataclasses.replace(
+        job,
+        plan=dataclasses.replace(job.plan, configurations={"3d_fullres": settings}),
+    )
+    first.folder.mkdir(parents=True)
+    write_model_files(first)
+    second = dataclasses.replace(job, fold="1")
+
+    fit, again = fitted(second, 0.001)  # however fast the machine is now
+
+    assert again == settings
+    assert fit.because == "as fold_0"
+
+
+def test_timing_stops_where_a_wider_network_cannot_fit(job):
+    timed = []
+
+    def slow(tried):
+        timed.append(tried.settings.network.options["features"])
+        return step_time(1000.0)(tried)
+
+    fit_to_time(job, Options(time_budget=1500.0), slow)
+
+    assert timed == [[8, 8, 16]]  # wider ones would take minutes to be timed
+
+
+def test_candidates_go_from_fast_to_planned(job):
+    found = candidates(job, Options(time_budget=1.0))
+
+    assert found[0] == {"network.features": [8, 8, 16], "batch_size": 4}
+    assert found[-1] == {"network.features": WIDE, "batch_size": 16}
+    assert len(found) == len(rules.SHARES) + 1
