@@ -341,7 +341,7 @@ class Predictor:
         windows = Windows(
             patch=settings.patch_size,
             step_size=options.step_size,
-            mirror_axes=self.mirror_axes,
+            mirror_axes=settings.mirror_axes if options.mirror else (),
             batch=1 if options.exact else options.batch or batch,
             exact=options.exact,
             nnunet_sums=self.model.origin == "nnunet",
@@ -357,13 +357,6 @@ class Predictor:
             per_window,
             self.memory_left,
         )
-
-    @property
-    def mirror_axes(self) -> tuple[int, ...]:
-        """Axes of the patch along which mirrored copies are looked at too."""
-        axes = self.model.settings.mirror_axes if self.options.mirror else ()
-        heads = self.task.heads
-        return tuple(a for a in axes if all(head.mirrors_along(a) for head in heads))
 
     def working_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array of a shape takes."""

@@ -80,8 +80,12 @@ class Windows:
 
     @property
     def mirrors(self) -> list[tuple[int, ...]]:
-        """Every combination of mirrored axes; the first mirrors none."""
-        axes = self.mirror_axes
+        """Every combination of axes that may be mirrored; the first mirrors none."""
+        axes = [
+            axis
+            for axis in self.mirror_axes
+            if all(head.mirrors_along(axis) for head in self.heads)
+        ]
         return [
             chosen
             for count in range(len(axes) + 1)

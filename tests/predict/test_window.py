@@ -280,3 +280,17 @@ def test_vectors_of_mirrored_copies_are_turned_before_they_are_averaged():
         found = collect(predict_outputs([slopes], array, windows), (8, 8))
         said = slopes(torch.from_numpy(array)[None])[0].numpy()
         np.testing.assert_allclose(found, said, atol=1e-6)
+
+
+def test_axes_are_left_out_along_which_outputs_cannot_be_mirrored():
+    head = Head(
+        name="bonds",
+        channels=1,
+        activation="sigmoid",
+        loss=Choice(name="affinity"),
+        mirrors=(None, Mirrored((0,), (1.0,))),
+    )
+
+    windows = Windows(patch=(8, 8), mirror_axes=(0, 1), heads=(head,))
+
+    assert windows.mirrors == [(), (1,)]
