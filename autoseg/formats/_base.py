@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_integers, fit_channels
+from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry, Image
 
@@ -112,6 +113,7 @@ class Format(ABC):
         spacing: Sequence[float] | None = None,
         unit: str | None = None,
         channels: int | None = None,
+        lazily: bool = False,
     ) -> Image:
         """Read an image from one file for each channel, or one that holds them all.
 
@@ -125,11 +127,14 @@ class Format(ABC):
             Unit of the spacing; by default what the files say.
         channels : int, optional
             How many channels there must be in all.
+        lazily : bool
+            Leave a large image where it is, if the format can map it into memory.
 
         Returns
         -------
         Image
-            float32, channels first; the geometry is that of the first file.
+            float32, channels first; the geometry is that of the first file. If left
+            where it is, a memory map in the file's own type, not to be written to.
 
         Raises
         ------
@@ -159,6 +164,8 @@ class Format(ABC):
                 f"{paths[0]} and {len(paths) - 1} more hold {found} channels, but "
                 f"dataset.json names {channels}. Correct `channel_names` or the files."
             )
+        if lazily and len(arrays) == 1 and is_mapped(arrays[0]):
+            return Image(array=arrays[0], geometry=geometry, path=Path(paths[0]))
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         array = np.ascontiguousarray(joined, dtype=np.float32)
         if not array.flags.writeable:  # a view of the bytes of a file
@@ -253,7 +260,7 @@ def match_ending(name: str, endings: Sequence[str]) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-def read_image(case: Case, dataset: Dataset) -> Image:
+def read_image(case: Case, dataset: Dataset, *, lazily: bool = False) -> Image:
     """Read all channels of a case.
 
     Parameters
@@ -262,11 +269,13 @@ def read_image(case: Case, dataset: Dataset) -> Image:
         A case of the data set, or one with files of the same kind.
     dataset : Dataset
         Gives spacing, unit, format and the number of channels.
+    lazily : bool
+        See `Format.read_image`.
 
     Returns
     -------
     Image
-        float32 of shape (C, *S).
+        Of shape (C, *S), float32 unless it is read lazily.
 
     Raises
     ------
@@ -280,6 +289,7 @@ def read_image(case: Case, dataset: Dataset) -> Image:
         spacing=dataset.spacing,
         unit=dataset.unit,
         channels=len(dataset.channel_names),
+        lazily=lazily,
     )
 
 

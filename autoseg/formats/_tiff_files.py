@@ -24,10 +24,12 @@ from autoseg.formats._tiff import (
     ome_spacing,
     read_side_car,
 )
+from autoseg.geometry import mapped
 from autoseg.spec._json import dumps
 from autoseg.spec.image import Geometry
 
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
+TILE = (512, 512)  # of what is large: whoever looks at a part reads only that
 IMAGEJ_KINDS = (np.uint8, np.uint16, np.float32)  # all that ImageJ knows
 
 
@@ -112,7 +114,8 @@ class TiffFiles(Format):
         if axes == "CZYX":
             array, axes = np.moveaxis(array, 0, 1), "ZCYX"
         fields = fields_of(geometry, "tiff")
-        imagej = array.dtype in IMAGEJ_KINDS
+        large = array.nbytes > mapped.IN_MEMORY
+        imagej = array.dtype in IMAGEJ_KINDS and not large
         options: dict[str, Any] = {"metadata": {"axes": axes}}
         if imagej and fields is not None:
             options["resolution"] = [tuple(pair) for pair in fields["resolution"]]
@@ -130,6 +133,7 @@ class TiffFiles(Format):
                 ome=False,
                 photometric="minisblack",
                 compression="zlib",
+                tile=TILE if large else None,
                 **options,
             )
 
@@ -145,8 +149,13 @@ def _must_be_whole(file: Any, path: Path) -> None:
 
 def _pixels(series: Any, path: Path) -> Array:
     """Return the array of a series; by ITK where tifffile lacks a decoder."""
+    large = series.nbytes > mapped.IN_MEMORY
+    stored = series.dataoffset is not None and series.keyframe.is_memmappable
+    out: Any = None
+    if large:  # where it is, or unpacked into another file
+        out = "memmap" if stored else mapped.zeros(series.shape, series.dtype)
     try:
-        return np.asarray(series.asarray())
+        return np.asarray(series.asarray(out=out))
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise

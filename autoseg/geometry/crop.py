@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.geometry.mapped import let_go
+
 Array = NDArray[Any]
+
+PIECE = 2**22  # voxels that are looked at at a time
 
 
 def nonzero_mask(array: Array) -> NDArray[np.bool_]:
@@ -41,6 +46,35 @@ def nonzero(array: Array) -> NDArray[np.bool_]:
     for channel in array[1:]:
         mask |= channel != 0
     return mask
+
+
+def nonzero_box(array: Array) -> tuple[slice, ...]:
+    """Return the bounding box of where any channel is not 0, piece by piece.
+
+    Parameters
+    ----------
+    array : ndarray, shape (C, *S)
+        An image, also one that is in a file.
+
+    Returns
+    -------
+    tuple of slice, length D
+        The whole array if all is 0.
+    """
+    shape = array.shape[1:]
+    hits = [np.zeros(size, dtype=bool) for size in shape]
+    rows = max(1, PIECE // math.prod(shape[1:]))
+    for start in range(0, shape[0], rows):
+        mask = nonzero(array[:, start : start + rows])
+        let_go(array)
+        for axis, hit in enumerate(hits):
+            others = tuple(other for other in range(mask.ndim) if other != axis)
+            place = slice(start, start + rows) if axis == 0 else slice(None)
+            hit[place] |= mask.any(axis=others)
+    if not hits[0].any():
+        return tuple(slice(0, size) for size in shape)
+    ends = [np.flatnonzero(hit)[[0, -1]] for hit in hits]
+    return tuple(slice(int(low), int(high) + 1) for low, high in ends)
 
 
 def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.geometry.mapped import in_rows, let_go
 from autoseg.metrics.contingency import ids_at_border
 from autoseg.tasks._instances import Instances
 
@@ -88,27 +89,28 @@ def measure(
     ([6.0], [[0.33, 0.33]])
     """
     labels = instances.labels
-    dim, length = labels.ndim, int(labels.max(initial=0)) + 1
+    largest = (int(piece.max(initial=0)) for _, piece in in_rows(labels, PIECE))
+    dim, length = labels.ndim, max(largest, default=0) + 1
     channels = 0 if image is None else len(image)
     counts = np.zeros(length, dtype=np.int64)
     places = np.zeros((dim, length))
     sums = np.zeros((channels, length))
     first = np.full((dim, length), np.iinfo(np.int64).max)
     last = np.zeros((dim, length), dtype=np.int64)
-    rows = max(1, PIECE // max(1, math.prod(labels.shape[1:])))
-    for start in range(0, labels.shape[0], rows):
-        piece = labels[start : start + rows]
+    for rows, piece in in_rows(labels, PIECE):
         where = np.nonzero(piece > 0)
         ids = piece[where]
         counts += np.bincount(ids, minlength=length)
         for axis, position in enumerate(where):
-            at = position + start if axis == 0 else position
+            at = position + rows.start if axis == 0 else position
             places[axis] += np.bincount(ids, weights=at, minlength=length)
             np.minimum.at(first[axis], ids, at)
             np.maximum.at(last[axis], ids, at + 1)
         for channel in range(channels):
-            values = np.asarray(image)[channel, start : start + rows][where]
+            values = np.asarray(image)[channel, rows][where]
             sums[channel] += np.bincount(ids, weights=values, minlength=length)
+        if image is not None:
+            let_go(image)
     there = np.flatnonzero(counts)
     known = counts[there]
     return Measured(

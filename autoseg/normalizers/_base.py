@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,11 @@ class Normalizer(Protocol):
     """What every file of this folder registers: a class with this call.
 
     It is made with the options in the plan: ``NORMALIZERS[name](**options)``.
+
+    A normalizer of large images also has ``in_pieces(pieces)``: given the pieces of a
+    channel, float32 of one axis, one after the other, it returns what to do to any part
+    of the channel, in place; see `Pieces`. Without it, large images are normalized as a
+    whole.
     """
 
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
@@ -34,6 +40,13 @@ class Normalizer(Protocol):
         ndarray of float32, shape S
             Finite if ``channel`` is.
         """
+
+
+Pieces = Iterable[Channel]
+"""A channel cut into pieces of one axis, which may be overwritten."""
+
+Change = Callable[[Channel], Any]
+"""What is done to a part of a channel, in place."""
 
 
 def inside(channel: Channel, mask: Mask | None, function: Any) -> Channel:

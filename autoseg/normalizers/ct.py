@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import SMALLEST_STD, Channel, Mask, inside
+from autoseg.normalizers._base import (
+    SMALLEST_STD,
+    Change,
+    Channel,
+    Mask,
+    Pieces,
+    inside,
+)
 
 
 @NORMALIZERS.register
@@ -30,6 +37,10 @@ class CT:
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
         """Return the channel clipped, shifted and scaled."""
         return inside(channel, mask, self._scale)
+
+    def in_pieces(self, pieces: Pieces) -> Change:
+        """Return what is done to any part: nothing has to be measured."""
+        return self._scale
 
     def _scale(self, values: Channel) -> None:
         np.clip(values, *self.limits, out=values)

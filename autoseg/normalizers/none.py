@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import Channel, Mask
+from autoseg.normalizers._base import Change, Channel, Mask, Pieces
 
 
 @NORMALIZERS.register
@@ -13,3 +13,7 @@ class NoNormalization:
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
         """Return the channel itself."""
         return channel
+
+    def in_pieces(self, pieces: Pieces) -> Change:
+        """Return what leaves any part as it is."""
+        return lambda channel: None

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import SMALLEST_STD, Channel, Mask, inside
+from autoseg.normalizers._base import (
+    SMALLEST_STD,
+    Change,
+    Channel,
+    Mask,
+    Pieces,
+    inside,
+)
 
 
 @NORMALIZERS.register
@@ -14,7 +23,22 @@ class RescaleTo01:
         """Return the channel between 0 and 1."""
         return inside(channel, mask, _rescale)
 
+    def in_pieces(self, pieces: Pieces) -> Change:
+        """Return what is done to any part, by the range of all pieces."""
+        ranges = [(piece.min(), piece.max()) for piece in pieces]
+        low = min(low for low, _ in ranges)
+        return _Shift(low, max(high for _, high in ranges) - low)
+
 
 def _rescale(values: Channel) -> None:
-    values -= values.min()
-    values /= max(values.max(), SMALLEST_STD)
+    low = values.min()
+    _Shift(low, values.max() - low)(values)
+
+
+class _Shift:
+    def __init__(self, low: np.float32, width: np.float32) -> None:
+        self._low, self._width = low, max(width, np.float32(SMALLEST_STD))
+
+    def __call__(self, values: Channel) -> None:
+        values -= self._low
+        values /= self._width

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import numpy as np
 
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import SMALLEST_STD, Channel, Mask, inside
+from autoseg.normalizers._base import (
+    SMALLEST_STD,
+    Change,
+    Channel,
+    Mask,
+    Pieces,
+    inside,
+)
 
 PART = 2**20  # values squared at once
 
@@ -22,12 +32,35 @@ class ZScore:
         """Return the channel with mean 0 and standard deviation 1."""
         return inside(channel, mask, _standardize)
 
+    def in_pieces(self, pieces: Pieces) -> Change:
+        """Return what is done to any part, by mean and deviation of all pieces.
+
+        Both are float64, for sums of float32 depend on how they are cut: by the last
+        bits, values differ from those of an image that is normalized as a whole.
+        """
+        count, mean, squares = 0, 0.0, 0.0
+        for piece in pieces:  # Chan et al. 1982, doi:10.1007/978-3-642-51461-6_3
+            own = float(piece.mean(dtype=np.float64))
+            piece -= np.float32(own)
+            off = float(np.float32(own)) - own
+            piece *= piece
+            own_squares = float(piece.sum(dtype=np.float64)) - piece.size * off**2
+            total = count + piece.size
+            squares += own_squares + (own - mean) ** 2 * count * piece.size / total
+            mean += (own - mean) * piece.size / total
+            count = total
+        std = math.sqrt(max(0.0, squares) / max(1, count))
+        return partial(_scale, mean=np.float32(mean), std=std)
+
 
 def _standardize(values: Channel) -> None:
     mean = values.mean()
-    std = _std(values, mean)
+    _scale(values, mean=mean, std=float(_std(values, mean)))
+
+
+def _scale(values: Channel, *, mean: np.float32, std: float) -> None:
     values -= mean
-    values /= max(float(std), SMALLEST_STD)
+    values /= max(std, SMALLEST_STD)
 
 
 def _std(values: Channel, mean: np.float32) -> np.float32:

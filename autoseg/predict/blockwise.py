@@ -15,19 +15,27 @@ first voxel, so it is kept once; whether it is complete shows in the halo::
 That an instance which is cut cannot deceive: what is seen of it may begin in the block
 only if it also reaches the end of the halo.
 
+An instance that does not fit in what may be decoded at once is a giant: it is put
+together of what one block after the other sees of it, where they overlap.
+
 Letters: S spatial shape, D its length, C channels.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.geometry.mapped import in_rows, let_go
 from autoseg.tasks._instances import Instances, as_instances
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 Box = tuple[slice, ...]
@@ -46,6 +54,7 @@ def decode_blocks(
     margin: int = 1,
     labels: Any = None,
     one_segment: Collection[int] = (),
+    most: float = math.inf,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Instances:
     """Decode an image block by block, as if it were decoded at once.
@@ -75,6 +84,9 @@ def decode_blocks(
     one_segment : collection of int
         Classes of which an image has one segment, however many pieces it has. They
         belong to no block; each block keeps the voxels that it has of them.
+    most : float
+        Voxels that may be decoded at once. An instance that needs more of them around
+        it is put together of pieces, with a warning: there may be a seam.
     progress : callable
         Told blocks done and blocks in all.
 
@@ -88,18 +100,28 @@ def decode_blocks(
     found = _Found()
     cores = list(_cores(shape, block))
     for done, core in enumerate(cores):
-        box, seen, owned = _decode_complete(
-            decode, outputs, shape, core, halo, max(1, margin), one_segment
+        box, seen, owned, giants = _decode_complete(
+            decode, outputs, shape, core, halo, max(1, margin), one_segment, most
         )
         here = np.array(labels[box])
         inside = tuple(
             slice(part.start - whole.start, part.stop - whole.start)
             for part, whole in zip(core, box, strict=True)
         )
-        found.add(seen, owned, here)
+        found.go_on(seen, owned, here, inside)
+        found.add(seen, owned, here, giants)
         found.add_segments(seen, here, inside, one_segment)
         labels[box] = here
+        let_go(labels)
         progress(done + 1, len(cores))
+    if found.giants:
+        logger.warning(
+            "%d objects are larger than the %.3g voxels that are decoded at once and "
+            "were put together of pieces; there may be seams, or several ids in one. "
+            "More --max-memory allows more at once.",
+            len(found.giants),
+            most,
+        )
     return number_in_order(found.instances(labels))
 
 
@@ -112,8 +134,34 @@ class _Found:
         self.scores: dict[int, float] = {}
         self.segments: dict[int, int] = {}  # ids by class
         self.voxels: dict[int, int] = {}  # of segments, by id
+        self.giants: set[int] = set()
 
-    def add(self, seen: Instances, owned: Sequence[int], here: Array) -> None:
+    def go_on(
+        self, seen: Instances, owned: Sequence[int], here: Array, inside: Box
+    ) -> None:
+        """Write what a block sees of giants that began elsewhere."""
+        if not self.giants:
+            return
+        known = np.where(np.isin(here, list(self.giants)), here, 0)
+        both = (known > 0) & (seen.labels > 0)
+        if not both.any():
+            return
+        pairs, counts = np.unique(
+            np.stack([seen.labels[both], known[both]]), axis=1, return_counts=True
+        )
+        largest = dict(pairs[:, np.argsort(counts)].T.tolist())  # the last one stays
+        for instance, giant in largest.items():
+            if instance not in owned:
+                part = here[inside]
+                part[(seen.labels[inside] == instance) & (part == 0)] = giant
+
+    def add(
+        self,
+        seen: Instances,
+        owned: Sequence[int],
+        here: Array,
+        giants: Collection[int],
+    ) -> None:
         """Write the instances that a block owns into the map of its box."""
         from scipy.ndimage import find_objects
 
@@ -127,6 +175,8 @@ class _Found:
                 continue
             self.count += 1
             here[place][free] = self.count
+            if instance in giants:
+                self.giants.add(self.count)
             if instance in seen.classes:
                 self.classes[self.count] = seen.classes[instance]
             if instance in seen.scores:
@@ -186,9 +236,7 @@ def number_in_order(instances: Instances) -> Instances:
     labels = instances.labels
     new = np.zeros(1, dtype=np.int32)
     number = 0
-    rows = max(1, PIECE // max(1, int(np.prod(labels.shape[1:]))))
-    for start in range(0, labels.shape[0], rows):
-        piece = labels[start : start + rows]
+    for rows, piece in in_rows(labels, PIECE):
         found, first = np.unique(piece, return_index=True)
         found = found[np.argsort(first)]
         found = found[found > 0]
@@ -199,7 +247,7 @@ def number_in_order(instances: Instances) -> Instances:
         unknown = found[new[found] == 0]
         new[unknown] = np.arange(number + 1, number + 1 + len(unknown))
         number += len(unknown)
-        labels[start : start + rows] = new[piece]
+        labels[rows] = new[piece]
     return Instances(
         labels=labels,
         classes={int(new[i]): kind for i, kind in instances.classes.items()},
@@ -226,25 +274,33 @@ def _decode_complete(
     halo: Sequence[int],
     margin: int,
     one_segment: Collection[int],
-) -> tuple[Box, Instances, list[int]]:
+    most: float,
+) -> tuple[Box, Instances, list[int], set[int]]:
     """Decode a block with as much around it as what it owns needs.
 
-    Returns the box, the instances in it, and the ids of those that the block owns.
+    Returns the box, the instances in it, the ids of those that the block owns, and of
+    those among them that would need more than ``most`` voxels.
     """
     reach = [[max(edge, 2 * margin)] * 2 for edge in halo]
-    while True:
-        box = tuple(
+
+    def around() -> Box:
+        return tuple(
             slice(max(0, part.start - low), min(size, part.stop + high))
             for part, (low, high), size in zip(core, reach, shape, strict=True)
         )
+
+    while True:
+        box = around()
         found = as_instances(decode(outputs(box)))
         segments = set(_of_classes(found, one_segment))
         owned = [i for i in _owned(found.labels, box, core) if i not in segments]
         cut = _cut(found.labels, owned, box, shape, margin)
         if not cut:
-            return box, found, owned
+            return box, found, owned, set()
         for axis, side in cut:
             reach[axis][side] *= 2
+        if math.prod(part.stop - part.start for part in around()) > most:
+            return box, found, owned, _near_end(found.labels, owned, cut, margin)
 
 
 def _owned(labels: Array, box: Box, core: Box) -> list[int]:
@@ -270,8 +326,19 @@ def _cut(
         for end, goes_on in enumerate((part.start > 0, part.stop < size)):
             if not goes_on:
                 continue
-            rows = slice(0, margin) if end == 0 else slice(-margin, None)
-            layer = labels[(slice(None),) * axis + (rows,)]
-            if np.isin(layer, owned).any():
+            if np.isin(_layer(labels, axis, end, margin), owned).any():
                 sides.append((axis, end))
     return sides
+
+
+def _near_end(
+    labels: Array, owned: Sequence[int], sides: Sequence[tuple[int, int]], margin: int
+) -> set[int]:
+    """Return the owned instances that come near to the given sides."""
+    there = [np.unique(_layer(labels, *side, margin)) for side in sides]
+    return set(owned) & set(np.concatenate(there).tolist())
+
+
+def _layer(labels: Array, axis: int, end: int, margin: int) -> Array:
+    rows = slice(0, margin) if end == 0 else slice(-margin, None)
+    return labels[(slice(None),) * axis + (rows,)]

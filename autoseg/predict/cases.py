@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoseg.datasets._files import CHANNEL, find_cases, list_files, stem_of
@@ -17,6 +17,7 @@ from autoseg.tasks import TASKS
 
 LOSSY = (".jpg", ".jpeg")  # would change label values
 PNG = ".png"
+SPARE = ".tif"  # holds any ids
 
 Input = str | os.PathLike[str] | Sequence["str | os.PathLike[str] | Sequence[Path]"]
 
@@ -39,6 +40,19 @@ class Job:
     def probabilities(self, kind: str) -> Path:
         """Return the file of the activated outputs, beside the prediction."""
         return self.output.with_name(f"{self.case.id}{PROBABILITIES[kind]}")
+
+    @property
+    def spare(self) -> Path | None:
+        """File of ids that the files of training cannot hold, unless that is taken."""
+        file = self.output.with_name(f"{self.case.id}{SPARE}")
+        taken = {path.resolve() for path in (self.output, *self.case.images)}
+        return None if file.resolve() in taken else file
+
+    def done(self) -> Job:
+        """Return the job with the file that was written."""
+        if self.output.exists() or self.spare is None or not self.spare.exists():
+            return self
+        return replace(self, output=self.spare)
 
 
 PROBABILITIES = {"b2nd": "_probabilities.b2nd", "npz": ".npz"}

@@ -6,7 +6,7 @@ Letters: K outputs of all heads, S network's grid, N cropped grid, G image's gri
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
@@ -61,12 +61,15 @@ class Export:
         Resample by the plain library call.
     sink : Sink, optional
         Where activated outputs go, if somebody wants them.
+    memory : callable
+        Returns the bytes that decoding instances may take.
     """
 
     task: Task
     resampling: Resampling
     exact: bool = False
     sink: Sink | None = None
+    memory: Callable[[], float] = lambda: math.inf
 
     def run(self, blocks: Iterable[Block], placement: Placement) -> Array | Instances:
         """Decode a stream of finished outputs.
@@ -154,7 +157,8 @@ class Export:
 
     def _instances(self, blocks: Iterable[Block], placement: Placement) -> Instances:
         """Decode instances, which need outputs all around them."""
-        return decode_rows(self._all_rows(blocks, placement), self.task, placement)
+        rows = self._all_rows(blocks, placement)
+        return decode_rows(rows, self.task, placement, self.memory)
 
     def _all_rows(
         self, blocks: Iterable[Block], placement: Placement

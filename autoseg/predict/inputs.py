@@ -99,7 +99,11 @@ def read(image: Any, model: Model, spacing: Sequence[float] | None = None) -> So
 
 
 def read_files(
-    paths: Sequence[Path], model: Model, spacing: Sequence[float] | None = None
+    paths: Sequence[Path],
+    model: Model,
+    spacing: Sequence[float] | None = None,
+    *,
+    lazily: bool = False,
 ) -> Image:
     """Read an image from one file for each channel, or one for all.
 
@@ -111,6 +115,8 @@ def read_files(
         Gives channels, format and unit.
     spacing : sequence of float, optional
         For formats that carry none; default: what the training data had.
+    lazily : bool
+        See `autoseg.formats._base.Format.read_image`.
 
     Returns
     -------
@@ -120,7 +126,8 @@ def read_files(
     dataset = model.describe()
     if spacing is not None:
         dataset = replace(dataset, spacing=tuple(map(float, spacing)))
-    return read_image(Case(id=paths[0].name, images=tuple(paths)), dataset)
+    case = Case(id=paths[0].name, images=tuple(paths))
+    return read_image(case, dataset, lazily=lazily)
 
 
 def _as_prediction(geometry: Geometry) -> Callable[[Array], Any]:

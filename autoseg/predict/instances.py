@@ -6,15 +6,15 @@ Letters: K outputs of all heads, N cropped grid, G image's grid.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.geometry.mapped import let_go, zeros
 from autoseg.predict.blockwise import Box, decode_blocks, number_in_order
 from autoseg.predict.canvas import Canvas
-from autoseg.predict.held import held_labels, held_outputs
 from autoseg.preprocess.case import Placement
 from autoseg.tasks._base import Task
 from autoseg.tasks._instances import Instances, as_instances
@@ -23,17 +23,22 @@ Array = NDArray[Any]
 
 AT_ONCE = 2**24  # voxels of an image that is decoded without cutting it into blocks
 BLOCK = 2**22  # voxels of a block
+DECODING = 200  # bytes for each voxel that is decoded, beside its outputs
 HALO_SHARE = 16  # of a block's edge; it grows where an instance is larger
 ROWS = 2**22  # voxels that are put into the image's grid at a time
 
 
 def decode_rows(
-    rows: Iterable[tuple[Array, int, int]], task: Task, placement: Placement
+    rows: Iterable[tuple[Array, int, int]],
+    task: Task,
+    placement: Placement,
+    memory: Callable[[], float] = lambda: math.inf,
 ) -> Instances:
     """Collect activated outputs, decode them, and go back to the image's grid.
 
     Outputs are kept in float16, however large the image is, and so a part of an image
-    gives the instances that the whole of it does.
+    gives the instances that the whole of it does. Those of a large image are in a file,
+    of which no more than what is worked on is in memory.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def decode_rows(
         Decodes; `Task.decode_margin` is not None.
     placement : Placement
         Of the prepared image.
+    memory : callable
+        Returns the bytes that decoding may take for an object that fits in no block.
 
     Returns
     -------
@@ -51,27 +58,36 @@ def decode_rows(
     """
     shape = placement.cropped_shape
     channels = sum(head.channels for head in task.heads)
-    with held_outputs((channels, *shape)) as held:
-        for part, axis, start in rows:
-            place = [slice(None)] * (1 + len(shape))
-            place[1 + axis] = slice(start, start + part.shape[1 + axis])
-            held[tuple(place)] = np.ascontiguousarray(part.astype(np.float16))
-        found = _decode(held, task, placement)
+    held = zeros((channels, *shape), np.float16)
+    fresh = 0
+    for part, axis, start in rows:
+        place = [slice(None)] * (1 + len(shape))
+        place[1 + axis] = slice(start, start + part.shape[1 + axis])
+        held[tuple(place)] = part
+        fresh += part.size
+        if fresh > ROWS:
+            let_go(held)
+            fresh = 0
+    found = _decode(held, task, placement, memory())
+    del held
     if shape == placement.geometry.shape and _is_plain(placement):
         return found
-    labels = held_labels(placement.geometry.shape)
+    labels = zeros(placement.geometry.shape, np.int32)
     canvas = Canvas(labels, placement)
     step = max(1, ROWS * shape[0] // math.prod(shape))
     for start in range(0, shape[0], step):
         canvas.put(found.labels[start : start + step], 0, start)
+        let_go(found.labels)
+        let_go(labels)
     return Instances(labels, found.classes, found.scores)
 
 
-def _decode(held: Any, task: Task, placement: Placement) -> Instances:
+def _decode(held: Array, task: Task, placement: Placement, memory: float) -> Instances:
     shape, spacing = placement.cropped_shape, placement.cropped_spacing
 
     def outputs(box: Box) -> Mapping[str, Array]:
-        values = np.asarray(held[(slice(None), *box)]).astype(np.float32)
+        values = held[(slice(None), *box)].astype(np.float32)
+        let_go(held)
         ends = np.cumsum([head.channels for head in task.heads])[:-1]
         parts = np.split(values, ends)
         return {head.name: p for head, p in zip(task.heads, parts, strict=True)}
@@ -90,8 +106,9 @@ def _decode(held: Any, task: Task, placement: Placement) -> Instances:
         block,
         [edge // HALO_SHARE for edge in block],
         margin=task.decode_margin or 1,
-        labels=held_labels(shape),
+        labels=zeros(shape, np.int32),
         one_segment=task.one_segment,
+        most=max(AT_ONCE, memory / (DECODING + 4 * len(held))),
     )
 
 

@@ -140,7 +140,7 @@ class Pipeline:
             size = WORKING_SHARE * loaded_bytes(job.case.images)
             share = held.enter_context(budget.take(size))
             try:
-                image = read_files(job.case.images, model)
+                image = read_files(job.case.images, model, lazily=True)
                 case = _Case(job=job, geometry=image.geometry, share=share)
                 for difference in unlike_training(image, model):
                     logger.warning("%s: %s", job.case.id, difference)
@@ -208,7 +208,10 @@ class Pipeline:
                 return
             if isinstance(labels, Instances):
                 self._write_files(case.job, labels)
-                labels = self.predictor.task.write(labels)
+                ids = self.predictor.task.write(labels)
+                del labels
+                self._write_ids(case.job, ids, case.geometry)
+                return
             format = find_format(path, self.predictor.model.describe().format)
             if self.qualities is not None and case.doubt is not None:
                 if self.doubt_images:
@@ -218,6 +221,18 @@ class Pipeline:
                 self.qualities.add(case.job.case.id, case.doubt.quality)
             format.write_labels(path, np.asarray(labels), case.geometry)
 
+    def _write_ids(self, job: Job, ids: NDArray[Any], geometry: Geometry) -> None:
+        """Write a map of ids; as TIFF if files of training have no place for them."""
+        name = self.predictor.model.describe().format
+        try:
+            find_format(job.output, name).write_labels(job.output, ids, geometry)
+        except FormatError as error:
+            if job.spare is None:
+                raise
+            logger.warning("%s It is written to %s.", error, job.spare)
+            find_format(job.spare, name).write_labels(job.spare, ids, geometry)
+            job.output.unlink(missing_ok=True)  # of a run before: one has to count
+
     def _write_files(self, job: Job, instances: Instances) -> None:
         """Write what is known of instances; intensities are those of the files."""
         model = self.predictor.model
@@ -225,7 +240,7 @@ class Pipeline:
             job.output.parent,
             job.case.id,
             instances,
-            read_files(job.case.images, model),
+            read_files(job.case.images, model, lazily=True),
             classes=self.predictor.task.class_names,
             channels=model.channels,
             kinds=self.instance_files,

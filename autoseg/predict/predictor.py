@@ -33,6 +33,7 @@ from autoseg.predict.points import AT_ONCE, combine, predict_points, restore
 from autoseg.predict.uncertainty import Doubt, check_doubt
 from autoseg.predict.window import Network, Windows, predict_outputs
 from autoseg.preprocess.case import Prepared, prepare_image
+from autoseg.preprocess.later import prepare
 from autoseg.spec.image import Image
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
@@ -240,7 +241,7 @@ class Predictor:
         settings, plan = self.model.settings, self.model.plan
         exact, name = self.options.exact, self.model.configuration
         if settings.previous is None:
-            return prepare_image(image, plan, name, exact=exact, overwrite=overwrite)
+            return prepare(image, plan, name, exact=exact, overwrite=overwrite)
         if previous is None:
             if self.previous is None:
                 raise ModelError(
@@ -311,6 +312,7 @@ class Predictor:
             resampling=self.model.settings.resampling,
             exact=self.options.exact,
             sink=sink,
+            memory=lambda: self.memory_left,
         )
         labels = export.run(blocks, prepared.placement)
         if doubt is not None:

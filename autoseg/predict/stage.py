@@ -107,18 +107,13 @@ def predict(
         )
     if isinstance(model, Model):
         model = Predictor(model, Options(**options))
-    kind = "b2nd" if save_probabilities is True else save_probabilities or None
-    if kind is not None and kind not in PROBABILITIES:
-        raise UsageError(
-            f"There are no probabilities of kind {kind!r}; give "
-            f"{' or '.join(PROBABILITIES)}."
-        )
+    kind = _kind(save_probabilities)
     if instance_files:
         if model.task.decode_margin is None:
             raise UsageError("Files of instances: this model predicts no instances.")
         check_kinds(instance_files, model.model.plan.dim)
     jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
-    sweep(job.output for job in jobs)
+    sweep(file for job in jobs for file in (job.output, job.spare) if file)
     qualities = None
     if model.options.uncertainty and jobs:
         qualities = Qualities(jobs[0].output.parent / UNCERTAINTY)
@@ -134,9 +129,21 @@ def predict(
             doubt_images=True,
         )
         pipeline.run(waiting, readers, writers)
+    jobs = [job.done() for job in jobs]
     if after is not None:
         after(jobs, model.model.describe())
     return [job.output for job in jobs]
+
+
+def _kind(save_probabilities: bool | str) -> str | None:
+    """Return the kind of files of probabilities, None for none."""
+    kind = "b2nd" if save_probabilities is True else save_probabilities or None
+    if kind is not None and kind not in PROBABILITIES:
+        raise UsageError(
+            f"There are no probabilities of kind {kind!r}; give "
+            f"{' or '.join(PROBABILITIES)}."
+        )
+    return kind
 
 
 def _not_done(
@@ -155,7 +162,7 @@ def _not_done(
 def _is_done(job: Job, probabilities: str | None, qualities: Qualities | None) -> bool:
     if qualities is not None and job.case.id not in qualities.values:
         return False
-    files = [job.output]
+    files = [job.done().output]
     if probabilities is not None:
         files.append(job.probabilities(probabilities))
     return all(file.is_file() and file.stat().st_size for file in files)

@@ -7,7 +7,8 @@ configuration, so `normalize_case` is done once and `Normalized.resample` for ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
-from autoseg.geometry.crop import bounding_box, nonzero, nonzero_mask, paste
+from autoseg.geometry.crop import nonzero_box, nonzero_mask, paste
 from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import resample_image, resample_labels, resampled_shape
 from autoseg.normalizers import NORMALIZERS
@@ -181,13 +182,14 @@ def normalize_case(
     DatasetError
         If image and annotation have different shapes.
     """
-    _check(image, plan, annotation)
+    check_image(image, plan, annotation)
     # A copy in the same memory layout and then views: means are summed in the order
     # of nnU-Net's, which decides about their last bit.
+    overwrite = overwrite and image.array.flags.writeable
     own = image.array.astype(np.float32, copy=not overwrite)
-    array = _to_plan_order(own, image.geometry, plan)
+    array = to_plan_order(own, image.geometry, plan)
     shape = array.shape[1:]
-    box = bounding_box(nonzero(array))
+    box = nonzero_box(array)
     array = array[(slice(None), *box)]
     labels: NDArray[np.integer] | Points | None = None
     mask = None
@@ -196,23 +198,48 @@ def normalize_case(
     if isinstance(annotation, Points):
         labels = points_in_plan_order(annotation, image.geometry, plan, box)
     elif annotation is not None and mask is not None:
-        labels = _to_plan_order(np.asarray(annotation), image.geometry, plan)[box]
+        labels = to_plan_order(np.asarray(annotation), image.geometry, plan)[box]
         labels = labels.astype(_label_type(labels))
         labels[(labels == 0) & ~mask] = OUTSIDE
     array = _normalize(array, plan, mask, image)
-    spacing = _spacing_in_plan_order(image.geometry, plan)
-    placement = Placement(
-        geometry=image.geometry,
-        orientation=plan.orientation if image.geometry.dim == 3 else None,
+    placement = place(image.geometry, plan, shape, box)
+    return Normalized(array=array, annotation=labels, placement=placement)
+
+
+def place(
+    geometry: Geometry, plan: Plan, shape: tuple[int, ...], box: Sequence[slice]
+) -> Placement:
+    """Return the placement of an image that is cropped and not resampled.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the image.
+    plan : Plan
+        Gives orientation and axis order.
+    shape : tuple of int, length D
+        Of the image in the plan's order.
+    box : sequence of slice, length D
+        What is cut out of that.
+
+    Returns
+    -------
+    Placement
+        The way back.
+    """
+    spacing = _spacing_in_plan_order(geometry, plan)
+    cropped = tuple(part.stop - part.start for part in box)
+    return Placement(
+        geometry=geometry,
+        orientation=plan.orientation if geometry.dim == 3 else None,
         transpose=plan.transpose,
         box=tuple((part.start, part.stop) for part in box),
         shape_before_crop=shape,
-        cropped_shape=array.shape[1:],
-        shape=array.shape[1:],
+        cropped_shape=cropped,
+        shape=cropped,
         cropped_spacing=spacing,
         spacing=spacing,
     )
-    return Normalized(array=array, annotation=labels, placement=placement)
 
 
 def _label_type(labels: Array) -> type[np.integer]:
@@ -220,7 +247,10 @@ def _label_type(labels: Array) -> type[np.integer]:
     return np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
 
 
-def _check(image: Image, plan: Plan, annotation: Array | Points | None) -> None:
+def check_image(
+    image: Image, plan: Plan, annotation: Array | Points | None = None
+) -> None:
+    """Raise FormatError or DatasetError if a plan cannot be applied to a case."""
     array, where = image.array, image.path or "the image"
     shape = image.geometry.shape
     if array.shape[1:] != shape or len(shape) != plan.dim or not array.size:
@@ -234,7 +264,10 @@ def _check(image: Image, plan: Plan, annotation: Array | Points | None) -> None:
             f"{where} has {len(array)} channels; the plan needs {len(plan.channels)}: "
             f"{names}."
         )
-    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    bad = 0
+    if array.dtype.kind not in "iub":
+        finite = (np.count_nonzero(np.isfinite(row)) for one in array for row in one)
+        bad = array.size - int(sum(finite))
     if bad:
         raise FormatError(
             f"{where} has {bad} of {array.size} values that are NaN or infinite. "
@@ -251,7 +284,7 @@ def _check(image: Image, plan: Plan, annotation: Array | Points | None) -> None:
         )
 
 
-def _to_plan_order(array: Array, geometry: Geometry, plan: Plan) -> Array:
+def to_plan_order(array: Array, geometry: Geometry, plan: Plan) -> Array:
     """Return a view of (*S) or (C, *S) with spatial axes in the plan's order."""
     if plan.orientation and geometry.dim == 3:
         array = turn_to(geometry, plan.orientation).apply(array)
@@ -275,15 +308,22 @@ def _normalize(
         choice = channel.normalizer
         normalizer = NORMALIZERS[choice.name](**choice.options)
         values = array[index]
-        try:
+        with named(image, channel.name):
             normalized = normalizer(values, mask if channel.masked else None)
-        except AutosegError as error:
-            raise type(error)(
-                f"{image.path or 'the image'}, channel {channel.name!r}: {error}"
-            ) from None
         if normalized is not values:
             values[...] = normalized
     return array
+
+
+@contextmanager
+def named(image: Image, channel: str) -> Iterator[None]:
+    """Say in errors of a normalizer which channel of which file is meant."""
+    try:
+        yield
+    except AutosegError as error:
+        raise type(error)(
+            f"{image.path or 'the image'}, channel {channel!r}: {error}"
+        ) from None
 
 
 def restore_labels(labels: Array, placement: Placement, fill: int = 0) -> Array:

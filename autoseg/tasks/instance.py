@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._base import Representation
 from autoseg.representations._maps import numbered
@@ -163,9 +164,13 @@ class InstanceTask(Task):
         return Instances(found.labels, classes, found.scores)
 
     def write(self, annotation: Any) -> Array:
-        labels = np.maximum(np.asarray(annotation), 0)
-        wide = int(labels.max(initial=0)) > np.iinfo(np.uint16).max
-        written: Array = labels.astype(np.uint32 if wide else np.uint16)
+        labels = np.asarray(annotation)
+        largest = (int(rows.max(initial=0)) for _, rows in in_rows(labels))
+        wide = max(largest, default=0) > np.iinfo(np.uint16).max
+        written = zeros(labels.shape, np.uint32 if wide else np.uint16)
+        for place, rows in in_rows(labels):
+            written[place] = np.maximum(rows, 0)
+            let_go(written)
         return written
 
     def to_map(self, annotation: Any) -> NDArray[np.int32]:

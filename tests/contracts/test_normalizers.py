@@ -50,3 +50,21 @@ def test_the_order_of_intensities_is_kept(name):
     normalized = _normalizer(name)(channel.copy(), None)
 
     assert (np.diff(normalized) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+@pytest.mark.parametrize("name", NORMALIZERS.names())
+def test_a_channel_in_pieces_gets_the_same_values(name, kind):
+    channel = CHANNELS[kind].astype(np.float32)
+    if not hasattr(NORMALIZERS[name], "in_pieces"):
+        pytest.skip("normalizes whole images only")
+    expected = _normalizer(name)(channel.copy(), None)
+
+    flat = channel.ravel()
+    pieces = (flat[start : start + 7].copy() for start in range(0, flat.size, 7))
+    change = _normalizer(name).in_pieces(pieces)
+    found = channel.copy()
+    for part in found:
+        change(part)
+
+    np.testing.assert_allclose(found, expected, atol=2e-6)

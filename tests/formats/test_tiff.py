@@ -10,6 +10,7 @@ from PIL import Image as Picture
 from autoseg.errors import FormatError
 from autoseg.formats._tiff import find_layout, unit_of
 from autoseg.formats.tiff import TiffFormat
+from autoseg.geometry import mapped
 from autoseg.spec.image import Geometry
 
 TIFF = TiffFormat()
@@ -307,3 +308,36 @@ def test_complex_numbers_are_refused(tmp_path):
 
     with pytest.raises(FormatError, match="complex"):
         TIFF.read_image([path])
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"tile": (16, 16)}])
+@pytest.mark.parametrize("color", [False, True])
+def test_a_large_picture_can_stay_in_its_file(tmp_path, monkeypatch, options, color):
+    monkeypatch.setattr(mapped, "IN_MEMORY", 10)
+    picture = RNG.integers(0, 60_000, (50, 40, 3) if color else (50, 40))
+    picture = picture.astype(">u2")
+    path = _write(tmp_path / "a.tif", picture, byteorder=">", **options)
+    channels = 3 if color else 1
+
+    there = TIFF.read_image([path], channels=channels, lazily=True)
+    here = TIFF.read_image([path], channels=channels)
+
+    expected = np.moveaxis(picture, -1, 0) if color else picture[None]
+    assert mapped.is_mapped(there.array) and there.array.dtype.kind == "u"
+    assert not mapped.is_mapped(here.array) and here.array.dtype == np.float32
+    assert np.array_equal(there.array, expected)
+    assert np.array_equal(here.array, expected)
+
+
+def test_large_maps_are_written_in_tiles(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped, "IN_MEMORY", 10)
+    labels = RNG.integers(0, 2**31, (700, 30)).astype(np.uint32)
+    geometry = Geometry(shape=(700, 30), spacing=(0.5, 0.5), unit="um")
+
+    TIFF.write_labels(tmp_path / "a.tif", labels, geometry)
+
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].is_tiled
+    found, back = TIFF.read_labels(tmp_path / "a.tif")
+    assert found.dtype == np.uint32 and np.array_equal(found, labels)
+    assert back.spacing == (0.5, 0.5)

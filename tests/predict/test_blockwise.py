@@ -187,3 +187,39 @@ def test_a_class_of_one_segment_is_one_in_all_blocks():
     assert list(found.classes.values()).count(9) == 1
     widest = max(part.stop - part.start for box in seen for part in box)
     assert widest < 80  # the halo did not grow for the segment
+
+
+def test_an_object_that_is_too_large_is_put_together_of_pieces(caplog):
+    image = np.zeros((1, 60, 60), dtype=np.float32)
+    image[0, 3:55, 4:57] = 1  # from the first block to the last
+    image[0, 10:50, 10:50] = 0
+    image[0, 57:59, 20:25] = 1
+    seen = []
+
+    found = decode_blocks(
+        _components, _read(image, seen), (60, 60), (12, 12), (4, 4), most=20**2
+    )
+
+    # A block with its halo has 20 x 20 pixels, so none was decoded with more.
+    sizes = [np.prod([part.stop - part.start for part in box]) for box in seen]
+    assert max(sizes) == 20**2
+    ring, expected = found.labels[3, 4], image[0] > 0
+    assert np.array_equal(found.labels > 0, expected)
+    expected[57:59] = False
+    assert np.array_equal(found.labels == ring, expected)
+    assert found.labels.max() == 2
+    assert "1 objects are larger" in caplog.text
+
+
+def test_objects_of_a_giant_size_that_do_not_touch_stay_two():
+    image = np.zeros((1, 40, 60), dtype=np.float32)
+    image[0, 2:18, 2:58] = 1
+    image[0, 19:38, 2:58] = 1
+
+    found = decode_blocks(
+        _components, _read(image), (40, 60), (10, 10), (4, 4), most=18**2
+    )
+
+    assert np.array_equal(found.labels > 0, image[0] > 0)
+    assert set(np.unique(found.labels[2:18, 2:58])) == {1}
+    assert set(np.unique(found.labels[19:38, 2:58])) == {2}

@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from autoseg.errors import UsageError
+from autoseg.geometry import mapped
+from autoseg.predict import instances
+from autoseg.predict.cases import Job
 from autoseg.predict.stage import predict
+from autoseg.preprocess.later import Later
 from autoseg.spec.choice import Choice
+from autoseg.spec.dataset import Case
 from autoseg.tasks import TASKS
 from tests.predict import toy_model as toy
 
@@ -99,6 +105,77 @@ def test_a_model_without_instances_writes_none_of_their_files(images, tmp_path):
 
     with pytest.raises(UsageError, match="predicts no instances"):
         predict(semantic, images, tmp_path / "out", instance_files=("coco",))
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_large_picture_that_stays_in_its_file_gives_the_same(
+    images, tmp_path, monkeypatch, compression
+):
+    picture = np.array(Image.open(images / "a_0000.png"))
+    (tmp_path / "large").mkdir()
+    tifffile.imwrite(
+        tmp_path / "large" / "a_0000.tif", picture, compression=compression
+    )
+    predictor = _predictor({"cell": 1})
+    predict(predictor, images, tmp_path / "small", progress=False)
+
+    monkeypatch.setattr(mapped, "IN_MEMORY", 10)
+    monkeypatch.setattr(instances, "AT_ONCE", 10)
+    monkeypatch.setattr(instances, "BLOCK", 100)
+    prepared = []
+    prepare = predictor.prepare
+    monkeypatch.setattr(
+        predictor,
+        "prepare",
+        lambda *a, **k: prepared.append(prepare(*a, **k)) or prepared[-1],
+    )
+    predict(predictor, tmp_path / "large", tmp_path / "out", progress=False)
+
+    assert isinstance(prepared[0].array, Later)
+    found = np.array(Image.open(tmp_path / "out" / "a.png"))
+    assert np.array_equal(found, _annotation())
+    tables = [tmp_path / name / "a_instances.csv" for name in ("small", "out")]
+    assert tables[0].read_text() == tables[1].read_text()
+
+
+def test_ids_that_the_files_of_training_cannot_hold_go_into_a_tiff(tmp_path, caplog):
+    # 300 objects of 3 x 3 pixels; a BMP holds ids up to 255.
+    labels = np.zeros((60, 80), np.int32)
+    number = iter(range(1, 301))
+    for y in range(0, 60, 4):
+        for x in range(0, 80, 4):
+            labels[y : y + 3, x : x + 3] = next(number)
+    task = TASKS["instance"](labels={"cell": 1}, representation=REPRESENTATION)
+    classes = task.targets(labels, (1.0, 1.0))["border_core"]
+    (tmp_path / "images").mkdir()
+    picture = Image.fromarray((100 * classes).astype(np.uint8))
+    picture.save(tmp_path / "images" / "a_0000.bmp")
+    predictor = _predictor({"cell": 1})
+    description = {**predictor.model.dataset, "file_ending": ".bmp"}
+    predictor.model = replace(predictor.model, dataset=description)
+    out = tmp_path / "out"
+
+    for _ in range(2):  # the second time there is nothing to do
+        written = predict(
+            predictor,
+            tmp_path / "images",
+            out,
+            continue_prediction=True,
+            progress=False,
+        )
+
+    assert written == [out / "a.tif"]
+    assert np.array_equal(tifffile.imread(out / "a.tif"), labels)
+    assert caplog.text.count("It is written to") == 1
+    assert not (out / "a.bmp").exists()
+
+
+def test_an_image_is_never_overwritten_by_a_prediction(tmp_path):
+    job = Job(
+        case=Case(id="a", images=(tmp_path / "a.tif",)), output=tmp_path / "a.png"
+    )
+
+    assert job.spare is None and job.done() is job
 
 
 def test_an_array_gives_an_array(images):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from autoseg.predict import held, instances
+from autoseg.geometry import mapped
+from autoseg.predict import instances
 from autoseg.predict.export import Export
 from autoseg.predict.instances import block_edges
 from autoseg.predict.window import Block
@@ -110,7 +111,7 @@ def test_an_image_in_blocks_and_files_is_the_same(monkeypatch, axis, shape):
 
     monkeypatch.setattr(instances, "AT_ONCE", 10)
     monkeypatch.setattr(instances, "BLOCK", 200)
-    monkeypatch.setattr(held, "IN_MEMORY", 10)
+    monkeypatch.setattr(mapped, "IN_MEMORY", 10)
     found = _export().run(_blocks(logits, axis, 7), _placement(shape))
 
     assert once.labels.max() > 5

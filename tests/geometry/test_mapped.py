@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from autoseg.errors import AutosegError
+from autoseg.geometry import mapped
+from autoseg.geometry.mapped import in_rows, is_mapped, let_go, zeros
+
+
+def test_few_numbers_are_in_memory_and_many_in_a_file_without_a_name(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setattr(mapped, "IN_MEMORY", 100)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    few, many = zeros((5, 5), np.int32), zeros((5, 6), np.int32)
+
+    assert not is_mapped(few) and is_mapped(many)
+    assert many.shape == (5, 6) and not many.any()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_a_process_that_is_killed(tmp_path):
+    code = (
+        "import os, signal, numpy as np\n"
+        "from autoseg.geometry import mapped\n"
+        "mapped.IN_MEMORY = 0\n"
+        "array = mapped.zeros((1000, 1000), np.int32)\n"
+        "array[:] = 1\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+
+    assert killed.returncode == -9
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_written_comes_back_after_it_was_let_go(monkeypatch):
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    array = zeros((40, 50), np.int32)
+    array[:] = np.arange(2000).reshape(40, 50)
+
+    let_go(array[3:].T)
+
+    assert np.array_equal(array, np.arange(2000).reshape(40, 50))
+
+
+def test_changes_that_exist_in_memory_only_are_kept(tmp_path):
+    np.save(tmp_path / "array.npy", np.zeros(5000))
+    private = np.load(tmp_path / "array.npy", mmap_mode="c")
+    private[:] = 7
+
+    let_go(private)
+
+    assert not is_mapped(private) and np.all(private == 7)
+
+
+def test_rows_cover_an_array_once():
+    array = np.arange(70).reshape(10, 7)
+
+    pieces = list(in_rows(array, 21))
+
+    assert [len(piece) for _, piece in pieces] == [3, 3, 3, 1]
+    assert np.array_equal(np.concatenate([array[rows] for rows, _ in pieces]), array)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not on this system")
+def test_a_full_disk_is_an_error_that_says_what_to_do(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+
+    with pytest.raises(AutosegError, match=r"no space .* 0\.1 GB .*TMPDIR"):
+        zeros((5000, 5000), np.int32)
