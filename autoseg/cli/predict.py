@@ -95,6 +95,12 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="do not average over mirrored copies: faster, a little less accurate",
     )
     group.add_argument(
+        "--tta",
+        action="store_true",
+        help="average over mirrored copies also of instances, where it is left out by "
+        "default: four or eight times slower, a little more accurate",
+    )
+    group.add_argument(
         "--exact",
         action="store_true",
         help="nnU-Net's arithmetic to the bit; slower, and needs more memory",
@@ -219,7 +225,7 @@ def run(arguments: argparse.Namespace) -> None:
         checkpoint=arguments.checkpoint,
         configuration=arguments.configuration if arguments.model else None,
         step_size=arguments.step_size,
-        mirror=not arguments.disable_tta,
+        mirror=_mirror(arguments),
         exact=arguments.exact,
         device=arguments.device,
         backend=arguments.backend,
@@ -268,6 +274,13 @@ def _probabilities(arguments: argparse.Namespace) -> str | bool:
     if not arguments.save_probabilities:
         return False
     return arguments.probabilities_format or "b2nd"
+
+
+def _mirror(arguments: argparse.Namespace) -> bool | None:
+    """Return whether to average over mirrored copies; None: as the task does."""
+    if arguments.tta and arguments.disable_tta:
+        raise UsageError("--tta and --disable_tta contradict each other; give one.")
+    return True if arguments.tta else False if arguments.disable_tta else None
 
 
 def _threads(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from autoseg.errors import UsageError
 from autoseg.networks._build import cascade_channels
+from autoseg.predict.device import cpu_computes_bf16
 from autoseg.predict.model import Model
 from autoseg.predict.openvino_backend import OpenVinoNetwork
 from autoseg.predict.options import Options
@@ -43,7 +46,31 @@ def choose_backend(options: Options, device: torch.device) -> str:
     return "torch" if options.backend == "auto" else options.backend
 
 
-def choose_precision(options: Options, device: torch.device) -> str:
+def resolve(options: Options, task: Task, device: torch.device) -> Options:
+    """Return options with what is left to the task and the device filled in.
+
+    Parameters
+    ----------
+    options : Options
+        As given.
+    task : Task
+        What is predicted.
+    device : torch.device
+        Where.
+
+    Returns
+    -------
+    Options
+        ``mirror`` and ``precision`` are set.
+    """
+    mirror = not task.sturdy if options.mirror is None else options.mirror
+    precision = choose_precision(options, device, task.sturdy)
+    return replace(options, mirror=mirror, precision=precision)
+
+
+def choose_precision(
+    options: Options, device: torch.device, sturdy: bool = False
+) -> str:
     """Return the number format of the networks' layers.
 
     Parameters
@@ -52,15 +79,23 @@ def choose_precision(options: Options, device: torch.device) -> str:
         As given.
     device : torch.device
         Where.
+    sturdy : bool
+        Half precision suits the task; see `Task`.
 
     Returns
     -------
     str
-        What was asked for; by default fp16 on a CUDA GPU, as nnU-Net, else fp32.
+        What was asked for; by default fp16 on a CUDA GPU, as nnU-Net, else fp32, or,
+        if that suits the task and the processor computes in it, bf16.
     """
     if options.precision != "auto":
         return options.precision
-    return "fp16" if device.type == "cuda" and not options.exact else "fp32"
+    if options.exact or choose_backend(options, device) == "openvino":
+        return "fp32"
+    if device.type == "cuda":
+        return "fp16"
+    native = device.type == "cpu" and cpu_computes_bf16()
+    return "bf16" if sturdy and native else "fp32"
 
 
 def build_networks(

@@ -18,8 +18,9 @@ class Options:
     ----------
     step_size : float
         Largest distance of neighboring windows in patch edges, over 0 up to 1.
-    mirror : bool
-        Average over mirrored copies along the axes that the plan allows.
+    mirror : bool or None
+        Average over mirrored copies along the axes that the plan allows; None: as the
+        task does by default (all but instances, which gain little by it).
     exact : bool
         nnU-Net v2's arithmetic to the bit: float32 networks, float16 sums in its
         order, plain library calls for resampling. Slower, and needs more memory.
@@ -30,7 +31,8 @@ class Options:
         a network and is then faster on a CPU.
     precision : str
         ``"fp32"``, ``"bf16"``, ``"fp16"``, or ``"auto"``: fp16 where nnU-Net uses it,
-        which is on a GPU, and fp32 elsewhere.
+        which is on a GPU, and fp32 elsewhere; of instances bf16 on processors that
+        compute in it.
     max_memory : float or None
         Most memory to take, in GB; None: four fifths of what is free.
     batch : int or None
@@ -45,7 +47,7 @@ class Options:
     """
 
     step_size: float = 0.5
-    mirror: bool = True
+    mirror: bool | None = None
     exact: bool = False
     device: str = "auto"
     backend: str = "auto"

@@ -17,7 +17,7 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
 from autoseg.predict import inputs
-from autoseg.predict.backends import build_networks, choose_precision
+from autoseg.predict.backends import build_networks, resolve
 from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
 from autoseg.predict.ensemble import predict_together
 from autoseg.predict.export import Export, Sink
@@ -67,11 +67,12 @@ class Predictor:
 
     def __init__(self, model: Model, options: Options | None = None) -> None:
         self.model = model
-        self.options = options or Options()
-        self.device = find_device(self.options.device)
+        options = options or Options()
+        self.device = find_device(options.device)
         chosen = {**model.plan.task.options, **model.postprocessing.task}
         task: Task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
+        self.options = resolve(options, self.task, self.device)
         if self.options.uncertainty:
             check_doubt(model, self.options)
         self.previous: Predictor | None = None
@@ -299,7 +300,7 @@ class Predictor:
                 windows,
                 self.task,
                 prepared.placement.spacing,
-                precision=choose_precision(self.options, self.device),
+                precision=self.options.precision,
                 progress=count,
             )
             return restore(combine(opinions, self.task), prepared.placement)
@@ -380,8 +381,7 @@ class Predictor:
 
     @property
     def _window_bytes(self) -> float:
-        precision = choose_precision(self.options, self.device)
-        return window_bytes(self.model.settings, precision)
+        return window_bytes(self.model.settings, self.options.precision)
 
     def networks(self) -> list[Network]:
         """Return the networks of all folds, built when first asked for."""

@@ -106,7 +106,7 @@ def can_doubt(model: Model, options: Options) -> bool:
         Whether ``uncertainty`` means something.
     """
     task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
-    mirrored = options.mirror and bool(model.settings.mirror_axes)
+    mirrored = options.mirror is not False and bool(model.settings.mirror_axes)
     return task.pointwise is not None and (mirrored or len(model.folds) > 1)
 
 

@@ -61,6 +61,10 @@ class Task(ABC):
     learns_map : bool
         The losses are given the stored map (`to_map`) itself. Otherwise they are given
         what `targets` makes of it, patch by patch, after augmentation.
+    sturdy : bool
+        What `decode` gives hardly changes with the last digits of outputs: prediction
+        computes in half precision where the processor does, and leaves mirrored copies
+        out unless they are asked for.
     trials : int
         Cases, at most, that the fingerprint looks at a second time (`trial`).
     settable : tuple of str
@@ -71,6 +75,7 @@ class Task(ABC):
     annotation_kind: ClassVar[str] = "labels"
     decode_margin: ClassVar[int | None] = None
     learns_map: ClassVar[bool] = True
+    sturdy: ClassVar[bool] = False
     trials: ClassVar[int] = 0
     settable: ClassVar[tuple[str, ...]] = ()
 

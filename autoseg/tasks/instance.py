@@ -51,6 +51,7 @@ class InstanceTask(Task):
     learns_map = False
     score_options = ("border", "size_limits")
     decode_margin = DECODE_MARGIN
+    sturdy = True
     trials = 50
     settable = ("representation",)
 

@@ -277,8 +277,8 @@ def _validation_seconds(job: Job, window: float) -> float:
         for size, edge in zip(shape[-len(patch) :], patch, strict=True):
             count *= math.ceil(max(0, size - edge) / (edge * 0.5)) + 1
         windows += count * math.prod(shape[: len(shape) - len(patch)])
-    mirrored = windows * 2 ** len(job.settings.mirror_axes)
-    return mirrored * window + CASE_SECONDS * len(job.validation)
+    mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
+    return windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
 
 
 def _fit(job: Job, run: Run, hardware: Hardware, asked: Options) -> None:

@@ -45,7 +45,7 @@ def test_every_flag_reaches_the_stage(called):
     words = "train D 3d_fullres 0 -p mine --recipe fast --epochs 3 --lr 0.1"
     words += " --batch-size 4 --seed 7 --device cpu --precision fp32 --compile off"
     words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
-    words += " --init-from other.pt --overwrite --no-validation"
+    words += " --init-from other.pt --keep-network --overwrite --no-validation"
 
     assert main(words.split()) == 0
 
@@ -68,6 +68,7 @@ def test_every_flag_reaches_the_stage(called):
         "threads": 1,
         "workers": 0,
         "init_from": "other.pt",
+        "keep_network": True,
         "overwrite": True,
         "validation": False,
     }

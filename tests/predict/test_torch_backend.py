@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from autoseg.errors import ModelError
+from autoseg.predict import backends
+from autoseg.predict.options import Options
 from autoseg.predict.torch_backend import TorchNetwork, build
+from autoseg.tasks import TASKS
 from tests.predict import toy_model as toy
 
 CPU = torch.device("cpu")
@@ -82,3 +85,28 @@ def test_building_a_network_does_not_import_the_compiler():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert out.stdout.strip() == "False", out.stderr
+
+
+@pytest.mark.parametrize(
+    ("sturdy", "native", "asked", "expected"),
+    [
+        (True, True, {}, (False, "bf16")),
+        (True, False, {}, (False, "fp32")),
+        (False, True, {}, (True, "fp32")),
+        (True, True, {"exact": True}, (False, "fp32")),
+        (True, True, {"mirror": True, "precision": "fp32"}, (True, "fp32")),
+        (False, True, {"mirror": False}, (False, "fp32")),
+        (True, True, {"backend": "openvino"}, (False, "fp32")),
+    ],
+)
+def test_mirrors_and_half_precision_are_as_the_task_likes_them(
+    monkeypatch, sturdy, native, asked, expected
+):
+    monkeypatch.setattr(backends, "cpu_computes_bf16", lambda: native)
+    task = TASKS["instance" if sturdy else "semantic"](
+        labels={"background": 0, "cell": 1}
+    )
+
+    found = backends.resolve(Options(**asked), task, torch.device("cpu"))
+
+    assert (found.mirror, found.precision) == expected
