@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ SHOWN = 8
 
 
 def with_classes(
-    path: Path, labels: NDArray[Any], classes: Mapping[int, str]
+    path: Path,
+    labels: NDArray[Any],
+    classes: Mapping[int, str],
+    names: Mapping[int, str] = MappingProxyType({}),
 ) -> Instances:
     """Return the instances of a map, with the classes that its side-car gives.
 
@@ -33,6 +37,8 @@ def with_classes(
         Ids; none is negative.
     classes : mapping of int to str
         Names of classes by number.
+    names : mapping of int to str, optional
+        What else the side-car may call an id: the file of its mask.
 
     Returns
     -------
@@ -48,20 +54,21 @@ def with_classes(
     ids = ids_of(labels)
     if not ids:
         return Instances(np.zeros(labels.shape, np.int32))
-    ending = match_ending(path.name, known_endings()) or path.suffix
-    side_car = path.with_name(f"{path.name[: -len(ending)]}.json")
+    ending = match_ending(path.name, known_endings()) or ""
+    side_car = path.with_name(f"{path.name.removesuffix(ending)}.json")
     given = _read(side_car, len(ids))
     numbers = {name: number for number, name in classes.items()}
     known = ", ".join(f"{number} ({name})" for number, name in classes.items())
     found: dict[int, int] = {}
     missing, wrong = [], []
     for i in ids:
-        kind = given.get(str(i))
+        name = names.get(i, str(i))
+        kind = given.get(name, given.get(str(i)))
         kind = numbers.get(kind, kind) if isinstance(kind, str) else kind
         if kind is None:
-            missing.append(str(i))
+            missing.append(name)
         elif isinstance(kind, bool) or kind not in classes:
-            wrong.append(f"{i}: {kind!r}")
+            wrong.append(f"{name}: {kind!r}")
         else:
             found[i] = int(kind)
     problems = []

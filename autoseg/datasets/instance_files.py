@@ -5,26 +5,73 @@ Legend: S spatial shape.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets._coco import places_of, read_coco
 from autoseg.errors import FormatError
 from autoseg.formats._base import find_format, known_endings, match_ending, read_labels
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
 
+SHOWN = 5  # faults of a file that a message lists
+
 
 def is_many_files(path: Path) -> bool:
     """Return whether an annotation is no map: a folder of masks, or a JSON file."""
     return path.is_dir() or path.suffix.lower() == ".json"
+
+
+def files_of(case: Case) -> list[Path]:
+    """Return all files that say something about a case.
+
+    Parameters
+    ----------
+    case : Case
+        Its annotation may be a folder of masks.
+
+    Returns
+    -------
+    list of Path
+        Images, the annotation or what is in its folder, and ``CASE.json`` beside either
+        of them, if it is there.
+    """
+    files = list(case.images)
+    beside = [path.with_name(f"{case.id}.json") for path in case.images[:1]]
+    annotation = case.annotation
+    if annotation is not None:
+        is_folder = annotation.is_dir()
+        files += sorted(annotation.rglob("*")) if is_folder else [annotation]
+        beside.append(annotation.with_name(f"{case.id}.json"))
+    return files + [path for path in beside if path.is_file() and path not in files]
+
+
+def names_of(path: Path, case_id: str) -> dict[int, str]:
+    """Return what each instance is called in the files, by the id that it is given.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of masks, or COCO's JSON.
+    case_id : str
+        Which image of the JSON.
+
+    Returns
+    -------
+    dict of int to str
+        Also of those that left no voxel.
+    """
+    if path.is_dir():
+        return {i: file.name for i, file in enumerate(_masks(path), 1)}
+    own = read_coco(path).of_case(case_id)
+    return {i: f"annotation {one.get('id', i)}" for i, one in enumerate(own, 1)}
 
 
 def read_many(
@@ -62,18 +109,25 @@ def read_many(
     """
     if path.is_dir():
         return _from_masks(path, dataset)
-    return _from_coco(path, image, case_id)
+    return _from_coco(path, dataset, image, case_id or path.stem)
 
 
-def _from_masks(folder: Path, dataset: Dataset | None) -> tuple[Instances, Geometry]:
-    endings = known_endings()
+def _masks(folder: Path) -> list[Path]:
+    """Return the files of the masks in a folder, or in ``masks`` inside it."""
     inner = folder / "masks"
     place = inner if inner.is_dir() else folder
-    files = sorted(p for p in place.iterdir() if match_ending(p.name, endings))
-    if not files:
+    endings = known_endings()
+    files = (p for p in place.iterdir() if match_ending(p.name, endings))
+    found = sorted(p for p in files if not p.name.startswith("."))
+    if not found:
         raise FormatError(
             f"{place} holds no mask. Put one image file for each instance there."
         )
+    return found
+
+
+def _from_masks(folder: Path, dataset: Dataset | None) -> tuple[Instances, Geometry]:
+    files = _masks(folder)
     mask, geometry = _read_mask(files[0], dataset)
     labels = np.zeros(mask.shape, np.int32)
     for number, file in enumerate(files, 1):
@@ -94,78 +148,47 @@ def _read_mask(file: Path, dataset: Dataset | None) -> tuple[Array, Geometry]:
 
 
 def _from_coco(
-    path: Path, image: Geometry | None, case_id: str | None
+    path: Path, dataset: Dataset | None, image: Geometry | None, case_id: str
 ) -> tuple[Instances, Geometry]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8-sig"))
-        entry = _image_entry(raw["images"], case_id or path.stem)
-        shape = (int(entry["height"]), int(entry["width"]))
-        own = [a for a in raw["annotations"] if a["image_id"] == entry["id"]]
-        labels = np.zeros(shape, np.int32)
-        classes = {}
-        for number, annotation in enumerate(own, 1):
-            labels[_mask(annotation["segmentation"], shape)] = number
-            classes[number] = int(annotation["category_id"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise FormatError(
-            f"{path} cannot be read as instances in COCO's way ({error!r}): it needs "
-            "`images` with id, file_name, height and width, and `annotations` with "
-            "image_id, category_id and segmentation."
-        ) from None
-    geometry = image or Geometry(shape=shape, spacing=(1.0, 1.0), unit="px")
+    coco = read_coco(path)
+    entry = coco.image(case_id)
+    shape = (int(entry["height"]), int(entry["width"]))
+    geometry = image or _geometry(shape, dataset)
     if geometry.shape != shape:
-        raise FormatError(f"{path} is for {shape}; the image has {geometry.shape}.")
+        raise FormatError(
+            f"{path} says that {entry['file_name']} has {shape[0]} rows and {shape[1]} "
+            f"columns; the image has {' x '.join(map(str, geometry.shape))}. Correct "
+            "`height` and `width`, or put the right image there."
+        )
+    labels = np.zeros(shape, np.int32)
+    classes: dict[int, int] = {}
+    faults = []
+    for number, annotation in enumerate(coco.of_case(case_id), 1):
+        try:
+            labels[places_of(annotation, shape)] = number
+            classes[number] = int(annotation["category_id"])
+        except KeyError as error:
+            faults.append(f"annotation {annotation.get('id', number)}: no {error}")
+        except (TypeError, ValueError) as error:
+            faults.append(f"annotation {annotation.get('id', number)}: {error}")
+    if faults:
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise FormatError(
+            f"{path} has annotations of {entry['file_name']} that cannot be drawn: "
+            f"{'; '.join(faults[:SHOWN])}{more}. Correct them, or take them out."
+        )
     there = set(np.unique(labels).tolist())
-    kept = {i: kind for i, kind in classes.items() if i in there}
-    return Instances(labels, kept), geometry
+    return Instances(labels, _kept(classes, there)), geometry
 
 
-def _image_entry(images: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """Return the entry of the image that a case is called after, or the only one."""
-    for entry in images:
-        stem = Path(str(entry.get("file_name", ""))).name.split(".")[0]
-        if stem in (name, f"{name}_0000"):
-            return entry
-    if len(images) == 1:
-        return images[0]
-    raise KeyError(f"no image called {name}")
+def _kept(classes: Mapping[int, int], there: set[int]) -> dict[int, int]:
+    return {i: kind for i, kind in classes.items() if i in there}
 
 
-def _mask(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the mask of polygons, or of a run-length code, counts or text."""
-    if isinstance(segmentation, Mapping):
-        counts = segmentation["counts"]
-        runs = _runs(counts) if isinstance(counts, str) else counts
-        values = np.arange(len(runs)) % 2 == 1
-        flat = np.repeat(values, runs)
-        height, width = segmentation["size"]
-        return np.asarray(flat.reshape(width, height).T)  # column after column
-    from skimage.draw import polygon2mask
-
-    mask = np.zeros(shape, bool)
-    for corners in segmentation:
-        # COCO counts from the image's corner, arrays from the first pixel's middle.
-        places = np.reshape(corners, (-1, 2))[:, ::-1] - 0.5
-        mask |= polygon2mask(shape, places)
-    return mask
-
-
-def _runs(text: str) -> list[int]:
-    """Return the counts of COCO's compressed run-length code.
-
-    Five bits for each character, lowest first; from the fourth count on, the difference
-    to the last but one.
-    """
-    runs: list[int] = []
-    value, shift = 0, 0
-    for character in text:
-        code = ord(character) - 48
-        value |= (code & 31) << shift
-        shift += 5
-        if code & 32:
-            continue
-        if code & 16:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value, shift = 0, 0
-    return runs
+def _geometry(shape: tuple[int, int], dataset: Dataset | None) -> Geometry:
+    """Return the grid of an image that nobody has read."""
+    spacing = None if dataset is None else dataset.spacing
+    unit = None if dataset is None else dataset.unit
+    if spacing is None or len(spacing) != len(shape):
+        return Geometry(shape=shape, spacing=(1.0, 1.0), unit="px")
+    return Geometry(shape=shape, spacing=spacing, unit=unit or "mm")

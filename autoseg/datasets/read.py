@@ -25,6 +25,10 @@ from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 
 OTHER_ANNOTATIONS = (".json", ".csv")  # points, say: a task reads them
+FOR_ALL = (
+    "labelsTr.json",
+    "annotations.json",
+)  # instances of all images, in COCO's way
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -145,8 +149,18 @@ def _with_training_cases(
         ending if wanted else None,
         ids={stem for stem in annotations if stem},
     )
+    shared = None
+    if dataset.task == "instance":
+        shared = _one_file_for_all(dataset.folder, labels, {case.id for case in cases})
+    if shared is not None and label_ending in OTHER_ANNOTATIONS:
+        label_ending = ending
     training = tuple(
-        replace(c, annotation=annotations.get(c.id, labels / f"{c.id}{label_ending}"))
+        replace(
+            c,
+            annotation=annotations.get(c.id)
+            or shared
+            or labels / f"{c.id}{label_ending}",
+        )
         for c in cases
     )
     return replace(
@@ -155,6 +169,18 @@ def _with_training_cases(
         image_ending=ending,
         annotation_ending=label_ending,
     )
+
+
+def _one_file_for_all(folder: Path, labels: Path, ids: set[str]) -> Path | None:
+    """Return the JSON file that has the instances of all images, if there is one."""
+    files = [place / name for place in (folder, labels) for name in FOR_ALL]
+    known = [file for file in files if file.is_file()]
+    if known:
+        return known[0]
+    # By any name, such as instances_default.json, where nothing else is.
+    others = list_files(labels)
+    alone = len(others) == 1 and others[0].suffix.lower() == ".json"
+    return others[0] if alone and others[0].stem not in ids else None
 
 
 def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:

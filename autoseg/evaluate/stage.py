@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.instance_files import is_many_files
 from autoseg.datasets.points import ENDING as POINTS
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import CaseErrors, FormatError, UsageError
@@ -137,7 +138,7 @@ def evaluate(
     _complain(Path(predictions), ids, missing, chill)
     if extra and cases is None:
         log.info("%d predictions have no annotation: %s", len(extra), _some(extra))
-    scorer.find_size_limits([references[case] for case in ids], workers)
+    scorer.find_size_limits({case: references[case] for case in ids}, workers)
     scores, failures = _score(scorer, ids, found, references, workers)
     classes, foreground = aggregate(scores)
     summary = Summary(
@@ -193,7 +194,7 @@ class _Scorer:
         return files_by_case(folder)
 
     def find_size_limits(
-        self, annotations: Sequence[Path], workers: int | None
+        self, annotations: Mapping[str, Path], workers: int | None
     ) -> None:
         """Take the quartiles of all annotated objects, unless limits are given."""
         if (
@@ -202,11 +203,10 @@ class _Scorer:
         ):
             return
         sizes: dict[str, Any] = {}
-        by_name = {str(path): path for path in annotations}
         with suppress(CaseErrors):  # the same files fail again when they are scored
             map_cases(
-                lambda name: self._sizes(by_name[name]),
-                list(by_name),
+                lambda case: self._sizes(case, annotations[case]),
+                list(annotations),
                 stage="measure objects",
                 workers=workers,
                 done=sizes.__setitem__,
@@ -215,16 +215,17 @@ class _Scorer:
         if len(every):
             self.options["size_limits"] = np.quantile(every, SIZE_QUANTILES).tolist()
 
-    def _sizes(self, annotation: Path) -> Any:
-        reference, geometry = self._read(annotation)
+    def _sizes(self, case: str, annotation: Path) -> Any:
+        image = self._image(case) if is_many_files(annotation) else None
+        reference, geometry = self._read(annotation, image, case)
         return self.task.object_sizes(reference, geometry.spacing)
 
-    def __call__(self, prediction: Path, annotation: Path) -> Scores:
+    def __call__(self, case: str, prediction: Path, annotation: Path) -> Scores:
         points = self.task.annotation_kind == "points"
         # Files of points rarely say in which image they are; our predictions do.
-        image = self._image(annotation) if points else None
+        image = self._image(case) if points else None
         predicted, its_geometry = self._read(prediction, image)
-        reference, geometry = self._read(annotation, its_geometry if points else None)
+        reference, geometry = self._read(annotation, its_geometry, case)
         reason = differing_grids(its_geometry, geometry)
         if reason:
             raise FormatError(
@@ -240,17 +241,19 @@ class _Scorer:
         )
         return scores
 
-    def _image(self, annotation: Path) -> Geometry | None:
+    def _image(self, case_id: str) -> Geometry | None:
         """Return the geometry of a case's image, if the data set has it."""
         if self.dataset is None:
             return None
         for case in self.dataset.training:
-            if annotation == case.annotation and all(p.is_file() for p in case.images):
+            if case.id == case_id and all(p.is_file() for p in case.images):
                 return read_image(case, self.dataset).geometry
         return None
 
-    def _read(self, path: Path, image: Geometry | None = None) -> tuple[Any, Geometry]:
-        return read_annotation(path, self.dataset, self.task, image=image)
+    def _read(
+        self, path: Path, image: Geometry | None = None, case: str | None = None
+    ) -> tuple[Any, Geometry]:
+        return read_annotation(path, self.dataset, self.task, image=image, case_id=case)
 
 
 def _score(
@@ -264,7 +267,7 @@ def _score(
     scores: dict[str, Scores] = {}
     try:
         map_cases(
-            lambda case: scorer(found[case], references[case]),
+            lambda case: scorer(case, found[case], references[case]),
             ids,
             stage="evaluate",
             workers=workers,
@@ -337,6 +340,11 @@ def _references(
 ) -> dict[str, Path]:
     """Return the annotation file of each case to score."""
     folder = None if annotations is None else Path(annotations)
+    if folder is not None and dataset is not None:
+        own = [c.annotation for c in dataset.training if c.annotation is not None]
+        inside = folder.absolute() == (dataset.folder / "labelsTr").absolute()
+        if inside and any(map(is_many_files, own)):  # the data set knows which is whose
+            folder = dataset.folder
     if folder is not None and not (folder / "dataset.json").is_file():
         references = files_by_case(folder)
     elif dataset is not None:

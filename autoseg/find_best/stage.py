@@ -270,7 +270,9 @@ class _Search:
             path = self.dataset.case(case_id).annotation
             if path is None:
                 raise UsageError(f"{case_id} has no annotation any more.")
-            inner, geometry = read_annotation(path, self.dataset, self.task)
+            inner, geometry = read_annotation(
+                path, self.dataset, self.task, case_id=case_id
+            )
             arrays = [open_outputs(of_case[case_id]) for of_case in files]
             return score(arrays, np.asarray(inner), geometry.spacing)
 

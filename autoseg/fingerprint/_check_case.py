@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.instance_files import files_of, is_many_files, names_of
 from autoseg.errors import AutosegError
 from autoseg.fingerprint._check_instances import instance_problems
 from autoseg.fingerprint._check_points import point_problems
@@ -107,7 +108,9 @@ def look_at(case: Case, dataset: Dataset, task: Any, memory: MemoryBudget) -> Ca
             )
         )
         return facts
-    with memory.take(WORKING_SHARE * loaded_bytes([case.annotation])):
+    files = [path for path in files_of(case) if path not in case.images]
+    largest = max((loaded_bytes([path]) for path in files), default=0)
+    with memory.take(WORKING_SHARE * largest):
         _look_at_annotation(facts, case.annotation, dataset, task)
     return facts
 
@@ -288,7 +291,10 @@ def _look_at_annotation(
                 path, dataset, task, image=image, case_id=facts.case.id
             )
             labels = np.asarray(labels)
-            facts.problems += instance_problems(labels, path)
+            names = None
+            if is_many_files(path):
+                names = names_of(path, facts.case.id)
+            facts.problems += instance_problems(labels, path, names)
         else:
             labels, geometry = read_labels(path, dataset)
     except Exception as error:  # whatever a library raises on a broken file

@@ -90,7 +90,19 @@ def unused_files(dataset: Dataset) -> Iterator[Problem]:
                 f"This image is not used: it does not end in {dataset.image_ending}.",
                 "Convert it, or take `file_ending` out of dataset.json.",
             )
-    for path in list_files(dataset.folder / "labelsTr"):
+    folder = dataset.folder / "labelsTr"
+    masks = (
+        [] if dataset.task != "instance" or not folder.is_dir() else folder.iterdir()
+    )
+    for path in sorted(path for path in masks if path.is_dir()):
+        if path.name not in ids:
+            yield Problem(
+                "warning",
+                path,
+                "This folder of masks has no image.",
+                f"Put the image of {path.name} into imagesTr, or take the folder away.",
+            )
+    for path in list_files(folder):
         stem = stem_of(path, (dataset.annotation_ending,))
         if path in labels or stem is None:
             continue

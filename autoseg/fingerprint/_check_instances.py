@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ SHOWN = 8  # ids that a message lists
 WRAPPED = {255: "8", 65_535: "16"}
 
 
-def instance_problems(labels: NDArray[Any], path: Path) -> list[Problem]:
+def instance_problems(
+    labels: NDArray[Any], path: Path, names: Mapping[int, str] | None = None
+) -> list[Problem]:
     """Return what a person should look at in a map of ids.
 
     Parameters
@@ -24,13 +26,39 @@ def instance_problems(labels: NDArray[Any], path: Path) -> list[Problem]:
         Ids.
     path : Path
         Its file.
+    names : mapping of int to str, optional
+        What each id is called, where it is in a file of its own or in COCO's JSON; also
+        of those that left no voxel.
 
     Returns
     -------
     list of Problem
-        Warnings: ids in several pieces, instances of one voxel, instances with holes,
-        and ids that end where a type does.
+        Warnings: instances that are not there, ids in several pieces, instances of one
+        voxel, instances with holes, one id that may be a mask of the foreground or the
+        background, and ids that end where a type does.
     """
+    problems = _lost(labels, path, names or {})
+    return problems + _odd(labels, path, names or {})
+
+
+def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:
+    """Return what was drawn and is not there."""
+    there = set(np.unique(labels).tolist())
+    lost = [name for i, name in names.items() if i not in there]
+    if not lost:
+        return []
+    text = f"{len(lost)} of {len(names)} instances are empty, or wholly under later"
+    return [
+        Problem(
+            "warning",
+            path,
+            f"{text} ones: {_some(lost)}.",
+            "Take them out, or draw them where they are to be seen.",
+        )
+    ]
+
+
+def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:
     from scipy import ndimage
 
     from autoseg.representations._maps import boxes, largest_pieces, numbered, sizes
@@ -40,6 +68,16 @@ def instance_problems(labels: NDArray[Any], path: Path) -> list[Problem]:
         return []
     old = np.unique(labels[labels > 0])
     apart = np.unique(small[(small > 0) & ~largest_pieces(small)])
+    if count == 1 and len(apart):
+        return [
+            Problem(
+                "warning",
+                path,
+                f"All objects have one id, {_name(old[0], names)}, though they are in "
+                "several pieces, as in a mask of the foreground.",
+                "Give each object an id of its own, unless they are one.",
+            )
+        ]
     holes = []
     for number, box in enumerate(boxes(small), 1):
         mask = small[box] == number
@@ -59,14 +97,14 @@ def instance_problems(labels: NDArray[Any], path: Path) -> list[Problem]:
         ),
         ("have holes", holes, "Fill them, if the objects have none."),
     ]
-    problems = []
+    problems = _background(small, old, path, names)
     for what, numbers, fix in remarks:
         if numbers:
-            named = _some([int(old[number - 1]) for number in numbers])
+            named = _some([_name(old[number - 1], names) for number in numbers])
             text = f"{len(numbers)} of {count} instances {what}: {named}."
             problems.append(Problem("warning", path, text, fix))
     top = int(old[-1])
-    if top in WRAPPED and len(old) == top:
+    if not names and top in WRAPPED and len(old) == top:
         problems.append(
             Problem(
                 "warning",
@@ -79,6 +117,29 @@ def instance_problems(labels: NDArray[Any], path: Path) -> list[Problem]:
     return problems
 
 
-def _some(ids: Sequence[int]) -> str:
-    shown = ", ".join(map(str, ids[:SHOWN]))
+def _background(
+    small: NDArray[Any], old: NDArray[Any], path: Path, names: Mapping[int, str]
+) -> list[Problem]:
+    """Return whether an id seems to be the background."""
+    counts = np.bincount(small.ravel())
+    largest = int(np.argmax(counts[1:])) + 1
+    if counts[0] or 2 * counts[largest] <= small.size or len(old) == 1:
+        return []
+    return [
+        Problem(
+            "warning",
+            path,
+            f"No voxel is 0, and {_name(old[largest - 1], names)} fills "
+            f"{100 * counts[largest] / small.size:.0f} %: is it the background?",
+            "Give the background the value 0, unless it is an object.",
+        )
+    ]
+
+
+def _name(instance: Any, names: Mapping[int, str]) -> str:
+    return names.get(int(instance), str(int(instance)))
+
+
+def _some(ids: Sequence[str]) -> str:
+    shown = ", ".join(ids[:SHOWN])
     return shown if len(ids) <= SHOWN else f"{shown}, ..."

@@ -49,6 +49,7 @@ def problem_of(error: Exception, file: Path) -> Problem:
         An error.
     """
     text = str(error).strip() or type(error).__name__
+    text = text.replace(f"{file}/", "")  # of a file inside a folder, its name
     text = text.removeprefix(f"{file}:").removeprefix(str(file)).strip()
     *found, fix = re.split(r"(?<=\.)\s+(?=[A-Z])", text)
     if not found:

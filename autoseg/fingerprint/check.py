@@ -182,4 +182,5 @@ def _problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> list[Problem]:
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda problem: ORDER.index(problem.severity)))
+    once = dict.fromkeys(problems)  # a file of all cases says the same for each
+    return tuple(sorted(once, key=lambda problem: ORDER.index(problem.severity)))

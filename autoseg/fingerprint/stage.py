@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.instance_files import files_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
@@ -166,7 +167,7 @@ class _Survey:
         )
         stamps = {}
         for case in self.dataset.training:
-            text = json.dumps([settings, stamps_of(_files(case))])
+            text = json.dumps([settings, stamps_of(files_of(case))])
             stamps[case.id] = hashlib.sha256(text.encode()).hexdigest()[:16]
         return stamps
 
@@ -180,7 +181,7 @@ class _Survey:
     def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
         """Measure one case and write it to the journal."""
         task = TASKS[self.task.name](**self.task.options)
-        with memory.take(WORKING_SHARE * loaded_bytes(_files(case))) as share:
+        with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))) as share:
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)
             _must_be_finite(image)
@@ -241,7 +242,7 @@ class _Survey:
         memory = MemoryBudget()
 
         def trial(case: Case) -> dict[str, Any]:
-            with memory.take(WORKING_SHARE * loaded_bytes(_files(case))):
+            with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))):
                 path = case.annotation
                 if path is None:
                     raise DatasetError(f"case {case.id} has no annotation.")
@@ -291,10 +292,6 @@ class _Measurements(Sequence[Mapping[str, Any]]):
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         return (self[i] for i in range(len(self)))
-
-
-def _files(case: Case) -> list[Path]:
-    return [*case.images, *([case.annotation] if case.annotation else [])]
 
 
 def _must_be_finite(image: Image) -> None:

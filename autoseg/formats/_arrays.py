@@ -84,7 +84,8 @@ def as_integers(array: Array, path: Path) -> Array:
     if any(not _same(other, labels) for other in array[1:]):
         raise FormatError(
             f"{path} holds {len(array)} channels that differ, but an annotation is one "
-            "gray value for each class. Save class numbers instead of colors or layers."
+            "gray value for each class or object. Save these numbers instead of colors "
+            "or layers."
         )
     if labels.dtype.kind == "b":
         return labels.astype(np.uint8)
@@ -97,7 +98,7 @@ def as_integers(array: Array, path: Path) -> Array:
     if wrong.any():
         raise FormatError(
             f"{path} is an annotation with values that are not whole numbers, such as "
-            f"{labels[wrong][0]} ({int(wrong.sum())} voxels). Save class numbers; "
+            f"{labels[wrong][0]} ({int(wrong.sum())} voxels). Save whole numbers, and "
             "resample annotations by nearest neighbor."
         )
     return labels.astype(_smallest_type(labels, INTEGERS, path))

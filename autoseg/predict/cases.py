@@ -107,6 +107,8 @@ def prediction_ending(case: Case, model: Model) -> str:
         return POINTS
     own = match_ending(case.images[0].name, known_endings()) or ""
     ending = model.describe().annotation_ending or own
+    if not match_ending(ending, known_endings()):  # COCO's JSON, say
+        ending = own
     return PNG if ending.lower() in LOSSY else ending
 
 

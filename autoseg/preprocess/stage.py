@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.instance_files import files_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, UsageError
 from autoseg.formats._base import read_image
@@ -153,7 +154,7 @@ class _Work:
             given.unit,
             given.format,
             len(given.channel_names),
-            stamps_of(_files(case)),
+            stamps_of(files_of(case)),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -178,7 +179,7 @@ class _Work:
         """Read a case once and write it for each of the configurations."""
         stamp = self.stamp(case)  # before reading: a change from now on is seen
         task = TASKS[self.plan.task.name](**self.plan.task.options)
-        with memory.take(WORKING_SHARE * loaded_bytes(_files(case))) as share:
+        with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))) as share:
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)
             annotation = _read_annotation(case, self.dataset, task, image.geometry)
@@ -286,10 +287,6 @@ def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
         fingerprint, work.plan, list(work.stores), num_cases, workspace.preprocessed
     )
     prepare_threads(fingerprint, work.plan, list(work.stores))
-
-
-def _files(case: Case) -> list[Path]:
-    return [*case.images, *([case.annotation] if case.annotation else [])]
 
 
 def _read_annotation(

@@ -1,15 +1,20 @@
 """Instances in a folder of masks, and in COCO's JSON."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
+from autoseg.datasets._coco import places_of
 from autoseg.datasets.annotations import read_annotation
-from autoseg.errors import FormatError
+from autoseg.datasets.instance_files import files_of
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import DatasetError, FormatError
 from autoseg.formats._base import find_format
 from autoseg.spec.image import Geometry
 from autoseg.tasks.instance import InstanceTask
+from autoseg.workspace import stamps_of
 
 TASK = InstanceTask(labels={"cell": 1, "debris": 7})
 
@@ -90,5 +95,147 @@ def test_compressed_run_lengths_are_read(tmp_path):
 def test_a_file_without_the_image_says_what_it_needs(tmp_path):
     path = _coco(tmp_path / "nothing.json")
 
-    with pytest.raises(FormatError, match="no image called nothing"):
+    with pytest.raises(FormatError, match=r"no image called nothing; it has 2, such"):
         read_annotation(path, None, TASK)
+
+
+def _dataset(folder, cases=("a", "b")):
+    """A data set of pictures of 6 x 8 pixels without annotations."""
+    for case in cases:
+        _mask(folder / "imagesTr" / f"{case}_0000.png", np.s_[0:3, 0:3])
+    description = {
+        "task": "instance",
+        "channel_names": {"0": "gray"},
+        "labels": {"background": 0, "cell": 1},
+    }
+    (folder / "dataset.json").write_text(json.dumps(description))
+
+
+def _square(number, image, x, y):
+    corners = [x, y, x + 2, y, x + 2, y + 2, x, y + 2]
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": 1,
+        "segmentation": [corners],
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "labelsTr.json",
+        "annotations.json",
+        "labelsTr/annotations.json",
+        "labelsTr/instances_default.json",
+    ],
+)
+def test_one_file_may_hold_the_instances_of_all_images(tmp_path, name):
+    _dataset(tmp_path)
+    images = [
+        {"id": 5, "file_name": "images/b_0000.png", "height": 6, "width": 8},
+        {"id": 6, "file_name": "a_0000.png", "height": 6, "width": 8},
+    ]
+    squares = [_square(1, 6, 0, 0), _square(2, 5, 3, 1), _square(3, 5, 6, 4)]
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(json.dumps({"images": images, "annotations": squares}))
+
+    dataset = load_dataset(tmp_path)
+    found = {
+        case.id: read_annotation(case.annotation, dataset, TASK, case_id=case.id)[0]
+        for case in dataset.training
+    }
+
+    assert np.argwhere(found["a"].labels == 1).tolist() == [
+        [0, 0],
+        [0, 1],
+        [1, 0],
+        [1, 1],
+    ]
+    assert found["b"].labels[1:3, 3:5].tolist() == [[1, 1], [1, 1]]
+    assert found["b"].labels[4:6, 6:8].tolist() == [[2, 2], [2, 2]]
+    assert np.count_nonzero(found["b"].labels) == 8
+
+
+def test_a_case_with_an_annotation_of_its_own_keeps_it(tmp_path):
+    _dataset(tmp_path)
+    _mask(tmp_path / "labelsTr" / "a.png")
+    (tmp_path / "annotations.json").write_text("{}")
+
+    a, b = load_dataset(tmp_path).training
+
+    assert a.annotation == tmp_path / "labelsTr" / "a.png"
+    assert b.annotation == tmp_path / "annotations.json"
+
+
+def test_every_annotation_that_cannot_be_drawn_is_told(tmp_path):
+    code = {"size": [5, 7], "counts": [35]}
+    path = _coco(
+        tmp_path / "case.json",
+        (1, [[1, 2, 3]]),
+        (1, None),
+        (1, code),
+        (1, {"size": [5, 6], "counts": [31]}),
+    )
+
+    with pytest.raises(FormatError) as caught:
+        read_annotation(path, None, TASK)
+
+    text = str(caught.value)
+    assert "annotation 1: a polygon needs x and y of three corners" in text
+    assert "annotation 2: it has no `segmentation`" in text
+    assert "annotation 3: its run lengths are for [5, 7]" in text
+    assert "annotation 4: its run lengths are not those" in text
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_run_lengths_stand_for_the_mask_that_they_were_made_of(seed):
+    mask = np.random.default_rng(seed).random((7, 9)) < 0.4
+    values = mask.T.ravel()
+    counts, now = [0], False
+    for value in values:  # by the definition: outside, inside, outside, ...
+        if value != now:
+            counts.append(0)
+            now = not now
+        counts[-1] += 1
+
+    rows, columns = places_of(
+        {"segmentation": {"size": [7, 9], "counts": counts}}, (7, 9)
+    )
+
+    found = np.zeros((7, 9), bool)
+    found[rows, columns] = True
+    assert np.array_equal(found, mask)
+
+
+def test_masks_of_several_classes_need_a_file_that_tells_them(tmp_path):
+    _mask(tmp_path / "case" / "a.png", np.s_[0:2, 0:2])
+    _mask(tmp_path / "case" / "b.png", np.s_[3:5, 3:5])
+
+    with pytest.raises(DatasetError, match=r"case\.json is missing"):
+        read_annotation(tmp_path / "case", None, TASK)
+    (tmp_path / "case.json").write_text('{"instances": {"a.png": 7}}')
+    with pytest.raises(DatasetError, match=r"no class to the instances b\.png"):
+        read_annotation(tmp_path / "case", None, TASK)
+    (tmp_path / "case.json").write_text('{"instances": {"a.png": 7, "2": "cell"}}')
+    found, _ = read_annotation(tmp_path / "case", None, TASK)
+
+    assert found.classes == {1: 7, 2: 1}
+
+
+def test_a_change_of_any_file_that_tells_of_a_case_is_noticed(tmp_path):
+    _dataset(tmp_path, ["a"])
+    masks = tmp_path / "labelsTr" / "a" / "masks"
+    _mask(masks / "1.png", np.s_[0:2, 0:2])
+    _mask(masks / "2.png", np.s_[0:2, 0:2])
+    case = load_dataset(tmp_path).training[0]
+    stamps = [stamps_of(files_of(case))]
+
+    _mask(masks / "1.png", np.s_[3:6, 2:8])
+    stamps.append(stamps_of(files_of(case)))
+    (masks / "2.png").unlink()
+    stamps.append(stamps_of(files_of(case)))
+    (tmp_path / "labelsTr" / "a.json").write_text('{"instances": {"1": 1}}')
+    stamps.append(stamps_of(files_of(case)))
+
+    assert all(a != b for a, b in itertools.pairwise(stamps))

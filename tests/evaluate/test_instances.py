@@ -122,3 +122,44 @@ def test_classes_come_from_the_files_beside_the_maps(dataset, predictions):
     assert found.classes["debris"]["ap_50_pooled"].mean == pytest.approx(1 / 2)
     assert found.classes["any class"]["ap_50_pooled"].mean == pytest.approx(4 / 6)
     assert found.mean("ap_50_pooled") == pytest.approx((2 / 5 + 1 / 2) / 2)
+
+
+def _as_coco(dataset):
+    """Write the annotations as one file of polygons in place of the maps."""
+    images, squares = [], []
+    for number, case in enumerate("ab"):
+        path = dataset / "labelsTr" / f"{case}.png"
+        labels = np.array(Image.open(path))
+        entry = {"id": number, "file_name": f"{case}.png", "height": 12, "width": 12}
+        images.append(entry)
+        for i in np.unique(labels[labels > 0]):
+            y, x = np.argwhere(labels == i).min(0)
+            b, r = np.argwhere(labels == i).max(0) + 1
+            corners = [int(v) for v in (x, y, r, y, r, b, x, b)]
+            squares.append(
+                {"image_id": number, "category_id": 1, "segmentation": [corners]}
+            )
+        path.unlink()
+    content = {"images": images, "annotations": squares}
+    (dataset / "labelsTr" / "annotations.json").write_text(json.dumps(content))
+
+
+def _as_masks(dataset):
+    """Write the annotations as a folder for each case in place of the maps."""
+    for case in "ab":
+        path = dataset / "labelsTr" / f"{case}.png"
+        labels = np.array(Image.open(path))
+        for i in np.unique(labels[labels > 0]):
+            _write(dataset / "labelsTr" / case, f"m{i}", 255 * (labels == i))
+        path.unlink()
+
+
+@pytest.mark.parametrize("change", [_as_coco, _as_masks])
+def test_annotations_in_other_files_give_the_same_scores(dataset, predictions, change):
+    maps = evaluate(predictions, dataset, workers=1)
+
+    change(dataset)
+    folder = dataset / "labelsTr"
+    for where in (dataset, folder):
+        other = evaluate(predictions, where, dataset=dataset, workers=1)
+        assert other.cases == maps.cases
