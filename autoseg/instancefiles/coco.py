@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
+from autoseg.instancefiles._listing import write_listing
 from autoseg.instancefiles.measure import Measured
-from autoseg.spec._json import dumps, write_text
 from autoseg.tasks._instances import Instances
 
 
@@ -51,15 +51,13 @@ def write_coco(
     if instances.labels.ndim != 2:
         raise UsageError("COCO's JSON describes 2-D images; this one is 3-D.")
     height, width = instances.labels.shape
-    content = {
+    head = {
         "images": [{"id": 1, "file_name": image, "height": height, "width": width}],
         "categories": [{"id": k, "name": name} for k, name in classes.items()],
-        "annotations": [
-            _annotation(number, instances, measured)
-            for number in range(len(measured.ids))
-        ],
     }
-    write_text(path, dumps(content))
+    numbers = range(len(measured.ids))
+    entries = (_annotation(number, instances, measured) for number in numbers)
+    write_listing(path, head, "annotations", entries)
 
 
 def _annotation(number: int, instances: Instances, measured: Measured) -> Any:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from autoseg.instancefiles._listing import write_listing
 from autoseg.instancefiles.measure import Measured
 from autoseg.instancefiles.planes import planes_of
-from autoseg.spec._json import dumps, write_text
 from autoseg.tasks._instances import Instances
 
 
@@ -32,11 +32,11 @@ def write_geojson(
     classes : mapping of int to str
         Names of classes by number.
     """
-    features = [
+    features = (
         _feature(plane.z, plane.pieces, plane.number, measured, classes)
         for plane in planes_of(instances, measured)
-    ]
-    write_text(path, dumps({"type": "FeatureCollection", "features": features}))
+    )
+    write_listing(path, {"type": "FeatureCollection"}, "features", features)
 
 
 def _feature(

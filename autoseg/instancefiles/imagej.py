@@ -5,10 +5,11 @@ Needs the package ``roifile`` (``pip install autoseg[roi]``).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from autoseg.errors import UsageError
+from autoseg.formats._atomic import atomically
 from autoseg.instancefiles.measure import Measured
 from autoseg.instancefiles.planes import planes_of
 from autoseg.tasks._instances import Instances
@@ -17,7 +18,8 @@ from autoseg.tasks._instances import Instances
 def write_rois(path: Path, instances: Instances, measured: Measured) -> None:
     """Write a polygon for each piece of each instance; in 3-D for each of its slices.
 
-    Holes are lost: ImageJ's polygons have none. A region is called by the instance's
+    Pixels that share a corner are one piece. Holes are lost: ImageJ's polygons have
+    none. A region is called by the instance's
     id, with the slice, and with a number if there are several pieces.
 
     Parameters
@@ -38,24 +40,17 @@ def write_rois(path: Path, instances: Instances, measured: Measured) -> None:
     import roifile
 
     volume = instances.labels.ndim == 3
-    rois, names = [], []
-    for plane in planes_of(instances, measured):
-        for piece, rings in enumerate(plane.pieces, start=1):
-            name = str(int(measured.ids[plane.number]))
-            name += f"-z{plane.z + 1}" if volume else ""
-            name += f"-{piece}" if len(plane.pieces) > 1 else ""
-            roi = roifile.ImagejRoi.frompoints(rings[0], name=name)
-            roi.roitype = roifile.ROI_TYPE.POLYGON
-            if volume:
-                roi.position = roi.z_position = plane.z + 1
-            rois.append(roi)
-            names.append(f"{name}.roi")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.zip")
-    try:
-        roifile.roiwrite(temporary, rois, name=names, mode="w")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomically(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as file:
+        for plane in planes_of(instances, measured, corners=True):
+            for piece, rings in enumerate(plane.pieces, start=1):
+                name = str(int(measured.ids[plane.number]))
+                name += f"-z{plane.z + 1}" if volume else ""
+                name += f"-{piece}" if len(plane.pieces) > 1 else ""
+                roi = roifile.ImagejRoi.frompoints(rings[0], name=name)
+                roi.roitype = roifile.ROI_TYPE.POLYGON
+                if volume:
+                    roi.position = roi.z_position = plane.z + 1
+                file.writestr(f"{name}.roi", roi.tobytes())
 
 
 def check_rois() -> None:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 Ring = list[tuple[int, int]]
 
 
-def outlines(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> list[list[Ring]]:
+def outlines(
+    mask: NDArray[np.bool_], top: int = 0, left: int = 0, corners: bool = False
+) -> list[list[Ring]]:
     """Return the outlines of a mask.
 
     Parameters
@@ -24,6 +26,9 @@ def outlines(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> list[list[
         Of one object; pixels that share an edge belong to one piece.
     top, left : int
         Where in the image the mask begins.
+    corners : bool
+        Pixels that share a corner belong to one piece, too. Rings may then pass a
+        corner twice, which not every program takes.
 
     Returns
     -------
@@ -39,17 +44,17 @@ def outlines(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> list[list[
     """
     from scipy.ndimage import find_objects, label
 
-    pieces, _ = label(mask)
+    pieces, _ = label(mask, np.ones((3, 3)) if corners else None)
     found = []
     for number, box in enumerate(find_objects(pieces), start=1):
-        rings = _rings(pieces[box] == number)
+        rings = _rings(pieces[box] == number, corners)
         y, x = top + box[0].start, left + box[1].start
         moved = [[(a + x, b + y) for a, b in ring] for ring in rings]
         found.append(sorted(moved, key=_area, reverse=True))
     return found
 
 
-def _rings(piece: NDArray[np.bool_]) -> list[Ring]:
+def _rings(piece: NDArray[np.bool_], corners: bool) -> list[Ring]:
     """Follow the edges of one piece, its pixels always on the right."""
     padded = np.pad(piece, 1)
     steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -71,7 +76,7 @@ def _rings(piece: NDArray[np.bool_]) -> list[Ring]:
         before = start
         while at != start:
             ring.append(at)
-            before, at = at, _take(steps, at, before)
+            before, at = at, _take(steps, at, before, corners)
         rings.append(_corners(ring))
     return rings
 
@@ -80,14 +85,15 @@ def _take(
     steps: dict[tuple[int, int], list[tuple[int, int]]],
     at: tuple[int, int],
     before: tuple[int, int] | None,
+    left: bool = False,
 ) -> tuple[int, int]:
-    """Take a step away from a corner; where two begin, the one to the right."""
+    """Take a step away from a corner; where two begin, the one to the right or left."""
     options = steps[at]
     chosen = 0
     if len(options) > 1 and before is not None:
         dx, dy = at[0] - before[0], at[1] - before[1]
-        right = (at[0] - dy, at[1] + dx)
-        chosen = options.index(right)
+        side = -1 if left else 1
+        chosen = options.index((at[0] - side * dy, at[1] + side * dx))
     step = options.pop(chosen)
     if not options:
         del steps[at]

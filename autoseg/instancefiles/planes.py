@@ -29,7 +29,9 @@ class Plane:
     pieces: list[list[Ring]]
 
 
-def planes_of(instances: Instances, measured: Measured) -> Iterator[Plane]:
+def planes_of(
+    instances: Instances, measured: Measured, corners: bool = False
+) -> Iterator[Plane]:
     """Yield the outlines of each instance in each plane where it is.
 
     Parameters
@@ -38,6 +40,8 @@ def planes_of(instances: Instances, measured: Measured) -> Iterator[Plane]:
         The map, shape (Y, X) or (Z, Y, X).
     measured : Measured
         Of it.
+    corners : bool
+        See `outlines`.
 
     Yields
     ------
@@ -53,4 +57,4 @@ def planes_of(instances: Instances, measured: Measured) -> Iterator[Plane]:
         first = 0 if len(box) == 2 else box[0].start
         for z, mask in enumerate(masks, start=first):
             if mask.any():
-                yield Plane(number, z, outlines(mask, top, left))
+                yield Plane(number, z, outlines(mask, top, left, corners))

@@ -13,12 +13,13 @@ def test_regions_come_back_as_polygons(tmp_path):
     roifile = pytest.importorskip("roifile")
     labels = np.zeros((6, 9), np.int32)
     labels[1:3, 2:6], labels[5, 0], labels[5, 8] = 1, 2, 2
+    labels[4, 4], labels[5, 5] = 3, 3  # one region: they touch at a corner
     instances = Instances(labels)
 
     write_rois(tmp_path / "a.zip", instances, measure(instances, (1.0, 1.0)))
 
     rois = {roi.name: roi for roi in roifile.roiread(tmp_path / "a.zip")}
-    assert set(rois) == {"1", "2-1", "2-2"}
+    assert set(rois) == {"1", "2-1", "2-2", "3"}
     assert rois["1"].roitype == roifile.ROI_TYPE.POLYGON
     assert rois["1"].coordinates().tolist() == [[2, 1], [6, 1], [6, 3], [2, 3]]
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]

@@ -22,19 +22,22 @@ def test_a_pixel_is_the_square_around_its_middle():
     ]
 
 
+@pytest.mark.parametrize("corners", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_whoever_fills_the_outlines_gets_the_mask(seed):
+def test_whoever_fills_the_outlines_gets_the_mask(seed, corners):
     rng = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(rng.normal(size=(40, 37)), 0.6 + 0.3 * seed)
     mask = noise > 0
 
-    pieces = outlines(mask)
+    pieces = outlines(mask, corners=corners)
 
     assert np.array_equal(_filled(pieces, mask.shape), mask.astype(int))
-    assert len(pieces) == ndimage.label(mask)[1]
-    # Background that touches at corners is one hole: Euler's number, with four and
-    # eight neighbors, gives their count.
-    _, around = ndimage.label(np.pad(~mask, 1, constant_values=True), np.ones((3, 3)))
+    faces, all_eight = ndimage.generate_binary_structure(2, 1), np.ones((3, 3))
+    inside, outside = (all_eight, faces) if corners else (faces, all_eight)
+    assert len(pieces) == ndimage.label(mask, inside)[1]
+    # Where pixels do not touch at corners, background does, and the other way round:
+    # Euler's number, with four and eight neighbors, gives the count of holes.
+    _, around = ndimage.label(np.pad(~mask, 1, constant_values=True), outside)
     assert sum(len(rings) - 1 for rings in pieces) == around - 1
 
 
@@ -50,6 +53,9 @@ def test_a_hole_comes_after_the_ring_around_it_and_runs_the_other_way():
 
 def test_pixels_that_touch_at_a_corner_are_two_pieces():
     assert len(outlines(np.eye(2, dtype=bool))) == 2
+    assert outlines(np.eye(2, dtype=bool), corners=True) == [
+        [[(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (1, 2), (1, 1), (0, 1)]]
+    ]
 
 
 def test_a_piece_that_pinches_a_corner_keeps_one_ring_around_it():
