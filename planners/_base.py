@@ -32,6 +32,9 @@ class Budget:
         Values that the user sets, planned around: see `planners._overrides`.
     precision : str
         ``"fp32"``, ``"bf16"`` or ``"fp16"``: what the bytes are predicted for.
+    processor : str
+        What will train, ``"gpu"`` or ``"cpu"``. Without a given memory, landmarks are
+        planned coarser for a CPU, since it could not train on a fine grid in a day.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class Budget:
     preset: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
+    processor: Literal["gpu", "cpu"] = "gpu"
 
     def __post_init__(self) -> None:
         if self.memory_gb is not None and not 0 < self.memory_gb < float("inf"):

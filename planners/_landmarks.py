@@ -8,16 +8,18 @@ own spacing, the grid is made coarser.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration
+from planners._base import Budget
 from planners._patch import times
 from planners._spacing import Grid, choose_grid, coarser
 
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser
+CPU_GB = 0.5  # docs/landmark.md has what finer and coarser grids reach in an hour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,29 @@ class Cloud:
             if patch < whole:
                 worst = max(worst, ROOM * length / (patch * edge))
         return worst
+
+
+def affordable(budget: Budget, kind: str) -> tuple[Budget, tuple[Decision, ...]]:
+    """Return a budget whose grid the processor can train on, and why.
+
+    Parameters
+    ----------
+    budget : Budget
+        As given.
+    kind : str
+        Of annotations; only ``"points"`` are seen on a grid that depends on memory.
+    """
+    given = budget.memory_gb is not None
+    if given or budget.processor == "gpu" or kind != "points":
+        return budget, ()
+    decision = Decision(
+        field="landmarks.memory",
+        value=f"{CPU_GB:g} GB",
+        rule="the memory that is given; else that of the planner, or, where a CPU "
+        f"trains, {CPU_GB:g} GB, for which a patch is small enough to learn in an hour",
+        because="no GPU was found, and no memory is given (--gpu-memory)",
+    )
+    return replace(budget, memory_gb=CPU_GB), (decision,)
 
 
 def hold_landmarks(

@@ -25,7 +25,7 @@ from planners._base import Budget
 from planners._channels import choose_channels
 from planners._configurations import Planning
 from planners._family import Family
-from planners._landmarks import hold_landmarks
+from planners._landmarks import affordable, hold_landmarks
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners._spacing import Grid, choose_grid
@@ -71,12 +71,12 @@ def make_plan(
     """
     kind = TASKS[task.name]
     overrides = check_overrides(budget.overrides, fingerprint.dim)
-    wishes = _wishes(kind, overrides)
     options, of_task = kind.configure(
-        {**task.options, **wishes}, fingerprint.annotation
+        {**task.options, **_wishes(kind, overrides)}, fingerprint.annotation
     )
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
+    budget, of_budget = affordable(budget, kind.annotation_kind)
 
     def planned(grid: Grid) -> Planning:
         planning = Planning(
@@ -112,6 +112,7 @@ def make_plan(
     )
     decisions = (
         *of_task,
+        *of_budget,
         *of_spacing,
         *about_grid(fingerprint, grid, fixed),
         *of_channels,

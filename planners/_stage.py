@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autoseg.errors import UsageError
+from autoseg.gpu import has_gpu
 from autoseg.spec._json import write_text
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
@@ -40,7 +41,8 @@ def plan(
     name : str, optional
         Name of the plan; by default the planner's, with the preset.
     budget : Budget, optional
-        What the plan may cost, and what is fixed already.
+        What the plan may cost, and what is fixed already; by default that of the
+        command, for the GPU or CPU that is there.
 
     Returns
     -------
@@ -59,7 +61,8 @@ def plan(
     folder = find_dataset(dataset, place)
     workspace = Workspace(root=place, dataset=folder.name)
     fingerprint = Fingerprint.load(workspace.fingerprint)
-    made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget or Budget())
+    budget = budget or Budget(processor="gpu" if has_gpu() else "cpu")
+    made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
     if name is not None:
         made = replace(made, name=_as_name(name))
     _write(made, workspace.plan(made.name))

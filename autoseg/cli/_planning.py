@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from autoseg.cli._device import gpu_memory_gb
 from autoseg.cli._settings import parse_settings
+from autoseg.gpu import gpu_memory_gb, has_gpu
 from planners import PLANNERS
 from planners._base import Budget
 
@@ -33,7 +33,8 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="GB",
         help="device memory for training; by default 8, or the preset's (M 8, L 24, "
-        "XL 40), and with --budget-rule bytes that of the GPU that is there",
+        "XL 40), and with --budget-rule bytes that of the GPU that is there; for "
+        "landmarks 0.5 if there is no GPU",
     )
     parser.add_argument(
         "--budget-rule",
@@ -64,4 +65,5 @@ def budget_of(arguments: argparse.Namespace) -> Budget:
         rule=arguments.budget_rule,
         preset=arguments.preset,
         overrides=parse_settings(arguments.settings),
+        processor="gpu" if has_gpu() else "cpu",
     )

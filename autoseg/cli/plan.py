@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 from autoseg.cli._arguments import add_dataset, chosen_datasets
-from autoseg.cli._device import gpu_memory_gb
 from autoseg.cli._planning import add_planning, budget_of
 from autoseg.errors import UsageError
+from autoseg.gpu import gpu_memory_gb
 from autoseg.spec._json import dumps, write_text
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from autoseg.cli import _device
+from autoseg import gpu as _device
 from autoseg.cli._main import main
 from autoseg.cli._settings import parse_settings
 from autoseg.errors import UsageError

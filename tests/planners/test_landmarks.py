@@ -71,3 +71,32 @@ def test_volumes_are_not_seen_slice_by_slice_and_mirrored_along_given_axes_only(
     assert "2d" not in plan.configurations
     assert plan.configurations["3d_fullres"].mirror_axes == (2,)
     assert plan.training.options["deep_supervision"] is False
+
+
+def test_without_a_gpu_landmarks_are_planned_for_a_cpu():
+    cpu = unet(XRAY, TASK, Budget(processor="cpu"))
+    given = unet(XRAY, TASK, Budget(processor="cpu", memory_gb=8))
+    gpu = unet(XRAY, TASK, Budget())
+
+    assert cpu.configurations == unet(XRAY, TASK, Budget(memory_gb=0.5)).configurations
+    assert given.configurations == gpu.configurations
+    reasons = {d.field: d.because for d in cpu.decisions}
+    assert "no GPU was found" in reasons["landmarks.memory"]
+    assert "landmarks.memory" not in {d.field for d in given.decisions}
+
+
+def test_other_tasks_are_planned_as_for_a_gpu_everywhere():
+    task = Choice(name="semantic", options={"labels": {"background": 0, "a": 1}})
+    masks = Fingerprint(
+        dataset="Toy",
+        unit="mm",
+        channel_names=("MR",),
+        num_cases=10,
+        shapes=((40, 60, 50),) * 3,
+        spacings=((1.0, 1.0, 1.0),) * 3,
+        intensities=(INTENSITY,),
+        annotation={},
+        task=task,
+    )
+
+    assert unet(masks, task, Budget(processor="cpu")) == unet(masks, task, Budget())

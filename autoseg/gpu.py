@@ -1,11 +1,16 @@
-"""The memory of the GPU that is there, without importing torch."""
+"""Whether there is a GPU, and its memory, without importing torch."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
+from pathlib import Path
 
 LIBRARIES = ("libnvidia-ml.so.1", "nvml.dll")
+
+
+AMD = Path("/dev/kfd")  # where Linux shows AMD's GPUs to programs
 
 
 class _Memory(ctypes.Structure):
@@ -46,6 +51,12 @@ def gpu_memory_gb() -> float | None:
         return float(memory.total / 2**30)
     finally:
         library.nvmlShutdown()
+
+
+def has_gpu() -> bool:
+    """Return whether there is a GPU to train on: NVIDIA's, AMD's or Apple's."""
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return apple or AMD.exists() or gpu_memory_gb() is not None
 
 
 def _library() -> ctypes.CDLL | None:
