@@ -13,6 +13,7 @@
     ROOT/results/DATASET/PLAN/CONFIGURATION/
         plan.json  dataset.json  fingerprint.json
         fold_N/                            checkpoint_*.pt, log.jsonl, progress.png, ...
+                                           confidence.json of landmarks
             validation/                    CASE.ext, summary.json
     ROOT/results/DATASET/best/             what `find_best` chose
         model.zip  model.json              the bundle, and why it is this
@@ -201,5 +202,7 @@ LOG = "log.jsonl"
 PROGRESS = "progress.png"
 VALIDATION = "validation"
 SUMMARY = "summary.json"
+CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
 UNCERTAINTY = "uncertainty.json"  # one number for each case
 SUMMARY_TABLE = "summary.csv"
+ALL_POINTS = "points"  # and an ending: a file with the predicted points of all cases

@@ -28,16 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-g",
         dest="annotations",
         type=Path,
-        metavar="FOLDER",
-        help="annotations; by default those of the data set",
+        metavar="PATH",
+        help="folder of annotations (of landmarks also one file of all cases); by "
+        "default those of the data set",
     )
     parser.add_argument(
         "-p",
         dest="predictions",
         type=Path,
         required=True,
-        metavar="FOLDER",
-        help="predictions",
+        metavar="PATH",
+        help="folder of predictions (of landmarks also one file of all cases)",
     )
     _add_meaning(parser)
     parser.add_argument(
@@ -48,6 +49,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for summary.json and summary.csv, or a file name ending in .json; "
         "by default the folder of predictions",
     )
+    _add_measures(parser)
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="landmarks: images of the cases, for the size of a voxel; by default the "
+        "data set's",
+    )
+    parser.add_argument(
+        "--chill",
+        action="store_true",
+        help="score what is there, even if predictions are missing",
+    )
+    add_root(parser)
+    add_workers(parser)
+
+
+def _add_measures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance",
         type=float,
@@ -75,13 +94,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of landmarks' errors: diagonal (of the box around them, the default), "
         "box, or the names of two landmarks whose distance is 1",
     )
-    parser.add_argument(
-        "--chill",
-        action="store_true",
-        help="score what is there, even if predictions are missing",
-    )
-    add_root(parser)
-    add_workers(parser)
 
 
 def _add_meaning(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +142,7 @@ def run(arguments: argparse.Namespace) -> None:
             border=False if arguments.no_border else None,
             size_limits=arguments.size_limits,
             normalization=_rule(arguments.normalization),
+            images=arguments.images,
             chill=arguments.chill,
             output=file,
             root=arguments.root,

@@ -122,14 +122,6 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "and a number from 0 to 1 in uncertainty.json",
     )
     group.add_argument(
-        "--instance-files",
-        nargs="+",
-        choices=("coco", "geojson", "roi"),
-        default=(),
-        help="instances: beside label map and table also COCO JSON (2-D), GeoJSON for "
-        "QuPath, regions for ImageJ (needs roifile)",
-    )
-    group.add_argument(
         "-prev_stage_predictions",
         "--prev-stage-predictions",
         type=Path,
@@ -140,6 +132,23 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 
 def _add_extras(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("beside the predictions")
+    group.add_argument(
+        "--instance-files",
+        nargs="+",
+        choices=("coco", "geojson", "roi"),
+        default=(),
+        help="instances: beside label map and table also COCO JSON (2-D), GeoJSON for "
+        "QuPath, regions for ImageJ (needs roifile)",
+    )
+    group.add_argument(
+        "--point-files",
+        "--points-format",
+        nargs="+",
+        choices=("csv", "mrk.json", "coco"),
+        default=(),
+        help="landmarks: beside the JSON of each case also a table points.csv of all, "
+        "CASE.mrk.json for 3D Slicer, points.coco.json (2-D)",
+    )
     group.add_argument(
         "--statistics",
         action="store_true",
@@ -214,6 +223,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.output,
         save_probabilities=_probabilities(arguments),
         instance_files=arguments.instance_files,
+        point_files=arguments.point_files,
         previous=arguments.prev_stage_predictions,
         continue_prediction=arguments.continue_prediction,
         num_parts=arguments.num_parts,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autoseg.errors import FormatError
+from autoseg.pointfiles._base import Item, cases_in
 from autoseg.pointfiles._base import case_id as case_of_file
 from autoseg.pointfiles._base import read_points as read_file
-from autoseg.spec._json import dumps, write_text
+from autoseg.pointfiles._base import write_points as write_file
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
-from autoseg.spec.points import STATUS, Points
+from autoseg.spec.points import Points
 
 ENDING = ".json"
-SYSTEM = "index"  # ours: voxels, slowest axis first
+SHOWN = 5  # cases of a file that a message names
 
 
 def read_points(
@@ -51,68 +51,73 @@ def read_points(
     FormatError
         If the file cannot be read or does not say enough.
     """
-    geometry = image or _geometry(path)
-    raw = {} if dataset is None else dataset.raw
+    geometry = image or _geometry(path, case_id)
+    names, coordinates = conventions(dataset)
+    case = case_of_file(path) if case_id is None else case_id
+    there = cases_in(path, names)
+    if there and case not in there:
+        raise FormatError(f"{path} has {_some(there)}, and no case {case!r}.")
     found = read_file(
         path,
-        raw.get("landmarks") if isinstance(raw.get("landmarks"), list) else None,
+        names,
         lambda case: geometry,
-        coordinates=raw.get("coordinates"),
+        coordinates=coordinates,
+        case=case if there else None,
     )
-    case = case_of_file(path) if case_id is None else case_id
-    if case not in found and len(found) > 1:
-        raise FormatError(f"{path} has {len(found)} cases, and none is {case!r}.")
-    points = found.get(case) or next(iter(found.values()), None)
+    points = next(iter(found.values()), None)
     if points is None:
         raise FormatError(f"{path} has no points.")
     return points.moved(points.coordinates, geometry.shape), geometry
 
 
-def _geometry(path: Path) -> Geometry:
+def conventions(
+    dataset: Dataset | None,
+) -> tuple[Sequence[str] | None, Mapping[str, Any] | None]:
+    """Return the names of the landmarks, and what a data set says of coordinates."""
+    raw: Mapping[str, Any] = {} if dataset is None else dataset.raw
+    names = raw.get("landmarks")
+    if isinstance(names, dict):
+        names = names.get("names")
+    return names if isinstance(names, list) else None, raw.get("coordinates")
+
+
+def _some(cases: Sequence[str]) -> str:
+    shown = ", ".join(cases[:SHOWN])
+    more = f" and {len(cases) - SHOWN} more" if len(cases) > SHOWN else ""
+    return f"the case{'s' * (len(cases) > 1)} {shown}{more}"
+
+
+def _geometry(path: Path, case: str | None) -> Geometry:
     """Return the geometry of the image, which our own predictions say."""
     try:
         raw = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        raw = {}
-    said = raw.get("geometry") if isinstance(raw, dict) else None
-    if not isinstance(said, dict):
-        raise FormatError(
-            f"{path} does not say which image its points are in. Give the data set."
+        said = (raw["cases"][case] if "cases" in raw else raw)["geometry"]
+        return Geometry(
+            shape=tuple(said["shape"]),
+            spacing=tuple(said["spacing"]),
+            unit=said["unit"],
+            origin=tuple(said.get("origin", ())),
+            direction=tuple(said.get("direction", ())),
         )
-    return Geometry(
-        shape=tuple(said["shape"]), spacing=tuple(said["spacing"]), unit=said["unit"]
-    )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise FormatError(
+            f"{path} does not say which image its points are in, and none is known of "
+            f"case {case or case_of_file(path)!r}. Give the data set, or its images."
+        ) from None
 
 
 def write_points(path: Path, points: Points, geometry: Geometry) -> None:
-    """Write points as JSON, in voxels of the image, slowest axis first.
+    """Write the points of a case; the ending says how.
 
     Parameters
     ----------
     path : Path
-        The file.
+        ``CASE.json`` (with everything that is known), ``CASE.csv``, ``CASE.mrk.json``
+        or ``CASE.coco.json``.
     points : Points
-        With any details.
+        In voxels of the image, with any details.
     geometry : Geometry
         Of the image.
     """
-    entries: dict[str, Any] = {}
-    for i, name in enumerate(points.names):
-        place = points.coordinates[i]
-        entry: dict[str, Any] = {
-            "status": STATUS[points.status[i]],
-            "coordinates": place.tolist() if points.present[i] else None,
-        }
-        for key, values in points.details.items():
-            value = np.asarray(values[i])
-            entry[key] = value.tolist() if np.isfinite(value).all() else None
-        entries[name] = entry
-    said = {
-        "shape": geometry.shape,
-        "spacing": geometry.spacing,
-        "unit": geometry.unit,
-    }
-    write_text(
-        Path(path),
-        dumps({"coordinate_system": SYSTEM, "geometry": said, "points": entries}),
-    )
+    case = case_of_file(Path(path))
+    write_file(Path(path), [Item(case=case, points=points, geometry=geometry)])

@@ -19,8 +19,10 @@ from autoseg.datasets._files import (
     list_files,
     stem_of,
 )
+from autoseg.datasets.point_tables import find_point_table
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats._base import known_endings
+from autoseg.pointfiles._base import point_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 
@@ -137,7 +139,8 @@ def _with_training_cases(
     if not label_ending:
         label_ending = wanted or ending
         if all(stem_of(path, (label_ending,)) is None for path in files):
-            endings = (*known_endings(), *OTHER_ANNOTATIONS)
+            others = point_endings() if dataset.task == "landmark" else ()
+            endings = (*known_endings(), *OTHER_ANNOTATIONS, *others)
             label_ending = commonest_ending(files, endings) or label_ending
     annotations = {stem_of(path, (label_ending,)): path for path in files}
     if dataset.task == "instance" and labels.is_dir():  # a folder of masks for each
@@ -152,6 +155,8 @@ def _with_training_cases(
     shared = None
     if dataset.task == "instance":
         shared = _one_file_for_all(dataset.folder, labels, {case.id for case in cases})
+    elif dataset.task == "landmark":
+        shared = find_point_table(dataset.folder)
     if shared is not None and label_ending in OTHER_ANNOTATIONS:
         label_ending = ending
     training = tuple(

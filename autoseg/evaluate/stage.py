@@ -18,18 +18,17 @@ import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import is_many_files
-from autoseg.datasets.points import ENDING as POINTS
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import files_by_case, match
 from autoseg.evaluate.grids import differing_grids
+from autoseg.evaluate.point_files import geometry_of, images_in, point_files
 from autoseg.evaluate.points import POINT_TABLE, summarize_points, write_point_table
 from autoseg.evaluate.summary import Summary
-from autoseg.formats._base import read_image
 from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
 from autoseg.workspace import SUMMARY, find_dataset, find_root
@@ -38,7 +37,6 @@ PathLike = str | os.PathLike[str]
 Labels = Mapping[str, Any] | Sequence[Any]
 
 SHOWN_CASES = 10
-OTHER_POINTS = (".mrk.json", ".fcsv", ".npy", ".pts")  # what other programs write
 SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
 
 log = logging.getLogger(__name__)
@@ -57,6 +55,7 @@ def evaluate(
     border: bool | None = None,
     size_limits: Sequence[float] | None = None,
     normalization: str | Sequence[str] | None = None,
+    images: PathLike | None = None,
     chill: bool = False,
     output: PathLike | None = None,
     root: PathLike | None = None,
@@ -67,10 +66,10 @@ def evaluate(
     Parameters
     ----------
     predictions : path
-        Folder of predictions, one file for each case.
+        Folder with a file for each case; of landmarks also one file with all cases.
     annotations : path, optional
-        Folder of annotations with the same case ids, or a data set folder; by default
-        the annotations of ``dataset``.
+        The same with the same case ids, or a data set folder; by default the
+        annotations of ``dataset``.
     dataset : path, name, number or Dataset, optional
         What says which label means what. One of ``dataset``, ``labels`` and ``task`` is
         needed, unless ``annotations`` is a data set folder.
@@ -96,6 +95,9 @@ def evaluate(
     normalization : str or (str, str), optional
         Of landmarks' errors: ``"diagonal"`` of the box around them (default),
         ``"box"``, or two landmarks whose distance is 1.
+    images : path, optional
+        Of landmarks: folder of the cases' images, for the length of a voxel; by default
+        the data set's training and test images. Our own predictions say it themselves.
     chill : bool
         Score what is there; without it, an annotated case without a prediction is an
         error.
@@ -130,9 +132,10 @@ def evaluate(
             size_limits=size_limits,
             normalization=normalization,
         ),
+        images=images_in(images, described),
     )
     scorer.check()
-    references = _references(annotations, described, cases)
+    references = _references(scorer, annotations, cases)
     found = scorer.files(Path(predictions))
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
@@ -149,18 +152,19 @@ def evaluate(
         missing=tuple(missing),
         failed={c: str(e) for c, e in failures.failures.items()} if failures else {},
         without_annotation=tuple(extra) if cases is None else (),
-        points=summarize_points(scores)
-        if scorer.task.annotation_kind == "points"
-        else {},
+        points=scorer.points_of(scores),
     )
-    file = output_file(predictions, output)
+    _write(summary, output_file(predictions, output))
+    if failures is not None:
+        raise failures
+    return summary
+
+
+def _write(summary: Summary, file: Path) -> None:
     summary.save(file)
     summary.save_table(file.with_suffix(".csv"))
     if summary.points:
         write_point_table(file.with_name(POINT_TABLE), summary.points)
-    if failures is not None:
-        raise failures
-    return summary
 
 
 @dataclass(kw_only=True)
@@ -170,6 +174,7 @@ class _Scorer:
     choice: Choice
     dataset: Dataset | None
     options: dict[str, Any]
+    images: Sequence[Case] = ()
     unit: str = "px"
 
     def check(self) -> None:
@@ -188,10 +193,15 @@ class _Scorer:
             )
 
     def files(self, folder: Path) -> dict[str, Path]:
-        """Return the predictions in a folder by case id."""
+        """Return the file of each case; of points, one file can hold all cases."""
         if self.task.annotation_kind == "points":
-            return files_by_case(folder, (POINTS, *OTHER_POINTS))
+            return point_files(folder, self.dataset)
         return files_by_case(folder)
+
+    def points_of(self, cases: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
+        """Return what landmarks come to; of other tasks nothing."""
+        points = self.task.annotation_kind == "points"
+        return summarize_points(cases) if points else {}
 
     def find_size_limits(
         self, annotations: Mapping[str, Path], workers: int | None
@@ -224,7 +234,9 @@ class _Scorer:
         points = self.task.annotation_kind == "points"
         # Files of points rarely say in which image they are; our predictions do.
         image = self._image(case) if points else None
-        predicted, its_geometry = self._read(prediction, image)
+        predicted, its_geometry = self._read(
+            prediction, image, case if points else None
+        )
         reference, geometry = self._read(annotation, its_geometry, case)
         reason = differing_grids(its_geometry, geometry)
         if reason:
@@ -242,13 +254,8 @@ class _Scorer:
         return scores
 
     def _image(self, case_id: str) -> Geometry | None:
-        """Return the geometry of a case's image, if the data set has it."""
-        if self.dataset is None:
-            return None
-        for case in self.dataset.training:
-            if case.id == case_id and all(p.is_file() for p in case.images):
-                return read_image(case, self.dataset).geometry
-        return None
+        """Return the geometry of a case's image, if it is known where that is."""
+        return geometry_of(case_id, self.dataset, self.images)
 
     def _read(
         self, path: Path, image: Geometry | None = None, case: str | None = None
@@ -334,11 +341,10 @@ def _name(value: int | Sequence[int]) -> str:
 
 
 def _references(
-    annotations: PathLike | None,
-    dataset: Dataset | None,
-    cases: Sequence[str] | None,
+    scorer: _Scorer, annotations: PathLike | None, cases: Sequence[str] | None
 ) -> dict[str, Path]:
     """Return the annotation file of each case to score."""
+    dataset = scorer.dataset
     folder = None if annotations is None else Path(annotations)
     if folder is not None and dataset is not None:
         own = [c.annotation for c in dataset.training if c.annotation is not None]
@@ -346,7 +352,7 @@ def _references(
         if inside and any(map(is_many_files, own)):  # the data set knows which is whose
             folder = dataset.folder
     if folder is not None and not (folder / "dataset.json").is_file():
-        references = files_by_case(folder)
+        references = scorer.files(folder)
     elif dataset is not None:
         every = dataset.training
         references = {c.id: c.annotation for c in every if c.annotation is not None}
@@ -386,6 +392,7 @@ def _some(names: Sequence[str]) -> str:
 def output_file(predictions: PathLike, output: PathLike | None) -> Path:
     """Return the file of a summary; by default beside the predictions."""
     if output is None:
-        return Path(predictions) / SUMMARY
+        path = Path(predictions)
+        return (path.parent if path.is_file() else path) / SUMMARY
     path = Path(output)
     return path if path.suffix == ".json" else path / SUMMARY

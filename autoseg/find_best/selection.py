@@ -14,6 +14,7 @@ from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import dumps, to_json, write_text
 
 SCHEMA = 1
+POINTS = ("mre",)  # lengths that only landmarks have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,9 @@ class Selection:
         Configurations that could not be compared, and why.
     bundle : str
         Name of its file.
+    confidence : str
+        Of landmarks: the table of thresholds and expected errors that the folds learnt
+        together.
     schema : int
         Version of the file's layout.
     """
@@ -83,6 +87,7 @@ class Selection:
     postprocessing: Postprocessing = field(default_factory=Postprocessing)
     left_out: tuple[str, ...] = ()
     bundle: str = ""
+    confidence: str = ""
     schema: int = SCHEMA
 
     def save(self, path: Path) -> None:
@@ -113,7 +118,14 @@ class Selection:
             "by parameters",
             "chosen on other folds. Kept is what has its whole interval above 0.",
         ]
-        return "\n".join([*lines, *notes])
+        if self.by in POINTS:
+            notes += [
+                "A landmark that was missed or made up counts as the diagonal of the "
+                "largest image,",
+                "one that was rightly called absent as found exactly.",
+            ]
+        trust = ["", "How far to trust points:", self.confidence]
+        return "\n".join([*lines, *notes, *(trust if self.confidence else [])])
 
     def markdown(self) -> str:
         """Return the same for a model card."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,10 @@ from autoseg.find_best.tuning import (
     score_case,
     task_has_rules,
 )
+from autoseg.landmarks.confidence import confidence_table
 from autoseg.parallel import map_cases
 from autoseg.predict.bundle import write_bundle
+from autoseg.predict.confidence import Learnt, pool
 from autoseg.predict.ensemble import decide, open_outputs
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.postprocessing import Postprocessing, Rule
@@ -49,7 +52,7 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
-from autoseg.workspace import Workspace, find_dataset, find_root
+from autoseg.workspace import CONFIDENCE, Workspace, find_dataset, find_root
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +155,7 @@ def find_best(
         final=_scored(name, table, search),
         left_out=tuple(line.strip() for line in left_out),
         bundle=path.name,
+        confidence=_confidence_of(members[0], search),
     )
     model = _model_of(members, rules)
     write_bundle(model, path, license=license, notes=selection.markdown())
@@ -187,7 +191,7 @@ class _Search:
         choice = candidates[0].task
         first = candidates[0].cases
         measures = {m for case in first.values() for s in case.values() for m in s}
-        by = by or main_measure(measures)
+        by = spelled(by, measures) if by else main_measure(measures)
         if by not in measures:
             raise UsageError(
                 f"nothing was scored by {by!r}. There is: "
@@ -306,11 +310,37 @@ class _Search:
         return Postprocessing(classes=kept), tried
 
 
+def spelled(by: str, measures: Collection[str]) -> str:
+    """Return a measure as summaries call it, however it is written.
+
+    Examples
+    --------
+    >>> spelled("SDR@2mm", {"mre", "sdr_2"}), spelled("dice", {"dice"})
+    ('sdr_2', 'dice')
+    """
+    if by in measures:
+        return by
+    plain = re.sub(r"(?<=\d)\s*(mm|um|px)$", "", by.lower()).replace("@", "_")
+    return plain if plain in measures else by
+
+
 def _scored(name: str, table: Table, search: _Search) -> Scored:
     higher = measure_of(search.by).better == "higher"
     sign = 1.0 if higher else -1.0
     low, high = sorted(sign * end for end in mean_interval(table))
     return Scored(name=name, mean=sign * mean_of(table), low=low, high=high)
+
+
+def _confidence_of(member: Candidate, search: _Search) -> str:
+    """Return what the folds' validations say of landmarks, together, for people."""
+    folds = [
+        member.folder / f"fold_{fold}"
+        for fold in sorted(set(member.fold_of.values()), key=int)
+    ]
+    there = [Learnt.load(fold) for fold in folds if (fold / CONFIDENCE).is_file()]
+    if not there:
+        return ""
+    return confidence_table(*pool(there), search.fingerprint.unit)
 
 
 def _model_of(members: Sequence[Candidate], rules: Postprocessing) -> Model:

@@ -67,7 +67,10 @@ def goodness(scores: Mapping[str, float], by: str, worst: float) -> float:
     value = scores.get(by, math.nan)
     if math.isnan(value):
         counts = [scores.get(name, math.nan) for name in ("tp", "fp", "fn")]
-        return perfect(by) if sum(counts) == 0 else math.nan
+        if sum(counts) == 0:
+            return perfect(by)
+        # A landmark that was missed, or found where there is none, has no distance.
+        return wrong(by, worst) if "mre" in scores and sum(counts) > 0 else math.nan
     bad = badness(by, value)
     if math.isinf(bad):
         bad = worst if measure_of(by).length else 1.0
@@ -77,6 +80,13 @@ def goodness(scores: Mapping[str, float], by: str, worst: float) -> float:
 def perfect(by: str) -> float:
     """Return the goodness of a class that is neither there nor predicted."""
     return 1.0 if measure_of(by).better == "higher" else 0.0
+
+
+def wrong(by: str, worst: float) -> float:
+    """Return the goodness of a landmark that was missed or made up."""
+    if measure_of(by).length:
+        return -worst
+    return 0.0 if measure_of(by).better == "higher" else -1.0
 
 
 def worst_distance(fingerprint: Fingerprint) -> float:

@@ -82,6 +82,20 @@ class Format(ABC):
             If the file cannot be read.
         """
 
+    def geometry(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> Geometry:
+        """Return the geometry that `load` finds; where it can, from the header alone.
+
+        Whether the file is whole is not looked at. The fields of the header that
+        writing the same geometry needs may be left out.
+        """
+        return self.load(path, spacing, unit, channels)[1]
+
     def load_labels(
         self, path: Path, spacing: Sequence[float] | None, unit: str | None
     ) -> tuple[Array, Geometry]:

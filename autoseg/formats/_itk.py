@@ -13,7 +13,12 @@ from autoseg.formats._arrays import as_storable
 from autoseg.formats._atomic import atomically
 from autoseg.formats._base import Array, Format
 from autoseg.formats._header import fields_of, with_fields
-from autoseg.formats._nifti import NiftiFile, read_nifti, write_nifti
+from autoseg.formats._nifti import (
+    NiftiFile,
+    read_nifti,
+    read_nifti_header,
+    write_nifti,
+)
 from autoseg.formats._nrrd import read_nrrd_fields, write_nrrd
 from autoseg.spec.image import Geometry
 
@@ -55,6 +60,34 @@ class ItkFiles(Format):
         array, geometry = from_sitk(_read(path), path, unit)
         fields = read_nrrd_fields(path, geometry.dim) if is_nrrd(path) else None
         return array, with_fields(geometry, "nrrd", fields)
+
+    def geometry(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> Geometry:
+        if is_nifti(path):
+            return nifti_geometry(read_nifti_header(path), path, unit)
+        import SimpleITK
+
+        reader = SimpleITK.ImageFileReader()
+        reader.SetFileName(str(path))
+        try:
+            _quiet()
+            reader.ReadImageInformation()
+        except RuntimeError as error:
+            raise _unreadable(path, error) from None
+        dim = min(reader.GetDimension(), 3)
+        direction = np.reshape(reader.GetDirection(), (reader.GetDimension(),) * 2)
+        return Geometry(
+            shape=tuple(reader.GetSize()[:dim][::-1]),
+            spacing=tuple(abs(s) for s in reader.GetSpacing()[:dim][::-1]),
+            unit=unit or "mm",
+            origin=tuple(reader.GetOrigin()[:dim]),
+            direction=tuple(direction[:dim, :dim].ravel().tolist()),
+        )
 
     def remarks(self, geometry: Geometry) -> tuple[str, ...]:
         fields = fields_of(geometry, "nifti") or {}
@@ -237,10 +270,14 @@ def _read(path: Path) -> Any:
     try:
         return SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
-        raise FormatError(
-            f"{path} cannot be read ({_last_line(error)}). It may be damaged or of "
-            "another format than its name says; get or write it again."
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> FormatError:
+    return FormatError(
+        f"{path} cannot be read ({_last_line(error)}). It may be damaged or of another "
+        "format than its name says; get or write it again."
+    )
 
 
 def _write(path: Path, array: Array, geometry: Geometry) -> None:

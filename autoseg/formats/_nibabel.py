@@ -10,7 +10,7 @@ import numpy as np
 from autoseg.formats._base import Array
 from autoseg.formats._header import with_fields
 from autoseg.formats._itk import ItkFiles
-from autoseg.formats._nifti import NiftiFile, read_nifti
+from autoseg.formats._nifti import NiftiFile, read_nifti, read_nifti_header
 from autoseg.spec.image import Geometry
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -32,6 +32,15 @@ class NibabelFiles(ItkFiles):
     ) -> tuple[Array, Geometry]:
         file = read_nifti(path)
         return _scaled(file), _geometry(file, unit)
+
+    def geometry(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> Geometry:
+        return _geometry(read_nifti_header(path), unit)
 
 
 def _scaled(file: NiftiFile) -> Array:

@@ -171,28 +171,10 @@ def read_nifti(path: Path) -> NiftiFile:
     """
     data = _uncompressed(path)
     header = _header(data, path)
-    kind = int(header["datatype"])
-    if kind in COMPLEX:
-        raise FormatError(f"{path} holds complex numbers; save the magnitude.")
-    if kind not in KINDS and kind not in COLORS:
-        raise FormatError(f"{path} has data type {kind}, which is not supported.")
-    axes = int(header["dim"][0])
-    sizes = [int(n) for n in header["dim"][1 : axes + 1]]
-    if not 1 < axes < 8 or min(sizes) < 1:
-        raise FormatError(f"{path} has no voxels: its size is {sizes}.")
-    while len(sizes) > 3 and sizes[-1] == 1:
-        sizes.pop()
-    color = COLORS.get(kind, 1)
-    space = sizes[:3]
-    channels = math.prod(sizes[3:])
-    if sum(n > 1 for n in (*sizes[3:], color)) > 1:
-        raise FormatError(
-            f"{path} has size {sizes}; autoseg reads two or three axes and one more "
-            "for channels. Save each time point as a file of its own."
-        )
+    channels, space, color = _sizes(header, path)
     order = ">" if header.dtype["dim"].base.byteorder == ">" else "<"
-    stored = np.dtype(order + KINDS.get(kind, "u1"))
-    count = math.prod(sizes) * color
+    stored = np.dtype(order + KINDS.get(int(header["datatype"]), "u1"))
+    count = channels * math.prod(space) * color
     offset = int(header["vox_offset"]) or len(header.tobytes()) + 4
     needed = offset + count * stored.itemsize
     if len(data) < needed:
@@ -207,6 +189,63 @@ def read_nifti(path: Path) -> NiftiFile:
         array = array.reshape(channels, *space[::-1])
     native = array.astype(stored.newbyteorder("="), copy=False)
     return NiftiFile(native, header, data)
+
+
+def read_nifti_header(path: Path) -> NiftiFile:
+    """Read the header of a file; its array has the right shape, and only zeros.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    NiftiFile
+        With no ``data``; no more is decompressed than the header.
+
+    Raises
+    ------
+    FormatError
+        See `read_nifti`; that voxels are missing is not seen.
+    """
+    longest = max(LAYOUTS) + 4
+    with path.open("rb") as file:
+        data = file.read(longest)
+        if data[:2] == b"\x1f\x8b":
+            file.seek(0)
+            try:
+                data = gzip.GzipFile(fileobj=file).read(longest)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise FormatError(
+                    f"{path} is damaged ({error}). Copy it again."
+                ) from None
+    header = _header(data, path)
+    channels, space, color = _sizes(header, path)
+    shape = (color if color > 1 else channels, *space[::-1])
+    return NiftiFile(np.broadcast_to(np.uint8(0), shape), header, b"")
+
+
+def _sizes(header: Any, path: Path) -> tuple[int, list[int], int]:
+    """Return the number of channels, the size (x, y, z), and the colors of a voxel."""
+    kind = int(header["datatype"])
+    if kind in COMPLEX:
+        raise FormatError(f"{path} holds complex numbers; save the magnitude.")
+    if kind not in KINDS and kind not in COLORS:
+        raise FormatError(f"{path} has data type {kind}, which is not supported.")
+    axes = int(header["dim"][0])
+    sizes = [int(n) for n in header["dim"][1 : axes + 1]]
+    if not 1 < axes < 8 or min(sizes) < 1:
+        raise FormatError(f"{path} has no voxels: its size is {sizes}.")
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes.pop()
+    color = COLORS.get(kind, 1)
+    if sum(n > 1 for n in (*sizes[3:], color)) > 1:
+        raise FormatError(
+            f"{path} has size {sizes}; autoseg reads two or three axes and one more "
+            "for channels. Save each time point as a file of its own."
+        )
+    return math.prod(sizes[3:]), sizes[:3], color
 
 
 def write_nifti(path: Path, array: Array, fields: Mapping[str, Any]) -> None:

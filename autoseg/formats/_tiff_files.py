@@ -68,6 +68,26 @@ class TiffFiles(Format):
             ) from None
         return array, geometry
 
+    def geometry(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> Geometry:
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(path) as file:
+                series = file.series[0]
+                layout = find_layout(series.axes, series.shape, channels, path)
+                shape = tuple(int(series.shape[i]) for i in layout.space)
+                return self._geometry(file, path, shape, spacing, unit)
+        except (tifffile.TiffFileError, IndexError, ValueError, OSError) as error:
+            raise FormatError(
+                f"{path} is damaged or no TIFF ({error}). Get or write it again."
+            ) from None
+
     def _geometry(
         self,
         file: Any,

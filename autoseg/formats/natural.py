@@ -56,6 +56,27 @@ class NaturalFormat(Format):
         array = _read(path, palette_as_color=True)
         return array, flat_geometry(path, array.shape[1:], spacing, unit)
 
+    def geometry(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> Geometry:
+        if _is_tiff(path):
+            return PlainTiff().geometry(path, spacing, unit, channels)
+        from PIL import Image, UnidentifiedImageError
+
+        Image.MAX_IMAGE_PIXELS = None  # see below
+        try:
+            with Image.open(path) as picture:
+                shape = picture.size[::-1]
+        except UnidentifiedImageError:
+            raise FormatError(
+                f"{path} is no picture, whatever its name says. Get or write it again."
+            ) from None
+        return flat_geometry(path, shape, spacing, unit)
+
     def load_labels(
         self, path: Path, spacing: Sequence[float] | None, unit: str | None
     ) -> tuple[Array, Geometry]:

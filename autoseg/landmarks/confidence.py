@@ -6,66 +6,145 @@ Legend: N cases, L landmarks, D axes. Lengths are in the unit of the spacing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, nnls
 
-from autoseg.landmarks.shape import ShapePrior, fit_shapes, shapes_of
-from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.errors import PlanError
+from autoseg.landmarks.presence import presence_thresholds
+from autoseg.landmarks.radius import ErrorRadius, fit_radius
+from autoseg.landmarks.shape import ShapePrior, fit_shapes
+from autoseg.spec.points import ABSENT, PRESENT, STATUS, UNKNOWN, Points
 
 Array = NDArray[np.float64]
-Triple = tuple[Points, Points, Sequence[float]]
+Rows = tuple[tuple[float, ...], ...]
 
-FEWEST = 5  # cases with and without a landmark, for a threshold of its own
 LOW = 0.01  # quantile of the scores of found points, under which one is doubtful
-KNOTS = 33  # of the curve from doubt to expected error
-FOLDS = 5
-SHRUNK = 10.0  # cases that the common curve counts as, beside a landmark's own
-EDGE = 1e-6  # scores are kept this far from 0 and 1 in logarithms
+GROUPS = 5  # of validation cases, each judged by what the others taught
+DIGITS = 6  # after the point, of what is kept
 
 
 @dataclass(frozen=True, kw_only=True)
-class ErrorRadius:
-    """From what the network says to the error that is to be expected.
+class Evidence:
+    """What a model said about cases that it was not trained on, and what is true.
 
     Parameters
     ----------
-    spread_weight, score_weight : float
-        Doubt is their sum with log(spread) and -logit(score).
-    doubt, error : tuple of float
-        Knots of a rising curve from doubt to expected error.
-    scale : tuple of float, length L
-        What each landmark's errors are of the curve.
-    p50, p95 : float
-        Quantiles of error divided by expected error, in cases that took no part.
+    names : tuple of str, length L
+        The landmarks.
+    usual : tuple of float, length L
+        Thresholds of the plan: 0 for landmarks that are never absent in training, 0.5
+        for those whose threshold is to be learnt; another one is the user's and stays.
+    cases : tuple of str, length N
+        Ids.
+    score, spread : tuple of tuple of float, shape (N, L)
+        The network's score, and the root of the trace of the covariance.
+    error : tuple of tuple of float or None, shape (N, L)
+        Distance of the best peak to the annotated point; None where there is none.
+    status : tuple of tuple of str, shape (N, L)
+        ``"present"``, ``"absent"`` or ``"unknown"``, as annotated.
+
+    Raises
+    ------
+    PlanError
+        If the lengths differ.
     """
 
-    spread_weight: float
-    score_weight: float
-    doubt: tuple[float, ...]
-    error: tuple[float, ...]
-    scale: tuple[float, ...]
-    p50: float
-    p95: float
+    names: tuple[str, ...]
+    usual: tuple[float, ...]
+    cases: tuple[str, ...]
+    score: Rows
+    spread: Rows
+    error: tuple[tuple[float | None, ...], ...]
+    status: tuple[tuple[str, ...], ...]
 
-    def expected(self, spread: Array, score: Array) -> Array:
-        """Return the expected error of each landmark.
+    def __post_init__(self) -> None:
+        for name in ("score", "spread", "error", "status"):
+            rows = getattr(self, name)
+            lengths = {len(row) for row in rows} | {len(self.usual)}
+            if len(rows) != len(self.cases) or lengths != {len(self.names)}:
+                raise PlanError(
+                    f"{name} must have a row for each of {len(self.cases)} cases and "
+                    f"in it a number for each of {len(self.names)} landmarks"
+                )
+
+    @classmethod
+    def of(
+        cls,
+        cases: Sequence[tuple[str, Points, Points, Sequence[float]]],
+        usual: Sequence[float],
+    ) -> Evidence:
+        """Return what predictions say beside annotations.
 
         Parameters
         ----------
-        spread, score : ndarray of float64, shape (..., L)
-            See `spread_of`; and the network's score.
-
-        Returns
-        -------
-        ndarray of float64, shape (..., L)
-            Multiply by ``p50`` and ``p95`` for quantiles.
+        cases : sequence of (str, Points, Points, spacing)
+            Id; prediction with the details ``score`` (L,), ``covariance`` (L, D, D)
+            in squared units of length and ``peak`` (L, D); annotation of the same
+            landmarks; edge of a voxel. At least one.
+        usual : sequence of float, length L
+            See above.
         """
-        doubt = self.spread_weight * np.log(np.maximum(spread, EDGE))
-        doubt = doubt - self.score_weight * _logit(score)
-        return np.interp(doubt, self.doubt, self.error) * np.asarray(self.scale)
+        names = cases[0][2].names
+        rows: dict[str, list[Any]] = {f.name: [] for f in fields(cls)[2:]}
+        for case, predicted, reference, spacing in cases:
+            found, truth = predicted.ordered(names), reference.ordered(names)
+            score = np.nan_to_num(np.asarray(found.details["score"], np.float64))
+            apart = (found.details["peak"] - truth.coordinates) * np.asarray(spacing)
+            error = np.linalg.norm(apart, axis=1)
+            spread = spread_of(found.details["covariance"])
+            rows["cases"].append(case)
+            rows["score"].append(_kept(score))
+            rows["spread"].append(_kept(np.nan_to_num(spread)))
+            rows["error"].append(
+                tuple(e if np.isfinite(e) else None for e in _kept(error))
+            )
+            rows["status"].append(tuple(STATUS[i] for i in truth.status))
+        columns = {name: tuple(values) for name, values in rows.items()}
+        return cls(names=names, usual=tuple(map(float, usual)), **columns)
+
+    def of_cases(self, rows: Sequence[int]) -> Evidence:
+        """Return the same of some of the cases, by their place."""
+        kept = {
+            f.name: tuple(getattr(self, f.name)[i] for i in rows)
+            for f in fields(self)[2:]
+        }
+        return replace(self, **kept)
+
+    @property
+    def errors(self) -> Array:
+        """Errors, shape (N, L), NaN where there are none."""
+        return np.array(self.error, dtype=np.float64).reshape(-1, len(self.names))
+
+
+def pooled(parts: Sequence[Evidence]) -> Evidence:
+    """Return the evidence of several folds together.
+
+    Parameters
+    ----------
+    parts : sequence of Evidence
+        Of the same landmarks, at least one.
+
+    Returns
+    -------
+    Evidence
+        All their cases.
+
+    Raises
+    ------
+    PlanError
+        If they are of different landmarks.
+    """
+    first = parts[0]
+    if any((p.names, p.usual) != (first.names, first.usual) for p in parts):
+        raise PlanError("the folds learnt other landmarks, or other thresholds")
+    rows = {
+        f.name: tuple(row for part in parts for row in getattr(part, f.name))
+        for f in fields(first)[2:]
+    }
+    return replace(first, **rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +159,8 @@ class Confidence:
         Scores from which on a landmark counts as present; 0: always.
     doubtful : tuple of float, length L
         Scores under which a found point is of low confidence.
+    cases : int
+        How many it was learnt from.
     radius : ErrorRadius or None
         None where too few points were found.
     shape : ShapePrior or None
@@ -89,59 +170,61 @@ class Confidence:
     names: tuple[str, ...]
     thresholds: tuple[float, ...]
     doubtful: tuple[float, ...]
+    cases: int
     radius: ErrorRadius | None = None
     shape: ShapePrior | None = None
 
-    def annotate(self, points: Points, spacing: Sequence[float]) -> Points:
+    def annotate(self, points: Points, shape: Array) -> Points:
         """Return predicted points with what is known about how far to trust them.
 
         Parameters
         ----------
         points : Points
             A prediction with the details ``score`` (L,), ``covariance`` (L, D, D) in
-            square voxels and, for points that may become present, ``peak`` (L, D).
-        spacing : sequence of float, length D
-            Edge of a voxel.
+            squared units of length and ``peak`` (L, D), the best place of each.
+        shape : ndarray of float64, shape (L, D)
+            The peaks in units of length, axes as in those shapes that were learnt.
 
         Returns
         -------
         Points
-            With status by the thresholds, and the details ``sigma`` (L, D, D), the
-            covariance in the unit of the spacing squared; ``error_p50`` and
-            ``error_p95``; ``low_confidence`` and ``implausible``, 0 or 1.
+            With status by the thresholds, and the details ``error_p50`` and
+            ``error_p95``, ``low_confidence`` and ``plausible``: 0 or 1, NaN where the
+            point is absent or the others say too little.
         """
         points = points.ordered(self.names)
         details = dict(points.details)
         score = np.nan_to_num(np.asarray(details["score"], dtype=np.float64))
-        places = np.asarray(details.get("peak", points.coordinates))
+        places = np.asarray(details["peak"], dtype=np.float64)
         there = np.isfinite(places).all(axis=1) & (score >= self.thresholds)
-        sigma = physical_covariance(details["covariance"], spacing)
-        details["sigma"] = sigma
         if self.radius is not None:
-            expected = self.radius.expected(spread_of(sigma), score)
+            spread = spread_of(details["covariance"])
+            expected = self.radius.expected(spread, score)
             details["error_p50"] = self.radius.p50 * expected
             details["error_p95"] = self.radius.p95 * expected
-        details["low_confidence"] = (score < self.doubtful).astype(np.float64)
+        low = (score < self.doubtful).astype(np.float64)
+        details["low_confidence"] = np.where(there, low, np.nan)
         if self.shape is not None:
-            shape = np.where(there[:, None], places * np.asarray(spacing), np.nan)
-            flags = self.shape.implausible(shape)
-            details["implausible"] = flags.astype(np.float64)
+            flags = self.shape.implausible(np.where(there[:, None], shape, np.nan))
+            judged = there & (there.sum() >= 3)
+            details["plausible"] = np.where(judged, 1.0 - flags, np.nan)
         status = np.where(there, PRESENT, ABSENT).astype(np.int8)
         return replace(points, coordinates=places, status=status, details=details)
 
 
-def calibrate(
-    cases: Sequence[Triple], training: Sequence[tuple[Points, Sequence[float]]] = ()
+def learn(
+    evidence: Evidence, shapes: Array | None = None, prior: ShapePrior | None = None
 ) -> Confidence:
     """Learn from validation how far a model's points are to be trusted.
 
     Parameters
     ----------
-    cases : sequence of (Points, Points, spacing)
-        Prediction with details as `Confidence.annotate` needs them, annotation, and the
-        edge of a voxel; all of the same landmarks.
-    training : sequence of (Points, spacing)
-        Annotations for the prior of shapes; by default those of ``cases``.
+    evidence : Evidence
+        Of the validation.
+    shapes : ndarray of float64, shape (M, L, D), optional
+        Annotated points in units of length, NaN where absent, for the prior of shapes.
+    prior : ShapePrior, optional
+        One that was learnt already, in place of ``shapes``.
 
     Returns
     -------
@@ -149,39 +232,108 @@ def calibrate(
         Thresholds that have the best F1 of presence; radii by isotonic regression and a
         conformal quantile (Lei et al., JASA 2018, doi:10.1080/01621459.2017.1307116).
     """
-    names = cases[0][1].names
-    found = [predicted.ordered(names) for predicted, _, _ in cases]
-    spacings = [spacing for _, _, spacing in cases]
-    score = np.nan_to_num(np.stack([p.details["score"] for p in found]))
-    places = [p.details.get("peak", p.coordinates) for p in found]
-    sigma = [
-        physical_covariance(p.details["covariance"], s)
-        for p, s in zip(found, spacings, strict=True)
-    ]
-    truth = [reference.ordered(names) for _, reference, _ in cases]
-    apart = shapes_of(places, spacings) - shapes_of(
-        [t.coordinates for t in truth], spacings
-    )
-    errors = np.linalg.norm(apart, axis=2)
-    present = np.stack([t.present for t in truth])
-    known = np.stack([t.known for t in truth])
-    shapes = training or [(t, s) for t, s in zip(truth, spacings, strict=True)]
+    count = len(evidence.names)
+    score = np.array(evidence.score, dtype=np.float64).reshape(-1, count)
+    spread = np.array(evidence.spread, dtype=np.float64).reshape(-1, count)
+    status = np.array(evidence.status, dtype=object).reshape(-1, count)
+    present = status == STATUS[PRESENT]
+    known = status != STATUS[UNKNOWN]
+    errors = evidence.errors
+    if prior is None and shapes is not None:
+        noise = _usual_error(errors) / np.sqrt(shapes.shape[2])
+        prior = fit_shapes(shapes, noise)
     return Confidence(
-        names=names,
-        thresholds=tuple(presence_thresholds(score, present, known)),
+        names=evidence.names,
+        thresholds=tuple(presence_thresholds(score, present, known, evidence.usual)),
         doubtful=tuple(
             float(np.quantile(s[p], LOW)) if p.any() else 0.0
             for s, p in zip(score.T, present.T, strict=True)
         ),
-        radius=fit_radius(errors, np.stack([spread_of(s) for s in sigma]), score),
-        shape=fit_shapes(
-            shapes_of(
-                [points.ordered(names).coordinates for points, _ in shapes],
-                [spacing for _, spacing in shapes],
-            ),
-            _usual_error(errors) / np.sqrt(len(spacings[0])),
-        ),
+        cases=len(evidence.cases),
+        radius=fit_radius(errors, spread, score),
+        shape=prior,
     )
+
+
+def learn_apart(
+    evidence: Evidence, shapes: Array | None = None
+) -> dict[str, Confidence]:
+    """Return for each case what the cases of other groups teach.
+
+    A threshold or radius that is judged by the cases that it was chosen on looks better
+    than it is.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of the validation.
+    shapes : ndarray of float64, shape (M, L, D), optional
+        See `learn`.
+
+    Returns
+    -------
+    dict of str to Confidence
+        By case. Every fifth case is of one group; a single case learns from nothing,
+        and is left out.
+    """
+    count = len(evidence.cases)
+    found: dict[str, Confidence] = {}
+    groups = min(GROUPS, count) if count > 1 else 0
+    for group in range(groups):
+        others = [i for i in range(count) if i % groups != group]
+        learnt = learn(evidence.of_cases(others), shapes)
+        found |= dict.fromkeys(evidence.cases[group::groups], learnt)
+    return found
+
+
+def confidence_table(confidence: Confidence, evidence: Evidence, unit: str) -> str:
+    """Return a table for people, a line for each landmark.
+
+    Parameters
+    ----------
+    confidence : Confidence
+        What was learnt.
+    evidence : Evidence
+        Of what.
+    unit : str
+        Of lengths.
+
+    Returns
+    -------
+    str
+        Thresholds, and the radii that the median validation case has.
+    """
+    head = ["landmark", "present from score", f"error p50 [{unit}]"]
+    rows = [[*head, f"error p95 [{unit}]"]]
+    for i, name in enumerate(confidence.names):
+        threshold = confidence.thresholds[i]
+        row = [name, f"{threshold:.2f}" if threshold > 0 else "always"]
+        radius = confidence.radius
+        if radius is None or not evidence.cases:
+            rows.append([*row, "-", "-"])
+            continue
+        score, spread = np.array(evidence.score), np.array(evidence.spread)
+        usual = float(np.median(radius.expected(spread, score)[:, i]))
+        rows.append([*row, f"{radius.p50 * usual:.2f}", f"{radius.p95 * usual:.2f}"])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    lines.append(f"Learnt from {confidence.cases} cases.")
+    if confidence.radius is None:
+        lines.append("Too few points were found to say how far they are off.")
+    if confidence.shape is None:
+        lines.append("Too few complete annotations to say which shapes are plausible.")
+    return "\n".join(lines)
+
+
+def spread_of(covariance: Array) -> Array:
+    """Return the root of the trace of covariances (..., D, D): one length for each."""
+    return np.sqrt(np.trace(covariance, axis1=-2, axis2=-1))
 
 
 def _usual_error(errors: Array) -> float:
@@ -191,134 +343,5 @@ def _usual_error(errors: Array) -> float:
     return float(np.sqrt(np.mean(usual**2))) if len(usual) else 0.0
 
 
-def physical_covariance(covariance: Array, spacing: Sequence[float]) -> Array:
-    """Return covariances (L, D, D) in square voxels in the unit of the spacing."""
-    edges = np.asarray(spacing, dtype=np.float64)
-    return np.asarray(covariance, dtype=np.float64) * edges[:, None] * edges
-
-
-def spread_of(covariance: Array) -> Array:
-    """Return the root of the trace of covariances (..., D, D): one length for each."""
-    return np.sqrt(np.trace(covariance, axis1=-2, axis2=-1))
-
-
-def presence_thresholds(
-    score: Array, present: NDArray[np.bool_], known: NDArray[np.bool_]
-) -> list[float]:
-    """Return for each landmark the score with the best F1 of presence.
-
-    Parameters
-    ----------
-    score : ndarray of float64, shape (N, L)
-        Of validation cases.
-    present, known : ndarray of bool, shape (N, L)
-        What the annotation says.
-
-    Returns
-    -------
-    list of float, length L
-        0 where a landmark is never absent. With fewer than 5 cases of either kind, the
-        best threshold of all landmarks that are sometimes absent together.
-    """
-    absent = known & ~present
-    sometimes = np.asarray(np.any(absent, axis=0))
-    pooled = known & sometimes
-    common = _best_threshold(score[pooled], present[pooled])
-    found = []
-    for column in range(score.shape[1]):
-        own = known[:, column]
-        if not sometimes[column]:
-            found.append(0.0)
-        elif min(present[own, column].sum(), absent[own, column].sum()) < FEWEST:
-            found.append(common)
-        else:
-            found.append(_best_threshold(score[own, column], present[own, column]))
-    return found
-
-
-def _best_threshold(score: Array, present: NDArray[np.bool_]) -> float:
-    """Return the middle of the scores between which the F1 is best."""
-    if not len(score):
-        return 0.0
-    order = np.argsort(score)
-    ordered, truth = score[order], present[order]
-    steps = np.concatenate([[0.0], ordered, [1.0]])
-    kept = truth.sum() - np.concatenate([[0], np.cumsum(truth)])
-    said = len(score) - np.arange(len(score) + 1)
-    f1 = 2 * kept / np.maximum(1, said + truth.sum())
-    # Between equal scores no threshold fits.
-    f1 = np.where(np.diff(steps) > 0, f1, -1.0)
-    best = int(np.argmax(f1))
-    return float((steps[best] + steps[best + 1]) / 2)
-
-
-def fit_radius(errors: Array, spread: Array, score: Array) -> ErrorRadius | None:
-    """Learn the error that is to be expected.
-
-    Parameters
-    ----------
-    errors : ndarray of float64, shape (N, L)
-        Of validation cases; NaN where there is none.
-    spread, score : ndarray of float64, shape (N, L)
-        See `ErrorRadius.expected`.
-
-    Returns
-    -------
-    ErrorRadius or None
-        None for fewer than 20 errors. Its quantiles are of errors in cases that took no
-        part in the curve, with the correction for a finite sample.
-    """
-    if np.isfinite(errors).sum() < 4 * FEWEST:
-        return None
-    ratios = []
-    for fold in range(min(FOLDS, len(errors))):
-        out = np.arange(len(errors)) % FOLDS == fold
-        curve = _fit_curve(errors[~out], spread[~out], score[~out])
-        ratio = errors[out] / curve.expected(spread[out], score[out])
-        ratios.append(ratio[np.isfinite(ratio)])
-    every = np.sort(np.concatenate(ratios))
-    return replace(
-        _fit_curve(errors, spread, score),
-        p50=_conformal(every, 0.5),
-        p95=_conformal(every, 0.95),
-    )
-
-
-def _conformal(ordered: Array, level: float) -> float:
-    """Return the ceil((n + 1) level)-th smallest value, or the largest."""
-    rank = int(np.ceil((len(ordered) + 1) * level))
-    return float(ordered[min(rank, len(ordered)) - 1])
-
-
-def _fit_curve(errors: Array, spread: Array, score: Array) -> ErrorRadius:
-    rows = np.isfinite(errors)
-    sizes = np.maximum(errors[rows], 1e-3 * max(errors[rows].mean(), EDGE))
-    terms = np.stack([np.log(np.maximum(spread, EDGE))[rows], -_logit(score)[rows]], 1)
-    centered = terms - terms.mean(axis=0)
-    logs = np.log(sizes)
-    weights, _ = nnls(centered, logs - logs.mean())
-    doubt = terms @ weights
-    order = np.argsort(doubt, kind="stable")
-    rising = isotonic_regression(sizes[order]).x
-    places = (
-        np.linspace(0, len(rising) - 1, min(KNOTS, len(rising))).round().astype(int)
-    )
-    # The worst few decide the curve's end alone; an interpolated knot needs neighbors.
-    knots, first = np.unique(doubt[order][places], return_index=True)
-    curve = ErrorRadius(
-        spread_weight=float(weights[0]),
-        score_weight=float(weights[1]),
-        doubt=tuple(knots.tolist()),
-        error=tuple(rising[places][first].tolist()),
-        scale=(1.0,) * errors.shape[1],
-        p50=1.0,
-        p95=1.0,
-    )
-    ratio = np.where(rows, errors / curve.expected(spread, score), 0.0)
-    scale = (ratio.sum(axis=0) + SHRUNK) / (rows.sum(axis=0) + SHRUNK)
-    return replace(curve, scale=tuple(scale.tolist()))
-
-
-def _logit(score: Array) -> Array:
-    inside = np.clip(score, EDGE, 1 - EDGE)
-    return np.asarray(np.log(inside / (1 - inside)))
+def _kept(values: Array) -> tuple[float, ...]:
+    return tuple(np.round(values, DIGITS).tolist())

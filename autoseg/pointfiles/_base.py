@@ -2,106 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import Any
 
 from autoseg.errors import FormatError
 from autoseg.formats._atomic import atomically
 from autoseg.formats._base import known_endings, match_ending
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles._entries import points_of
+from autoseg.pointfiles._kind import Entry, Item, PointFile
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 
-Rows = Mapping[str, tuple[Sequence[float] | None, int | None]]
 GeometryOf = Callable[[str], Geometry | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """What a file says about one case.
-
-    Parameters
-    ----------
-    case : str or None
-        Its id; None: the file is of one case, which its name tells.
-    points : mapping of str to (sequence of float or None, int or None)
-        By name, or by number as text where the file names nothing (``"1"``, ``"2"``, in
-        the order of the landmarks): coordinates as in the file, and status. Status None
-        is present with coordinates, and left out without.
-    stated : Convention or None
-        What the file itself says about its coordinates; it wins over dataset.json.
-    details : mapping of str to mapping
-        By landmark: what a prediction says beside, such as ``{"score": 0.9}``.
-    in_order : bool
-        The file names nothing, so it must have as many points as there are landmarks.
-    """
-
-    case: str | None
-    points: Rows
-    stated: Convention | None = None
-    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    in_order: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """One case to write.
-
-    Parameters
-    ----------
-    case : str
-        Its id.
-    points : Points
-        In index space.
-    geometry : Geometry or None
-        Of the image.
-    """
-
-    case: str
-    points: Points
-    geometry: Geometry | None = None
-
-
-class PointFile(ABC):
-    """Reads, and if it can writes, one kind of file of points.
-
-    Attributes
-    ----------
-    endings : tuple of str
-        In lower case, with the dot; the longest that fits a file wins.
-    convention : Convention
-        What its numbers mean where neither the file nor dataset.json says.
-    written_ending : str or None
-        With which ending it is written; None: it is read only.
-    holds_many : bool
-        Whether one file can hold several cases.
-    """
-
-    endings: ClassVar[tuple[str, ...]]
-    convention: ClassVar[Convention] = Convention()
-    written_ending: ClassVar[str | None] = None
-    holds_many: ClassVar[bool] = False
-
-    def claims(self, path: Path) -> bool:
-        """Say whether a file of these endings is of this kind, by its content."""
-        return True
-
-    @abstractmethod
-    def parse(self, path: Path, count: int | None = None) -> list[Entry]:
-        """Return what the file says, or raise FormatError without the path.
-
-        ``count`` is the number of landmarks, if it is known.
-        """
-
-    def text(self, items: Sequence[Item]) -> str:
-        """Return the content of a file of these cases."""
-        raise FormatError(f"points cannot be written as {type(self).__name__}.")
 
 
 def read_points(
@@ -111,6 +26,7 @@ def read_points(
     *,
     coordinates: Mapping[str, Any] | None = None,
     kind: str | None = None,
+    case: str | None = None,
 ) -> dict[str, Points]:
     """Read a file of points, of one case or of many.
 
@@ -129,6 +45,8 @@ def read_points(
         ``origin``. What the file itself says wins.
     kind : str, optional
         A file in ``autoseg/pointfiles``; by default by ending and content.
+    case : str, optional
+        Only this one, of a file of many.
 
     Returns
     -------
@@ -141,26 +59,72 @@ def read_points(
         If the file cannot be read, with its path.
     """
     path = Path(path)
-    reader = find_point_file(path, kind)
+    count = None if names is None else len(names)
+    reader, entries = _entries(path, kind, count)
     usual = reader.convention.changed(coordinates or {})
     found: dict[str, Points] = {}
+    for entry in entries:
+        of = case_id(path) if entry.case is None else entry.case
+        if case not in (None, of):
+            continue
+        if of in found:
+            raise FormatError(f"{path}: case {of!r} comes twice; leave one.")
+        try:
+            found[of] = points_of(entry, names, geometry_of(of), usual)
+        except FormatError as error:
+            where = "" if entry.case is None else f"case {of!r}: "
+            raise FormatError(f"{path}: {where}{error}") from None
+    return found
+
+
+def cases_in(path: Path, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the cases that a file of points names; none if it is of one, unnamed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    names : sequence of str, optional
+        The landmarks.
+
+    Returns
+    -------
+    tuple of str
+        Ids, in the file's order.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, with its path.
+    """
+    _, entries = _entries(Path(path), None, None if names is None else len(names))
+    return tuple(entry.case for entry in entries if entry.case is not None)
+
+
+def _entries(
+    path: Path, kind: str | None, count: int | None
+) -> tuple[PointFile, list[Entry]]:
+    """Return what a file says; one that holds many cases is read once for all."""
     try:
-        for entry in reader.parse(path, None if names is None else len(names)):
-            case = case_id(path) if entry.case is None else entry.case
-            if case in found:
-                raise FormatError(f"case {case!r} comes twice; leave one.")
-            try:
-                found[case] = _points(entry, names, geometry_of(case), usual)
-            except FormatError as error:
-                where = "" if entry.case is None else f"case {case!r}: "
-                raise FormatError(f"{where}{error}") from None
+        stamp = path.stat()
+    except OSError:
+        raise FormatError(f"{path} does not exist.") from None
+    return _parsed(path, kind, count, stamp.st_mtime_ns, stamp.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(
+    path: Path, kind: str | None, count: int | None, *_: int
+) -> tuple[PointFile, list[Entry]]:
+    reader = find_point_file(path, kind)
+    try:
+        return reader, reader.parse(path, count)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:
         raise FormatError(f"{path} is not UTF-8 text ({error}).") from None
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}).") from None
-    return found
 
 
 def write_points(path: Path, items: Sequence[Item], kind: str | None = None) -> None:
@@ -250,6 +214,12 @@ def point_endings() -> tuple[str, ...]:
     return tuple(sorted({ending for kind in kinds for ending in kind.endings}))
 
 
+def written_endings() -> tuple[str, ...]:
+    """Return the endings of the kinds that are written."""
+    kinds = [POINTFILES[name]() for name in POINTFILES.names()]
+    return tuple(sorted(k.written_ending for k in kinds if k.written_ending))
+
+
 def case_id(path: Path) -> str:
     """Return the case that a file's name tells.
 
@@ -276,90 +246,6 @@ def image_case(name: str) -> str:
         return file
     stem = file[: -len(ending)]
     return stem[:-5] if stem.endswith("_0000") else stem
-
-
-def _points(
-    entry: Entry,
-    names: Sequence[str] | None,
-    geometry: Geometry | None,
-    usual: Convention,
-) -> Points:
-    """Return the points of an entry in index space."""
-    named = _rename(list(entry.points), names, entry.in_order)
-    rows = {named[key]: row for key, row in entry.points.items()}
-    kept = {
-        n: row for n, row in rows.items() if row[0] is not None or row[1] is not None
-    }
-    lengths = {len(place) for place, _ in kept.values() if place is not None}
-    if len(lengths) > 1:
-        raise FormatError(f"its points have {' or '.join(map(str, lengths))} numbers.")
-    size = lengths.pop() if lengths else (geometry.dim if geometry else 3)
-    raw = np.full((len(kept), size), np.nan)
-    status = np.full(len(kept), PRESENT, dtype=np.int8)
-    for i, (place, known) in enumerate(kept.values()):
-        if place is not None:
-            raw[i] = place
-        if known is not None:
-            status[i] = known
-    convention = entry.stated or usual
-    places = convention.to_index(raw, geometry)
-    details = {
-        named[key]: value for key, value in entry.details.items() if key in named
-    }
-    return Points(
-        tuple(kept),
-        places,
-        status,
-        _columns(tuple(kept), details),
-    )
-
-
-def _rename(
-    found: list[str], names: Sequence[str] | None, in_order: bool
-) -> dict[str, str]:
-    """Return the landmark of each name in the file."""
-    if in_order and names is not None:
-        if len(found) != len(names):
-            raise FormatError(
-                f"it has {len(found)} points without names; `landmarks` has "
-                f"{len(names)}. Give NaN where a point is missing."
-            )
-        return dict(zip(found, names, strict=True))
-    if names is None or set(found) & set(names) or not found:
-        return {name: name for name in found}
-    if not set(found) <= {str(i) for i in range(1, len(names) + 1)}:
-        raise FormatError(
-            f"it has the landmarks {_some(found)}; none of them is in `landmarks`: "
-            f"{_some(names)}."
-        )
-    return {name: names[int(name) - 1] for name in found}
-
-
-def _columns(
-    names: Sequence[str], details: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return the details as one array of length L for each, NaN where not given."""
-    columns: dict[str, Any] = {}
-    for key in dict.fromkeys(k for of in details.values() for k in of):
-        values = {
-            n: np.asarray(of[key])
-            for n, of in details.items()
-            if of.get(key) is not None
-        }
-        first = next(iter(values.values()), np.array(""))
-        if first.dtype.kind not in "fiub":
-            continue
-        column = np.full((len(names), *first.shape), np.nan)
-        for i, name in enumerate(names):
-            if name in values and values[name].shape == first.shape:
-                column[i] = values[name]
-        columns[key] = column
-    return columns
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(map(str, names[:5]))
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def status_of(text: str) -> int | None:

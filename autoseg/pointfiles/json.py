@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,10 +15,13 @@ from autoseg.pointfiles._base import Entry, Item, PointFile, place_of, status_of
 from autoseg.pointfiles._convention import Convention
 from autoseg.pointfiles._text import keys_of, load_json, rounded
 from autoseg.spec._json import dumps
-from autoseg.spec.points import STATUS, Points
+from autoseg.spec.points import STATUS
 
 OTHERS = ({"markups"}, {"annotations", "categories"})  # Slicer's and COCO's keys
-OF_POINT = ("position", "coordinates", "status")
+OF_POINT = ("position", "coordinates", "status", "present")
+PHYSICAL = "physical_lps_"  # and the unit
+RADIUS = "error_p"  # quantiles of the error, in the image's unit
+FLAGS = ("low_confidence", "plausible")
 SYSTEMS = {
     "voxel_xy": Convention(),
     "voxel_xyz": Convention(),
@@ -35,7 +39,9 @@ class JsonPoints(PointFile):
 
     ``points`` alone is enough, and so is the object inside it; of many cases it is
     ``{"CASE": {"tip": [x, y, z]}}``, as nnLandmark's all_landmarks_voxel.json is.
-    ``null`` is no coordinates, ``status`` says what that means.
+    ``null`` is no coordinates, ``status`` says what that means. It is written with an
+    object for each point: status, coordinates by index, slowest axis first, the same in
+    physical units, and details; and with the geometry of the image.
     """
 
     endings: ClassVar[tuple[str, ...]] = (".json",)
@@ -85,7 +91,11 @@ def _entry(case: str | None, raw: Mapping[str, Any]) -> Entry:
             f"{', '.join(SYSTEMS)}."
         )
     beside = {
-        name: {key: value for key, value in of.items() if key not in OF_POINT}
+        name: {
+            _said(key): value
+            for key, value in of.items()
+            if key not in OF_POINT and not key.startswith(PHYSICAL)
+        }
         for name, of in points.items()
         if isinstance(of, dict)
     }
@@ -111,31 +121,42 @@ def _point(raw: Any, status: Any) -> tuple[list[float] | None, int | None]:
 def _written(item: Item) -> dict[str, Any]:
     """Return a case as JSON values, with physical coordinates for other programs."""
     points, geometry = item.points, item.geometry
-    present = points.present
-    content: dict[str, Any] = {
-        "coordinate_system": "voxel_xyz"[: 6 + points.dim],
-        "points": _by_name(points, points.coordinates[:, ::-1]),
-        "status": {
-            name: STATUS[status]
-            for name, status, there in zip(
-                points.names, points.status, present, strict=True
-            )
-            if not there
-        },
-    }
-    if geometry is not None and geometry.unit != "px":
-        physical = Convention(space="physical").from_index(points.coordinates, geometry)
-        content[f"physical_lps_{geometry.unit}"] = _by_name(points, physical)
-    if points.details:
-        content["details"] = {
-            name: {k: np.asarray(v[i]).tolist() for k, v in points.details.items()}
-            for i, name in enumerate(points.names)
+    content: dict[str, Any] = {"coordinate_system": "index"}
+    unit = "px" if geometry is None else geometry.unit
+    physical = None
+    if geometry is not None:
+        content["geometry"] = {
+            name: list(getattr(geometry, name))
+            for name in ("shape", "spacing", "origin", "direction")
+        } | {"unit": unit}
+        if unit != "px":
+            lps = Convention(space="physical")
+            physical = lps.from_index(points.coordinates, geometry)
+    entries: dict[str, Any] = {}
+    for i, name in enumerate(points.names):
+        there = bool(points.present[i])
+        entry: dict[str, Any] = {
+            "status": STATUS[points.status[i]],
+            "present": there,
+            "coordinates": points.coordinates[i].tolist() if there else None,
         }
-    return dict(rounded(content))
+        if physical is not None:
+            entry[f"{PHYSICAL}{unit}"] = physical[i].tolist() if there else None
+        for key, values in points.details.items():
+            said = f"{key}_{unit}" if key.startswith(RADIUS) else key
+            entry[said] = _detail(key, np.asarray(values[i]))
+        entries[name] = entry
+    return dict(rounded({**content, "points": entries}))
 
 
-def _by_name(points: Points, places: Any) -> dict[str, Any]:
-    return {
-        name: place.tolist() if there else None
-        for name, place, there in zip(points.names, places, points.present, strict=True)
-    }
+def _detail(key: str, value: Any) -> Any:
+    """Return a detail as JSON; null where it is not known."""
+    if not np.isfinite(value).all():
+        return None
+    return bool(value) if key in FLAGS else value.tolist()
+
+
+def _said(key: str) -> str:
+    """Return a detail's name without the unit that it was written with."""
+    match = re.fullmatch(rf"({RADIUS}\d+)_\w+", key)
+    return match[1] if match else key

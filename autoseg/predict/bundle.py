@@ -9,6 +9,7 @@ A zip without any pickle::
     previous/...             the stage before, of a cascade, in the same way
     partner_1/...            a model that it is averaged with, in the same way
     postprocessing.json      what is done to predictions in the end
+    confidence.json          of landmarks: how far to trust them, by validation
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from typing import Any
 
 import autoseg
 from autoseg.errors import ModelError, PlanError
+from autoseg.landmarks.confidence import Confidence
 from autoseg.predict.archive import Archive
 from autoseg.predict.model import Model
 from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import dumps, from_json
 from autoseg.spec.plan import Plan
+from autoseg.workspace import CONFIDENCE
 
 MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
 KIND = "autoseg model"
-SCHEMA = 2  # 2: partners and postprocessing; a bundle without them says 1
+SCHEMA = 3  # 2: partners and postprocessing; 3: confidence; the lowest that will do
 PREVIOUS = "previous/"
 PARTNER = "partner_{}/"
 POSTPROCESSING = "postprocessing.json"
@@ -62,10 +65,9 @@ def write_bundle(
     """
     files = _files(model, "")
     files[CARD] = (_card(model, license) + notes).encode()
-    simple = not model.partners and model.postprocessing == Postprocessing()
     manifest = {
         "kind": KIND,
-        "schema": 1 if simple else SCHEMA,
+        "schema": _schema(model),
         "autoseg": autoseg.__version__,
         "dataset": model.plan.dataset,
         "license": license,
@@ -87,6 +89,14 @@ def write_bundle(
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _schema(model: Model) -> int:
+    """Return the lowest schema that can say what the model has."""
+    if model.confidence is not None:
+        return 3
+    plain = not model.partners and model.postprocessing == Postprocessing()
+    return 1 if plain else 2
 
 
 def is_bundle(path: Path) -> bool:
@@ -180,6 +190,11 @@ def _stage(
         postprocessing = Postprocessing.from_json(
             json.loads(rules), f"{path}!/{prefix}{POSTPROCESSING}"
         )
+        trust = contents.get(f"{prefix}{CONFIDENCE}")
+        confidence = None
+        if trust is not None:
+            where = f"{path}!/{prefix}{CONFIDENCE}"
+            confidence = from_json(Confidence, json.loads(trust), where)
     except PlanError as error:
         raise ModelError(str(error)) from None
     fingerprint = contents.get(f"{prefix}fingerprint.json")
@@ -203,6 +218,7 @@ def _stage(
             for number in range(1, stage.get("partners", 0) + 1)
         ),
         postprocessing=postprocessing,
+        confidence=confidence,
     )
 
 
@@ -220,6 +236,8 @@ def _files(model: Model, prefix: str) -> dict[str, bytes]:
         files[f"{prefix}fold_{fold}.safetensors"] = save(tensors)
     if model.postprocessing != Postprocessing():
         files[f"{prefix}{POSTPROCESSING}"] = dumps(model.postprocessing).encode()
+    if model.confidence is not None:
+        files[f"{prefix}{CONFIDENCE}"] = dumps(model.confidence).encode()
     if model.previous is not None:
         files.update(_files(model.previous, prefix + PREVIOUS))
     for number, partner in enumerate(model.partners, start=1):

@@ -11,6 +11,7 @@ from autoseg.datasets._files import CHANNEL, find_cases, list_files, stem_of
 from autoseg.datasets.points import ENDING as POINTS
 from autoseg.errors import UsageError
 from autoseg.formats._base import known_endings, match_ending
+from autoseg.pointfiles._base import written_endings
 from autoseg.predict.model import Model
 from autoseg.spec.dataset import Case
 from autoseg.tasks import TASKS
@@ -90,9 +91,13 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
             "would overwrite each other. Rename them, or predict folder by folder."
         )
     endings = (*known_endings(), POINTS)
+    if TASKS[model.plan.task.name].annotation_kind == "points":
+        endings = written_endings()
     one_file = match_ending(output.name, endings) and not output.is_dir()
     if one_file and len(cases) > 1:
-        raise UsageError(f"{len(cases)} cases do not fit into one file, {output}.")
+        raise UsageError(
+            f"{len(cases)} cases do not fit into one file, {output}. Give a folder."
+        )
     if one_file:
         return [Job(case=cases[0], output=output)]
     return [

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.points import write_points
 from autoseg.errors import ModelError, UsageError
-from autoseg.formats._base import read_image
+from autoseg.formats._base import find_format, read_image
 from autoseg.predict.model import Model
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import Points
 
 Array = NDArray[Any]
 
@@ -27,14 +29,34 @@ class Prediction:
 
     Parameters
     ----------
-    labels : ndarray of int, shape (*S)
+    labels : ndarray of int, shape (*S), or Points
         Values as in files, slowest axis first.
     geometry : Geometry
         That of the image.
     """
 
-    labels: NDArray[Any]
+    labels: Any
     geometry: Geometry
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it; the ending says how.
+
+        Parameters
+        ----------
+        path : path
+            Of a label map, such as ``liver.nii.gz``; of landmarks ``.json`` (with
+            everything that is known), ``.csv``, ``.mrk.json`` (3D Slicer) or
+            ``.coco.json``. Complete or not there.
+
+        Raises
+        ------
+        FormatError
+            If this kind of file cannot hold it.
+        """
+        if isinstance(self.labels, Points):
+            write_points(Path(path), self.labels, self.geometry)
+        else:
+            find_format(Path(path)).write_labels(Path(path), self.labels, self.geometry)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,9 @@ from typing import Any
 from autoseg import workspace
 from autoseg.datasets._description import Description
 from autoseg.errors import ModelError
+from autoseg.landmarks.confidence import Confidence
 from autoseg.predict.archive import Archive
+from autoseg.predict.confidence import load_confidence
 from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import load_object
 from autoseg.spec.dataset import Dataset
@@ -56,6 +58,8 @@ class Model:
         Models of other configurations whose outputs are averaged with this one's.
     postprocessing : Postprocessing
         What is done to predictions in the end.
+    confidence : Confidence or None
+        Of landmarks: what validation taught about how far to trust them.
     """
 
     plan: Plan
@@ -70,6 +74,7 @@ class Model:
     origin: str = "autoseg"
     partners: tuple[Model, ...] = ()
     postprocessing: Postprocessing = Postprocessing()
+    confidence: Confidence | None = None
 
     @property
     def settings(self) -> Configuration:
@@ -269,6 +274,8 @@ def _load_folder(
         fingerprint=load_object(fingerprint) if fingerprint.is_file() else None,
         previous=_load_previous(folder, settings.previous, folds, checkpoint),
         source=str(folder),
+        # It was learnt from what the final weights say.
+        confidence=load_confidence(folder, names) if checkpoint == "final" else None,
     )
 
 

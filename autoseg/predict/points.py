@@ -234,19 +234,21 @@ def restore(points: Points, placement: Placement) -> Points:
     Returns
     -------
     Points
-        In voxels of the image, with the score and the covariance in square units of
-        length, axes in the image's order, as ``covariance``.
+        In voxels of the image, with the details ``score``; ``covariance`` in square
+        units of length, axes in the image's order; and ``peak``, the best place of each
+        landmark, also of absent ones.
     """
     dim = points.dim
     corners = restore_coordinates(np.vstack([np.zeros(dim), np.eye(dim)]), placement)
     edges = np.asarray(placement.geometry.spacing)
     turn = (corners[1:] - corners[0]).T * edges[:, None]
     covariance = turn @ points.details["covariance"] @ turn.T
-    places = restore_coordinates(points.coordinates, placement)
+    peaks = restore_coordinates(points.details["peak"], placement)
+    score = points.details["score"]
     return Points(
         points.names,
-        places,
+        peaks,
         points.status,
-        {"score": points.details["score"], "covariance": covariance},
+        {"score": score, "covariance": covariance, "peak": peaks},
         placement.geometry.shape,
     )

@@ -18,6 +18,7 @@ from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
 from autoseg.predict import inputs
 from autoseg.predict.backends import build_networks, resolve
+from autoseg.predict.confidence import judged
 from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
 from autoseg.predict.ensemble import predict_together
 from autoseg.predict.export import Export, Sink
@@ -303,7 +304,9 @@ class Predictor:
                 precision=self.options.precision,
                 progress=count,
             )
-            return restore(combine(opinions, self.task), prepared.placement)
+            points = restore(combine(opinions, self.task), prepared.placement)
+            geometry = prepared.placement.geometry
+            return judged(points, geometry, self.model.plan, self.model.confidence)
         blocks = predict_outputs(self.networks(), prepared.array, windows, count)
         if self.options.uncertainty:
             doubt = doubt or Doubt()
@@ -373,11 +376,8 @@ class Predictor:
     def _outputs(self) -> int:
         outputs = sum(head.channels for head in self.task.heads)
         outputs += self.options.uncertainty
-        return min(outputs, AT_ONCE) if self._points else outputs
-
-    @property
-    def _points(self) -> bool:
-        return isinstance(self.task, LandmarkTask)
+        points = isinstance(self.task, LandmarkTask)
+        return min(outputs, AT_ONCE) if points else outputs
 
     @property
     def _window_bytes(self) -> float:

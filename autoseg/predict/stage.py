@@ -21,6 +21,7 @@ from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
+from autoseg.predict.point_files import check_point_files, write_point_files
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.uncertainty import Qualities
 from autoseg.spec.dataset import Dataset
@@ -43,6 +44,7 @@ def predict(
     num_parts: int = 1,
     part_id: int = 0,
     instance_files: Collection[str] = (),
+    point_files: Collection[str] = (),
     readers: int = 1,
     writers: int = 1,
     progress: bool = True,
@@ -74,6 +76,10 @@ def predict(
         Of a task with instances: what to write beside the label map and the table
         ``CASE_instances.csv``: ``"coco"`` (2-D), ``"geojson"`` (QuPath), ``"roi"``
         (ImageJ).
+    point_files : collection of str
+        Of a task with landmarks: what to write beside the JSON of each case:
+        ``"mrk.json"`` (3D Slicer), or for all cases together ``"csv"`` (a table,
+        ``points.csv``) and ``"coco"`` (2-D; ``points.coco.json``).
     readers, writers : int
         Threads that read and prepare, and that write; with 0 of both, one case is done
         after the other.
@@ -108,10 +114,7 @@ def predict(
     if isinstance(model, Model):
         model = Predictor(model, Options(**options))
     kind = _kind(save_probabilities)
-    if instance_files:
-        if model.task.decode_margin is None:
-            raise UsageError("Files of instances: this model predicts no instances.")
-        check_kinds(instance_files, model.model.plan.dim)
+    _check_files(model, instance_files, point_files, num_parts)
     jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
     sweep(file for job in jobs for file in (job.output, job.spare) if file)
     qualities = None
@@ -130,6 +133,7 @@ def predict(
         )
         pipeline.run(waiting, readers, writers)
     jobs = [job.done() for job in jobs]
+    write_point_files(jobs, point_files)
     if after is not None:
         after(jobs, model.model.describe())
     return [job.output for job in jobs]
@@ -144,6 +148,27 @@ def _kind(save_probabilities: bool | str) -> str | None:
             f"{' or '.join(PROBABILITIES)}."
         )
     return kind
+
+
+def _check_files(
+    predictor: Predictor,
+    instance_files: Collection[str],
+    point_files: Collection[str],
+    num_parts: int,
+) -> None:
+    """Raise UsageError if what is to be written beside predictions cannot be."""
+    dim = predictor.model.plan.dim
+    if instance_files:
+        if predictor.task.decode_margin is None:
+            raise UsageError("Files of instances: this model predicts no instances.")
+        check_kinds(instance_files, dim)
+    if point_files:
+        check_point_files(point_files, predictor.task, dim)
+        if num_parts > 1:
+            raise UsageError(
+                "Files of points hold all cases; write them by a last call without "
+                "parts, with --continue_prediction."
+            )
 
 
 def _not_done(

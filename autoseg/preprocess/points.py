@@ -47,6 +47,34 @@ def points_in_plan_order(
     return points.moved(places[:, plan.transpose] - start, shape)
 
 
+def lengths_in_plan_order(places: Array, geometry: Geometry, plan: Plan) -> Array:
+    """Return places in units of length along the plan's axes.
+
+    Where they start from is left open, so that only what lies between the places means
+    something. Images that lie in memory in different ways become comparable.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (L, D)
+        In voxels of the image.
+    geometry : Geometry
+        Of the image.
+    plan : Plan
+        Gives orientation and order of the axes.
+
+    Returns
+    -------
+    ndarray of float, shape (L, D)
+        In the unit of the spacing.
+    """
+    corners = np.vstack([np.zeros(geometry.dim), np.eye(geometry.dim)])
+    if plan.orientation and geometry.dim == 3:
+        turn = turn_to(geometry, plan.orientation)
+        corners = turn.apply_points(corners, geometry.shape)
+    corners = corners[:, plan.transpose]
+    return (np.asarray(places) * geometry.spacing) @ (corners[1:] - corners[0])
+
+
 def restore_coordinates(places: Array, placement: Placement) -> Array:
     """Bring coordinates from the network's grid back to the image's.
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.points import read_points
-from autoseg.evaluate.files import files_by_case
 from autoseg.evaluate.measures import mean_over_classes
+from autoseg.evaluate.point_files import point_files
 from autoseg.evaluate.summary import Summary
 from autoseg.formats._base import read_image
 from autoseg.report._figure import INK, PALETTE, QUIET_INK, new_figure, save_figure
@@ -41,7 +41,7 @@ def plot_worst_points(
     dataset : Dataset
         Has the images and annotations.
     predictions : Path
-        Folder of the predicted points.
+        Folder of the predicted points, or a file of all of them.
     path : Path
         The PNG file, written atomically.
     cases : int
@@ -53,7 +53,7 @@ def plot_worst_points(
         Ids of the cases that are shown, the worst first.
     """
     chosen = worst_cases(summary, cases)
-    files = files_by_case(predictions, (".json",))
+    files = point_files(predictions, dataset)
     figure = new_figure(2 * EDGE, EDGE * max(1, len(chosen)))
     grid = figure.subplots(max(1, len(chosen)), 2, squeeze=False)
     for row, case_id in zip(grid, chosen, strict=False):

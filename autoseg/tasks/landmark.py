@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from autoseg.landmarks.decoders import decode, reach
 from autoseg.landmarks.keeper import PeakKeeper
+from autoseg.landmarks.presence import PLAIN
 from autoseg.metrics.points import score_points
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
@@ -31,7 +32,6 @@ TRAINING = {  # every image is turned and scaled a little; landmarks have one re
     "augmentation": "nnunet,-low_resolution,spatial.probability=0.8,"
     "spatial.plane_angle=15,spatial.angle=15,spatial.scale=[0.85,1.18]",
 }
-THRESHOLD = 0.5  # of a score, from which on a point counts as present
 
 
 @TASKS.register
@@ -104,7 +104,7 @@ class LandmarkTask(Task):
         self.loss = Choice(name=loss, options=dict(loss_options or {}))
         self.decoder = decoder
         self.thresholds = np.array(
-            [(thresholds or {}).get(name, THRESHOLD) for name in self.classes]
+            [(thresholds or {}).get(name, PLAIN) for name in self.classes]
         )
         self._spacing: tuple[float, ...] = (1.0,)
 

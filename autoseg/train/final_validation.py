@@ -18,7 +18,8 @@ from autoseg.predict.predictor import Predictor
 from autoseg.predict.uncertainty import Qualities, can_doubt, correlation
 from autoseg.train.cascade import previous_folder
 from autoseg.train.job import Job
-from autoseg.workspace import SUMMARY, UNCERTAINTY, VALIDATION
+from autoseg.train.point_confidence import learn_confidence
+from autoseg.workspace import CONFIDENCE, SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +69,16 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         qualities = Qualities(folder / UNCERTAINTY) if options.uncertainty else None
         pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)
         pipeline.run(waiting, 1, 1)
+    trust = learn_confidence(job, folder)
     found = evaluate(
         folder, dataset=job.dataset, task=job.plan.task, cases=job.validation
     )
     _compare(folder, found)
     logger.info("Fold %s on its validation cases:\n%s", job.fold, found.table())
+    if trust is not None:
+        logger.info(
+            "How far to trust its points (%s):\n%s", job.folder / CONFIDENCE, trust
+        )
     return summary
 
 

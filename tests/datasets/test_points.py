@@ -47,7 +47,7 @@ def test_one_file_holds_all_cases(tmp_path):
     given = tmp_path / "all.csv", dataset(tmp_path), GEOMETRY
 
     assert read_points(*given, "two")[0].coordinates.tolist() == [[4, 3]]
-    with pytest.raises(FormatError, match="has 2 cases, and none is 'six'"):
+    with pytest.raises(FormatError, match="the cases one, two, and no case 'six'"):
         read_points(*given, "six")
 
 

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
+from autoseg.errors import PlanError
 from autoseg.landmarks.confidence import (
     Confidence,
-    calibrate,
-    fit_radius,
-    physical_covariance,
-    presence_thresholds,
+    Evidence,
+    confidence_table,
+    learn,
+    learn_apart,
+    pooled,
     spread_of,
 )
 from autoseg.spec._json import from_json, to_json
@@ -14,13 +16,14 @@ from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 
 NAMES = ("tip", "root", "end", "left", "right", "top")
 SPACING = (2.0, 0.5)
+ALWAYS = (0.0,) * 6
 
 
 def validation(count, seed=0, absent=0.0):
     """Return cases whose errors are as large as the covariance says."""
     rng = np.random.default_rng(seed)
     cases = []
-    for _ in range(count):
+    for number in range(count):
         truth = np.arange(12.0).reshape(6, 2) ** 2 + rng.normal(0, 5, 2)
         missing = rng.random(6) < absent
         sd = rng.uniform(0.5, 4, 6)  # in the unit of the spacing, along each axis
@@ -29,12 +32,20 @@ def validation(count, seed=0, absent=0.0):
         reference = Points(NAMES, truth, np.where(missing, ABSENT, PRESENT))
         details = {
             "score": score,
-            "covariance": sd[:, None, None] ** 2 * np.diag(1 / np.square(SPACING)),
+            "covariance": sd[:, None, None] ** 2 * np.eye(2),
             "peak": truth + apart,
         }
         predicted = Points(NAMES, truth + apart, np.full(6, PRESENT), details)
-        cases.append((predicted, reference, SPACING))
+        cases.append((f"case_{number}", predicted, reference, SPACING))
     return cases
+
+
+def lengths(points):
+    return points.details["peak"] * SPACING
+
+
+def shapes_of(cases):
+    return np.stack([truth.coordinates * SPACING for _, _, truth, _ in cases])
 
 
 def errors_of(predicted, reference):
@@ -42,21 +53,94 @@ def errors_of(predicted, reference):
     return np.linalg.norm(apart, axis=1)
 
 
+def taught(cases, usual=ALWAYS):
+    return learn(Evidence.of(cases, usual), shapes_of(cases))
+
+
 @pytest.fixture(scope="module")
 def learnt():
-    return calibrate(validation(80))
+    return taught(validation(80))
+
+
+def coverage(cases, judge):
+    inside = {50: [], 95: []}
+    for name, predicted, reference, _ in cases:
+        found = judge(name).annotate(predicted, lengths(predicted))
+        for level, hits in inside.items():
+            hits.extend(errors_of(found, reference) <= found.details[f"error_p{level}"])
+    return {level: np.mean(hits) for level, hits in inside.items()}
 
 
 def test_the_expected_radii_cover_what_they_say_on_new_cases(learnt):
-    new = validation(200, seed=1)
-    inside = {50: [], 95: []}
-    for predicted, reference, spacing in new:
-        found = learnt.annotate(predicted, spacing)
-        for level, hits in inside.items():
-            hits.extend(errors_of(found, reference) <= found.details[f"error_p{level}"])
+    inside = coverage(validation(200, seed=1), lambda name: learnt)
 
-    assert np.mean(inside[50]) == pytest.approx(0.5, abs=0.06)
-    assert np.mean(inside[95]) == pytest.approx(0.95, abs=0.025)
+    assert inside[50] == pytest.approx(0.5, abs=0.06)
+    assert inside[95] == pytest.approx(0.95, abs=0.025)
+
+
+def test_each_case_is_judged_by_what_others_taught():
+    cases = validation(40)
+    # Of one case the truth is elsewhere; had it a say, its own radius would show that.
+    name, predicted, reference, _ = cases[7]
+    far = Points(NAMES, reference.coordinates + 400, reference.status)
+    changed = [*cases[:7], (name, predicted, far, SPACING), *cases[8:]]
+
+    before = learn_apart(Evidence.of(cases, ALWAYS))
+    after = learn_apart(Evidence.of(changed, ALWAYS))
+
+    assert list(sorted(before)) == sorted(case for case, *_ in cases)
+    assert after[name] == before[name]
+    assert after["case_8"] != before["case_8"]
+    assert before["case_8"].cases == 32  # four fifths of 40
+
+
+def test_a_single_case_learns_nothing_from_others():
+    assert learn_apart(Evidence.of(validation(1), ALWAYS)) == {}
+
+
+def test_folds_learn_together_what_one_would_from_all_cases():
+    cases = validation(30)
+    parts = [Evidence.of(cases[:12], ALWAYS), Evidence.of(cases[12:], ALWAYS)]
+
+    assert pooled(parts) == Evidence.of(cases, ALWAYS)
+
+
+def test_folds_of_other_landmarks_cannot_learn_together():
+    one = Evidence.of(validation(2), ALWAYS)
+    other = Evidence.of(validation(2), (0.5,) * 6)
+
+    with pytest.raises(PlanError, match="other thresholds"):
+        pooled([one, other])
+
+
+def test_evidence_is_what_was_said_and_what_is_true():
+    reference = Points(
+        ("tip", "root", "end"),
+        np.array([[3.0, 4.0], [np.nan, np.nan], [np.nan, np.nan]]),
+        np.array([PRESENT, ABSENT, UNKNOWN]),
+    )
+    details = {
+        "score": np.array([0.25, 0.5, 0.75]),
+        "covariance": np.tile(np.diag([9.0, 16.0]), (3, 1, 1)),
+        "peak": np.array([[1.0, 2.0], [5.0, 5.0], [6.0, 6.0]]),
+    }
+    predicted = Points(reference.names, details["peak"], [ABSENT] * 3, details)
+
+    found = Evidence.of([("a", predicted, reference, (2.0, 1.5))], (0.0, 0.5, 0.5))
+
+    assert found.score == ((0.25, 0.5, 0.75),)
+    assert found.spread == ((5.0, 5.0, 5.0),)
+    # (3 - 1) * 2 and (4 - 2) * 1.5, also where the point was said to be absent
+    assert found.error == ((5.0, None, None),)
+    assert found.status == (("present", "absent", "unknown"),)
+
+
+def test_evidence_with_a_row_missing_is_an_error():
+    raw = to_json(Evidence.of(validation(3), ALWAYS))
+    raw["score"] = raw["score"][:2]
+
+    with pytest.raises(PlanError, match="a row for each of 3 cases"):
+        from_json(Evidence, raw, "here")
 
 
 def test_larger_spread_means_larger_radii(learnt):
@@ -65,110 +149,82 @@ def test_larger_spread_means_larger_radii(learnt):
     assert (wide > 2 * narrow).all()
 
 
-def test_covariances_are_in_the_unit_of_the_spacing():
-    found = physical_covariance(np.array([[[1.0, 0.5], [0.5, 2.0]]]), (2.0, 0.5))
+def test_spread_is_one_length_for_each_covariance():
+    found = spread_of(np.array([[[4.0, 0.5], [0.5, 0.5]]]))
 
-    assert found.tolist() == [[[4.0, 0.5], [0.5, 0.5]]]
-    assert spread_of(found).tolist() == [pytest.approx(4.5**0.5)]
-
-
-def test_a_landmark_that_is_never_absent_is_always_given():
-    score = np.array([[0.1, 0.9]] * 10)
-    present = np.ones((10, 2), bool)
-
-    assert presence_thresholds(score, present, present) == [0.0, 0.0]
-
-
-def test_a_threshold_lies_between_absent_and_present():
-    score = np.array([[0.1], [0.2], [0.3], [0.2], [0.1]] + [[0.7], [0.8], [0.9]] * 2)
-    present = score > 0.5
-
-    # halfway from 0.3 to 0.7
-    assert presence_thresholds(score, present, np.ones_like(present)) == [0.5]
-
-
-def test_with_few_absent_cases_all_landmarks_decide_together():
-    rng = np.random.default_rng(0)
-    present = np.ones((40, 3), bool)
-    present[:20, 0] = present[:1, 1] = False
-    score = np.where(
-        present, rng.uniform(0.6, 1, (40, 3)), rng.uniform(0, 0.4, (40, 3))
-    )
-
-    first, second, third = presence_thresholds(score, present, np.ones_like(present))
-
-    assert 0.3 < first < 0.7 and 0.3 < second < 0.7
-    assert third == 0.0
-
-
-def test_the_threshold_has_the_best_f1_there_is():
-    rng = np.random.default_rng(0)
-    present = rng.random((60, 1)) < 0.6
-    score = np.clip(0.3 * present + rng.uniform(0, 0.7, (60, 1)), 0, 1)
-
-    def f1(threshold):
-        said = score >= threshold
-        return 2 * (said & present).sum() / (said.sum() + present.sum())
-
-    (found,) = presence_thresholds(score, present, np.ones_like(present))
-
-    assert f1(found) == max(f1(t) for t in [0, *score[:, 0], 1])
-
-
-def test_unknown_points_teach_nothing_about_presence():
-    score = np.concatenate([np.full((10, 1), 0.2), np.full((10, 1), 0.8)])
-    present = score > 0.5
-    known = np.ones_like(present)
-    known[:10] = False
-
-    assert presence_thresholds(score, present, known) == [0.0]
+    assert found.tolist() == [pytest.approx(4.5**0.5)]
 
 
 def test_points_under_the_threshold_are_absent():
-    learnt = calibrate(validation(80, absent=0.3))
-    predicted = validation(1)[0][0]
+    learnt = taught(validation(80, absent=0.3), (0.5,) * 6)
+    predicted = validation(1)[0][1]
     predicted.details["score"][0] = 0.05
     predicted.details["score"][1] = 0.99
 
-    found = learnt.annotate(predicted, SPACING)
+    found = learnt.annotate(predicted, lengths(predicted))
 
     assert found.status[:2].tolist() == [ABSENT, PRESENT]
     assert np.isnan(found.coordinates[0]).all()
     assert np.isfinite(found.details["error_p95"]).all()
+    assert np.isnan(found.details["plausible"][0])
+
+
+def test_annotating_again_changes_nothing(learnt):
+    predicted = validation(1, seed=3)[0][1]
+
+    once = learnt.annotate(predicted, lengths(predicted))
+    twice = learnt.annotate(once, lengths(once))
+
+    np.testing.assert_array_equal(once.coordinates, twice.coordinates)
+    for key, values in once.details.items():
+        np.testing.assert_array_equal(values, twice.details[key])
 
 
 def test_doubtful_and_implausible_points_are_flagged(learnt):
-    predicted = validation(1, seed=7)[0][0]
+    predicted = validation(1, seed=7)[0][1]
     predicted.details["score"][2] = 0.01
     predicted.details["peak"][3] += 60
 
-    found = learnt.annotate(predicted, SPACING)
+    found = learnt.annotate(predicted, lengths(predicted))
 
     assert found.details["low_confidence"][2] == 1
-    assert found.details["implausible"][3] == 1
-    assert found.details["implausible"].sum() <= 2
-
-
-def test_from_few_errors_no_radius_is_learnt():
-    assert fit_radius(np.full((3, 6), 1.0), np.ones((3, 6)), np.ones((3, 6))) is None
+    assert found.details["plausible"][3] == 0
+    assert found.details["plausible"].sum() >= 4
 
 
 def test_what_nobody_knows_does_not_disturb():
     cases = [
         (
+            name,
             predicted,
             Points(NAMES, truth.coordinates, [UNKNOWN, *[PRESENT] * 5]),
             spacing,
         )
-        for predicted, truth, spacing in validation(40)
+        for name, predicted, truth, spacing in validation(40)
     ]
 
-    learnt = calibrate(cases)
+    learnt = taught(cases)
 
-    assert learnt.thresholds == (0.0,) * 6
+    assert learnt.thresholds == ALWAYS
     assert np.isfinite(learnt.radius.scale).all()
     assert learnt.shape is None  # of "tip" there is no place to learn
 
 
+def test_the_table_has_a_line_for_each_landmark():
+    evidence = Evidence.of(validation(40, absent=0.3), (0.0, *(0.5,) * 5))
+
+    lines = confidence_table(learn(evidence), evidence, "mm").splitlines()
+
+    assert "error p95 [mm]" in lines[0]
+    assert [line.split()[0] for line in lines[1:7]] == list(NAMES)
+    assert lines[1].split()[1] == "always"
+    assert all(0 < float(line.split()[1]) < 1 for line in lines[2:7])
+    assert all(float(v) > 0 for line in lines[1:7] for v in line.split()[2:])
+    assert "Learnt from 40 cases." in lines[7]
+
+
 def test_it_is_json(learnt):
+    evidence = Evidence.of(validation(3, absent=0.3), ALWAYS)
+
     assert from_json(Confidence, to_json(learnt), "here") == learnt
+    assert from_json(Evidence, to_json(evidence), "here") == evidence

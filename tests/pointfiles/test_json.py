@@ -76,7 +76,36 @@ def test_what_was_written_is_read_again(tmp_path):
     assert found.details["covariance"].shape == (2, 2, 2)
     written = json.loads((tmp_path / "b.json").read_text())
     # x: 1 + 2.5 * 0.25, y: 2 + 1.125 * 0.5
-    assert written["physical_lps_mm"]["tip"] == [1.625, 2.5625]
+    assert written["points"]["tip"]["physical_lps_mm"] == [1.625, 2.5625]
+    assert written["points"]["root"]["present"] is False
+    assert written["geometry"]["origin"] == [1.0, 2.0]
+
+
+def test_a_written_prediction_says_units_and_truths(tmp_path):
+    points = Points(
+        ("tip", "root"),
+        np.array([[1.0, 2.0], [np.nan, np.nan]]),
+        np.array([PRESENT, ABSENT]),
+        {
+            "error_p95": np.array([2.5, np.nan]),
+            "plausible": np.array([1.0, np.nan]),
+            "low_confidence": np.array([0.0, np.nan]),
+        },
+    )
+    geometry = Geometry(shape=(9, 8), spacing=(0.5, 0.25), unit="um")
+    write_points(
+        tmp_path / "a.json", [Item(case="a", points=points, geometry=geometry)]
+    )
+
+    written = json.loads((tmp_path / "a.json").read_text())["points"]
+    assert written["tip"]["error_p95_um"] == 2.5
+    assert written["tip"]["plausible"] is True
+    assert written["tip"]["low_confidence"] is False
+    assert written["root"]["plausible"] is None
+    found = read_points(tmp_path / "a.json")["a"].details
+    assert set(found) == set(points.details)
+    np.testing.assert_array_equal(found["error_p95"], [2.5, np.nan])
+    np.testing.assert_array_equal(found["plausible"], [1.0, np.nan])
 
 
 @pytest.mark.parametrize(

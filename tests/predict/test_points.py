@@ -124,9 +124,9 @@ def test_going_back_undoes_crop_axis_order_and_resampling():
     details = {
         "score": np.array([1.0]),
         "covariance": np.array([np.diag([4.0, 9.0])]),
-        "peak": np.zeros((1, 2)),
+        "peak": np.array([[-0.5, 9.5]]),
     }
-    points = Points(("a",), np.array([[-0.5, 9.5]]), np.array([PRESENT]), details)
+    points = Points(("a",), details["peak"], np.array([PRESENT]), details)
     back = restore(points, placement)
     # The crop's first corner on one axis, its last on the other, in the image's order.
     assert back.coordinates.tolist() == [[25.5, 3.5]]

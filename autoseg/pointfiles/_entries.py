@@ -1,0 +1,98 @@
+"""From what a file says about a case to points in index space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autoseg.errors import FormatError
+from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles._kind import Entry
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import PRESENT, Points
+
+
+def points_of(
+    entry: Entry,
+    names: Sequence[str] | None,
+    geometry: Geometry | None,
+    usual: Convention,
+) -> Points:
+    """Return the points of an entry in index space."""
+    named = _rename(list(entry.points), names, entry.in_order)
+    rows = {named[key]: row for key, row in entry.points.items()}
+    kept = {
+        n: row for n, row in rows.items() if row[0] is not None or row[1] is not None
+    }
+    lengths = {len(place) for place, _ in kept.values() if place is not None}
+    if len(lengths) > 1:
+        raise FormatError(f"its points have {' or '.join(map(str, lengths))} numbers.")
+    size = lengths.pop() if lengths else (geometry.dim if geometry else 3)
+    raw = np.full((len(kept), size), np.nan)
+    status = np.full(len(kept), PRESENT, dtype=np.int8)
+    for i, (place, known) in enumerate(kept.values()):
+        if place is not None:
+            raw[i] = place
+        if known is not None:
+            status[i] = known
+    convention = entry.stated or usual
+    places = convention.to_index(raw, geometry)
+    details = {
+        named[key]: value for key, value in entry.details.items() if key in named
+    }
+    return Points(
+        tuple(kept),
+        places,
+        status,
+        _columns(tuple(kept), details),
+    )
+
+
+def _rename(
+    found: list[str], names: Sequence[str] | None, in_order: bool
+) -> dict[str, str]:
+    """Return the landmark of each name in the file."""
+    if in_order and names is not None:
+        if len(found) != len(names):
+            raise FormatError(
+                f"it has {len(found)} points without names; `landmarks` has "
+                f"{len(names)}. Give NaN where a point is missing."
+            )
+        return dict(zip(found, names, strict=True))
+    if names is None or set(found) & set(names) or not found:
+        return {name: name for name in found}
+    if not set(found) <= {str(i) for i in range(1, len(names) + 1)}:
+        raise FormatError(
+            f"it has the landmarks {_some(found)}; none of them is in `landmarks`: "
+            f"{_some(names)}."
+        )
+    return {name: names[int(name) - 1] for name in found}
+
+
+def _columns(
+    names: Sequence[str], details: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the details as one array of length L for each, NaN where not given."""
+    columns: dict[str, Any] = {}
+    for key in dict.fromkeys(k for of in details.values() for k in of):
+        values = {
+            n: np.asarray(of[key])
+            for n, of in details.items()
+            if of.get(key) is not None
+        }
+        first = next(iter(values.values()), np.array(""))
+        if first.dtype.kind not in "fiub":
+            continue
+        column = np.full((len(names), *first.shape), np.nan)
+        for i, name in enumerate(names):
+            if name in values and values[name].shape == first.shape:
+                column[i] = values[name]
+        columns[key] = column
+    return columns
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(map(str, names[:5]))
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,98 @@
+"""What a kind of file of points is, and what it says."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autoseg.errors import FormatError
+from autoseg.pointfiles._convention import Convention
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import Points
+
+Rows = Mapping[str, tuple[Sequence[float] | None, int | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a file says about one case.
+
+    Parameters
+    ----------
+    case : str or None
+        Its id; None: the file is of one case, which its name tells.
+    points : mapping of str to (sequence of float or None, int or None)
+        By name, or by number as text where the file names nothing (``"1"``, ``"2"``, in
+        the order of the landmarks): coordinates as in the file, and status. Status None
+        is present with coordinates, and left out without.
+    stated : Convention or None
+        What the file itself says about its coordinates; it wins over dataset.json.
+    details : mapping of str to mapping
+        By landmark: what a prediction says beside, such as ``{"score": 0.9}``.
+    in_order : bool
+        The file names nothing, so it must have as many points as there are landmarks.
+    """
+
+    case: str | None
+    points: Rows
+    stated: Convention | None = None
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    in_order: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One case to write.
+
+    Parameters
+    ----------
+    case : str
+        Its id.
+    points : Points
+        In index space.
+    geometry : Geometry or None
+        Of the image.
+    """
+
+    case: str
+    points: Points
+    geometry: Geometry | None = None
+
+
+class PointFile(ABC):
+    """Reads, and if it can writes, one kind of file of points.
+
+    Attributes
+    ----------
+    endings : tuple of str
+        In lower case, with the dot; the longest that fits a file wins.
+    convention : Convention
+        What its numbers mean where neither the file nor dataset.json says.
+    written_ending : str or None
+        With which ending it is written; None: it is read only.
+    holds_many : bool
+        Whether one file can hold several cases.
+    """
+
+    endings: ClassVar[tuple[str, ...]]
+    convention: ClassVar[Convention] = Convention()
+    written_ending: ClassVar[str | None] = None
+    holds_many: ClassVar[bool] = False
+
+    def claims(self, path: Path) -> bool:
+        """Say whether a file of these endings is of this kind, by its content."""
+        return True
+
+    @abstractmethod
+    def parse(self, path: Path, count: int | None = None) -> list[Entry]:
+        """Return what the file says, or raise FormatError without the path.
+
+        ``count`` is the number of landmarks, if it is known.
+        """
+
+    def text(self, items: Sequence[Item]) -> str:
+        """Return the content of a file of these cases."""
+        raise FormatError(f"points cannot be written as {type(self).__name__}.")
