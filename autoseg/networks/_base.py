@@ -6,6 +6,7 @@ Legend: B batch, C channels, K channels of a head, S spatial shape, D number of 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +86,13 @@ class Network(nn.Module, ABC):
 
     def start_head(self, name: str, bias: float) -> None:  # noqa: B027 - may be left
         """Set the bias of a head's channels; a network that cannot leaves it."""
+
+    def last_parameters(self) -> Sequence[nn.Parameter]:
+        """Return the parameters of the layers whose channels are the outputs'.
+
+        Some optimizers treat them apart. A network that does not say has none.
+        """
+        return ()
 
     @classmethod
     @abstractmethod

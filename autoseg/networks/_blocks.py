@@ -254,6 +254,9 @@ class UNet(Network):
             last: Any = self.decoder.seg_layers[-1]
             last.bias[start : start + self.heads[name]] = bias
 
+    def last_parameters(self) -> Sequence[nn.Parameter]:
+        return list(self.decoder.seg_layers.parameters())
+
     def forward(self, image: Tensor) -> Outputs:
         shape = image.shape[2:]
         if len(shape) != len(self.divisor) or any(

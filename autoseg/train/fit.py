@@ -58,6 +58,9 @@ class Fit:
         return dataclasses.replace(job, plan=changed)
 
 
+PLANNED = Fit({})
+
+
 def fit_to_time(
     job: Job,
     asked: Options,
@@ -84,11 +87,11 @@ def fit_to_time(
         from the weights of another, or where ``--keep-network`` is given.
     """
     if asked.time_budget is None or asked.keep_network or asked.init_from:
-        return Fit({})
+        return PLANNED
     before = _of_other_folds(job, asked)
     if before is not None:
         return before
-    found, steps = Fit({}), 0.0
+    found, steps = PLANNED, 0.0
     for changes in candidates(job, asked):
         if steps and steps < WANTED * LEAST_GROWTH:
             break
@@ -107,7 +110,7 @@ def fit_to_time(
             break
     planned = _planned(job, asked)
     if found.changes == planned:
-        return Fit({})
+        return PLANNED
     words = ", ".join(
         f"{name} {planned[name]} -> {value}"
         for name, value in found.changes.items()

@@ -26,11 +26,12 @@ class Recipe:
     name : str
         Which recipe the numbers started from.
     optimizer : str
-        ``"sgd"`` or ``"adamw"``.
+        ``"sgd"``, ``"adamw"`` or ``"muon"``, which is AdamW but for hidden layers; see
+        `autoseg.train.muon`.
     learning_rate : float
         The highest of the schedule.
     momentum : float
-        Of SGD; of AdamW it is the first of the two betas.
+        Of SGD and Muon; of AdamW it is the first of the two betas.
     nesterov : bool
         SGD with Nesterov's momentum.
     second_momentum : float
@@ -67,10 +68,12 @@ class Recipe:
        arXiv:1711.05101
     .. [3] Smith, Topin, "Super-convergence: very fast training of neural networks
        using large learning rates", SPIE 11006, 2019. doi:10.1117/12.2520589
+    .. [4] Jordan et al., "Muon: an optimizer for hidden layers in neural networks",
+       2024. https://kellerjordan.github.io/posts/muon
     """
 
     name: str
-    optimizer: Literal["sgd", "adamw"]
+    optimizer: Literal["sgd", "adamw", "muon"]
     learning_rate: float
     momentum: float
     nesterov: bool = False
@@ -101,7 +104,11 @@ class Recipe:
                 ("validation_batches", "0 or more", self.validation_batches >= 0),
                 ("gradient_clip", "0 or more", self.gradient_clip >= 0),
                 ("foreground", "in [0, 1]", 0 <= self.foreground <= 1),
-                ("optimizer", "sgd or adamw", self.optimizer in ("sgd", "adamw")),
+                (
+                    "optimizer",
+                    "sgd, adamw or muon",
+                    self.optimizer in ("sgd", "adamw", "muon"),
+                ),
                 (
                     "schedule",
                     "polynomial or one_cycle",
@@ -126,11 +133,11 @@ RECIPES: Mapping[str, Recipe] = {
             weight_decay=3e-5,
             schedule="polynomial",
         ),
-        Recipe(  # [2, 3]; learning rate and decay tuned: docs/benchmarks.md
+        Recipe(  # [2, 3, 4]; learning rate tuned: docs/benchmarks.md
             name="fast",
-            optimizer="adamw",
+            optimizer="muon",
             learning_rate=5e-3,
-            momentum=0.9,
+            momentum=0.95,
             weight_decay=1e-2,
             schedule="one_cycle",
         ),

@@ -16,7 +16,7 @@ from autoseg.train.assemble import make_trainer, seconds_of_a_step
 from autoseg.train.cascade import ensure_previous
 from autoseg.train.checkpoint import Saver, load_state, remove_state, save_weights
 from autoseg.train.final_validation import validate_fold
-from autoseg.train.fit import Fit, fit_to_time
+from autoseg.train.fit import PLANNED, Fit, fit_to_time
 from autoseg.train.hardware import Hardware, choose_hardware
 from autoseg.train.initialize import hash_weights, initialize, read_weights
 from autoseg.train.job import (
@@ -144,7 +144,7 @@ def _begin(job: Job, asked: Options) -> tuple[Job, Run, Hardware]:
 
 def _timed(job: Job, asked: Options, hardware: Hardware) -> float:
     """Return how long a step of a network takes that may be trained."""
-    run = _first_run(job, asked, hardware, Fit({}))
+    run = _first_run(job, asked, hardware)
     return seconds_of_a_step(job, run, hardware)
 
 
@@ -197,7 +197,7 @@ def _hardware_again(recorded: Run, asked: Options) -> Hardware:
     return dataclasses.replace(same, channels_last=recorded.channels_last)
 
 
-def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit) -> Run:
+def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
     """Return the record of a training that begins now."""
     run = _first_run(job, asked, hardware, fit)
     if asked.time_budget is None:
@@ -205,7 +205,7 @@ def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit) -> Run:
     return _within_time(job, run, asked, hardware)
 
 
-def _first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit) -> Run:
+def _first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
     """Return the record of a training as far as it follows from what is asked for."""
     seed = asked.seed or 0
     batch = asked.batch_size or job.settings.batch_size

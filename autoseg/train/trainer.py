@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
+from autoseg.networks._base import Network
 from autoseg.parallel import Progress
 from autoseg.train.checkpoint import Saver
 from autoseg.train.criterion import Criterion
@@ -25,6 +26,7 @@ from autoseg.train.gradients import Gradients
 from autoseg.train.hardware import Hardware, try_compile
 from autoseg.train.loader import Batch, Loader
 from autoseg.train.logbook import Logbook, Meter
+from autoseg.train.muon import Muon
 from autoseg.train.recipes import Recipe
 from autoseg.train.schedule import Clock, learning_rate
 
@@ -46,6 +48,19 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
             momentum=recipe.momentum,
             weight_decay=recipe.weight_decay,
             nesterov=recipe.nesterov,
+        )
+    if recipe.optimizer == "muon":
+        last = network.last_parameters() if isinstance(network, Network) else ()
+        apart = {id(p) for p in last}
+        hidden = [p for p in parameters if p.dim() > 1 and id(p) not in apart]
+        chosen = {id(p) for p in hidden}
+        return Muon(
+            hidden,
+            [p for p in parameters if id(p) not in chosen],
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            second_momentum=recipe.second_momentum,
+            weight_decay=recipe.weight_decay,
         )
     return torch.optim.AdamW(
         parameters,

@@ -12,6 +12,7 @@ from autoseg.train.checkpoint import Saver
 from autoseg.train.hardware import choose_hardware
 from autoseg.train.job import find_job
 from autoseg.train.logbook import Logbook
+from autoseg.train.muon import Muon
 from autoseg.train.options import Options
 from autoseg.train.recipes import RECIPES
 from autoseg.train.stage import _new_run
@@ -185,12 +186,12 @@ def test_optimizers_have_the_recipes_numbers():
     network = torch.nn.Linear(2, 2)
 
     sgd = make_optimizer(RECIPES["nnunet"], network)
-    adamw = make_optimizer(RECIPES["fast"], network)
+    muon = make_optimizer(RECIPES["fast"], network)
+    by_hand = dataclasses.replace(RECIPES["fast"], optimizer="adamw", momentum=0.9)
+    adamw = make_optimizer(by_hand, network)
 
     assert isinstance(sgd, torch.optim.SGD) and sgd.defaults["nesterov"]
     assert (sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (0.99, 3e-5)
+    assert isinstance(muon, Muon) and muon.defaults["momentum"] == 0.95
     assert isinstance(adamw, torch.optim.AdamW)
-    assert adamw.defaults["betas"] == (
-        RECIPES["fast"].momentum,
-        RECIPES["fast"].second_momentum,
-    )
+    assert adamw.defaults["betas"] == (0.9, RECIPES["fast"].second_momentum)
