@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="images of --predictions; by default those of the data set",
     )
     parser.add_argument(
+        "--calibration",
+        action="store_true",
+        help="predict the probabilities of held-out cases that find_best has not kept, "
+        "to show how far they are to be trusted",
+    )
+    parser.add_argument(
         "--no-pictures",
         action="store_true",
         help="show no cases: faster, and no image is read",
@@ -61,5 +67,6 @@ def run(arguments: argparse.Namespace) -> None:
             pictures=not arguments.no_pictures,
             predictions=arguments.predictions,
             images=arguments.images,
+            outputs=arguments.calibration,
         )
         print(f"{page}\nOpen it in a browser; it needs no other file.")

@@ -31,8 +31,8 @@ class Measure:
 
 # In the order in which they are asked for: the first that a task has ranks its cases.
 MEASURES: Mapping[str, Measure] = {
+    "map": Measure(heading="mAP per image"),  # instances have a Dice, too
     "dice": Measure(heading="Dice"),
-    "map": Measure(heading="mAP per image"),
     "mre": Measure(heading="MRE", better="lower", length=True),
     "hd95": Measure(heading="HD95", better="lower", length=True),
     "assd": Measure(heading="ASSD", better="lower", length=True),

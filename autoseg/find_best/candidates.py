@@ -58,6 +58,23 @@ class Candidate:
         return self.plan.task
 
 
+def held_out(trained: Trained) -> Candidate | None:
+    """Return the finished folds of a configuration; None without any.
+
+    Unlike those of `find_candidates` it may lack folds: it is for looking, not for
+    choosing.
+    """
+    folds = [f for f in trained.folds if f.held_out and f.finished and scores_of(f)]
+    if not folds:
+        return None
+    return Candidate(
+        trained=trained,
+        plan=Plan.load(trained.folder / MODEL_PLAN),
+        cases={case: s for fold in folds for case, s in scores_of(fold).items()},
+        fold_of={case: fold.name for fold in folds for case in scores_of(fold)},
+    )
+
+
 def find_candidates(
     workspace: Workspace, dataset: Dataset
 ) -> tuple[list[Candidate], list[str]]:

@@ -6,12 +6,13 @@ import logging
 from pathlib import Path
 
 from autoseg.find_best.candidates import Candidate
-from autoseg.predict.cases import Job, prediction_ending
+from autoseg.predict.cases import PROBABILITIES, Job, prediction_ending
 from autoseg.predict.model import load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.dataset import Dataset
+from autoseg.train.results import Trained, scores_of
 from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, Workspace
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,34 @@ def ensure_outputs(
             Pipeline(predictor=predictor, previous=previous, probabilities=KIND).run(
                 waiting
             )
+    return found
+
+
+def kept_outputs(trained: Trained, workspace: Workspace) -> dict[str, Path]:
+    """Return the outputs of held-out cases that are there and up to date.
+
+    Parameters
+    ----------
+    trained : Trained
+        A configuration; not every fold need be trained.
+    workspace : Workspace
+        Of the data set.
+
+    Returns
+    -------
+    dict of str to Path
+        By case id.
+    """
+    folder = workspace.kept_outputs(trained.plan, trained.configuration)
+    found = {}
+    for fold in trained.folds:
+        if not (fold.held_out and fold.finished):
+            continue
+        checkpoint = fold.folder / CHECKPOINT_FINAL
+        for case in scores_of(fold):
+            file = folder / f"{case}{PROBABILITIES[KIND]}"
+            if _is_newer(file, checkpoint):
+                found[case] = file
     return found
 
 

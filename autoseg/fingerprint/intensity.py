@@ -33,9 +33,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.spec.fingerprint import Intensity
+from autoseg.spec.fingerprint import Histogram, Intensity
 
 MOST_BINS = 2**16  # every value of a 16-bit image has a bin of its own
+BARS = 64  # of a histogram for people, about
 MANTISSA_BITS = 23  # of float32
 ROUNDING = 1e-12  # of sums of weights, which must not decide between two values
 
@@ -203,6 +204,41 @@ class Sketch:
             percentile_00_5=self.quantile(0.005),
             percentile_99_5=self.quantile(0.995),
             voxels=self.count,
+            histogram=self.histogram(),
+        )
+
+    def histogram(self) -> Histogram | None:
+        """Return about 64 bars between the 0.5th and the 99.5th percentile.
+
+        Values on a grid, such as whole numbers, get bars that each hold equally many of
+        them; otherwise every second or third bar would stand out.
+
+        Returns
+        -------
+        Histogram or None
+            None if all these values are equal.
+        """
+        low, high = self.quantile(0.005), self.quantile(0.995)
+        if not self.cases or not high > low:
+            return None
+        edges = np.stack([self.keys << self.shift, (self.keys + 1) << self.shift])
+        ends = _values(edges).astype(np.float64)
+        values = ends[0] if not self.shift else ends.mean(axis=0)
+        inside = (values >= low) & (values <= high)
+        values, weights = values[inside], self.weights[inside]
+        if not len(values):
+            return None
+        width = (high - low) / BARS
+        gap = float(np.diff(values).min()) if len(values) > 1 else width
+        start = low
+        if gap > width / 8:  # a grid: whole steps of it, and edges between its values
+            width = gap * math.ceil(width / gap * (1 - 1e-6))
+            start = low - gap / 2
+        bars = int((high - start) / width) + 1
+        place = np.minimum(((values - start) / width).astype(np.int64), bars - 1)
+        shares = np.bincount(place, weights, bars) / self.cases
+        return Histogram(
+            start=start, width=width, shares=tuple(float(f"{s:.6g}") for s in shares)
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from autoseg.evaluate.measures import mean_over_classes, measure_of
 from autoseg.evaluate.summary import columns
 from autoseg.report._curves import plot_curves
 from autoseg.report._figure import PALETTE
 from autoseg.report._html import data_uri, score, short
 from autoseg.report._layers import class_colors
+from autoseg.report._plots import histogram, reliability, scatter
 from autoseg.report._svg import Strip, strips
 from autoseg.train.results import Trained
 
@@ -21,13 +24,16 @@ MOST_ROWS = 4000  # of a table; with more, only the means of the cases are liste
 UNIT_INTERVAL = ("dice", "nsd", "iou", "pq", "map", "ap_50", "seg", "f1")
 
 
-def frame(content: Json) -> Json:
-    """Return title, subtitle, tiles and the names of the sections."""
+def frame(content: Json, pictures: bool = True) -> Json:
+    """Return title, subtitle, tiles and the names of the sections.
+
+    ``pictures`` says whether cases are shown.
+    """
     data = content["data"]
     with_scores = scored(content)
     tiles = [
         {"name": "training cases", "value": short(data["training_cases"])},
-        {"name": "classes", "value": str(len(data["classes"]))},
+        _what(data),
         {"name": "median size in voxels", "value": _size(data["shape"]["median"])},
     ]
     best = best_of(with_scores)
@@ -43,7 +49,10 @@ def frame(content: Json) -> Json:
     sections = [("data", "Data")]
     sections += [("plan", "Plan")] if content["plans"] else []
     sections += [("training", "Training")] if content["trained"] else []
-    sections += [("scores", "Scores"), ("cases", "Cases")] if with_scores else []
+    if with_scores:
+        sections += [("scores", "Scores")]
+        sections += [("cases", "Cases")] if pictures else []
+        sections += [("calibration", "Calibration")]
     sections += [("failures", "Failures")] if content["trained"] else []
     sections += [("predictions", "Predictions")] if content["predictions"] else []
     return {
@@ -52,6 +61,16 @@ def frame(content: Json) -> Json:
         "tiles": tiles,
         "sections": sections,
     }
+
+
+def _what(data: Json) -> Json:
+    """Return the tile that says how much there is to find."""
+    if data["landmarks"]:
+        return {"name": "landmarks", "value": str(len(data["landmarks"]))}
+    if data["objects"]:
+        found = sum(of["objects"] or 0 for of in data["classes"].values())
+        return {"name": "instances", "value": short(found)}
+    return {"name": "classes", "value": str(len(data["classes"]))}
 
 
 def _size(values: Sequence[float]) -> str:
@@ -131,7 +150,9 @@ def charts(content: Json, trained: Sequence[Trained]) -> Json:
             curves[one.name] = data_uri(plot_curves(logs))
     return {
         "intensities": _intensities(content["data"]["intensities"]),
+        "histograms": _histograms(content["data"]["intensities"]),
         "curves": curves,
+        "calibration": {one["name"]: calibration(one) for one in with_scores},
         "classes": {one["name"]: _class_strips(one) for one in with_scores},
         "overview": _overview(with_scores),
     }
@@ -155,6 +176,53 @@ def _intensities(found: Mapping[str, Mapping[str, float]]) -> str:
         for name, numbers in found.items()
     ]
     return strips(rows, "intensity of foreground voxels of all training cases")
+
+
+def _histograms(found: Mapping[str, Mapping[str, Any]]) -> Json:
+    """Draw the histogram of each channel whose fingerprint has one."""
+    return {
+        name: histogram(
+            numbers["histogram"]["start"], numbers["histogram"]["width"],
+            numbers["histogram"]["shares"], f"{name}, 0.5 to 99.5 percentile",
+            "var(--accent)",
+        )
+        for name, numbers in found.items()
+        if numbers.get("histogram")
+    }  # fmt: skip
+
+
+def calibration(one: Json) -> Json:
+    """Draw what is known of the calibration of one configuration."""
+    found = one["calibration"]
+    if not found:
+        return {}
+    colors = class_colors(found["classes"])
+    if found["kind"] == "errors":
+        curve = [(part["said"], part["seen"]) for part in found["bins"]]
+        names = "expected error", "true error"
+        return {"pairs": scatter(found["pairs"], curve, "var(--accent)", *names,
+                                 logarithmic=True)}  # fmt: skip
+    drawn = {}
+    what = "probability" if found["kind"] == "probabilities" else "score"
+    for name, numbers in found["classes"].items():
+        if numbers:
+            bins = [(b["said"], b["seen"], b["share"]) for b in numbers["bins"]]
+            color = "var(--accent)" if what == "score" else colors[name]
+            drawn[name] = reliability(bins, color, what, "share that is right")
+    if found["kind"] == "scores":
+        drawn["pairs"] = scatter(
+            found["pairs"], _means(found["pairs"]), "var(--accent)", "score", "IoU",
+            diagonal=False,
+        )  # fmt: skip
+    return drawn
+
+
+def _means(pairs: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """Return means of ten parts of pairs, sorted by their first value."""
+    table = np.array(pairs)
+    parts = np.array_split(table[np.argsort(table[:, 0], kind="stable")], 10)
+    means = [part.mean(axis=0).tolist() for part in parts if len(part)]
+    return [(float(a), float(b)) for a, b in means]
 
 
 def _class_strips(one: Json) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from autoseg.report._figure import GRID, INK, PALETTE, QUIET_INK
+from autoseg.report._figure import PALETTE
 
 WIDTH, LABELS, NUMBERS, ROW = 1060, 190, 150, 34  # pixels
 TICKS = 5
 DOT = 4.2
+# Variables of the page: they turn with it to dark.
+INK, QUIET_INK, GRID = "var(--ink)", "var(--quiet)", "var(--line)"
 
 
 @dataclass(frozen=True, kw_only=True)

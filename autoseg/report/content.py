@@ -13,6 +13,7 @@ from autoseg.evaluate.measures import (
     badness,
     main_measure,
     mean_over_classes,
+    measure_of,
     per_case,
 )
 from autoseg.evaluate.summary import Summary
@@ -25,7 +26,8 @@ from autoseg.train.results import Fold, Trained, scores_of
 SCHEMA = 1
 GIB = 2**30
 SLOW_LOADER = 0.2  # of the time: more waiting than this is worth a word
-BAD_DICE = 0.1  # a class that is found no better is as good as missed
+BAD = 0.1  # a class that is found no better is as good as missed
+FAR = 0.1  # of the normalizing length: a point that is farther off is another place
 
 
 def describe_data(dataset: Dataset, fingerprint: Fingerprint) -> dict[str, Any]:
@@ -45,8 +47,6 @@ def describe_data(dataset: Dataset, fingerprint: Fingerprint) -> dict[str, Any]:
         with their share of all voxels.
     """
     shapes, spacings = np.array(fingerprint.shapes), np.array(fingerprint.spacings)
-    found = fingerprint.annotation.get("classes")
-    classes = found if isinstance(found, dict) else {}
     return {
         "name": dataset.name,
         "task": dataset.task,
@@ -67,15 +67,45 @@ def describe_data(dataset: Dataset, fingerprint: Fingerprint) -> dict[str, Any]:
                 fingerprint.channel_names, fingerprint.intensities, strict=False
             )
         },
-        "classes": {
-            name: {
-                key: numbers.get(key)
-                for key in ("cases_present", "frequency", "objects",
-                            "median_object_size")
-            }
-            for name, numbers in classes.items()
-        },
-    }  # fmt: skip
+        "classes": _classes(fingerprint.annotation),
+        "objects": _objects(fingerprint.annotation),
+        "landmarks": _landmarks(fingerprint.annotation),
+    }
+
+
+def _classes(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what was measured of each class; of instances, how many there are."""
+    found = measured.get("classes")
+    keys = ("cases_present", "frequency", "objects", "median_object_size")
+    classes: dict[str, dict[str, Any]] = {}
+    for name, numbers in found.items() if isinstance(found, Mapping) else ():
+        if not isinstance(numbers, Mapping):
+            numbers = {"objects": numbers}
+        classes[name] = {key: numbers.get(key) for key in keys}
+    return classes
+
+
+def _objects(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many instances an image has and how large they are, as ranges."""
+    ranges = {
+        key: measured[key]
+        for key in ("objects_per_image", "diameter")
+        if isinstance(measured.get(key), Mapping)
+    }
+    if not ranges:
+        return {}
+    return ranges | {key: measured.get(key) for key in ("touching", "foreground")}
+
+
+def _landmarks(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return of each landmark in how many cases it is there, absent or unknown."""
+    status, near = measured.get("status"), measured.get("neighbor")
+    if not isinstance(status, Mapping):
+        return {}
+    near = near if isinstance(near, Mapping) else {}
+    return {
+        name: {**counts, "neighbor": near.get(name)} for name, counts in status.items()
+    }
 
 
 def _along_axes(values: Any) -> dict[str, list[float]]:
@@ -235,25 +265,38 @@ def failures_of(trained: Trained, pooled: Summary | None) -> list[dict[str, str]
         for case, why in (fold.summary.failed if fold.summary else {}).items():
             found.append(_failure("not scored", case, why))
         for case in scores_of(fold) if fold.held_out else ():
-            found += _class_failures(case, scores_of(fold)[case], where)
+            unit = fold.summary.unit if fold.summary else ""
+            found += _class_failures(case, scores_of(fold)[case], where, unit)
     return found
 
 
 def _class_failures(
-    case: str, scores: Mapping[str, Mapping[str, float]], where: str
+    case: str, scores: Mapping[str, Mapping[str, float]], where: str, unit: str
 ) -> list[dict[str, str]]:
     found = []
     for name, of in scores.items():
-        tp, fp, fn = (of.get(key, math.nan) for key in ("tp", "fp", "fn"))
-        if fn > 0 and tp + fp == 0:
+        predicted, reference = _amounts(of)
+        bad = [key for key in ("dice", "ap_50") if of.get(key, math.nan) < BAD]
+        if reference > 0 and predicted == 0:
             found.append(_failure("missed", case, f"{name} was not found ({where})"))
-        elif fp > 0 and tp + fn == 0:
+        elif predicted > 0 and reference == 0:
             what = f"{name} was found and is not there ({where})"
             found.append(_failure("invented", case, what))
-        elif of.get("dice", math.nan) < BAD_DICE:
-            what = f"{name} has a Dice of {of['dice']:.2f} ({where})"
+        elif bad:
+            said = f"a {measure_of(bad[0]).heading} of {of[bad[0]]:.2f}"
+            found.append(_failure("off", case, f"{name} has {said} ({where})"))
+        elif of.get("nme", math.nan) > FAR:
+            what = f"{name} is {of['mre']:.3g} {unit} from its place ({where})"
             found.append(_failure("off", case, what))
     return found
+
+
+def _amounts(of: Mapping[str, float]) -> tuple[float, float]:
+    """Return how much of a class was predicted and annotated: voxels or objects."""
+    if "reference" in of:
+        return of["predicted"], of["reference"]
+    tp, fp, fn = (of.get(key, math.nan) for key in ("tp", "fp", "fn"))
+    return tp + fp, tp + fn
 
 
 def _failure(kind: str, where: str, what: str) -> dict[str, str]:

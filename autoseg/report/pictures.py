@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import UsageError
+from autoseg.evaluate.files import files_by_case
+from autoseg.evaluate.point_files import point_files
 from autoseg.formats._base import read_image
 from autoseg.geometry.orientation import Turn, turn_to
 from autoseg.report._case_picture import CaseView
@@ -55,6 +57,12 @@ class Artist:
     def colors(self) -> dict[str, str]:
         """A color for each class."""
         return class_colors(getattr(self.task, "classes", ()))
+
+    def predictions(self, folder: Path) -> dict[str, Path]:
+        """Return the predictions in a folder by case, whatever is beside them."""
+        if self.task.annotation_kind == "points":
+            return point_files(folder, self.dataset)
+        return files_by_case(folder)
 
     def view(
         self, case: Case, prediction: Path | None, annotation: Path | None

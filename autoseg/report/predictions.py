@@ -9,7 +9,6 @@ from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, CaseErrors, UsageError
-from autoseg.evaluate.files import files_by_case
 from autoseg.formats._base import read_image
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job
@@ -145,8 +144,9 @@ def describe_predictions(
     CaseErrors
         If some could not be read.
     """
-    task = Artist(dataset=dataset).task
-    predicted = files_by_case(folder)
+    artist = Artist(dataset=dataset)
+    task = artist.task
+    predicted = artist.predictions(folder)
     cases = {case.id: case for case in images if case.id in predicted}
     if not cases:
         raise UsageError(

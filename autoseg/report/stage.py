@@ -15,13 +15,15 @@ from autoseg import __version__
 from autoseg.datasets._files import find_cases
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, UsageError
-from autoseg.evaluate.files import files_by_case
 from autoseg.evaluate.measures import MEASURES
 from autoseg.evaluate.summary import plain
+from autoseg.find_best.candidates import held_out
+from autoseg.find_best.outputs import ensure_outputs
 from autoseg.parallel import Progress
 from autoseg.report import _sections as sections
 from autoseg.report._case_picture import draw_case
 from autoseg.report._html import data_uri, render, score
+from autoseg.report.calibration import Checked, describe_calibration
 from autoseg.report.content import (
     SCHEMA,
     describe_data,
@@ -53,6 +55,9 @@ def report(
     pictures: bool = True,
     predictions: PathLike | None = None,
     images: PathLike | None = None,
+    outputs: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
 ) -> Path:
     """Write a page about a data set and what was trained on it.
 
@@ -72,6 +77,13 @@ def report(
         images are unlike those of training.
     images : path, optional
         Folder of their images; by default those of the data set.
+    outputs : bool
+        Predict the probabilities of held-out cases that are not kept, to show their
+        calibration; by default those are shown that `autoseg.find_best` has kept.
+    device : str
+        Where to predict them.
+    workers : int, optional
+        Cases looked at at a time.
 
     Returns
     -------
@@ -97,13 +109,22 @@ def report(
         "trained": [describe_trained(one) for one in trained],
         "predictions": None,
     }
+    artist = _artist(described)
+    for one, said in zip(trained, content["trained"], strict=True):
+        said["calibration"] = None
+        if artist is not None:
+            if outputs and described.task == "semantic":
+                _predict(one, workspace, described, device)
+            said["calibration"] = describe_calibration(
+                Checked(trained=one, artist=artist, workspace=workspace,
+                        workers=workers)
+            )  # fmt: skip
     if predictions is not None:
         content["predictions"] = describe_predictions(
             Path(predictions), _images(described, images), described,
             to_json(fingerprint),
         )  # fmt: skip
     content["failures"] = [f for one in content["trained"] for f in one["failures"]]
-    artist = _artist(described)
     shown = _pictures(artist if pictures else None, content, trained)
     page = render(
         "report.html",
@@ -114,11 +135,32 @@ def report(
         largest_share=sections.largest_share(content["data"]),
         scored=sections.scored(content),
         json_name=file.with_suffix(".json").name,
-        **sections.frame(content),
+        calibration_missing=_no_calibration(described),
+        **sections.frame(content, bool(shown["shown"])),
     )
     write_text(file.with_suffix(".json"), dumps(plain(content)))
     write_text(file, page)
     return file
+
+
+def _predict(
+    trained: Trained, workspace: Workspace, dataset: Dataset, device: str
+) -> None:
+    candidate = held_out(trained)
+    if candidate is not None:
+        ensure_outputs(candidate, workspace, dataset, device)
+
+
+def _no_calibration(dataset: Dataset) -> str:
+    """Return why there may be no calibration, and what to do."""
+    return {
+        "semantic": "no probabilities are kept. autoseg find_best keeps them, and "
+        "autoseg report --calibration predicts them.",
+        "instance": "no prediction of a held-out case has a table with scores beside "
+        "it.",
+        "landmark": "no prediction of a held-out case says which error to expect; "
+        "autoseg train learns that from at least 20 points.",
+    }.get(dataset.task, "this task has none.")
 
 
 def _images(dataset: Dataset, folder: PathLike | None) -> list[Case]:
@@ -194,7 +236,7 @@ def _picture(
     try:
         case = artist.dataset.case(row["case"])
         fold = trained.fold_of(case.id) if trained else None
-        predicted = files_by_case(fold.predictions).get(case.id) if fold else None
+        predicted = artist.predictions(fold.predictions).get(case.id) if fold else None
         if trained is not None and predicted is None:
             return None
         view = artist.view(case, predicted, case.annotation)

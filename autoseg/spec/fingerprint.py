@@ -16,6 +16,25 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """How values are spread over bins of equal width.
+
+    Parameters
+    ----------
+    start : float
+        Lower end of the first bin.
+    width : float
+        Of each bin, over 0.
+    shares : tuple of float
+        Of all values in each bin; what lies outside of the bins is missing to 1.
+    """
+
+    start: float
+    width: float
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Intensity:
     """Foreground intensities of one channel, pooled over the training cases.
 
@@ -27,6 +46,9 @@ class Intensity:
         0.5th and 99.5th percentile.
     voxels : int
         How many foreground voxels the numbers stand on.
+    histogram : Histogram or None
+        Of the values between the two percentiles, each case with the same weight. None
+        in fingerprints of other origin.
     """
 
     mean: float
@@ -37,6 +59,7 @@ class Intensity:
     percentile_00_5: float
     percentile_99_5: float
     voxels: int = 0
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

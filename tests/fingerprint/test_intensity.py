@@ -98,6 +98,33 @@ def test_cases_of_equal_size_have_the_numbers_of_their_pooled_voxels():
         assert number == np.percentile(parts, share, method="inverted_cdf")
 
 
+def test_whole_numbers_get_bars_that_hold_equally_many():
+    values = np.repeat(np.arange(200), 5)  # 0.5 % below 1, 0.5 % above 198
+
+    found = Sketch.of(values).summary().histogram
+
+    # 198 / 64 is 3.1, so each bar holds four, from half a step before the first.
+    low = np.percentile(values, 0.5, method="inverted_cdf")
+    assert (found.start, found.width) == (low - 0.5, 4.0)
+    assert set(found.shares[:-1]) == {4 * 5 / 1000}
+
+
+def test_the_histogram_of_any_values_is_that_of_numpy():
+    parts = [np.random.default_rng(n).normal(n, 1, 5000) for n in range(2)]
+
+    found = _pooled(parts).summary().histogram
+
+    edges = found.start + found.width * np.arange(len(found.shares) + 1)
+    expected, _ = np.histogram(np.concatenate(parts), edges)
+    assert len(found.shares) in (64, 65)
+    assert found.shares == pytest.approx(expected / 10000, abs=5e-4)
+    assert sum(found.shares) == pytest.approx(0.99, abs=2e-3)
+
+
+def test_equal_values_have_no_histogram():
+    assert Sketch.of(np.full(9, 3.0)).summary().histogram is None
+
+
 def test_every_case_counts_the_same_however_large():
     large, small = np.zeros(9000), np.full(10, 6.0)
 

@@ -175,3 +175,37 @@ def test_predictions_without_annotation_have_volumes_and_warnings(tmp_path):
     expected = (labels == 1).sum() * 2.0 * 1.0 * 0.75
     assert rows["usual"]["volumes"]["one"] == pytest.approx(expected)
     assert "unlike the training data" in page.read_text()
+
+
+def test_landmarks_far_off_and_instances_not_found_are_failures():
+    from autoseg.report.content import _class_failures
+
+    far = {"nme": 0.3, "mre": 31.0, "tp": 1.0, "fp": 0.0, "fn": 0.0}
+    near = far | {"nme": 0.01, "mre": 1.0}
+    lost = {"predicted": 0.0, "reference": 5.0, "ap_50": 0.0}
+    poor = {"predicted": 9.0, "reference": 5.0, "ap_50": 0.05}
+    scores = {"tip": far, "root": near, "cell": lost, "debris": poor}
+
+    found = _class_failures("a", scores, "unet / 2d, fold 0", "mm")
+
+    assert [row["kind"] for row in found] == ["off", "missed", "off"]
+    assert "31 mm" in found[0]["what"] and "cell" in found[1]["what"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "tile"),
+    [
+        ({"classes": {"nucleus": 12}, "diameter": {"p50": 3.0}}, "instances"),
+        ({"landmarks": ["tip"], "status": {"tip": {"present": 3}}}, "landmarks"),
+        ({"classes": {"liver": {"objects": 3}}}, "classes"),
+    ],
+)
+def test_every_task_says_how_much_there_is_to_find(annotation, tile):
+    from autoseg.report._sections import _what
+    from autoseg.report.content import _classes, _landmarks, _objects
+
+    data = {"classes": _classes(annotation), "objects": _objects(annotation),
+            "landmarks": _landmarks(annotation)}  # fmt: skip
+
+    assert _what(data)["name"] == tile
+    assert _what(data)["value"] in ("12", "1")
