@@ -122,6 +122,11 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "and a number from 0 to 1 in uncertainty.json",
     )
     group.add_argument(
+        "--decoder",
+        metavar="NAME",
+        help="landmarks: how the place between voxels is found; by default the plan's",
+    )
+    group.add_argument(
         "-prev_stage_predictions",
         "--prev-stage-predictions",
         type=Path,
@@ -242,6 +247,7 @@ def run(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         max_memory=arguments.max_memory,
         uncertainty=arguments.uncertainty,
+        decoder=arguments.decoder,
     )
     folders = sorted({str(path.parent) for path in written})
     print(f"{len(written)} predictions in {', '.join(folders) or arguments.output}")

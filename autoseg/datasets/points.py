@@ -56,7 +56,10 @@ def read_points(
     case = case_of_file(path) if case_id is None else case_id
     there = cases_in(path, names)
     if there and case not in there:
-        raise FormatError(f"{path} has {_some(there)}, and no case {case!r}.")
+        raise FormatError(
+            f"{path} has {_some(there)}, and no case {case!r}. Add it, or take its "
+            "image away."
+        )
     found = read_file(
         path,
         names,

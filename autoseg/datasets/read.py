@@ -23,6 +23,7 @@ from autoseg.datasets.point_tables import find_point_table
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats._base import known_endings
 from autoseg.pointfiles._base import point_endings
+from autoseg.pointfiles._convention import Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 
@@ -205,6 +206,8 @@ def _problems_of_task(dataset: Dataset) -> list[str]:
         return []  # `check` says so, and so does everything that needs the task
     try:
         TASKS[dataset.task].from_dataset(dataset)
+        if dataset.task == "landmark":
+            Convention().changed(dataset.raw.get("coordinates") or {})
     except DatasetError as error:
         text = str(error).removeprefix(f"{dataset.folder / 'dataset.json'}:")
         return [line.strip() for line in text.strip().splitlines()]

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import files_of, is_many_files, names_of
 from autoseg.errors import AutosegError
+from autoseg.fingerprint._check_frames import has_convention
 from autoseg.fingerprint._check_instances import instance_problems
-from autoseg.fingerprint._check_points import point_problems
+from autoseg.fingerprint._check_points import point_problems, strange_names
 from autoseg.fingerprint._problem import Problem, problem_of
 from autoseg.formats._base import find_format, known_endings, match_ending, read_labels
 from autoseg.geometry.orientation import orientation_of
@@ -272,7 +273,7 @@ def _look_at_annotation(
     if kind is None:
         kind = "labels" if match_ending(path.name, known_endings()) else "points"
     if kind != "labels":
-        if task is None or facts.geometry is None:
+        if task is None or facts.geometry is None or not has_convention(dataset):
             facts.problems += _json_problems(path)
             return
         try:
@@ -282,7 +283,10 @@ def _look_at_annotation(
         except Exception as error:  # whatever a broken file makes a library raise
             facts.problems.append(_unreadable(error, path))
             return
-        facts.problems += point_problems(facts.points, path)
+        facts.problems += point_problems(facts.points, path, facts.geometry, dataset)
+        facts.problems += strange_names(
+            path, dataset, facts.case.id, facts.geometry, facts.points.names
+        )
         return
     image = facts.geometry
     try:

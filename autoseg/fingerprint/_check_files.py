@@ -10,9 +10,12 @@ from pathlib import Path
 
 from autoseg.datasets._description import Description
 from autoseg.datasets._files import list_files, stem_of
+from autoseg.datasets.points import conventions
+from autoseg.errors import AutosegError
 from autoseg.fingerprint._check_case import CaseFacts
 from autoseg.fingerprint._problem import Problem
 from autoseg.formats._base import known_endings
+from autoseg.pointfiles._base import cases_in, point_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 
@@ -102,8 +105,13 @@ def unused_files(dataset: Dataset) -> Iterator[Problem]:
                 "This folder of masks has no image.",
                 f"Put the image of {path.name} into imagesTr, or take the folder away.",
             )
+    if dataset.task == "landmark":
+        yield from _of_no_image(dataset, ids)
+    endings: tuple[str, ...] = (dataset.annotation_ending,)
+    if dataset.task == "landmark":
+        endings = (*endings, *point_endings())
     for path in list_files(folder):
-        stem = stem_of(path, (dataset.annotation_ending,))
+        stem = stem_of(path, endings)
         if path in labels or stem is None:
             continue
         found = "This annotation has no image."
@@ -112,6 +120,24 @@ def unused_files(dataset: Dataset) -> Iterator[Problem]:
             found = f"There is another annotation for the image {stem}."
             fix = "Take one of them away."
         yield Problem("warning", path, found, fix)
+
+
+def _of_no_image(dataset: Dataset, ids: set[str]) -> Iterator[Problem]:
+    """Yield the cases of one file for all that have no image."""
+    for path in {case.annotation for case in dataset.training if case.annotation}:
+        try:
+            there = cases_in(path, conventions(dataset)[0]) if path.is_file() else ()
+        except AutosegError:
+            continue  # each of its cases says why
+        lost = [case for case in there if case not in ids]
+        if lost and len(there) > 1:
+            yield Problem(
+                "warning",
+                path,
+                f"It has points of {', '.join(lost[:5])}, of which there is no image"
+                + (f", and of {len(lost) - 5} more." if len(lost) > 5 else "."),
+                "Put the images into imagesTr, or take the points away.",
+            )
 
 
 def test_problems(dataset: Dataset) -> Iterator[Problem]:

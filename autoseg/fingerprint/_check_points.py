@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autoseg.datasets.points import read_points
+from autoseg.fingerprint._check_frames import inside, too_large, way_in
 from autoseg.fingerprint._problem import Problem
+from autoseg.formats._base import known_endings
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.points import Points
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import UNKNOWN, Points
 
+CROWDED = 2.0  # voxels: no image is made of so small a scene
 SAME = 1e-3  # voxels: two landmarks nearer than that are one place
 FAR = 2.0  # voxels outside, from which on the frame may be wrong
+SHOWN = 5  # names in a message
 LEAST_CASES = 8  # before sides are called odd
 WRONG_SHARE = 0.1  # of the cases with swapped sides: more than that is no mistake
 
 
-def point_problems(points: Points, path: Path) -> list[Problem]:
+def point_problems(
+    points: Points,
+    path: Path,
+    geometry: Geometry | None = None,
+    dataset: Dataset | None = None,
+) -> list[Problem]:
     """Return what is wrong with the points of one case.
 
     Parameters
@@ -29,12 +40,16 @@ def point_problems(points: Points, path: Path) -> list[Problem]:
         On the image's grid.
     path : Path
         Their file.
+    geometry : Geometry, optional
+        Of the image; by default voxels of 1, at the origin.
+    dataset : Dataset, optional
+        What is said of coordinates.
 
     Returns
     -------
     list of Problem
-        Points outside of the image, with the change of axes that would put them in, and
-        landmarks at one place.
+        Points outside of the image, with what would put them in, and landmarks at one
+        place.
     """
     present = points.coordinates[points.present]
     names = [n for n, there in zip(points.names, points.present, strict=True) if there]
@@ -42,6 +57,7 @@ def point_problems(points: Points, path: Path) -> list[Problem]:
         found = "None of its landmarks is present."
         fix = "Look whether names and status in the file are those of dataset.json."
         return [Problem("warning", path, found, fix)]
+    geometry = geometry or Geometry(shape=points.shape, spacing=(1.0,) * points.dim)
     problems = []
     outside = ~inside(present, points.shape)
     if outside.any():
@@ -52,11 +68,25 @@ def point_problems(points: Points, path: Path) -> list[Problem]:
         )
         # A slip of the hand is no other frame.
         beyond = np.maximum(-0.5 - present, present - np.asarray(points.shape) + 0.5)
-        change = mistaken_frame(present, points.shape) if beyond.max() > FAR else ""
-        fix = "Correct the points."
-        if change:
-            fix = f"{change}: then all are inside. See `coordinates` in dataset.json."
-        problems.append(Problem("error" if change else "warning", path, found, fix))
+        change = ""
+        many = 2 * outside.sum() >= len(names)
+        if beyond.max() > FAR:
+            change = way_in(present, geometry, path, dataset)
+            if not change and many:
+                change = too_large(present, points.shape)
+        severe = change or (many and beyond.max() > FAR)
+        fix = change or "Correct the points."
+        problems.append(Problem("error" if severe else "warning", path, found, fix))
+    if len(names) > 2 and (np.ptp(present, axis=0) < CROWDED).all():
+        problems.append(
+            Problem(
+                "warning",
+                path,
+                f"All {len(names)} points are within {CROWDED:g} voxels.",
+                "Are they fractions of the image's size? Give voxels, or millimeters.",
+            )
+        )
+        return problems
     for i, j in itertools.combinations(range(len(names)), 2):
         if np.abs(present[i] - present[j]).max() < SAME:
             problems.append(
@@ -68,54 +98,6 @@ def point_problems(points: Points, path: Path) -> list[Problem]:
                 )
             )
     return problems
-
-
-def inside(places: NDArray[Any], shape: Sequence[int]) -> NDArray[np.bool_]:
-    """Return which places (L, D) are in a voxel of a grid."""
-    within = (places >= -0.5) & (places < np.asarray(shape) - 0.5)
-    found: NDArray[np.bool_] = np.asarray(within.all(1))
-    return found
-
-
-def mistaken_frame(places: NDArray[Any], shape: Sequence[int]) -> str:
-    """Return which change of axes puts all places into the image; empty: none does.
-
-    Parameters
-    ----------
-    places : ndarray, shape (L, D)
-        Some of them outside.
-    shape : sequence of int, length D
-        Of the image, slowest axis first.
-
-    Returns
-    -------
-    str
-        The first that does, of: axes in reverse order; axes that run backwards; both.
-
-    Examples
-    --------
-    >>> mistaken_frame(np.array([[5.0, 30.0]]), (40, 10))
-    'Reverse the order of the axes'
-    """
-    dim = len(shape)
-    letters = "zyx"[-dim:]
-    turns = [("", places), ("Reverse the order of the axes", places[:, ::-1])]
-    flips = [c for n in range(dim + 1) for c in itertools.combinations(range(dim), n)]
-    changes = list(itertools.product(flips, turns))
-    for axes, (words, turned) in sorted(
-        changes, key=lambda c: len(c[0]) + bool(c[1][0])
-    ):
-        changed = turned.copy()
-        for axis in axes:
-            changed[:, axis] = -changed[:, axis]
-            if changed[:, axis].max() < 0:  # counted from the other end
-                changed[:, axis] += shape[axis] - 1
-        if (axes or words) and inside(changed, shape).all():
-            named = " and ".join(letters[axis] for axis in axes)
-            flip = f"change the sign of {named}" if axes else ""
-            said = " and ".join(part for part in (words, flip) if part)
-            return said[:1].upper() + said[1:]
-    return ""
 
 
 def landmark_problems(dataset: Dataset, facts: Sequence[Any]) -> list[Problem]:
@@ -154,7 +136,71 @@ def landmark_problems(dataset: Dataset, facts: Sequence[Any]) -> list[Problem]:
         for name in names
         if name not in seen
     ]
-    return problems + _side_problems(dataset, given)
+    return [*problems, *_unknown_notes(where, given), *_side_problems(dataset, given)]
+
+
+def _unknown_notes(where: Path, given: Sequence[Any]) -> list[Problem]:
+    """Return of how many cases nobody knows where a landmark is."""
+    status = np.stack([fact.points.status for fact in given])
+    counts = (status == UNKNOWN).sum(axis=0)
+    rare = [
+        f"{name} in {count} of {len(status)} cases"
+        for name, count in zip(given[0].points.names, counts, strict=True)
+        if 0 < count < len(status)
+    ]
+    if not rare:
+        return []
+    more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
+    return [
+        Problem(
+            "note",
+            where,
+            f"Landmarks are unknown: {', '.join(rare[:SHOWN])}{more}.",
+            'They count for nothing. If they are not there, say "missing_means": '
+            '"absent".',
+        )
+    ]
+
+
+def strange_names(
+    path: Path,
+    dataset: Dataset,
+    case_id: str,
+    geometry: Geometry,
+    names: Sequence[str],
+) -> list[Problem]:
+    """Return landmarks of a file that the data set does not know.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which was read before.
+    dataset : Dataset
+        What is said of coordinates.
+    case_id : str
+        The case.
+    geometry : Geometry
+        Of its image.
+    names : sequence of str
+        The data set's landmarks.
+    """
+    if path.name.lower().endswith(known_endings()):
+        return []  # cubes in a label map have numbers
+    points, _ = read_points(path, dataset, geometry, case_id)
+    strange = [name for name in points.names if name not in names]
+    if not strange:
+        return []
+    close = difflib.get_close_matches(strange[0], names, n=1)
+    hint = f" Is {strange[0]!r} meant to be {close[0]!r}?" if close else ""
+    return [
+        Problem(
+            "warning",
+            path,
+            f"It has {', '.join(map(repr, strange[:SHOWN]))}, which `landmarks` in "
+            "dataset.json does not name.",
+            f"Correct the names, or add them.{hint}",
+        )
+    ]
 
 
 def _side_problems(dataset: Dataset, given: Sequence[Any]) -> list[Problem]:

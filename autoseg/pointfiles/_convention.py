@@ -63,6 +63,8 @@ class Convention:
             "index_order": ("xyz", "zyx"),
             "origin": tuple(FIRST),
         }
+        if not isinstance(raw, Mapping):
+            raise DatasetError(f"`coordinates` is {raw!r}; it must be an object.")
         for key, value in raw.items():
             if key not in choices or value not in choices[key]:
                 known = choices.get(key, tuple(choices))

@@ -28,7 +28,10 @@ def points_of(
     }
     lengths = {len(place) for place, _ in kept.values() if place is not None}
     if len(lengths) > 1:
-        raise FormatError(f"its points have {' or '.join(map(str, lengths))} numbers.")
+        raise FormatError(
+            f"its points have {' or '.join(map(str, sorted(lengths)))} numbers. Give "
+            "each as many as the image has axes."
+        )
     size = lengths.pop() if lengths else (geometry.dim if geometry else 3)
     raw = np.full((len(kept), size), np.nan)
     status = np.full(len(kept), PRESENT, dtype=np.int8)
@@ -66,7 +69,7 @@ def _rename(
     if not set(found) <= {str(i) for i in range(1, len(names) + 1)}:
         raise FormatError(
             f"it has the landmarks {_some(found)}; none of them is in `landmarks`: "
-            f"{_some(names)}."
+            f"{_some(names)}. Correct the names in one of them."
         )
     return {name: names[int(name) - 1] for name in found}
 

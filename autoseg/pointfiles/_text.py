@@ -15,13 +15,24 @@ from autoseg.errors import FormatError
 def load_json(path: Path) -> Any:
     """Return what a JSON file holds; NaN is taken, as many tools write it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        return json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as error:
         raise FormatError(
             f"no JSON: {error.msg} in line {error.lineno}, column {error.colno}."
         ) from None
     except RecursionError:
         raise FormatError("no JSON of points: its brackets are too deep.") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, unless a key comes twice: the first would be lost silently."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise FormatError(f"it has {twice!r} twice. Leave one.")
+    return found
 
 
 def keys_of(path: Path) -> set[str]:

@@ -10,14 +10,16 @@ from typing import Any
 
 from autoseg import workspace
 from autoseg.datasets._description import Description
-from autoseg.errors import ModelError
+from autoseg.errors import ModelError, UsageError
 from autoseg.landmarks.confidence import Confidence
+from autoseg.landmarks.decoders import DECODERS
 from autoseg.predict.archive import Archive
 from autoseg.predict.confidence import load_confidence
 from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import load_object
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan
+from autoseg.tasks import TASKS
 
 # Loaders of other tools' models live in a layer above this one, so they are named here
 # and imported when a path is no model of ours: module, test, loader.
@@ -109,6 +111,35 @@ class Model:
                 f"dataset.json of {folder}: {'; '.join(dict.fromkeys(said.problems))}."
             )
         return dataset
+
+    def task_options(self, decoder: str | None = None) -> dict[str, Any]:
+        """Return the options of the task as it predicts.
+
+        Parameters
+        ----------
+        decoder : str, optional
+            Of landmarks: another one than the plan's.
+
+        Returns
+        -------
+        dict of str to JSON value
+            Of the plan, of what validation taught, and this.
+
+        Raises
+        ------
+        UsageError
+            If the task has no such option, or there is no such decoder.
+        """
+        options = {**self.plan.task.options, **self.postprocessing.task}
+        if decoder is None:
+            return options
+        if TASKS[self.plan.task.name].annotation_kind != "points":
+            raise UsageError(f"Decoder {decoder!r}: this model predicts no points.")
+        if decoder not in DECODERS:
+            raise UsageError(
+                f"There is no decoder {decoder!r}; there are {', '.join(DECODERS)}."
+            )
+        return {**options, "decoder": decoder}
 
     @property
     def channels(self) -> tuple[str, ...]:

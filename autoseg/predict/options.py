@@ -39,6 +39,9 @@ class Options:
         Windows at once; None: by device and memory.
     uncertainty : bool
         Also say where folds and mirrored copies disagree.
+    decoder : str or None
+        Of landmarks: how the place between voxels is found, a key of
+        `autoseg.landmarks.decoders.DECODERS`; None: the plan's.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class Options:
     max_memory: float | None = None
     batch: int | None = None
     uncertainty: bool = False
+    decoder: str | None = None
 
     def __post_init__(self) -> None:
         problems = []

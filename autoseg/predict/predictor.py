@@ -70,7 +70,7 @@ class Predictor:
         self.model = model
         options = options or Options()
         self.device = find_device(options.device)
-        chosen = {**model.plan.task.options, **model.postprocessing.task}
+        chosen = model.task_options(options.decoder)
         task: Task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
         self.options = resolve(options, self.task, self.device)

@@ -51,6 +51,14 @@ def test_a_radius_is_reached_where_it_ends(distance, hit):
     assert scores["a"]["sdr_2.5"] == 1
 
 
+def test_a_radius_is_reached_in_decimal_numbers():
+    # 18 and 24 pixels of 0.1 mm: 3 mm, although binary numbers give a little more
+    scores = score_points(shifted((18, 24)), REFERENCE, (0.1, 0.1))
+
+    assert scores["a"]["mre"] > 3
+    assert scores["a"]["sdr_3"] == 1 and scores["a"]["sdr_2.5"] == 0
+
+
 def test_a_missed_point_has_no_distance_and_no_success():
     missed = shifted((0, 0), (ABSENT, PRESENT, PRESENT))
 

@@ -1,16 +1,23 @@
 """From windows to points: combined, mirrored back, and in the image's own grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from autoseg.errors import UsageError
+from autoseg.landmarks.decoders import DECODERS
 from autoseg.networks._base import LateLogits
+from autoseg.predict.model import Model
 from autoseg.predict.points import combine, predict_points, restore
 from autoseg.predict.window import Windows
 from autoseg.preprocess.case import Placement
+from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import HEAD, LandmarkTask
+from tests.predict import toy_model
 
 NAMES = ("left", "right", "gone")
 TASK = LandmarkTask(NAMES, mirror_pairs=[["left", "right"]])
@@ -132,3 +139,31 @@ def test_going_back_undoes_crop_axis_order_and_resampling():
     assert back.coordinates.tolist() == [[25.5, 3.5]]
     # In mm both grids are the same, with the axes in the other order.
     np.testing.assert_allclose(back.details["covariance"][0], np.diag([9.0, 4.0]))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_each_decoder_gives_the_place_as_well_as_it_can(name):
+    task = LandmarkTask(NAMES, mirror_pairs=[["left", "right"]], decoder=name)
+    windows = Windows(patch=SHAPE, mirror_axes=(1,))
+    points = combine(predict_points([Perfect()], image(), windows, task, SPACING), task)
+    found = points.coordinates[:2]
+    if name == "argmax":
+        assert found.tolist() == PLACES.round().tolist()
+    else:
+        np.testing.assert_allclose(found, PLACES, atol=0.12)
+    assert points.status.tolist() == [PRESENT, PRESENT, ABSENT]
+
+
+def test_a_model_decodes_by_its_plan_or_as_it_is_told():
+    options = {"landmarks": list(NAMES), "decoder": "dark"}
+    task = Choice(name="landmark", options=options)
+    plan = replace(toy_model.plan(2), task=task)
+    model = Model(plan=plan, configuration="net", weights=(), folds=(), dataset={})
+
+    assert model.task_options()["decoder"] == "dark"
+    assert model.task_options("argmax")["decoder"] == "argmax"
+    assert model.task_options("argmax")["landmarks"] == list(NAMES)
+    with pytest.raises(UsageError, match="'peak'; there are log_quadratic, argmax"):
+        model.task_options("peak")
+    with pytest.raises(UsageError, match="predicts no points"):
+        replace(model, plan=toy_model.plan(2)).task_options("argmax")
