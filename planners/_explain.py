@@ -132,9 +132,15 @@ def _data(fingerprint: Fingerprint) -> list[str]:
 
 
 def _classes(fingerprint: Fingerprint) -> list[str]:
+    """Return a table of classes; a task that counts objects has a number for each."""
     classes = fingerprint.annotation.get("classes")
-    if not isinstance(classes, Mapping):
+    if not isinstance(classes, Mapping) or not classes:
         return []
+    rows: list[tuple[str, ...]]
+    if not all(isinstance(numbers, Mapping) for numbers in classes.values()):
+        rows = [("class", "objects")]
+        rows += [(name, f"{n}") for name, n in list(classes.items())[:MOST_CLASSES]]
+        return [*table(rows), *_more(classes)]
     rows = [
         (
             "class",
@@ -153,8 +159,12 @@ def _classes(fingerprint: Fingerprint) -> list[str]:
                 "-" if size is None else f"{size:.3g}",
             )
         )
+    return [*table(rows), *_more(classes)]
+
+
+def _more(classes: Mapping[str, Any]) -> list[str]:
     more = len(classes) - MOST_CLASSES
-    return [*table(rows), *([f"  ... and {more} more"] if more > 0 else [])]
+    return [f"  ... and {more} more"] if more > 0 else []
 
 
 def _power(fingerprint: Fingerprint) -> str:

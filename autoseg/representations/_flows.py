@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.representations._maps import Ids, boxes, shifted, steps
+from autoseg.representations._maps import Ids, boxes, steps
 
 Array = NDArray[Any]
 
@@ -43,18 +43,29 @@ def middles(labels: Ids, count: int, deep: Array, spacing: Sequence[float]) -> A
     """
     inside = np.flatnonzero(labels)
     owner = labels.ravel()[inside] - 1
-    place = np.stack(np.unravel_index(inside, labels.shape), axis=1)
+    return _middles(inside, owner, labels.shape, count, deep, spacing)
+
+
+def _middles(
+    inside: Array,
+    owner: Array,
+    shape: tuple[int, ...],
+    count: int,
+    deep: Array,
+    spacing: Sequence[float],
+) -> Array:
     size = np.maximum(np.bincount(owner, minlength=count), 1)
-    center = np.stack(
-        [np.bincount(owner, weights=axis, minlength=count) / size for axis in place.T],
-        axis=1,
-    )
-    away = np.linalg.norm((place - center[owner]) * np.asarray(spacing), axis=1)
-    cost = away - deep.ravel()[inside]
-    order = np.lexsort((cost, owner))
-    _, first = np.unique(owner[order], return_index=True)
-    found: Array = place[order[first]]
-    return found
+    square = np.zeros(len(inside))
+    for axis, edge in zip(np.unravel_index(inside, shape), spacing, strict=True):
+        center = np.bincount(owner, weights=axis, minlength=count) / size
+        square += ((axis - center[owner]) * edge) ** 2
+    cost = np.sqrt(square) - deep.ravel()[inside]
+    least = np.full(count, np.inf)
+    np.minimum.at(least, owner, cost)
+    best = np.flatnonzero(cost == least[owner])[::-1]
+    first = np.zeros(count, np.int64)
+    first[owner[best]] = inside[best]  # of equals, the first is written last
+    return np.stack(np.unravel_index(first, shape), axis=1)
 
 
 def directions(
@@ -86,89 +97,114 @@ def directions(
     if not count:
         return result.reshape(-1, *labels.shape)
     edges = np.asarray(spacing, np.float32)
-    middle = middles(labels, count, deep, spacing)
     inside = np.flatnonzero(labels)
     owner = labels.ravel()[inside] - 1
-    place = np.stack(np.unravel_index(inside, labels.shape), axis=1).astype(np.int32)
-    way = (middle[owner] - place).astype(np.float32)
-    bent = np.flatnonzero(
-        _hidden(labels, place, way, owner, count) > 1 - LEAST_STRAIGHT
-    )
-    way *= edges
+    middle = _middles(inside, owner, labels.shape, count, deep, spacing)
+    place = [p.astype(np.float32) for p in np.unravel_index(inside, labels.shape)]
+    way = [
+        m.astype(np.float32)[owner] - p for m, p in zip(middle.T, place, strict=True)
+    ]
+    hidden = _hidden(labels, place, way, owner, count)
+    bent = np.flatnonzero(hidden > 1 - LEAST_STRAIGHT)
     near = np.maximum(NEAR * deep[tuple(middle.T)], 1.5 * float(edges.min())).astype(
         np.float32
     )
-    length = np.sqrt(np.einsum("md,md->m", way, way))
-    way /= np.maximum(length, near[owner])[:, None]
-    result[:, inside] = way.T
+    square = np.zeros(len(inside), np.float32)
+    for part, edge in zip(way, edges, strict=True):
+        part *= edge
+        square += part * part
+    length = np.maximum(np.sqrt(square), near[owner])
+    for axis, part in enumerate(way):
+        result[axis, inside] = part / length
     result = result.reshape(-1, *labels.shape)
     if len(bent):
-        found = boxes(labels)
-        for number in bent:
-            _around_corners(
-                labels, int(number), found[number], middle, near, deep, edges, result
-            )
+        _around_corners(labels, bent, middle, near, deep, edges, result)
     return result
 
 
 def _hidden(
-    labels: Ids, place: Array, way: Array, owner: Array, count: int
+    labels: Ids,
+    place: Sequence[Array],
+    way: Sequence[Array],
+    owner: Array,
+    count: int,
 ) -> NDArray[np.float64]:
     """Return the share of each instance's voxels from which its middle is not seen."""
-    blocked = np.zeros(len(place), bool)
-    flat = labels.ravel()
-    strides = np.array(
-        [int(np.prod(labels.shape[a + 1 :])) for a in range(labels.ndim)]
-    )
-    for share in np.arange(1, LOOKS) / LOOKS:
-        on_the_way = place + np.rint(share * way).astype(np.int32)
-        blocked |= flat[on_the_way @ strides] != owner + 1
+    blocked = np.zeros(len(owner), bool)
+    flat, own = labels.ravel(), owner + 1
+    for share in np.arange(1, LOOKS, dtype=np.float32) / LOOKS:
+        at = np.zeros(len(owner), np.int64)
+        for start, part, size in zip(place, way, labels.shape, strict=True):
+            at *= size
+            at += np.rint(start + share * part).astype(np.int64)
+        blocked |= flat[at] != own
     size = np.maximum(np.bincount(owner, minlength=count), 1)
     return np.bincount(owner, weights=blocked, minlength=count) / size
 
 
 def _around_corners(
     labels: Ids,
-    number: int,
-    box: tuple[slice, ...],
+    bent: Array,
     middle: Array,
     near: Array,
     deep: Array,
     edges: Array,
     result: Array,
 ) -> None:
-    """Write the directions of one instance, downhill along the ways inside of it.
+    """Write the directions of bent instances: downhill along ways inside of them."""
+    wide = tuple(size + 2 for size in labels.shape)
+    length = np.full(wide, np.inf, np.float32)
+    owner = np.zeros(wide, np.int32)
+    room = (slice(1, -1),) * labels.ndim
+    found = boxes(labels)
+    for number in bent.tolist():
+        box = found[number]
+        mask = labels[box] == number + 1
+        start = tuple(
+            int(m) - part.start for m, part in zip(middle[number], box, strict=True)
+        )
+        ways = _lengths(mask, start, deep[box], edges)
+        reached = np.isfinite(ways) & mask
+        length[room][box][reached] = ways[reached]
+        owner[room][box][reached] = number + 1
+    places = np.flatnonzero(owner)
+    flat, of = length.ravel(), owner.ravel()
+    here, own = flat[places], of[places]
+    downhill = np.zeros((labels.ndim, len(places)), np.float32)
+    for step in steps(labels.ndim):
+        walk = step * edges
+        far = float(np.linalg.norm(walk))
+        there = (
+            places
+            + int(np.ravel_multi_index(tuple(step + 1), wide))
+            - int(np.ravel_multi_index((1,) * labels.ndim, wide))
+        )
+        same = of[there] == own
+        gain = np.where(same, here - np.where(same, flat[there], 0), 0) / far
+        share = np.sign(gain) * gain**2 / far
+        for axis in np.flatnonzero(step):
+            downhill[axis] += share * walk[axis]
+    size = np.sqrt((downhill**2).sum(0))
+    fade = np.minimum(1, here / near[own - 1]) / np.maximum(size, 1e-9)
+    at: list[Any] = [index - 1 for index in np.unravel_index(places, wide)]
+    result[(slice(None), *at)] = downhill * fade
+
+
+def _lengths(
+    mask: NDArray[np.bool_], start: tuple[int, ...], deep: Array, edges: Array
+) -> Array:
+    """Return the length of the shortest way inside of an instance to its middle.
 
     Ways keep off the border, where it costs more to go: one that hugs a wall would
     leave the instance with the smallest error.
     """
     from skimage.graph import MCP_Geometric
 
-    mask = labels[box] == number + 1
-    start = tuple(
-        int(m) - part.start for m, part in zip(middle[number], box, strict=True)
-    )
-    own = np.where(mask, deep[box], 1.0)
+    own = np.where(mask, deep, 1.0)
     costs = np.where(mask, 0.5 + 0.5 * own[start] / np.maximum(own, 1e-6), -1.0)
     ways = MCP_Geometric(costs, sampling=tuple(float(e) for e in edges))
-    length, _ = ways.find_costs([start])
-    reached = np.isfinite(length) & mask
-    length = np.where(reached, length, np.inf)
-    downhill = np.zeros((mask.ndim, *mask.shape))
-    for step in steps(mask.ndim):
-        walk = step * edges
-        far = float(np.linalg.norm(walk))
-        other = shifted(length, step, np.inf)
-        with np.errstate(invalid="ignore"):
-            gain = np.where(reached & np.isfinite(other), length - other, 0.0) / far
-        share = np.sign(gain) * gain**2 / far
-        for axis in range(mask.ndim):
-            downhill[axis] += share * walk[axis]
-    size = np.sqrt((downhill**2).sum(0))
-    fade = np.minimum(1.0, np.where(reached, length, 0.0) / near[number])
-    unit = downhill / np.maximum(size, 1e-9) * fade
-    target = result[(slice(None), *box)]
-    target[:, reached] = unit[:, reached].astype(np.float32)
+    length: Array = ways.find_costs([start])[0]
+    return length
 
 
 def follow(
@@ -199,18 +235,18 @@ def follow(
     """
     from scipy import ndimage
 
-    shape = np.array(foreground.shape)
-    strides = np.array([int(np.prod(shape[a + 1 :])) for a in range(len(shape))])
+    shape = foreground.shape
     edges = np.asarray(spacing, np.float32)
     step = float(edges.min())
     inside = np.flatnonzero(foreground)
+    start = [p.astype(np.float32) for p in np.unravel_index(inside, shape)]
     # One step of each voxel, in voxels; the background does not move.
-    move = np.ascontiguousarray(
-        (flow.reshape(len(shape), -1)[:, inside] * (step / edges)[:, None]).T
-    )
-    row = np.full(foreground.size, -1, np.int64)
+    way = [
+        part.ravel()[inside] * (step / edge)
+        for part, edge in zip(flow, edges, strict=True)
+    ]
+    row = np.zeros(foreground.size, np.int64)
     row[inside] = np.arange(len(inside))
-    start = np.stack(np.unravel_index(inside, foreground.shape), axis=1).astype("f4")
     if len(inside) < foreground.size:  # who steps off goes on from beside
         nearest = ndimage.distance_transform_edt(
             ~foreground,
@@ -218,12 +254,16 @@ def follow(
             return_distances=False,
             return_indices=True,
         )
-        row = row[np.tensordot(strides, nearest, 1).ravel()]
-    way = move.copy()
+        row = row[np.ravel_multi_index(tuple(nearest), shape).ravel()]
     for _ in range(max(1, int(np.ceil(np.log2(max(2.0, reach / step)))))):
-        there = np.rint(start + way).astype(np.int64)
-        np.clip(there, 0, shape - 1, out=there)
-        way = way + way[row[there @ strides]]
-    ends = start + way
-    np.clip(ends, 0, shape - 1, out=ends)
+        there = np.zeros(len(inside), np.int64)
+        for place, part, size in zip(start, way, shape, strict=True):
+            at = np.rint(place + part).astype(np.int64)
+            np.clip(at, 0, size - 1, out=at)
+            there *= size
+            there += at
+        there = row[there]
+        way = [part + part[there] for part in way]
+    ends = np.stack([p + w for p, w in zip(start, way, strict=True)], axis=1)
+    np.clip(ends, 0, np.array(shape) - 1, out=ends)
     return inside, ends

@@ -16,6 +16,7 @@ Array = NDArray[Any]
 Ids = NDArray[np.int32]
 
 MOST_TABLE = 2**24  # ids up to this are looked up in a table
+FAR_STEPS = 40  # voxels that a look for what is nearest goes along an axis
 
 
 def numbered(labels: Array) -> tuple[Ids, int]:
@@ -48,12 +49,16 @@ def in_order(labels: Array) -> tuple[Ids, Array]:
     old : ndarray of int, shape (N,)
         The id that each new one had.
     """
-    values, first, index = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.argsort(np.where(values > 0, first, labels.size), kind="stable")
-    count = int((values > 0).sum())
-    table = np.zeros(len(values), np.int32)
-    table[order[:count]] = np.arange(1, count + 1)
-    return table[index.reshape(labels.shape)], values[order[:count]]
+    given = labels.ravel()
+    labels, count = numbered(labels)
+    flat = labels.ravel()
+    first = np.full(count + 1, labels.size, np.int64)
+    # Of several values that are written to one place the last one stays.
+    first[flat[::-1]] = np.arange(labels.size - 1, -1, -1)
+    order = np.argsort(first[1:], kind="stable")
+    table = np.zeros(count + 1, np.int32)
+    table[order + 1] = np.arange(1, count + 1)
+    return table[labels], given[first[order + 1]]
 
 
 def boxes(labels: Ids) -> list[tuple[slice, ...]]:
@@ -107,6 +112,64 @@ def depth(labels: Ids, spacing: Sequence[float]) -> NDArray[np.float32]:
         In units of length, 0 in the background. Beyond the array's edge an instance is
         taken to go on.
     """
+    edges = [float(edge) for edge in spacing]
+    whole = float(np.hypot.reduce(np.multiply(labels.shape, edges)))
+    square = np.minimum(_along_first(labels) * np.float32(edges[0]), whole) ** 2
+    square[labels <= 0] = 0
+    for axis, edge in enumerate(edges[1:], 1):
+        found = _nearer_along(labels, square, axis, edge)
+        if found is None:
+            return _depth_of_large(labels, edges, whole)
+        square = found
+    return np.sqrt(square)
+
+
+def _along_first(labels: Ids) -> NDArray[np.float32]:
+    """Return how many voxels it is along the first axis to another id, or inf."""
+    place = np.arange(len(labels), dtype=np.float32)
+    place = place.reshape(-1, *(1,) * (labels.ndim - 1))
+    change = labels[1:] != labels[:-1]
+    before = np.full(labels.shape, -np.inf, np.float32)
+    np.copyto(before[1:], place[:-1], where=change)
+    after = np.full(labels.shape, np.inf, np.float32)
+    np.copyto(after[:-1], place[1:], where=change)
+    np.maximum.accumulate(before, axis=0, out=before)
+    after = np.minimum.accumulate(after[::-1], axis=0)[::-1]
+    return np.minimum(place - before, after - place)
+
+
+def _nearer_along(
+    labels: Ids, square: Array, axis: int, edge: float
+) -> NDArray[np.float32] | None:
+    """Return squared distances after a look along one more axis; None: too far.
+
+    The distance to a place of the same instance and on from there, or to that place if
+    it is not the instance's. What lies behind the first of those is further away than
+    it, so that nothing has to be tracked on the way.
+    """
+    best = square.copy()
+    view, source = np.moveaxis(best, axis, 0), np.moveaxis(square, axis, 0)
+    ids = np.moveaxis(labels, axis, 0)
+    for step in range(1, len(ids)):
+        apart = np.float32((step * edge) ** 2)
+        if apart >= best.max():
+            break
+        if step > FAR_STEPS:
+            return None
+        same = ids[step:] == ids[:-step]
+        ahead = source[step:] * same
+        ahead += apart
+        behind = source[:-step] * same
+        behind += apart
+        np.minimum(view[:-step], ahead, out=view[:-step])
+        np.minimum(view[step:], behind, out=view[step:])
+    return best
+
+
+def _depth_of_large(
+    labels: Ids, edges: Sequence[float], whole: float
+) -> NDArray[np.float32]:
+    """Return `depth`, instance by instance: better where they are many voxels deep."""
     from scipy import ndimage
 
     result = np.zeros(labels.shape, np.float32)
@@ -114,9 +177,9 @@ def depth(labels: Ids, spacing: Sequence[float]) -> NDArray[np.float32]:
         wide = grown(box, labels.shape)
         mask = labels[wide] == number
         if mask.all():
-            result[wide] = np.float32(np.hypot.reduce(np.multiply(mask.shape, spacing)))
+            result[wide] = np.float32(whole)
             continue
-        found = ndimage.distance_transform_edt(mask, sampling=spacing)
+        found = ndimage.distance_transform_edt(mask, sampling=edges)
         result[wide][mask] = found[mask]
     return result
 

@@ -12,6 +12,7 @@ from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._base import Array, Ids, Representation
 from autoseg.representations._maps import (
     depth,
+    grown,
     in_order,
     largest_pieces,
     mean_inside,
@@ -25,7 +26,7 @@ from autoseg.spec.head import Head
 
 SHARE = 0.1  # thickness of the border in shortest axes of the median object
 MOST = 1 / 3  # ... and in inner radii of the thinnest ones
-LEAST_VOXELS = 5.0  # an axis along which objects are thinner than this has no border
+LEAST_VOXELS = 5.0  # an axis along which objects are thinner has no room for a border
 
 
 @REPRESENTATIONS.register
@@ -35,14 +36,16 @@ class BorderCore(Representation):
     The border is drawn where an instance meets another one or the background. Its
     thickness is a number of voxels for each axis, at least one wherever objects are
     thick enough: a thickness in units of length would leave none between the slices
-    of a stack that are further apart.
+    of a stack that are further apart. Along an axis where they are not, it is drawn
+    only where two instances meet, and leaves each of them a core.
 
     Parameters
     ----------
     axes : int
         Number of spatial axes, D.
     thickness : sequence of float, length D, optional
-        Of the border along each axis in voxels; 0: no border along it. One by default.
+        Of the border along each axis in voxels; 0: no border towards the background
+        along it. One by default.
     foreground : float
         Probability from which on a voxel belongs to an instance.
     core : float
@@ -103,21 +106,21 @@ class BorderCore(Representation):
         labels, count = numbered(labels)
         border = np.zeros(labels.shape, bool)
         for offset in _ball(self.thickness):
-            border |= (labels != shifted(labels, offset, -1)) & (
-                shifted(labels, offset, -1) >= 0
-            )
-        classes = np.where(labels > 0, np.where(border, 2, 1), 0).astype(np.int16)
-        cores = largest_pieces(np.where(classes == 1, labels, 0), full=False)
-        classes[(classes == 1) & ~cores] = 2
-        lost = np.bincount(labels[cores], minlength=count + 1) == 0
+            other = shifted(labels, offset, -1)
+            border |= (labels != other) & (other >= 0)
+        thick = (labels > 0) & ~border  # cores, if axes without room do not matter
+        for axis, radius in enumerate(self.thickness):
+            for step in (-1, 1) if radius < 1 else ():
+                other = shifted(labels, np.eye(labels.ndim, dtype=int)[axis] * step, 0)
+                border |= (other > 0) & (other != labels)
+        cores = np.where(border, 0, labels)
+        cores[~largest_pieces(cores, full=False)] = 0
+        lost = np.bincount(cores.ravel(), minlength=count + 1) == 0
         lost[0] = False
-        if lost.any():  # too thin for the border: their middle is the core
-            thin = np.where(lost[labels], labels, 0)
-            deep = depth(thin, spacing)
-            deepest = np.zeros(count + 1, np.float32)
-            np.maximum.at(deepest, thin.ravel(), deep.ravel())
-            classes[(thin > 0) & (deep >= deepest[thin])] = 1
-        return {"border_core": classes}
+        if lost.any():
+            _find_cores(cores, labels, np.flatnonzero(lost), thick, spacing)
+        classes = np.where(cores > 0, 1, np.where(labels > 0, 2, 0))
+        return {"border_core": classes.astype(np.int16)}
 
     def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
         classes = self.targets(labels, spacing)["border_core"]
@@ -151,6 +154,35 @@ class BorderCore(Representation):
         self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
     ) -> dict[str, Array]:
         return {"least": sizes(labels)}
+
+
+def _find_cores(
+    cores: Ids, labels: Ids, lost: Array, thick: Array, spacing: Sequence[float]
+) -> None:
+    """Give a core to instances that have none: too thin, or between two others.
+
+    Where there is no room along some axis, the core is what is thick enough along the
+    others and is not beside the core of another one; else it is the deepest voxel.
+    """
+    from scipy import ndimage
+
+    deep = depth(labels, spacing)
+    found = ndimage.find_objects(labels)
+    for number in lost.tolist():
+        box = grown(found[number - 1], labels.shape)
+        mask, near = labels[box] == number, cores[box]
+        others = ndimage.binary_dilation((near > 0) & (near != number))
+        core = mask & thick[box] & ~others
+        if not core.any():
+            free = mask & ~others
+            free = free if free.any() else mask
+            core = free & (deep[box] >= deep[box][free].max())
+        pieces, count = ndimage.label(core)
+        if count > 1:
+            core = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
+        near[core] = number
+        # What is left beside it of another core would join the two.
+        near[ndimage.binary_dilation(core) & (near != number)] = 0
 
 
 def _ball(radii: Sequence[float]) -> list[tuple[int, ...]]:

@@ -45,8 +45,8 @@ class FlowDistance(Representation):
     seed : int
         Voxels that have to end at a place to make it a middle.
     join : float
-        Two places are one middle if the distance between them stays above this share
-        of that at the lower one.
+        Two places are middles of one instance if the distance, where their voxels
+        meet, reaches this share of what it is at most around the lower one.
     agree : float
         Instances whose voxels point to their middle less than this, on average, are
         dropped: 1 is exactly, -1 is away from it.
@@ -128,27 +128,23 @@ class FlowDistance(Representation):
     def decode(
         self, outputs: Mapping[str, Array], spacing: Sequence[float]
     ) -> tuple[Ids, dict[int, float]]:
-        sure, flow = outputs["foreground"][0], outputs["flow"]
+        sure, given = outputs["foreground"][0], outputs["flow"]
         distance = outputs["distance"][0]
         foreground = sure >= max(self.foreground, 1e-6)
         labels = np.zeros(sure.shape, np.int32)
         if not foreground.any():
             return labels, {}
+        flow = _kept_inside(given, distance, spacing)
         inside, ends = follow(flow, foreground, spacing, self.reach)
-        ends = _settle(ends, flow, spacing)
-        middles, owner = _places(ends, flow, self.seed)
-        if not len(middles):
-            return labels, {}
-        labels.ravel()[inside] = owner + 1
-        labels = _reassigned(np.maximum(labels, 0), foreground)
-        labels = _join(labels, middles, distance, self.join)
+        owner = _places(_settle(ends, flow, spacing), flow, spacing, self.seed)
+        labels.ravel()[inside] = owner
+        labels = _joined(_reassigned(labels, foreground), distance, self.join)
         labels = _connected(labels)
-        labels = without(labels, sizes(labels) < self.least)
-        labels, _ = in_order(labels)
+        labels, _ = in_order(without(labels, sizes(labels) < self.least))
         if self.agree > -1:
-            agreement = _agreement(labels, flow, spacing)
+            agreement = _agreement(labels, given, spacing)
             labels, _ = in_order(without(labels, agreement < self.agree))
-        score = mean_inside(labels, sure)
+        score = np.clip(mean_inside(labels, sure), 0, 1)
         return labels, {i: float(score[i]) for i in range(1, len(score))}
 
     def amounts(
@@ -164,9 +160,34 @@ def _mirrored(axis: int, axes: int) -> Mirrored:
     return Mirrored(tuple(range(axes)), signs)
 
 
-LEAST_HEIGHT = 0.3  # places lower than this are not joined
+LEAST_HEIGHT = 0.1  # peaks lower than this count as this high
+THICK = 2.0  # spacing of slices through that in the plane
+MOST_THICK = 4.0  # ... up to which the distance says where the inside is
 STILL = 0.8  # flow shorter than this is that of a middle
+PUSH = 0.5  # away from the border of an instance, in steps, where the distance is 0
+SLOPE = 0.05  # of the distance in a voxel, below which it has no direction
 SETTLING = 2  # exact steps at the end of the way
+
+
+def _kept_inside(flow: Array, distance: Array, spacing: Sequence[float]) -> Array:
+    """Return the flow with a push up the distance, the stronger the nearer the border.
+
+    A network's flow along a border is not exact, and a way that once went over into
+    the next instance ends there. Where objects have a slice or two, the distance is 0
+    in whole slices, and nothing is up.
+    """
+    edges = np.asarray(spacing, np.float32) / min(spacing)
+    if edges.max() > MOST_THICK:
+        return flow
+    slopes = [
+        slope / edge for slope, edge in zip(np.gradient(distance), edges, strict=True)
+    ]
+    steep = np.sqrt(sum(slope * slope for slope in slopes)) + SLOPE
+    steep = PUSH * np.clip(1 - distance, 0, 1) / steep
+    pushed: Array = np.stack(
+        [f + slope * steep for f, slope in zip(flow, slopes, strict=True)]
+    )
+    return pushed.astype(np.float32, copy=False)
 
 
 def _settle(ends: Array, flow: Array, spacing: Sequence[float]) -> Array:
@@ -184,65 +205,80 @@ def _settle(ends: Array, flow: Array, spacing: Sequence[float]) -> Array:
     return ends
 
 
-def _places(ends: Array, flow: Array, least: int) -> tuple[Array, Array]:
-    """Return the middles (N, D): places where ways end, and the one of each way or -1.
+def _places(ends: Array, flow: Array, spacing: Sequence[float], least: int) -> Array:
+    """Return the number of the middle where each way ends, from 1 on; 0: nowhere.
 
-    A place where the flow goes on is none: ways were lost there.
+    A place where the flow goes on is none: ways were lost there. Neither is one where
+    few ways end. Places in slices that are far apart are two: middles of instances that
+    lie on each other may be as near as that.
     """
     from scipy import ndimage
 
     shape = flow.shape[1:]
-    at = tuple(np.rint(ends).astype(np.int64).T)
-    counts = np.zeros(shape, np.int32)
-    np.add.at(counts, at, 1)
-    whole = ndimage.generate_binary_structure(len(shape), len(shape))
-    pieces, count = ndimage.label(counts, whole)
-    piece = pieces[at]
-    votes = np.maximum(np.bincount(piece, minlength=count + 1), 1)
-    speed = np.sqrt((flow[(slice(None), *at)] ** 2).sum(0))
-    speed = np.bincount(piece, weights=speed, minlength=count + 1) / votes
-    keep = (votes >= least) & (speed < STILL)
-    keep[0] = False
-    owner = np.where(keep, np.cumsum(keep) - 1, -1)[piece]
-    found = owner >= 0
-    total = np.bincount(owner[found], minlength=int(keep.sum()))
-    sums = [np.bincount(owner[found], weights=axis[found]) for axis in ends.T]
-    return np.stack(sums, axis=1) / np.maximum(total, 1)[:, None], owner
-
-
-def _join(labels: Ids, middles: Array, distance: Array, share: float) -> Ids:
-    """Make neighbors one if the distance does not fall between their middles."""
-    from scipy import ndimage
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = _neighbors(labels) - 1
-    if not len(pairs) or share > 1:
-        return labels
-    ways = np.linspace(0, 1, 9)[:, None, None]
-    places = middles[pairs[:, 0]] * (1 - ways) + middles[pairs[:, 1]] * ways
-    heights = ndimage.map_coordinates(
-        distance, places.reshape(-1, labels.ndim).T, order=1, mode="nearest"
-    ).reshape(len(ways), -1)
-    lower = np.minimum(heights[0], heights[-1])
-    same = pairs[heights.min(0) >= share * np.maximum(lower, LEAST_HEIGHT)]
-    graph = coo_array(
-        (np.ones(len(same)), (same[:, 0], same[:, 1])), shape=(len(middles),) * 2
+    at = np.ravel_multi_index(
+        tuple(np.rint(axis).astype(np.int64) for axis in ends.T), shape
     )
-    _, group = connected_components(graph, directed=False)
-    return np.concatenate([[0], group + 1]).astype(np.int32)[labels]
+    counts = np.bincount(at, minlength=int(np.prod(shape)))
+    linked = np.ones((3,) * len(shape), bool)
+    for axis in np.flatnonzero(np.asarray(spacing) >= THICK * min(spacing)):
+        np.moveaxis(linked, axis, 0)[[0, 2]] = False
+    pieces, count = ndimage.label(counts.reshape(shape), linked)
+    piece = pieces.ravel()[at]
+    votes = np.bincount(piece, minlength=count + 1)
+    square = np.zeros(len(at))
+    for axis in flow:
+        square += axis.ravel()[at] ** 2
+    speed = np.bincount(piece, weights=np.sqrt(square), minlength=count + 1)
+    keep = (votes >= least) & (speed < STILL * np.maximum(votes, 1))
+    keep[0] = False
+    owner: Array = np.where(keep, np.cumsum(keep), 0)[piece]
+    return owner
 
 
-def _neighbors(labels: Ids) -> Array:
-    """Return the pairs of ids that touch, (P, 2), the smaller first."""
-    found = []
+def _joined(labels: Ids, distance: Array, share: float) -> Ids:
+    """Put together what is one object: by the distance where pieces of it meet.
+
+    From the highest pass between two neighbors on, they become one if the pass is not
+    much lower than the lower one of their peaks. What is left of an object beside the
+    border to another one thus goes to its own, over the higher pass, before the two
+    objects are compared.
+    """
+    first, second, passes = _passes(labels, distance)
+    if not len(first) or share > 1:
+        return labels
+    count = int(labels.max())
+    peaks = np.full(count + 1, LEAST_HEIGHT)
+    np.maximum.at(peaks, labels.ravel(), distance.ravel())
+    height, group = peaks.tolist(), list(range(count + 1))
+
+    def root(i: int) -> int:
+        while group[i] != i:
+            group[i] = group[group[i]]
+            i = group[i]
+        return i
+
+    for edge in np.argsort(-passes, kind="stable").tolist():
+        a, b = root(int(first[edge])), root(int(second[edge]))
+        if a != b and passes[edge] >= share * min(height[a], height[b]):
+            group[max(a, b)] = min(a, b)
+            height[min(a, b)] = max(height[a], height[b])
+    return np.array([root(i) for i in range(count + 1)], np.int32)[labels]
+
+
+def _passes(labels: Ids, distance: Array) -> tuple[Array, Array, Array]:
+    """Return pairs of ids that touch, and the largest distance where they do."""
+    low, high, height = [], [], []
     for axis in range(labels.ndim):
-        one = np.moveaxis(labels, axis, 0)
-        low, high = one[:-1].ravel(), one[1:].ravel()
-        touch = (low != high) & (low > 0) & (high > 0)
-        found.append(np.stack([low[touch], high[touch]], axis=1))
-    pairs = np.sort(np.concatenate(found), axis=1)
-    return np.unique(pairs, axis=0) if len(pairs) else pairs
+        one, deep = np.moveaxis(labels, axis, 0), np.moveaxis(distance, axis, 0)
+        touch = (one[:-1] != one[1:]) & (one[:-1] > 0) & (one[1:] > 0)
+        low.append(np.minimum(one[:-1][touch], one[1:][touch]))
+        high.append(np.maximum(one[:-1][touch], one[1:][touch]))
+        height.append(np.minimum(deep[:-1][touch], deep[1:][touch]))
+    key = np.concatenate(low).astype(np.int64) << 32 | np.concatenate(high)
+    pairs, index = np.unique(key, return_inverse=True)
+    passes = np.full(len(pairs), -np.inf)
+    np.maximum.at(passes, index, np.concatenate(height))
+    return pairs >> 32, pairs & 0xFFFFFFFF, passes
 
 
 def _connected(labels: Ids) -> Ids:

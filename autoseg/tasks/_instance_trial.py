@@ -48,7 +48,7 @@ def try_out(
         start = time.perf_counter()
         decoded, _ = made.decode(made.encode(labels, spacing), spacing)
         seconds = time.perf_counter() - start
-        found[name] = {**_compared(decoded, labels), "seconds": round(seconds, 4)}
+        found[name] = {**compared(decoded, labels), "seconds": round(seconds, 4)}
     return found
 
 
@@ -65,7 +65,8 @@ def _middle(labels: Array) -> Array:
     return labels[box]
 
 
-def _compared(decoded: Array, labels: Array) -> dict[str, Any]:
+def compared(decoded: Array, labels: Array) -> dict[str, Any]:
+    """Return ``hits``, ``missed``, ``extra`` and ``quality`` as `try_out` says."""
     from autoseg.metrics.contingency import count_shared
     from autoseg.metrics.matching import match
 

@@ -135,3 +135,24 @@ def test_a_rule_is_told_where_it_is_first_used(page):
     lines = decisions(plan.decisions)
 
     assert sum("rule: as many patches as fit" in line for line in lines) == 1
+
+
+def test_objects_of_an_instance_data_set_are_counted_by_class(fingerprint, page):
+    plan, _ = page()
+    counted = {"classes": {"nucleus": 2362, "debris": 17}}
+
+    text = explain(plan, fingerprint(*LIVER, annotation=counted))
+
+    rows = [line.split() for line in text.splitlines()]
+    assert ["class", "objects"] in rows
+    assert ["nucleus", "2362"] in rows and ["debris", "17"] in rows
+
+
+def test_a_data_set_of_landmarks_is_explained_without_classes(fingerprint, page):
+    plan, _ = page()
+    measured = {"landmarks": ["AC", "PC"], "present": {"AC": 1.0, "PC": 0.5}}
+
+    text = explain(plan, fingerprint(*LIVER, annotation=measured))
+
+    assert "left after cropping" in text
+    assert "class " not in text.split("Configurations")[0]
