@@ -118,8 +118,8 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--uncertainty",
         action="store_true",
-        help="also where folds and mirrored copies disagree: an image of each case, "
-        "and a number from 0 to 1 in uncertainty.json",
+        help="also a number of each case in uncertainty.json, 0 to 1, that says how "
+        "sure it is; of label maps, an image of where folds and mirrors disagree",
     )
     group.add_argument(
         "--decoder",
@@ -158,7 +158,8 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
         "--statistics",
         action="store_true",
         help="write statistics.csv and .json: volume, mean intensity, centroid and "
-        "bounding box of each class or instance, in physical units",
+        "bounding box of each class or instance, in physical units; place and errors "
+        "to expect of each landmark",
     )
     group.add_argument(
         "--preview",

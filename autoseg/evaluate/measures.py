@@ -48,7 +48,8 @@ MEASURES: Mapping[str, Measure] = {
 
 def measure_of(name: str) -> Measure:
     """Return what is known of a measure; of an unknown one, that higher is better."""
-    return MEASURES.get(name, Measure(heading=HEADINGS.get(name, name)))
+    pooled = HEADINGS.get(f"{name}_pooled", name)
+    return MEASURES.get(name, Measure(heading=HEADINGS.get(name, pooled)))
 
 
 def main_measure(names: Iterable[str]) -> str:

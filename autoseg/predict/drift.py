@@ -73,6 +73,40 @@ def unlike_fingerprint(
     return found
 
 
+def unlike_inside(
+    values: Any, known: Mapping[str, Any], name: str, where: str
+) -> list[str]:
+    """Return in which way intensities of a part of an image are unlike training's.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (N,)
+        Of one channel, inside of what was predicted.
+    known : mapping
+        Foreground intensities of training, as in ``fingerprint.json``.
+    name : str
+        Of the channel.
+    where : str
+        Which part, for the sentence.
+
+    Returns
+    -------
+    list of str
+        A sentence if the median is not between the 0.5th and the 99.5th percentile of
+        training.
+    """
+    low, high = known.get("percentile_00_5"), known.get("percentile_99_5")
+    if low is None or high is None or not len(values):
+        return []
+    middle = float(np.median(values))
+    if low <= middle <= high:
+        return []
+    return [
+        f"{where}, channel {name} has the median {middle:.4g}; 99 % of the training "
+        f"images' values there were from {low:.4g} to {high:.4g}."
+    ]
+
+
 def _outside(what: str, values: Any, known: Any, unit: str) -> list[str]:
     """Compare sorted values, for axes may have another order."""
     low = np.sort(known, axis=1).min(axis=0)

@@ -67,7 +67,8 @@ def predict_together(
     sink : Sink, optional
         Where the averaged outputs go.
     doubt : Doubt, optional
-        Takes the mean of what the models say of their uncertainty.
+        Takes the disagreement of all opinions: how far those of one model are apart,
+        on average, and how far the models are.
 
     Returns
     -------
@@ -89,10 +90,36 @@ def predict_together(
                 member.predict_alone(image, told, outputs, doubts[number])
         arrays = [open_outputs(path) for path in paths]
         if doubt is not None:
-            doubt.map = np.mean([one.map for one in doubts], axis=0)
+            doubt.map = np.mean([one.map for one in doubts], axis=0) + apart(arrays)
         if sink is not None:
             _hand_on(arrays, image.geometry, sink)
         return decide(arrays, task, thresholds)
+
+
+def apart(arrays: Sequence[Any]) -> NDArray[np.float32]:
+    """Return how far models disagree: the variance of their outputs, summed.
+
+    With the mean variance within the models this is the variance of all opinions (law
+    of total variance), every model counting the same: see
+    `autoseg.predict.disagreement`.
+
+    Parameters
+    ----------
+    arrays : sequence of array of uint8, shape (K, *S)
+        Outputs of each model.
+
+    Returns
+    -------
+    ndarray of float32, shape (*S)
+        0 to 1, for outputs that sum to 1.
+    """
+    shape = tuple(arrays[0].shape)
+    found = np.zeros(shape[1:], np.float32)
+    for rows in _pieces(shape):
+        shares = [array[:, rows].astype(np.float32) / LEVELS for array in arrays]
+        mean = sum(shares) / len(shares)
+        found[rows] = sum(((s - mean) ** 2).sum(axis=0) for s in shares) / len(shares)
+    return found
 
 
 def open_outputs(path: Path) -> Any:

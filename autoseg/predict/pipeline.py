@@ -32,7 +32,7 @@ from autoseg.predict.inputs import read_files
 from autoseg.predict.model import Model
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.probabilities import open_sink
-from autoseg.predict.uncertainty import Doubt, Qualities
+from autoseg.predict.uncertainty import Doubt, Qualities, mean_score
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.points import Points
@@ -189,7 +189,8 @@ class Pipeline:
                 sink = stack.enter_context(
                     open_sink(path, self.probabilities, self.predictor.task)
                 )
-            doubt = case.doubt = None if self.qualities is None else Doubt()
+            several = self.qualities is not None and self._is_pointwise
+            doubt = case.doubt = Doubt() if several else None
             predictor = self.predictor
             if prepared is not None:
                 case.labels = predictor.predict_prepared(prepared, show, sink, doubt)
@@ -203,6 +204,8 @@ class Pipeline:
         with case.held:
             path = case.job.output
             labels = case.labels
+            if self.qualities is not None and isinstance(labels, Points | Instances):
+                self.qualities.add(case.job.case.id, mean_score(labels))
             if isinstance(labels, Points):
                 write_points(path, labels, case.geometry)
                 return
@@ -220,6 +223,10 @@ class Pipeline:
                     format.write_image(image, case.doubt.map, case.geometry)
                 self.qualities.add(case.job.case.id, case.doubt.quality)
             format.write_labels(path, np.asarray(labels), case.geometry)
+
+    @property
+    def _is_pointwise(self) -> bool:
+        return self.predictor.task.pointwise is not None
 
     def _write_ids(self, job: Job, ids: NDArray[Any], geometry: Geometry) -> None:
         """Write a map of ids; as TIFF if files of training have no place for them."""

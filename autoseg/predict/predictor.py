@@ -31,7 +31,7 @@ from autoseg.predict.memory import (
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.options import Options
 from autoseg.predict.points import AT_ONCE, combine, predict_points, restore
-from autoseg.predict.uncertainty import Doubt, check_doubt
+from autoseg.predict.uncertainty import Doubt, check_doubt, doubted_heads
 from autoseg.predict.window import Network, Windows, predict_outputs
 from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.preprocess.later import prepare
@@ -176,8 +176,8 @@ class Predictor:
         sink : Sink, optional
             Where activated outputs go.
         doubt : Doubt, optional
-            With ``Options.uncertainty``: takes the disagreement. Of an average of
-            configurations, the mean of theirs.
+            With ``Options.uncertainty``: takes the disagreement, of an average also
+            that of its configurations.
 
         Returns
         -------
@@ -308,7 +308,7 @@ class Predictor:
             geometry = prepared.placement.geometry
             return judged(points, geometry, self.model.plan, self.model.confidence)
         blocks = predict_outputs(self.networks(), prepared.array, windows, count)
-        if self.options.uncertainty:
+        if windows.doubted:
             doubt = doubt or Doubt()
             blocks = doubt.watch(blocks, prepared.array.shape[1:])
         export = Export(
@@ -353,7 +353,7 @@ class Predictor:
             nnunet_sums=self.model.origin == "nnunet",
             device=self.device,
             heads=self.task.heads,
-            doubted=self.task.heads if options.uncertainty else (),
+            doubted=doubted_heads(self.task, options),
         )
         return fit_windows(
             windows,

@@ -1,7 +1,8 @@
-"""How far folds and mirrored copies disagree: an image, and one number for each case.
+"""How sure predictions are: an image, and one number for each case.
 
-Each fold sees each mirrored copy of a window, and where they disagree (see
-`autoseg.predict.disagreement`) is averaged over windows like one more output.
+Of label maps, it is how far folds and mirrored copies disagree. Each fold sees each
+mirrored copy of a window, and where they disagree (see `autoseg.predict.disagreement`)
+is averaged over windows like one more output.
 
 The number is the Dice that two opinions would be expected to have with each other
 over the whole foreground: 1 - D / 2 V, with D the sum of the disagreement and V the
@@ -9,6 +10,9 @@ voxels of the predicted foreground. It needs no annotation and falls where predi
 should be looked at; the idea of judging a case by the agreement of samples is that of
 Roy et al., "Bayesian QuickNAT", NeuroImage 195, 2019,
 doi:10.1016/j.neuroimage.2019.03.042.
+
+Of instances and landmarks, the number is the mean score of what was found; there is no
+image.
 """
 
 from __future__ import annotations
@@ -32,9 +36,12 @@ from autoseg.predict.options import Options
 from autoseg.predict.window import Block
 from autoseg.preprocess.case import Placement
 from autoseg.spec._json import dumps, load_object, write_text
+from autoseg.spec.head import Head
 from autoseg.spec.plan import Resampling
+from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
+from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
 
@@ -110,14 +117,53 @@ def can_doubt(model: Model, options: Options) -> bool:
     return task.pointwise is not None and (mirrored or len(model.folds) > 1)
 
 
+def doubted_heads(task: Task, options: Options) -> tuple[Head, ...]:
+    """Return the heads whose opinions are compared voxel by voxel; mostly none."""
+    if not options.uncertainty or task.pointwise is None:
+        return ()
+    return tuple(task.heads)
+
+
+def can_judge(model: Model, options: Options) -> bool:
+    """Return whether predictions come with a number that says how sure they are.
+
+    Those of label maps do where there are several opinions; instances and landmarks
+    have scores.
+    """
+    task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
+    return task.pointwise is None or can_doubt(model, options)
+
+
 def check_doubt(model: Model, options: Options) -> None:
-    """Raise UsageError unless a model has several opinions about voxels."""
-    if not can_doubt(model, options):
+    """Raise UsageError unless predictions come with a number of their quality."""
+    if not can_judge(model, options):
         raise UsageError(
             "The uncertainty is the disagreement of folds and mirrored copies of the "
             "image about classes of voxels; this model has one fold and no mirrored "
-            "copies, or another task."
+            "copies. Predict with more folds, or with mirrored copies."
         )
+
+
+def mean_score(found: Points | Instances) -> float:
+    """Return the mean score of all points or instances that were found.
+
+    Parameters
+    ----------
+    found : Points or Instances
+        A prediction.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN if nothing was found or nothing has a score.
+    """
+    if isinstance(found, Points):
+        scores = np.asarray(found.details.get("score", ()), dtype=np.float64)
+        scores = scores[found.present] if len(scores) else scores
+    else:
+        scores = np.array(list(found.scores.values()), dtype=np.float64)
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def expected_dice(disagreement: Array, foreground: NDArray[np.bool_]) -> float:

@@ -104,9 +104,24 @@ def scored(content: Json) -> list[Json]:
             shown = [one["measure"], *shown]
         classes = list(one["scores"]["classes"])
         every = len(one["cases"]) * (len(classes) + 1) <= MOST_ROWS
-        rows = _rows(one["cases"], classes if every else [], shown)
-        found.append(one | {"measures": shown, "rows": rows, "all_rows": every})
+        own = _of_cases(one["cases"], shown)
+        rows = _rows(one["cases"], classes if every else [], own)
+        found.append(
+            one | {"measures": shown, "case_measures": own, "rows": rows,
+                   "all_rows": every}
+        )  # fmt: skip
     return found
+
+
+def _of_cases(cases: Sequence[Json], shown: Sequence[str]) -> list[str]:
+    """Return the measures that single cases have.
+
+    In place of one that is pooled over the objects of all cases stands that of the
+    objects of the case alone.
+    """
+    there = {name for case in cases for of in case["classes"].values() for name in of}
+    names = (name.removesuffix("_pooled") for name in shown)
+    return [n for n in dict.fromkeys(names) if n in there and n != "count_error"]
 
 
 def _rows(

@@ -151,9 +151,19 @@ def _points(artist: Artist, first: Any, second: Any, turned: _Turned) -> Layer:
         shape=turned.shape,
         spacing=turned.spacing,
         prediction=_places(predicted, turned),
+        radii=_radii(first),
         reference=_places(reference, turned),
         colors=artist.colors,
     )
+
+
+def _radii(points: Any) -> dict[str, float]:
+    """Return the radius that holds 95 % of the errors, of points that say it."""
+    said = points.details.get("error_p95")
+    if said is None:
+        return {}
+    radii = zip(points.names, np.asarray(said, np.float64).tolist(), strict=True)
+    return {name: radius for name, radius in radii if np.isfinite(radius)}
 
 
 def _places(points: Any, turned: _Turned) -> dict[str, Array]:

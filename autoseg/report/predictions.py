@@ -7,18 +7,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, CaseErrors, UsageError
 from autoseg.formats._base import read_image
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job
-from autoseg.predict.drift import unlike_fingerprint
+from autoseg.predict.drift import unlike_fingerprint, unlike_inside
 from autoseg.report._case_picture import draw_case
 from autoseg.report.pictures import Artist
-from autoseg.report.statistics import Row, measure_regions, write_statistics
+from autoseg.report.statistics import (
+    Row,
+    measure_points,
+    measure_regions,
+    write_point_statistics,
+    write_statistics,
+)
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.image import Image
+from autoseg.spec.points import Points
 
 PREVIEW = "_preview.png"
+OBJECTS = {"instance": "instances", "landmark": "landmarks found"}
+USUAL = 0.95  # of the training cases: what is in as many is missed in a prediction
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +38,7 @@ log = logging.getLogger(__name__)
 def statistics_of(
     jobs: Sequence[Job], dataset: Dataset, workers: int | None = None
 ) -> tuple[Path, Path]:
-    """Measure all regions of predictions, and write them beside the first of them.
+    """Measure all regions or points of predictions; write them beside the first one.
 
     Parameters
     ----------
@@ -51,6 +63,9 @@ def statistics_of(
     found: dict[str, list[Row]] = {}
     units: dict[str, tuple[str, int]] = {}
 
+    points = task.annotation_kind == "points"
+    kind = measure_points if points else measure_regions
+
     def measure(name: str) -> list[Row]:
         job = by_name[name]
         image = read_image(job.case, dataset)
@@ -58,7 +73,7 @@ def statistics_of(
         annotation, _ = read_annotation(
             job.output, dataset, task, image=image.geometry, case_id=name
         )
-        return measure_regions(annotation, task, image)
+        return kind(annotation, task, image)
 
     by_name = {job.case.id: job for job in jobs}
     failure: CaseErrors | None = None
@@ -70,7 +85,8 @@ def statistics_of(
     except CaseErrors as error:
         failure = error
     unit, dim = next(iter(units.values()), ("px", 3))
-    files = write_statistics(
+    write = write_point_statistics if points else write_statistics
+    files = write(
         jobs[0].output.parent, found, channels=dataset.channel_names, unit=unit, dim=dim
     )
     if failure is not None:
@@ -159,17 +175,18 @@ def describe_predictions(
         annotation, _ = read_annotation(
             predicted[name], dataset, task, image=image.geometry, case_id=name
         )
-        volumes = dict.fromkeys(task.classes, 0.0)
-        if task.annotation_kind != "points":
-            for row in measure_regions(annotation, task, image):
-                volumes[row["class"]] = volumes.get(row["class"], 0.0) + row["volume"]
+        volumes, found = _amounts(annotation, task, image)
+        warnings = unlike_fingerprint(image, fingerprint, dataset.channel_names)
+        warnings += _unlike_training(image, annotation, fingerprint, dataset)
+        warnings += _not_found(found, fingerprint)
         return {
             "case": name,
             "shape": list(image.geometry.shape),
             "spacing": list(image.geometry.spacing),
             "unit": image.geometry.unit,
-            "volumes": volumes if task.annotation_kind != "points" else {},
-            "warnings": unlike_fingerprint(image, fingerprint, dataset.channel_names),
+            "volumes": volumes,
+            "found": sum(found.values()),
+            "warnings": warnings,
         }
 
     rows = map_cases(describe, list(cases), stage="predictions", workers=workers)
@@ -178,7 +195,59 @@ def describe_predictions(
     return {
         "folder": str(folder),
         "classes": list(found[0]["volumes"]),
+        "objects": OBJECTS.get(dataset.task),
         "volume_unit": unit,
         "warned": sum(bool(row["warnings"]) for row in found),
         "cases": found,
     }
+
+
+def _amounts(
+    annotation: Any, task: Any, image: Image
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Return by class the volume, and how many regions or points were found."""
+    found = dict.fromkeys(task.classes, 0)
+    if isinstance(annotation, Points):
+        here = zip(annotation.names, annotation.present.tolist(), strict=True)
+        return {}, found | {name: int(there) for name, there in here}
+    volumes = dict.fromkeys(task.classes, 0.0)
+    for row in measure_regions(annotation, task, image):
+        name = row["class"]
+        volumes[name] = volumes.get(name, 0.0) + row["volume"]
+        found[name] = found.get(name, 0) + (row["voxels"] > 0)
+    return volumes, found
+
+
+def _unlike_training(
+    image: Image, annotation: Any, fingerprint: Mapping[str, Any], dataset: Dataset
+) -> list[str]:
+    """Compare intensities where training measured them, too."""
+    if isinstance(annotation, Points):
+        inside = (image.array != 0).any(axis=0)
+        where = "Where the image is not 0"
+    else:
+        inside, where = np.asarray(annotation) > 0, "Inside of what was predicted"
+    known = fingerprint.get("intensities") or ()
+    return [
+        sentence
+        for channel, numbers, name in zip(
+            image.array, known, dataset.channel_names, strict=False
+        )
+        for sentence in unlike_inside(channel[inside], numbers, name, where)
+    ]
+
+
+def _not_found(found: Mapping[str, int], fingerprint: Mapping[str, Any]) -> list[str]:
+    """Name classes and landmarks that nearly every training case has, and this not."""
+    measured, cases = fingerprint["annotation"], fingerprint["num_cases"]
+    there: dict[str, int] = {}
+    for name, numbers in (measured.get("classes") or {}).items():
+        if isinstance(numbers, Mapping):
+            there[name] = numbers.get("cases_present") or 0
+    for name, numbers in (measured.get("status") or {}).items():
+        there[name] = numbers["present"]
+    return [
+        f"{name} was not found; it is in {there[name]} of {cases} training cases."
+        for name, count in found.items()
+        if not count and there.get(name, 0) >= USUAL * cases
+    ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from autoseg.workspace import Workspace, find_dataset, find_root
 PathLike = str | os.PathLike[str]
 
 EXAMPLES = 3
+MOST_PREDICTIONS = 4  # that are shown
 NAMES = ("best", "median", "worst")
 
 log = logging.getLogger(__name__)
@@ -119,13 +121,15 @@ def report(
                 Checked(trained=one, artist=artist, workspace=workspace,
                         workers=workers)
             )  # fmt: skip
+    cases = _images(described, images)
     if predictions is not None:
         content["predictions"] = describe_predictions(
-            Path(predictions), _images(described, images), described,
-            to_json(fingerprint),
-        )  # fmt: skip
+            Path(predictions), cases, described, to_json(fingerprint)
+        )
     content["failures"] = [f for one in content["trained"] for f in one["failures"]]
-    shown = _pictures(artist if pictures else None, content, trained)
+    shown = _pictures(
+        artist if pictures else None, content, trained, predictions, cases
+    )
     page = render(
         "report.html",
         content=content,
@@ -201,10 +205,14 @@ def _artist(dataset: Dataset) -> Artist | None:
 
 
 def _pictures(
-    artist: Artist | None, content: dict[str, Any], trained: list[Trained]
+    artist: Artist | None,
+    content: dict[str, Any],
+    trained: list[Trained],
+    predictions: PathLike | None,
+    images: Sequence[Case],
 ) -> dict[str, Any]:
-    """Draw examples of the data, and the best, median and worst of what was scored."""
-    shown: dict[str, Any] = {"examples": [], "shown": {}}
+    """Draw examples, the best, median and worst of what was scored, and predictions."""
+    shown: dict[str, Any] = {"examples": [], "shown": {}, "predicted": []}
     if artist is None:
         return shown
     cases = artist.dataset.training
@@ -219,6 +227,9 @@ def _pictures(
         for name, place in zip(names, places, strict=False):
             row = rows[place] | {"tag": name, "measure": described["measure"]}
             wanted.append((one.name, row, one))
+    rows = (content["predictions"] or {}).get("cases", [])
+    odd = sorted(rows, key=lambda row: not row["warnings"])[:MOST_PREDICTIONS]
+    shown["predicted"] = _predicted(artist, odd, predictions, images)
     with Progress(len(wanted), "pictures") as bar:
         for where, row, origin in wanted:
             drawn = _picture(artist, row, origin)
@@ -227,6 +238,39 @@ def _pictures(
                 group.setdefault(where, []).append(drawn)
             bar.step(row["case"])
     return shown
+
+
+def _predicted(
+    artist: Artist,
+    rows: Sequence[dict[str, Any]],
+    folder: PathLike | None,
+    images: Sequence[Case],
+) -> list[dict[str, str]]:
+    """Draw predictions without annotation; those with warnings come first."""
+    if folder is None:
+        return []
+    files, cases = artist.predictions(Path(folder)), {one.id: one for one in images}
+    shown = []
+    for row in rows:
+        name = row["case"]
+        source = _drawn(artist, cases[name], files[name], None)
+        if source is not None:
+            tag = "unlike" if row["warnings"] else ""
+            shown.append({"case": name, "source": source, "tag": tag,
+                          "text": " ".join(row["warnings"]),
+                          "alt": f"prediction of case {name}"})  # fmt: skip
+    return shown
+
+
+def _drawn(
+    artist: Artist, case: Case, predicted: Path | None, annotated: Path | None
+) -> str | None:
+    """Return a picture for the page; a case that cannot be drawn costs no other."""
+    try:
+        return data_uri(draw_case(artist.view(case, predicted, annotated)))
+    except (AutosegError, OSError) as error:
+        log.warning("%s is not shown: %s", case.id, error)
+        return None
 
 
 def _picture(
@@ -239,10 +283,11 @@ def _picture(
         predicted = artist.predictions(fold.predictions).get(case.id) if fold else None
         if trained is not None and predicted is None:
             return None
-        view = artist.view(case, predicted, case.annotation)
-        source = data_uri(draw_case(view))
     except (AutosegError, OSError, StopIteration) as error:
         log.warning("%s is not shown: %s", row["case"], error)
+        return None
+    source = _drawn(artist, case, predicted, case.annotation)
+    if source is None:
         return None
     measure = row.get("measure", "")
     known = {

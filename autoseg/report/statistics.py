@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from autoseg.errors import UsageError
 from autoseg.evaluate.summary import plain
 from autoseg.spec._json import dumps, write_text
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import STATUS, Points
 from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
 Row = dict[str, Any]
 
+POINT_DETAILS = ("score", "error_p50", "error_p95")
 STATISTICS = "statistics"  # .csv and .json
 AXES = "xyz"
 
@@ -55,6 +57,52 @@ def measure_regions(annotation: Any, task: Any, image: Image) -> list[Row]:
     for name, instance, mask, start in _regions(annotation, task):
         rows.append(
             {"class": name, "instance": instance, **_measure(mask, start, image)}
+        )
+    return rows
+
+
+def measure_points(points: Points, task: Any, image: Image) -> list[Row]:
+    """Say of every landmark where it is and how far to trust it.
+
+    Parameters
+    ----------
+    points : Points
+        A prediction, in voxels of the image.
+    task : Task
+        Says which landmarks there are.
+    image : Image
+        Its channels are looked at where the points are.
+
+    Returns
+    -------
+    list of dict
+        ``class``, the landmark; ``status``; ``score``, ``error_p50`` and ``error_p95``
+        as predicted; ``value`` of each channel in the voxel of the point; ``place`` in
+        physical coordinates (x, y, z), ITK's frame. What is not known is NaN.
+    """
+    found = points.ordered(tuple(task.classes))
+    last = np.array(image.geometry.shape) - 1
+    rows = []
+    for number, name in enumerate(found.names):
+        at = found.coordinates[number]
+        there = bool(found.present[number])
+        voxel = tuple(np.clip(np.rint(np.where(there, at, 0)).astype(int), 0, last))
+        details = {
+            key: float(found.details[key][number]) if key in found.details else math.nan
+            for key in POINT_DETAILS
+        }
+        nowhere = [math.nan] * image.geometry.dim
+        rows.append(
+            {
+                "class": name,
+                "status": STATUS[found.status[number]],
+                **details,
+                "value": [
+                    float(channel[voxel]) if there else math.nan
+                    for channel in image.array
+                ],
+                "place": _place(at, image.geometry) if there else nowhere,
+            }
         )
     return rows
 
@@ -158,22 +206,57 @@ def write_statistics(
         Both files.
     """
     axes = AXES[:dim]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     places = [f"{what}_{axis}_{unit}" for what in ("centroid", "from", "to")
               for axis in axes]  # fmt: skip
-    writer.writerow(
-        ["case", "class", "instance", "voxels", f"volume_{unit}{dim}"]
-        + [f"mean_{name}" for name in channels]
-        + places
-    )
+    heading = ["class", "instance", "voxels", f"volume_{unit}{dim}"]
+    heading += [f"mean_{name}" for name in channels] + places
+
+    def cells(row: Row) -> list[Any]:
+        instance = "" if row["instance"] is None else row["instance"]
+        numbers = [row["volume"], *row["mean"], *row["centroid"], *row["from"],
+                   *row["to"]]  # fmt: skip
+        return [row["class"], instance, row["voxels"], *map(_shown, numbers)]
+
+    return _write(folder, cases, heading, cells, channels, unit)
+
+
+def write_point_statistics(
+    folder: Path,
+    cases: Mapping[str, Sequence[Row]],
+    *,
+    channels: Sequence[str],
+    unit: str,
+    dim: int,
+) -> tuple[Path, Path]:
+    """Write what `measure_points` gave as CSV and JSON; see `write_statistics`."""
+    heading = ["landmark", "status", "score", f"error_p50_{unit}", f"error_p95_{unit}"]
+    heading += [f"{axis}_{unit}" for axis in AXES[:dim]]
+    heading += [f"value_{name}" for name in channels]
+
+    def cells(row: Row) -> list[Any]:
+        numbers = [*(row[key] for key in POINT_DETAILS), *row["place"], *row["value"]]
+        return [row["class"], row["status"], *map(_shown, numbers)]
+
+    return _write(folder, cases, heading, cells, channels, unit)
+
+
+def _shown(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _write(
+    folder: Path,
+    cases: Mapping[str, Sequence[Row]],
+    heading: Sequence[str],
+    cells: Callable[[Row], list[Any]],
+    channels: Sequence[str],
+    unit: str,
+) -> tuple[Path, Path]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["case", *heading])
     for case, rows in cases.items():
-        for row in rows:
-            instance = "" if row["instance"] is None else row["instance"]
-            numbers = [row["volume"], *row["mean"], *row["centroid"], *row["from"],
-                       *row["to"]]  # fmt: skip
-            shown = ["" if math.isnan(value) else f"{value:.6g}" for value in numbers]
-            writer.writerow([case, row["class"], instance, row["voxels"], *shown])
+        writer.writerows([case, *cells(row)] for row in rows)
     table = folder / f"{STATISTICS}.csv"
     write_text(table, text.getvalue())
     content = {"unit": unit, "channels": list(channels), "cases": dict(cases)}

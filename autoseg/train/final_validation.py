@@ -15,7 +15,12 @@ from autoseg.predict.model import load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
-from autoseg.predict.uncertainty import Qualities, can_doubt, correlation
+from autoseg.predict.uncertainty import (
+    Qualities,
+    can_doubt,
+    can_judge,
+    correlation,
+)
 from autoseg.train.cascade import previous_folder
 from autoseg.train.job import Job
 from autoseg.train.point_confidence import learn_confidence
@@ -66,7 +71,8 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         options = replace(options, uncertainty=can_doubt(model, options))
         predictor = Predictor(model, options)
         before = None if job.settings.previous is None else previous_folder(job)
-        qualities = Qualities(folder / UNCERTAINTY) if options.uncertainty else None
+        judged = can_judge(model, options)
+        qualities = Qualities(folder / UNCERTAINTY) if judged else None
         pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)
         pipeline.run(waiting, 1, 1)
     trust = learn_confidence(job, folder)

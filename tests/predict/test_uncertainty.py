@@ -10,6 +10,7 @@ import torch
 
 from autoseg.errors import UsageError
 from autoseg.predict.disagreement import Disagreement
+from autoseg.predict.ensemble import apart
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.stage import predict
@@ -19,10 +20,13 @@ from autoseg.predict.uncertainty import (
     correlation,
     expected_dice,
     load_qualities,
+    mean_score,
 )
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import Points
+from autoseg.tasks._instances import Instances
 from tests import toy
 from tests.predict import toy_model
 
@@ -163,3 +167,38 @@ def test_the_correlation_is_that_of_the_ranks():
         "pearson": None,
         "cases": 1,
     }
+
+
+def test_models_that_are_certain_of_different_classes_disagree_like_folds():
+    agreed, split = [255, 255], [255, 0]
+    one = np.array([agreed, [0, 0]], np.uint8)
+    other = np.array([split, [0, 255]], np.uint8)
+
+    # The first voxel: both say the same. The second: two opinions drawn at random
+    # differ with probability 1/2.
+    np.testing.assert_allclose(apart([one, other]), [0, 0.5], atol=1e-6)
+
+
+def test_variances_within_and_between_models_are_that_of_all_opinions():
+    rng = np.random.default_rng(0)
+    opinions = rng.dirichlet(np.ones(3), (2, 8)).transpose(0, 2, 1)  # models, 3, 8
+    opinions = np.rint(255 * opinions)
+    within = opinions.var(axis=2).sum(axis=1).mean() / 255**2
+    means = opinions.mean(axis=2)[:, :, None]  # one voxel of each model's outputs
+
+    between = apart([np.rint(mean).astype(np.uint8) for mean in means])
+
+    everything = opinions.transpose(1, 0, 2).reshape(3, -1).var(axis=1).sum() / 255**2
+    assert within + between[0] == pytest.approx(everything, abs=2e-3)  # 8 bits
+
+
+def test_of_points_and_instances_the_number_is_the_mean_score_of_what_was_found():
+    points = Points(
+        names=("tip", "root", "gone"), coordinates=np.zeros((3, 2)),
+        status=np.array([1, 1, 0], np.int8), details={"score": [0.9, 0.5, 0.1]},
+    )  # fmt: skip
+    cells = Instances(np.array([[1, 2]], np.int32), scores={1: 0.2, 2: 0.4})
+
+    assert mean_score(points) == pytest.approx(0.7)
+    assert mean_score(cells) == pytest.approx(0.3)
+    assert math.isnan(mean_score(Instances(np.zeros((2, 2), np.int32))))

@@ -177,6 +177,40 @@ def test_predictions_without_annotation_have_volumes_and_warnings(tmp_path):
     assert "unlike the training data" in page.read_text()
 
 
+def test_predictions_of_odd_intensity_or_without_a_usual_class_are_named(tmp_path):
+    from tests import toy
+
+    results_folder.prepare(tmp_path, folds=0, cases=3)
+    labels = toy.labels_of(0)
+    # Class one has intensities around 150, class two around 250; noise of 10.
+    for case, image, found in (
+        ("usual", toy.image_of(labels, 0), labels),
+        ("bright", toy.image_of(labels, 0) + 150, labels),  # still overlaps
+        ("lost", toy.image_of(labels, 0), np.where(labels == 2, 0, labels)),
+    ):
+        toy.write_nifti(tmp_path / "im" / f"{case}_0000.nii.gz", image)
+        toy.write_nifti(tmp_path / "out" / f"{case}.nii.gz", found)
+
+    page = report("Toy", tmp_path, predictions=tmp_path / "out", images=tmp_path / "im")
+
+    content = json.loads(page.with_suffix(".json").read_text())
+    rows = {r["case"]: r["warnings"] for r in content["predictions"]["cases"]}
+    assert rows["usual"] == []
+    assert len(rows["bright"]) == 1 and "has the median" in rows["bright"][0]
+    assert rows["lost"] == ["two was not found; it is in 3 of 3 training cases."]
+    pictures = re.findall(r'alt="prediction of case (\w+)"', page.read_text())
+    assert pictures == ["bright", "lost", "usual"]  # odd ones first
+
+
+def test_a_table_of_cases_has_the_measures_that_cases_have():
+    from autoseg.report._sections import _of_cases
+
+    cases = [{"classes": {"cell": {"ap_50": 0.5, "map": 0.4, "pq": 0.3}}}]
+    shown = ["map_pooled", "ap_50_pooled", "map", "pq_pooled", "count_error_pooled"]
+
+    assert _of_cases(cases, shown) == ["map", "ap_50", "pq"]
+
+
 def test_landmarks_far_off_and_instances_not_found_are_failures():
     from autoseg.report.content import _class_failures
 

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 from autoseg.errors import UsageError
-from autoseg.report.statistics import measure_regions, write_statistics
+from autoseg.report.statistics import (
+    measure_points,
+    measure_regions,
+    write_point_statistics,
+    write_statistics,
+)
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.tasks._instances import Instances
 
@@ -90,3 +96,24 @@ def test_the_table_and_the_json_file_say_the_same(tmp_path):
     assert float(first["centroid_x_mm"]) == 12.75 and float(first["mean_PET"]) == 5.0
     assert dict(zip(lines[0], lines[2], strict=True))["to_z_mm"] == ""
     assert said[1]["centroid"] == [None] * 3
+
+
+def test_a_landmark_is_where_it_is_in_physical_units(tmp_path):
+    task = TASKS["landmark"](landmarks=["tip", "gone"])
+    points = Points(
+        names=("gone", "tip"), coordinates=[[0, 0, 0], [1.0, 3.0, 5.4]],
+        status=np.array([0, 1], np.int8),
+        details={"score": [0.1, 0.8], "error_p50": [9.0, 1.5]},
+    )  # fmt: skip
+
+    rows = measure_points(points, task, _image())
+    table, _ = write_point_statistics(
+        tmp_path, {"a": rows}, channels=["T1", "T2"], unit="mm", dim=3
+    )
+
+    tip, gone = table.read_text().splitlines()[1:]
+    # x = 10 + 0.5 * 5.4, y = 20 + 2 * 3, z = 30 + 3 * 1; nearest voxel: x = 5.
+    assert tip == "a,tip,present,0.8,1.5,,12.7,26,33,5,5"
+    assert gone == "a,gone,absent,0.1,9,,,,,,"
+    heading = table.read_text().splitlines()[0]
+    assert heading.startswith("case,landmark,status,score,error_p50_mm,error_p95_mm,x")
