@@ -1,6 +1,8 @@
 """Predictions whose honesty is known: do the numbers say so?"""
 
 import json
+import os
+import time
 
 import blosc2
 import numpy as np
@@ -112,6 +114,9 @@ def test_expectations_that_rank_errors_rightly_correlate_with_them():
 def kept(tmp_path):
     """Outputs of one trained fold that are 80 % sure of all they say."""
     results_folder.prepare(tmp_path, folds=1, cases=2)
+    earlier = time.time() - 10
+    for file in (tmp_path / "results").rglob("checkpoint_final.pt"):
+        os.utime(file, (earlier, earlier))
     place = tmp_path / "results" / "Toy" / "best" / "outputs" / "unet" / "3d_fullres"
     place.mkdir(parents=True)
     for number in range(2):
@@ -143,7 +148,8 @@ def test_kept_probabilities_are_compared_with_what_was_drawn(kept):
 
 def test_outputs_that_are_older_than_their_fold_are_not_shown(kept):
     fold = kept / "results" / "Toy" / "unet" / "3d_fullres" / "fold_0"
-    (fold / "checkpoint_final.pt").write_bytes(b"")  # trained again
+    later = time.time() + 10
+    os.utime(fold / "checkpoint_final.pt", (later, later))  # trained again
 
     html, found = read(kept)
 

@@ -1,5 +1,8 @@
 import json
+import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autoseg.errors import UsageError
@@ -110,3 +113,99 @@ def test_what_cannot_be_compared_is_refused(texts, tmp_path):
 def test_a_measure_that_a_run_lacks_is_refused(runs):
     with pytest.raises(UsageError, match="'pq'"):
         compare(runs, measure="pq")
+
+
+def _points(folder, source, change):
+    """Write the annotated points of the template, changed, as another tool would."""
+    folder.mkdir()
+    for file in sorted((source / "labelsTr").glob("*.json")):
+        content = json.loads(file.read_text())
+        change(content["points"])
+        (folder / file.name).write_text(json.dumps(content))
+    return str(folder)
+
+
+@pytest.fixture
+def landmarks(tmp_path):
+    template = Path(__file__).parents[2] / "datasets_template" / "landmark"
+    return shutil.copytree(template, tmp_path / "Points")
+
+
+def test_landmarks_are_compared_by_their_errors(landmarks, tmp_path):
+    def shift(by):
+        def change(points):
+            for place in points.values():
+                place[0] += by
+
+        return change
+
+    folders = [
+        _points(tmp_path / name, landmarks, shift(by))
+        for name, by in (("far", 2.0), ("near", 0.5))
+    ]
+
+    found = compare(
+        read_runs(folders, tmp_path / "scores", dataset=landmarks, workers=1)
+    )
+
+    (pair,) = found.pairs["mean over classes"]
+    assert found.measure == "mre"
+    # 1.5 voxels along x, whatever the case.
+    spacing = found.values["near"]["case_01"] / 0.5
+    assert pair.gain == pytest.approx(1.5 * spacing)
+    assert (pair.better, pair.worse) == (6, 0)
+    assert "near is better than far" in found.sentences()[0]
+
+
+def test_a_tool_does_not_win_by_leaving_out_what_is_hard(landmarks, tmp_path):
+    def all_a_bit_off(points):
+        points["tip"][0] += 1.0
+
+    def without_the_tip(points):
+        del points["tip"]
+
+    folders = [
+        _points(tmp_path / "honest", landmarks, all_a_bit_off),
+        _points(tmp_path / "silent", landmarks, without_the_tip),
+    ]
+
+    found = compare(
+        read_runs(folders, tmp_path / "scores", dataset=landmarks, workers=1)
+    )
+
+    (pair,) = found.pairs["tip"]
+    assert (pair.better, pair.worse) == (0, 6)
+    assert "silent is worse than honest" in found.sentences()[0]
+
+
+def test_instances_are_compared_by_their_average_precision(tmp_path):
+    from PIL import Image
+
+    dataset = toy.describe(
+        tmp_path / "Cells", task="instance", channel_names={"0": "gray"},
+        labels={"background": 0, "cell": 1}, numTraining=CASES, file_ending=".png",
+    )  # fmt: skip
+    folders = {name: tmp_path / name for name in ("merged", "right")}
+    for place in (dataset / "imagesTr", dataset / "labelsTr", *folders.values()):
+        place.mkdir()
+    for number in range(CASES):
+        ids = np.zeros((24, 24), np.uint8)
+        for k in range(4):
+            ids[2 + 5 * k : 6 + 5 * k, 3 : 10 + number] = k + 1
+        merged = np.where(ids == 2, 1, ids)  # two objects are taken for one
+        name = f"case_{number}.png"
+        Image.fromarray(ids).save(dataset / "labelsTr" / name)
+        Image.fromarray(50 * ids).save(dataset / "imagesTr" / name)
+        Image.fromarray(ids).save(folders["right"] / name)
+        Image.fromarray(merged.astype(np.uint8)).save(folders["merged"] / name)
+
+    texts = [str(folder) for folder in folders.values()]
+    found = compare(read_runs(texts, tmp_path / "s", dataset=dataset, workers=1))
+
+    # Merged: two of four objects are found at IoU 0.5 to 0.95, with one that is wrong;
+    # the union of two equal ones has an IoU of exactly 1/2 with each, which is too low.
+    # AP = 2 / (2 + 1 + 2).
+    assert found.measure == "map"
+    assert found.values["right"]["case_0"] == 1.0
+    assert found.values["merged"]["case_0"] == pytest.approx(2 / 5)
+    assert "right is better than merged" in found.sentences()[0]
