@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from autoseg.find_best.candidates import Candidate
 from autoseg.predict.cases import PROBABILITIES, Job, prediction_ending
@@ -18,6 +19,7 @@ from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, Workspace
 logger = logging.getLogger(__name__)
 
 KIND = "b2nd"
+AT_HAND = 2**28  # bytes of outputs of one case that are unpacked once
 
 
 def ensure_outputs(
@@ -103,6 +105,11 @@ def kept_outputs(trained: Trained, workspace: Workspace) -> dict[str, Path]:
             if _is_newer(file, checkpoint):
                 found[case] = file
     return found
+
+
+def at_hand(outputs: Any) -> Any:
+    """Unpack the outputs of one case, if they are small, for what reads them often."""
+    return outputs[...] if outputs.nbytes <= AT_HAND else outputs
 
 
 def _is_newer(file: Path, than: Path) -> bool:

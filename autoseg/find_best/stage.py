@@ -23,7 +23,7 @@ from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
 from autoseg.evaluate.measures import main_measure, measure_of
 from autoseg.find_best.candidates import Candidate, find_candidates
-from autoseg.find_best.outputs import ensure_outputs
+from autoseg.find_best.outputs import at_hand, ensure_outputs
 from autoseg.find_best.selection import Scored, Selection
 from autoseg.find_best.table import (
     Table,
@@ -223,16 +223,36 @@ class _Search:
         """Score the average of every two configurations that learned the same."""
         if not task_has_rules(self.task):
             return []
+        pairs = [
+            [one, other]
+            for one, other in itertools.combinations(self.candidates, 2)
+            if one.task == other.task and one.plan.dim == other.plan.dim
+        ]
+        if not pairs:
+            return []
+        members = [c for c in self.candidates if any(c in pair for pair in pairs)]
+        rules = dict.fromkeys(self.classes, PLAIN_ONLY)
+
+        def score(arrays: Outputs, reference: Any, spacing: Any) -> list[Scores]:
+            where = spacing, self.task
+            held = dict(zip(map(id, members), map(at_hand, arrays), strict=True))
+            return [
+                score_case([held[id(member)] for member in pair], reference, *where,
+                           rules, self.by, self.worst)
+                for pair in pairs
+            ]  # fmt: skip
+
+        looked = self.read(members, score)  # once, for all pairs
         found = []
-        for one, other in itertools.combinations(self.candidates, 2):
-            if one.task != other.task or one.plan.dim != other.plan.dim:
-                continue
-            members = [one, other]
-            plain = self.look(members, dict.fromkeys(self.classes, PLAIN_ONLY))
-            table = np.stack([plain[name][:, 0] for name in self.classes], axis=1)
+        for number, (one, other) in enumerate(pairs):
+            rows = [
+                [looked[case][number][name][0] for name in self.classes]
+                for case in self.ids
+            ]
+            table = np.array(rows, dtype=np.float64).reshape(len(self.ids), -1)
             name = f"{one.name} + {other.name}"
             scored = replace(_scored(name, table, self), gain=gain_of(single, table))
-            found.append((scored, members, table))
+            found.append((scored, [one, other], table))
         return found
 
     def look(self, members: Sequence[Candidate], rules: Rules) -> dict[str, Table]:

@@ -193,9 +193,10 @@ def test_variances_within_and_between_models_are_that_of_all_opinions():
 
 
 def test_of_points_and_instances_the_number_is_the_mean_score_of_what_was_found():
+    scores = [0.9, 0.5, 0.1]
     points = Points(
         names=("tip", "root", "gone"), coordinates=np.zeros((3, 2)),
-        status=np.array([1, 1, 0], np.int8), details={"score": [0.9, 0.5, 0.1]},
+        status=np.array([1, 1, 0], np.int8), details={"score": np.array(scores)},
     )  # fmt: skip
     cells = Instances(np.array([[1, 2]], np.int32), scores={1: 0.2, 2: 0.4})
 

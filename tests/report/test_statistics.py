@@ -103,7 +103,7 @@ def test_a_landmark_is_where_it_is_in_physical_units(tmp_path):
     points = Points(
         names=("gone", "tip"), coordinates=[[0, 0, 0], [1.0, 3.0, 5.4]],
         status=np.array([0, 1], np.int8),
-        details={"score": [0.1, 0.8], "error_p50": [9.0, 1.5]},
+        details={"score": np.array([0.1, 0.8]), "error_p50": np.array([9.0, 1.5])},
     )  # fmt: skip
 
     rows = measure_points(points, task, _image())
