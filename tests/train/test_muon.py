@@ -27,6 +27,14 @@ def test_directions_stay_and_get_about_the_same_length():
         assert inner.diag().min() > 0.6 and inner.diag().max() < 1.3
 
 
+def test_few_digits_are_enough():
+    matrix = drawn(16, 90)
+
+    apart = orthogonalized(matrix, torch.bfloat16) - orthogonalized(matrix)
+
+    assert apart.norm() < 0.05 * orthogonalized(matrix).norm()
+
+
 def test_a_gradient_of_zeros_moves_nothing():
     assert not orthogonalized(torch.zeros(3, 5)).any()
 
