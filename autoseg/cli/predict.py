@@ -85,9 +85,9 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "-step_size",
         "--step-size",
         type=float,
-        default=0.5,
         metavar="SHARE",
-        help="largest distance of windows in edges of a window; default %(default)s",
+        help="largest distance of windows in edges of a window; by default 0.5, and "
+        "0.75 for instances",
     )
     group.add_argument(
         "--disable_tta",

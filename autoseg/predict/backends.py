@@ -46,6 +46,10 @@ def choose_backend(options: Options, device: torch.device) -> str:
     return "torch" if options.backend == "auto" else options.backend
 
 
+STEP_SIZE = 0.5  # nnU-Net's
+WIDE_STEP_SIZE = 0.75  # of sturdy tasks: docs/benchmarks.md has what it costs
+
+
 def resolve(options: Options, task: Task, device: torch.device) -> Options:
     """Return options with what is left to the task and the device filled in.
 
@@ -61,11 +65,17 @@ def resolve(options: Options, task: Task, device: torch.device) -> Options:
     Returns
     -------
     Options
-        ``mirror`` and ``precision`` are set.
+        ``step_size``, ``mirror`` and ``precision`` are set.
     """
+    step_size = options.step_size or step_size_of(task)
     mirror = not task.sturdy if options.mirror is None else options.mirror
     precision = choose_precision(options, device, task.sturdy)
-    return replace(options, mirror=mirror, precision=precision)
+    return replace(options, step_size=step_size, mirror=mirror, precision=precision)
+
+
+def step_size_of(task: Task) -> float:
+    """Return how far apart windows are by default, in patch edges."""
+    return WIDE_STEP_SIZE if task.sturdy else STEP_SIZE
 
 
 def choose_precision(

@@ -16,8 +16,9 @@ class Options:
 
     Parameters
     ----------
-    step_size : float
-        Largest distance of neighboring windows in patch edges, over 0 up to 1.
+    step_size : float or None
+        Largest distance of neighboring windows in patch edges, over 0 up to 1; None: as
+        the task does by default, 0.5, but 0.75 for instances.
     mirror : bool or None
         Average over mirrored copies along the axes that the plan allows; None: as the
         task does by default (all but instances, which gain little by it).
@@ -49,7 +50,7 @@ class Options:
         If a value cannot be.
     """
 
-    step_size: float = 0.5
+    step_size: float | None = None
     mirror: bool | None = None
     exact: bool = False
     device: str = "auto"
@@ -62,7 +63,7 @@ class Options:
 
     def __post_init__(self) -> None:
         problems = []
-        if not 0 < self.step_size <= 1:
+        if self.step_size is not None and not 0 < self.step_size <= 1:
             problems.append(f"the step size is {self.step_size}; give over 0, up to 1")
         if self.backend not in BACKENDS:
             problems.append(f"backend {self.backend!r} is none of {BACKENDS}")

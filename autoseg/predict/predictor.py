@@ -17,7 +17,7 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
 from autoseg.predict import inputs
-from autoseg.predict.backends import build_networks, resolve
+from autoseg.predict.backends import STEP_SIZE, build_networks, resolve
 from autoseg.predict.confidence import judged
 from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
 from autoseg.predict.ensemble import predict_together
@@ -346,7 +346,7 @@ class Predictor:
         batch = windows_at_once(settings, self.device, per_window)
         windows = Windows(
             patch=settings.patch_size,
-            step_size=options.step_size,
+            step_size=options.step_size or STEP_SIZE,
             mirror_axes=settings.mirror_axes if options.mirror else (),
             batch=1 if options.exact else options.batch or batch,
             exact=options.exact,

@@ -63,8 +63,8 @@ class Task(ABC):
         what `targets` makes of it, patch by patch, after augmentation.
     sturdy : bool
         What `decode` gives hardly changes with the last digits of outputs: prediction
-        computes in half precision where the processor does, and leaves mirrored copies
-        out unless they are asked for.
+        computes in half precision where the processor does, takes fewer windows, and
+        leaves mirrored copies out unless they are asked for.
     trials : int
         Cases, at most, that the fingerprint looks at a second time (`trial`).
     settable : tuple of str

@@ -23,7 +23,7 @@ from autoseg.workspace import MODEL_PLAN
 
 logger = logging.getLogger(__name__)
 
-WANTED = 1_500  # iterations; see docs/benchmarks.md, "Networks and short budgets"
+WANTED = 1_000  # iterations; docs/benchmarks.md has what more and fewer reach
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the planned features
 LEAST_FEATURES = 8
 SMALL_BATCH = 4

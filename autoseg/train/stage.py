@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import TrainingError
+from autoseg.predict.backends import step_size_of
 from autoseg.spec._json import to_json
 from autoseg.spec.run import Run
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
@@ -269,13 +270,13 @@ def _within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
 
 def _validation_seconds(job: Job, window: float) -> float:
     """Return the expected time of predicting and scoring the validation cases."""
-    patch, store = job.settings.patch_size, job.store
+    patch, store, step = job.settings.patch_size, job.store, step_size_of(job.task)
     windows = 0
     for case in job.validation:
         shape = store.open(case).shape
         count = 1
         for size, edge in zip(shape[-len(patch) :], patch, strict=True):
-            count *= math.ceil(max(0, size - edge) / (edge * 0.5)) + 1
+            count *= math.ceil(max(0, size - edge) / (edge * step)) + 1
         windows += count * math.prod(shape[: len(shape) - len(patch)])
     mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
     return windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)

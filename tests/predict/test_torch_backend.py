@@ -110,3 +110,5 @@ def test_mirrors_and_half_precision_are_as_the_task_likes_them(
     found = backends.resolve(Options(**asked), task, torch.device("cpu"))
 
     assert (found.mirror, found.precision) == expected
+    assert found.step_size == (0.75 if sturdy else 0.5)
+    assert backends.resolve(Options(step_size=0.3), task, CPU).step_size == 0.3

@@ -58,7 +58,7 @@ def step_time(seconds_of_widest):
     return seconds
 
 
-def fitted(job, seconds_of_widest, budget=1500.0, **asked):
+def fitted(job, seconds_of_widest, budget=1000.0, **asked):
     fit = fit_to_time(
         job, Options(time_budget=budget, **asked), step_time(seconds_of_widest)
     )
@@ -66,7 +66,7 @@ def fitted(job, seconds_of_widest, budget=1500.0, **asked):
 
 
 def test_a_fast_machine_trains_what_was_planned(job):
-    # 1500 s at 1 s a step are the 1500 steps that are wanted.
+    # 1000 s at 1 s a step are the 1000 steps that are wanted.
     fit, settings = fitted(job, 1.0)
 
     assert (fit.changes, fit.because) == ({}, "")
@@ -74,7 +74,7 @@ def test_a_fast_machine_trains_what_was_planned(job):
 
 
 def test_a_slower_machine_takes_a_smaller_batch_first(job):
-    # Four of sixteen samples take a quarter of 3 s: 2000 steps.
+    # Four of sixteen samples take a quarter of 3 s: 1333 steps.
     fit, settings = fitted(job, 3.0)
 
     assert settings.batch_size == 4
@@ -140,7 +140,7 @@ def test_timing_stops_where_a_wider_network_cannot_fit(job):
         timed.append(tried.settings.network.options["features"])
         return step_time(1000.0)(tried)
 
-    fit_to_time(job, Options(time_budget=1500.0), slow)
+    fit_to_time(job, Options(time_budget=1000.0), slow)
 
     assert timed == [[8, 8, 16]]  # wider ones would take minutes to be timed
 
