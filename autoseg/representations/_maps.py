@@ -237,3 +237,20 @@ def largest_pieces(labels: Ids, full: bool = True) -> NDArray[np.bool_]:
     largest[of[order]] = order
     kept: NDArray[np.bool_] = (largest[of] == np.arange(len(count)))[pieces]
     return kept & (labels > 0)
+
+
+def filled(labels: Ids, foreground: NDArray[np.bool_]) -> Ids:
+    """Give foreground without id to the instance that it touches, step by step."""
+    from skimage.segmentation import watershed
+
+    if not (foreground & (labels == 0)).any():
+        return labels
+    level = np.zeros(labels.shape, np.uint8)
+    result: Ids = watershed(level, labels, mask=foreground).astype(np.int32)
+    return result
+
+
+def connected(labels: Ids) -> Ids:
+    """Keep the largest piece of each instance; give the others to a neighbor."""
+    stray = (labels > 0) & ~largest_pieces(labels)
+    return filled(np.where(stray, 0, labels), labels > 0)

@@ -79,26 +79,39 @@ def ray_lengths(
         In units of length, to half a voxel; 0 in the background. Where a ray leaves the
         array, the instance ends.
     """
-    shape = np.array(labels.shape)
-    strides = np.array([int(np.prod(shape[a + 1 :])) for a in range(len(shape))])
-    flat, room = labels.ravel(), deep.ravel() - float(max(spacing))
-    inside = np.flatnonzero(flat > 0)
-    place = np.stack(np.unravel_index(inside, labels.shape), axis=1).astype(np.float32)
-    own = flat[inside]
-    step = float(min(spacing)) / 2
-    first = np.maximum(room[inside], step).astype(np.float32)
+    # What lies beyond the array is a rim of another instance.
+    wide = tuple(size + 2 for size in labels.shape)
+    ids, free = np.full(wide, -1, np.int32), np.zeros(wide, np.float32)
+    core = (slice(1, -1),) * labels.ndim
+    step = np.float32(min(spacing) / 2)
+    ids[core], free[core] = labels, np.maximum(deep - np.float32(max(spacing)), step)
+    flat, room = ids.ravel(), free.ravel()
+    inside = np.flatnonzero(labels.ravel() > 0)
+    place = [
+        (part + 1).astype(np.float32) for part in np.unravel_index(inside, labels.shape)
+    ]
+    own = labels.ravel()[inside]
+    first = room[np.flatnonzero(flat > 0)]
     result = np.zeros((len(directions), labels.size), np.float32)
     for number, direction in enumerate(directions):
         walk = (direction / np.asarray(spacing)).astype(np.float32)
         going, length = np.arange(len(inside)), first.copy()
+        at, mine, far = place, own, first
         while len(going):
-            at = np.rint(place[going] + length[going, None] * walk).astype(np.int64)
-            ok = ((at >= 0) & (at < shape)).all(1) & (length[going] < longest)
-            index = np.where(ok, at @ strides, 0)
-            ok &= flat[index] == own[going]
-            length[going[~ok]] -= step / 2
-            going = going[ok]
-            length[going] += np.maximum(room[index[ok]], step)
+            index = np.zeros(len(going), np.int32)
+            for part, stride, size in zip(at, walk, wide, strict=True):
+                there = part + far * stride
+                np.rint(there, out=there)
+                np.clip(there, 0, size - 1, out=there)
+                index *= size
+                index += there.astype(np.int32)
+            ok = flat[index] == mine
+            ok &= far < longest
+            ended = ~ok
+            length[going[ended]] = far[ended] - step / 2
+            going, mine, index = going[ok], mine[ok], index[ok]
+            at = [part[ok] for part in at]
+            far = far[ok] + room[index]
         result[number, inside] = np.minimum(length, longest)
     return result.reshape(-1, *labels.shape)
 

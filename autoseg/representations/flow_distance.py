@@ -12,9 +12,10 @@ from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._base import Array, Ids, Representation
 from autoseg.representations._flows import directions, follow
 from autoseg.representations._maps import (
+    connected,
     depth,
+    filled,
     in_order,
-    largest_pieces,
     mean_inside,
     numbered,
     sizes,
@@ -138,8 +139,8 @@ class FlowDistance(Representation):
         inside, ends = follow(flow, foreground, spacing, self.reach)
         owner = _places(_settle(ends, flow, spacing), flow, spacing, self.seed)
         labels.ravel()[inside] = owner
-        labels = _joined(_reassigned(labels, foreground), distance, self.join)
-        labels = _connected(labels)
+        labels = _joined(filled(labels, foreground), distance, self.join)
+        labels = connected(labels)
         labels, _ = in_order(without(labels, sizes(labels) < self.least))
         if self.agree > -1:
             agreement = _agreement(labels, given, spacing)
@@ -279,23 +280,6 @@ def _passes(labels: Ids, distance: Array) -> tuple[Array, Array, Array]:
     passes = np.full(len(pairs), -np.inf)
     np.maximum.at(passes, index, np.concatenate(height))
     return pairs >> 32, pairs & 0xFFFFFFFF, passes
-
-
-def _connected(labels: Ids) -> Ids:
-    """Keep the largest piece of each instance; give the others to a neighbor."""
-    stray = (labels > 0) & ~largest_pieces(labels)
-    return _reassigned(np.where(stray, 0, labels), labels > 0)
-
-
-def _reassigned(labels: Ids, foreground: Array) -> Ids:
-    """Give foreground without id to the instance that it touches, step by step."""
-    from skimage.segmentation import watershed
-
-    if not (foreground & (labels == 0)).any():
-        return labels
-    level = np.zeros(labels.shape, np.uint8)
-    result: Ids = watershed(level, labels, mask=foreground).astype(np.int32)
-    return result
 
 
 def _agreement(labels: Ids, flow: Array, spacing: Sequence[float]) -> Array:

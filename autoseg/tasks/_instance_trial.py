@@ -17,7 +17,7 @@ from autoseg.tasks._base import Array
 
 THRESHOLDS = tuple(i / 20 for i in range(10, 19))  # 0.50 to 0.90
 SHOWN = (0.5, 0.7, 0.9)
-MOST_VOXELS = 2**20  # of a case that are tried
+MOST_VOXELS = 2**18  # of a case that are tried
 
 
 def try_out(
