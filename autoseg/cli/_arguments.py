@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from autoseg.errors import UsageError
@@ -93,6 +94,18 @@ def chosen_datasets(arguments: argparse.Namespace) -> list[str]:
             "of one in ROOT/raw."
         )
     return list(dict.fromkeys(found))
+
+
+def command(*words: object, root: object = None) -> str:
+    """Return a command as it can be pasted into a shell, with ``--root`` if given.
+
+    Examples
+    --------
+    >>> command("find_best", "My Data", root="here")
+    "autoseg find_best 'My Data' --root here"
+    """
+    last = [] if root is None else ["--root", str(root)]
+    return shlex.join(["autoseg", *map(str, words), *last])
 
 
 def positive(text: str) -> int:

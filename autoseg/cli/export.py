@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, chosen_datasets
+from autoseg.cli._arguments import add_dataset, chosen_datasets, command
 from autoseg.errors import UsageError
 
 
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         f"{path}: {model.plan.dataset}, {model.configuration}, folds "
         f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"
     )
-    print(f"autoseg predict -m {path} -i IMAGES -o OUT")
+    print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))
 
 
 def _folder(arguments: argparse.Namespace) -> Path:

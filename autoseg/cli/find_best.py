@@ -16,7 +16,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
+from autoseg.cli._arguments import (
+    add_dataset,
+    add_workers,
+    chosen_datasets,
+    command,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,4 +76,22 @@ def run(arguments: argparse.Namespace) -> None:
             license=arguments.license,
         )
         print(selection.text())
-        print(f"\nautoseg predict -m {path} -i IMAGES -o OUT")
+        print(f"\nNext: {command('report', dataset, root=arguments.root)}")
+        images = _images(dataset, arguments.root)
+        following = command("predict", "-m", path, "-i", images, "-o", "OUT")
+        print(f"      {following}   # or any folder of images after -i")
+
+
+def _images(dataset: str, root: Path | None) -> str:
+    """Return a folder of images to try a model on: test cases, if there are any."""
+    from autoseg.errors import UsageError
+    from autoseg.workspace import find_dataset, find_root
+
+    try:
+        folder = find_dataset(dataset, find_root(root))
+    except UsageError:
+        return "IMAGES"
+    for part in (folder / "imagesTs", folder / "imagesTr"):
+        if part.is_dir() and any(part.iterdir()):
+            return str(part)
+    return "IMAGES"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from autoseg.cli._arguments import command
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
@@ -44,4 +46,4 @@ def run(arguments: argparse.Namespace) -> None:
         f"{path}: {model.plan.dataset}, {model.configuration}, folds "
         f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"
     )
-    print(f"autoseg predict -m {path} -i IMAGES -o OUT")
+    print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))

@@ -18,7 +18,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from autoseg.cli._arguments import add_root, positive
+from autoseg.cli._arguments import add_root, command, positive
 from autoseg.errors import UsageError
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN
 
@@ -182,8 +182,8 @@ def run(arguments: argparse.Namespace) -> None:
 
         folders = train_folds(*where, arguments.root, **options)
         print(*folders, sep="\n")
-        root = "" if arguments.root is None else f" --root {arguments.root}"
-        print(f"Next: autoseg find_best {arguments.dataset}{root}")
+        following = command("find_best", arguments.dataset, root=arguments.root)
+        print(f"Next: {following}")
     else:
         print(train(*where, arguments.fold, arguments.root, **options))
 

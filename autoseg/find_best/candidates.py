@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +125,9 @@ def find_candidates(
             )
     if not candidates:
         listed = "\n".join(left_out) or (
-            f"  nothing is trained; begin with\n  autoseg train {dataset.folder} "
-            f"CONFIGURATION {ALL_FOLDS} --root {workspace.root}"
+            "  nothing is trained; begin with\n"
+            f"  autoseg train {quote(dataset.folder)} CONFIGURATION {ALL_FOLDS} "
+            f"--root {quote(workspace.root)}"
         )
         raise UsageError(
             f"No configuration of {dataset.name} has all {len(splits)} folds trained "
@@ -139,6 +141,11 @@ def _line(
 ) -> str:
     return (
         f"  {trained.name} lacks fold {', '.join(missing)}; complete it with\n"
-        f"  autoseg train {dataset.folder} {trained.configuration} {ALL_FOLDS} "
-        f"--plan {trained.plan} --root {workspace.root}"
+        f"  autoseg train {quote(dataset.folder)} {trained.configuration} {ALL_FOLDS} "
+        f"--plan {trained.plan} --root {quote(workspace.root)}"
     )
+
+
+def quote(path: Path) -> str:
+    """Return a path as it is pasted into a shell."""
+    return shlex.quote(str(path))

@@ -1,5 +1,6 @@
 """The command find_best: its flags reach the stage, and it prints what to do next."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,23 @@ def test_every_flag_reaches_the_stage(called, capsys):
     printed = capsys.readouterr().out
     assert "autoseg predict -m best/model.zip -i IMAGES -o OUT" in printed
     assert "unet / 2d" in printed and "0.8000" in printed
+
+
+def test_what_it_prints_can_be_pasted(called, capsys, tmp_path):
+    folder = tmp_path / "My Data"
+    (folder / "imagesTr").mkdir(parents=True)
+    (folder / "dataset.json").write_text("{}")
+    (folder / "imagesTr" / "a_0000.nii.gz").write_bytes(b"")
+
+    assert main(["find_best", str(folder), "--root", str(tmp_path / "r o")]) == 0
+
+    report, predict = capsys.readouterr().out.strip().splitlines()[-2:]
+    words = shlex.split(report, comments=True)
+    assert words == ["Next:", "autoseg", "report", str(folder), "--root",
+                     str(tmp_path / "r o")]  # fmt: skip
+    words = shlex.split(predict, comments=True)
+    assert words == ["autoseg", "predict", "-m", "best/model.zip", "-i",
+                     str(folder / "imagesTr"), "-o", "OUT"]  # fmt: skip
 
 
 def test_without_a_data_set_it_asks_for_one(capsys):
