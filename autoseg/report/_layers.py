@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.metrics.contingency import count_shared
+from autoseg.metrics.matching import match
 from autoseg.report._figure import PALETTE
 from autoseg.report._planes import Plane
 
@@ -25,6 +27,7 @@ Array = NDArray[Any]
 Box = tuple[float, float, float, float]  # left, bottom, width, height in inches
 
 NIGHT = "#0D1117"
+LIGHT = "#E6EDF3"
 FILL = 0.42  # opacity of what is filled
 FINER = 4  # points on a voxel's edge, for lines
 SAMPLE = 200_000  # voxels that tell what is black and what is white
@@ -78,6 +81,14 @@ class Layer(ABC):
     def draw(self, axes: Axes, plane: Plane) -> None:
         """Paint what lies in a plane."""
 
+    @abstractmethod
+    def legend(self) -> list[Any]:
+        """Return matplotlib's handles, with labels that say what is painted how."""
+
+    def side_by_side(self) -> Mapping[str, Layer]:
+        """Return what to paint in each panel of a flat image, by its heading."""
+        return {"prediction": self}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LabelLayer(Layer):
@@ -123,6 +134,22 @@ class LabelLayer(Layer):
                     *rounded(line, plane), levels=[0.5], colors=[color], linewidths=1.3
                 )
                 drawn.set_path_effects(halo)
+
+    def legend(self) -> list[Any]:
+        from matplotlib.patches import Patch
+
+        classes = [
+            Patch(facecolor=color, alpha=0.9, label=name)
+            for name, color in self.colors.items()
+        ]
+        filled = Patch(facecolor=LIGHT, alpha=FILL, label="prediction")
+        return [*classes, filled, *([] if self.reference is None else [_line()])]
+
+
+def _line() -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=LIGHT, linewidth=1.6, label="truth")
 
 
 def rounded(mask: Array, plane: Plane) -> tuple[Array, Array, Array]:
@@ -180,6 +207,31 @@ class InstanceLayer(Layer):
             lines[_edges(plane.cut(self.reference))] = (1, 1, 1, 0.9)
             axes.imshow(lines, extent=plane.extent, interpolation="nearest",
                         aspect="auto")  # fmt: skip
+
+    def legend(self) -> list[Any]:
+        from matplotlib.patches import Patch
+
+        filled = Patch(facecolor=PALETTE[1], alpha=0.7, label="an object of any color")
+        return [filled, *([] if self.reference is None else [_line()])]
+
+    def side_by_side(self) -> Mapping[str, Layer]:
+        if self.reference is None:
+            return {"prediction": self}
+        alike = InstanceLayer(
+            prediction=_like(self.prediction, self.reference), reference=self.reference
+        )
+        truth = InstanceLayer(prediction=self.reference, reference=None)
+        return {"truth": truth, "prediction": alike}
+
+
+def _like(predicted: Array, reference: Array) -> Array:
+    """Return predicted ids so that an object that is right has the truth's color."""
+    table = count_shared(predicted, reference)
+    numbers = np.arange(len(table.predicted)) + int(reference.max(initial=0)) + 1
+    pairs = match(table, 0.5)
+    numbers[table.rows[pairs]] = table.reference[table.columns[pairs]]
+    known = np.concatenate([[0], table.predicted])
+    return np.concatenate([[0], numbers])[np.searchsorted(known, predicted)]
 
 
 def _edges(ids: Array) -> Array:
@@ -259,6 +311,20 @@ class PointLayer(Layer):
                 )
                 axes.add_patch(circle)
 
+    def legend(self) -> list[Any]:
+        from matplotlib.lines import Line2D
+
+        looks = {
+            "truth": {"marker": "o", "mfc": "none"},
+            "prediction": {"marker": "+", "mew": 1.6},
+        }
+        found = [
+            Line2D([], [], ls="", color=LIGHT, ms=7, label=label, **look)
+            for label, look in looks.items()
+        ]
+        filled = {"marker": "o", "alpha": 0.4, "mec": "none", "ms": 9}
+        return [*found, Line2D([], [], ls="", color=LIGHT, label="error", **filled)]
+
     def _at(self, plane: Plane, place: Array) -> tuple[float, float]:
         """Return x and y of a point in a plane, in physical units."""
         free = [
@@ -271,7 +337,7 @@ class PointLayer(Layer):
 
     def _nearness(self, plane: Plane, place: Array | None) -> float:
         """Return 1 for a point in the plane, down to 0.25 for one far away."""
-        if place is None:
+        if place is None or plane.through:
             return 1.0
         away = [
             abs(place[axis] - part) * self.spacing[axis]

@@ -37,12 +37,16 @@ class Plane:
         Pixels.
     flipped : bool
         Whether the first row comes last.
+    through : bool
+        Whether a volume's image is seen through its whole depth, the brightest voxel
+        first, in place of one slice.
     """
 
     index: tuple[int | slice, ...]
     spacing: tuple[float, float]
     shape: tuple[int, int]
     flipped: bool
+    through: bool = False
 
     @property
     def height(self) -> float:
@@ -62,13 +66,17 @@ class Plane:
     def cut(self, array: Array) -> Array:
         """Return the plane of an array (S) or (C, *S); colors come last."""
         dim = len(self.index)
-        if array.ndim == dim:
-            plane = array[self.index]
-        elif dim == 2 and len(array) >= 3:
-            plane = np.moveaxis(array[:3], 0, -1)[self.index]
-        else:
-            plane = array[0][self.index]
+        if array.ndim > dim:
+            colors = dim == 2 and len(array) >= 3
+            array = np.moveaxis(array[:3], 0, -1) if colors else array[0]
+        plane = self._brightest(array) if self.through else array[self.index]
         return plane[::-1] if self.flipped else plane
+
+    def _brightest(self, array: Array) -> Array:
+        """Return the largest value along the axis that the plane lies across."""
+        across = tuple(a for a, i in enumerate(self.index) if not isinstance(i, slice))
+        seen = tuple(i for i in self.index if isinstance(i, slice))
+        return array.max(axis=across)[seen] if across else array[self.index]
 
 
 def planes_of(labels: Array, spacing: tuple[float, ...]) -> tuple[Plane, ...]:

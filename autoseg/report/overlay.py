@@ -1,30 +1,24 @@
 """Predictions over their images, beside the truth: three planes of each case.
 
-The prediction is filled, the reference a line of the same color: where a line runs
-along the edge of a filled area both agree. All panels of a picture have one scale, in
-physical units, so thick slices look as thick as they are.
+How annotations are painted their layer decides. All panels of a picture have one scale,
+in physical units, so thick slices look as thick as they are.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoseg.errors import UsageError
-from autoseg.report._case_picture import round_down
+from autoseg.report._case_picture import CaseView, round_down
 from autoseg.report._figure import new_figure, save_figure
 from autoseg.report._layers import (
-    FILL,
     NIGHT,
     Box,
-    LabelLayer,
-    class_colors,
+    Layer,
     gray_window,
     panel,
     show_image,
@@ -33,8 +27,6 @@ from autoseg.report._planes import Plane, planes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Array = NDArray[Any]
 
 INK, QUIET = "#E6EDF3", "#8B949E"
 WIDTH = 11.0  # inches of the picture
@@ -47,57 +39,48 @@ TALLEST_ROW = 3.6  # inches
 class OverlayCase:
     """One row of a picture.
 
-    S is the spatial shape with two or three axes.
-
     Parameters
     ----------
     name : str
         Case id.
-    image : ndarray, shape S or (C, *S)
-        Of several channels three are shown as colors if S has two axes; else the first.
-    prediction : ndarray of int, shape S
-        Label map.
-    spacing : tuple of float, length D
-        Edge of a voxel along each axis.
-    reference : ndarray of int, shape S, optional
-        The truth.
-    scores : mapping of str to float
-        Dice of each class, written beside the row.
+    view : CaseView
+        Image, and what is painted over it.
+    scores : mapping of str to str
+        What is written beside the row, by class.
     """
 
     name: str
-    image: Array
-    prediction: Array
-    spacing: tuple[float, ...]
-    reference: Array | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
+    view: CaseView
+    scores: Mapping[str, str] = field(default_factory=dict)
 
 
 def plot_overlay(
     cases: Sequence[OverlayCase],
-    classes: Mapping[str, int | Sequence[int]],
     path: Path,
     *,
+    colors: Mapping[str, str] = MappingProxyType({}),
     title: str = "",
-    unit: str = "mm",
+    foot: str = "",
     planes: Sequence[str] = (),
+    through: bool = False,
 ) -> None:
     """Draw cases in rows: the bare image, then the overlay in each plane.
 
     Parameters
     ----------
     cases : sequence of OverlayCase
-        From top to bottom.
-    classes : mapping of str to int or sequence of int
-        Label values of each class to draw, in drawing order.
+        From top to bottom; the first one's layer explains itself in the legend.
     path : Path
         The PNG file, written atomically.
-    title : str
-        Headline.
-    unit : str
-        Of the spacing, for the scale bar.
+    colors : mapping of str to str
+        Of the classes that scores are written for.
+    title, foot : str
+        Headline, and what stands at the bottom.
     planes : sequence of str
         Names of the planes across axis 0, 1 and 2, to stand over their columns.
+    through : bool
+        Of volumes, show the brightest voxel through the whole depth in place of a
+        slice, so that all points are where they seem to be.
 
     Raises
     ------
@@ -106,26 +89,20 @@ def plot_overlay(
     """
     if not cases:
         raise UsageError("there is no case to draw.")
-    members = {
-        name: (value,) if isinstance(value, int) else tuple(value)
-        for name, value in classes.items()
-    }
-    for case in cases:
-        _check(case)
-    rows = [planes_of(_shown(case), case.spacing) for case in cases]
-    colors = class_colors(members)
-    grid = _Grid.of(rows)
+    rows = [_panels(case, planes, through) for case in cases]
+    grid = _Grid.of([[part.plane for part in row] for row in rows])
     figure = new_figure(WIDTH, grid.height, dpi=130, facecolor=NIGHT)
     for number, (case, row) in enumerate(zip(cases, rows, strict=True)):
-        _row(figure, case, row, grid.boxes(number), members, colors)
+        _row(figure, case, row, grid.boxes(number))
         _names(figure, case, grid.middle(number), colors)
-    _head(figure, title, colors, any(case.reference is not None for case in cases))
-    headings = ["image", *planes] if planes else []
-    for text, box in zip(headings, grid.boxes(0), strict=False):
+    _head(figure, title, cases[0].view.layer.legend())
+    for text, box in zip(
+        [part.heading for part in rows[0]], grid.boxes(0), strict=True
+    ):
         y = grid.height - HEAD + 0.1
         _text(figure, box[0] + box[2] / 2, y, text, color=QUIET, ha="center")
-    _scale_bar(figure, grid.scale, unit)
-    _foot(figure, cases, members)
+    _scale_bar(figure, grid.scale, cases[0].view.unit)
+    _text(figure, LEFT, 0.3, foot, color=QUIET)
     save_figure(figure, path)
 
 
@@ -140,8 +117,6 @@ class _Grid:
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Plane]]) -> _Grid:
-        # The bare image stands first, in the plane across axis 0.
-        rows = [[row[0], *row] for row in rows]
         widths = [
             max(plane.width for plane in column) for column in zip(*rows, strict=True)
         ]
@@ -176,44 +151,48 @@ class _Grid:
         return boxes
 
 
-def _check(case: OverlayCase) -> None:
-    shape = case.prediction.shape
-    grids = [case.image.shape[-len(shape) :]]
-    grids += [] if case.reference is None else [case.reference.shape]
-    if len(shape) not in (2, 3) or any(grid != shape for grid in grids):
+@dataclass(frozen=True)
+class _Panel:
+    """One picture in a row."""
+
+    plane: Plane
+    layer: Layer | None
+    heading: str
+
+
+def _panels(case: OverlayCase, names: Sequence[str], through: bool) -> list[_Panel]:
+    """Return the bare image, then what is painted over which plane of it.
+
+    Raises UsageError where image and annotation do not fit each other.
+    """
+    layer, image = case.view.layer, case.view.image.shape
+    focus = layer.focus()
+    shape = focus.shape
+    if len(shape) not in (2, 3) or image[-len(shape) :] != shape:
         raise UsageError(
-            f"{case.name}: image {case.image.shape}, prediction {shape} and reference "
-            f"{None if case.reference is None else case.reference.shape} must share "
-            "one grid of two or three axes."
+            f"{case.name}: image {image} and annotation {shape} must share one grid of "
+            "two or three axes."
         )
-
-
-def _shown(case: OverlayCase) -> Array:
-    """Return what decides where to cut: the reference, or else the prediction."""
-    there = case.reference is not None and np.any(case.reference > 0)
-    return case.reference if there else case.prediction  # type: ignore[return-value]
+    planes = [
+        replace(plane, through=through) for plane in planes_of(focus, case.view.spacing)
+    ]
+    bare = _Panel(planes[0], None, "image")
+    if len(planes) == 1:
+        sides = layer.side_by_side()
+        return [bare, *(_Panel(planes[0], side, n) for n, side in sides.items())]
+    found = zip(planes, names or [""] * len(planes), strict=True)
+    return [bare, *(_Panel(plane, layer, name) for plane, name in found)]
 
 
 def _row(
-    figure: Figure,
-    case: OverlayCase,
-    row: Sequence[Plane],
-    boxes: Sequence[Box],
-    members: Mapping[str, tuple[int, ...]],
-    colors: Mapping[str, str],
+    figure: Figure, case: OverlayCase, row: Sequence[_Panel], boxes: Sequence[Box]
 ) -> None:
-    layer = LabelLayer(
-        prediction=case.prediction,
-        reference=case.reference,
-        members=members,
-        colors=colors,
-    )
-    window = gray_window(case.image)
-    for number, (plane, box) in enumerate(zip([row[0], *row], boxes, strict=True)):
+    window = gray_window(case.view.image)
+    for part, box in zip(row, boxes, strict=True):
         axes = panel(figure, box)
-        show_image(axes, plane, case.image, window)
-        if number:
-            layer.draw(axes, plane)
+        show_image(axes, part.plane, case.view.image, window)
+        if part.layer is not None:
+            part.layer.draw(axes, part.plane)
 
 
 def _names(
@@ -223,9 +202,8 @@ def _names(
     y = middle + line * len(case.scores) / 2
     size = 9.5 if len(case.name) <= 15 else 8  # so that it ends before the panels
     _text(figure, LEFT, y, _short(case.name, 18), fontsize=size, fontweight="bold")
-    for name, value in case.scores.items():
+    for name, text in case.scores.items():
         y -= line
-        text = "not there" if math.isnan(value) else f"{value:.3f}"
         _text(figure, LEFT, y, "●", color=colors.get(name, QUIET), fontsize=8)
         _text(figure, LEFT + 0.17, y, f"{text}  {_short(name, 12)}")
 
@@ -242,20 +220,9 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _head(
-    figure: Figure, title: str, colors: Mapping[str, str], with_reference: bool
-) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
+def _head(figure: Figure, title: str, handles: Sequence[Any]) -> None:
     height = figure.get_size_inches()[1]
     _text(figure, LEFT, height - 0.3, title, fontsize=13, fontweight="bold")
-    handles: list[Any] = [
-        Patch(facecolor=color, alpha=0.9, label=name) for name, color in colors.items()
-    ]
-    handles.append(Patch(facecolor=INK, alpha=FILL, label="prediction"))
-    if with_reference:
-        handles.append(Line2D([], [], color=INK, linewidth=1.6, label="truth"))
     figure.legend(
         handles=handles, loc="center left", ncols=len(handles), frameon=False,
         bbox_to_anchor=((LEFT - 0.08) / WIDTH, 1 - 0.66 / height), fontsize=9,
@@ -271,19 +238,3 @@ def _scale_bar(figure: Figure, scale: float, unit: str) -> None:
     axes.axhspan(0, 1, color=INK)
     text = f"{length:g} {unit}"
     _text(figure, right - length * scale - 0.08, y, text, ha="right")
-
-
-def _foot(
-    figure: Figure,
-    cases: Sequence[OverlayCase],
-    members: Mapping[str, tuple[int, ...]],
-) -> None:
-    means = []
-    for name in members:
-        values = [case.scores.get(name, math.nan) for case in cases]
-        known = [value for value in values if not math.isnan(value)]
-        if known:
-            means.append(f"{name} {sum(known) / len(known):.3f}")
-    if means:
-        text = f"mean Dice of these cases:  {'   '.join(means)}"
-        _text(figure, LEFT, 0.3, text, color=QUIET)

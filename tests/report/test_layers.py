@@ -122,3 +122,18 @@ def test_a_case_is_drawn_in_one_plane_or_in_three(shape):
     columns = np.flatnonzero(red.any(axis=0))
     gaps = int((np.diff(columns) > 5).sum())
     assert gaps == (0 if len(shape) == 2 else 2)
+
+
+def test_an_object_that_is_right_has_the_color_of_the_truth():
+    # Predicted 5 is annotated 1; 9 overlaps with annotated 2 too little, so it gets
+    # an id of nobody: one more than the largest, 2, and its place, 1, counted from 0.
+    truth = np.array([[1, 1, 1, 0, 2, 2, 2, 2]])
+    found = np.array([[5, 5, 5, 0, 0, 0, 0, 9]])
+
+    sides = InstanceLayer(prediction=found, reference=truth).side_by_side()
+
+    assert list(sides) == ["truth", "prediction"]
+    np.testing.assert_array_equal(sides["truth"].prediction, truth)
+    np.testing.assert_array_equal(
+        sides["prediction"].prediction, [[1, 1, 1, 0, 0, 0, 0, 4]]
+    )

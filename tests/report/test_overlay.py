@@ -1,27 +1,44 @@
-import math
-
 import numpy as np
 import pytest
 
 from autoseg.errors import UsageError
+from autoseg.report._case_picture import CaseView
 from autoseg.report._figure import PALETTE
+from autoseg.report._layers import (
+    InstanceLayer,
+    LabelLayer,
+    PointLayer,
+    class_colors,
+)
 from autoseg.report.overlay import OverlayCase, plot_overlay
 from tests import toy
 
-CLASSES = {"one": 1, "two": 2}
+CLASSES = {"one": (1,), "two": (2,)}
 
 
-def _case(number=0, shape=toy.SHAPE, spacing=toy.SPACING, **changes):
+def _case(
+    number=0,
+    shape=toy.SHAPE,
+    spacing=toy.SPACING,
+    classes=CLASSES,
+    name=None,
+    image=None,
+    scores=None,
+    **changes,
+):
     labels = toy.labels_of(number, shape)
-    entries = {
-        "name": f"case_{number}",
-        "image": toy.image_of(labels, number),
-        "prediction": labels,
-        "reference": labels,
-        "spacing": spacing,
-        "scores": {"one": 0.91234, "two": math.nan},
-    }
-    return OverlayCase(**entries | changes)
+    layer = LabelLayer(
+        members=classes,
+        colors=class_colors(classes),
+        **{"prediction": labels, "reference": labels} | changes,
+    )
+    if image is None:
+        image = toy.image_of(labels, number)
+    return OverlayCase(
+        name=name or f"case_{number}",
+        view=CaseView(image=image, spacing=spacing, layer=layer),
+        scores={"one": "0.912", "two": "not there"} if scores is None else scores,
+    )
 
 
 def _pixels(path):
@@ -37,8 +54,8 @@ def _near(pixels, color, within=60):
 
 
 def test_rows_are_as_many_as_cases(tmp_path):
-    plot_overlay([_case(0)], CLASSES, tmp_path / "1.png", title="one")
-    plot_overlay([_case(0), _case(1)], CLASSES, tmp_path / "2.png", title="two")
+    plot_overlay([_case(0)], tmp_path / "1.png", title="one")
+    plot_overlay([_case(0), _case(1)], tmp_path / "2.png", title="two")
 
     low, high = _pixels(tmp_path / "1.png"), _pixels(tmp_path / "2.png")
     assert high.shape[0] > low.shape[0] + 100
@@ -49,8 +66,8 @@ def test_each_class_has_its_color(tmp_path):
     nothing = np.zeros(toy.SHAPE, dtype=np.uint8)
     shown, bare = tmp_path / "shown.png", tmp_path / "bare.png"
 
-    plot_overlay([_case()], CLASSES, shown)
-    plot_overlay([_case(prediction=nothing, reference=nothing)], CLASSES, bare)
+    plot_overlay([_case()], shown)
+    plot_overlay([_case(prediction=nothing, reference=nothing)], bare)
 
     for color in PALETTE[:2]:  # the legend is in both pictures
         colored = [_near(_pixels(path), color).sum() for path in (shown, bare)]
@@ -60,8 +77,8 @@ def test_each_class_has_its_color(tmp_path):
 def test_a_wrong_prediction_looks_different_from_a_right_one(tmp_path):
     wrong = np.roll(toy.labels_of(0), 3, axis=2)
 
-    plot_overlay([_case()], CLASSES, tmp_path / "right.png")
-    plot_overlay([_case(prediction=wrong)], CLASSES, tmp_path / "wrong.png")
+    plot_overlay([_case()], tmp_path / "right.png")
+    plot_overlay([_case(prediction=wrong)], tmp_path / "wrong.png")
 
     right, other = _pixels(tmp_path / "right.png"), _pixels(tmp_path / "wrong.png")
     assert right.shape == other.shape
@@ -86,33 +103,73 @@ def test_a_wrong_prediction_looks_different_from_a_right_one(tmp_path):
     ids=str,
 )
 def test_unusual_cases_are_drawn_all_the_same(case, tmp_path):
-    plot_overlay([case], CLASSES, tmp_path / "overlay.png", planes=("a", "b", "c"))
+    plot_overlay([case], tmp_path / "overlay.png", planes=("a", "b", "c"))
 
     assert _pixels(tmp_path / "overlay.png").shape[1] > 1000
 
 
 def test_many_classes_and_regions_are_drawn(tmp_path):
-    classes = {f"class {i}": i for i in range(1, 10)} | {"both": [1, 2]}
+    classes = {f"class {i}": (i,) for i in range(1, 10)} | {"both": (1, 2)}
 
-    plot_overlay([_case()], classes, tmp_path / "overlay.png")
+    plot_overlay([_case(classes=classes)], tmp_path / "overlay.png")
 
     assert (tmp_path / "overlay.png").is_file()
 
 
 def test_the_same_cases_give_the_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
-        plot_overlay([_case()], CLASSES, tmp_path / name, title="same")
+        plot_overlay([_case()], tmp_path / name, title="same")
 
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_no_case_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no case"):
-        plot_overlay([], CLASSES, tmp_path / "overlay.png")
+        plot_overlay([], tmp_path / "overlay.png")
 
 
 def test_arrays_on_different_grids_are_refused(tmp_path):
-    case = _case(prediction=np.zeros((3, 4, 5), int))
+    case = _case(image=np.zeros((1, 3, 4, 5), np.float32))
 
     with pytest.raises(UsageError, match="one grid"):
-        plot_overlay([case], CLASSES, tmp_path / "overlay.png")
+        plot_overlay([case], tmp_path / "overlay.png")
+
+
+def test_objects_are_drawn_each_in_a_color_of_its_own(tmp_path):
+    ids = np.zeros((40, 60), np.int32)
+    ids[5:20, 5:20], ids[5:20, 20:35] = 1, 2  # which touch
+    image = np.zeros(ids.shape, np.float32)
+    for name, shown in (("two", ids), ("one", (ids > 0) * 1)):
+        layer = InstanceLayer(prediction=shown, reference=ids)
+        view = CaseView(image=image, spacing=(1.0, 1.0), layer=layer, unit="px")
+        row = OverlayCase(name="a", view=view)
+        plot_overlay([row], tmp_path / f"{name}.png")
+
+    two, one = _pixels(tmp_path / "two.png"), _pixels(tmp_path / "one.png")
+    # Object 2 has another color than in the picture where both are one.
+    assert (np.abs(two - one).sum(axis=-1) > 60).sum() > 1000
+
+
+def _point_picture(path, through):
+    """Draw a bright block in the first slices, and a point far from it."""
+    image = np.random.default_rng(0).uniform(0, 0.2, (1, 20, 20, 20))
+    image[0, :2, 4:8, 4:8] = 1.0
+    layer = PointLayer(
+        shape=image.shape[1:],
+        spacing=(1.0, 1.0, 1.0),
+        prediction={"tip": np.array([15.0, 9.0, 12.0])},
+        reference={"tip": np.array([15.0, 9.0, 9.0])},
+        colors={"tip": PALETTE[0]},
+    )
+    view = CaseView(image=image, spacing=(1.0, 1.0, 1.0), layer=layer)
+    plot_overlay([OverlayCase(name="a", view=view)], path, through=through)
+    return _pixels(path)
+
+
+def test_through_its_depth_a_volume_shows_what_is_not_in_the_slice(tmp_path):
+    slices = _point_picture(tmp_path / "slices.png", False)
+    whole = _point_picture(tmp_path / "whole.png", True)
+
+    below = slice(150, None)  # the legend is above
+    white = [_near(picture[below], "#FFFFFF").sum() for picture in (slices, whole)]
+    assert white[1] > white[0] + 100
