@@ -8,19 +8,15 @@ noise (Gudbjartsson and Patz, doi:10.1002/mrm.1910340618) and a scale of their o
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import UsageError
 from autoseg.formats._base import find_format
-from autoseg.parallel import map_cases
-from autoseg.spec._json import dumps, write_text
+from autoseg.phantoms._dataset import write_dataset
+from autoseg.phantoms._fields import Floats, ball, grid, smooth, wobble
 from autoseg.spec.image import Geometry
 
 LABELS = {"background": 0, "muscle": 1, "chamber": 2, "vessel": 3}
@@ -32,8 +28,6 @@ SUBSLICES = 3  # thin slices that are averaged to one thick one; odd: one is the
 AIR, TISSUE, FAT, BONE, SPINE = 0.0, 0.45, 0.95, 0.2, 0.8
 MUSCLE, BLOOD = 0.66, 1.0
 NOISE = 0.06
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +72,8 @@ def make_phantom(seed: int, number: int, size: int = 64) -> Phantom:
     spacing = (thickness, round(edge, 4), round(edge, 4))
     shape = (slices * SUBSLICES, plane, plane)
     edges = (spacing[0] / SUBSLICES, *spacing[1:])
-    body = _grid(shape, edges) + _wobble(rng, shape, edges, strength=1.6)
-    heart = _posed(body + _wobble(rng, shape, edges, strength=2.2), rng)
+    body = grid(shape, edges) + wobble(rng, shape, edges, strength=1.6)
+    heart = _posed(body + wobble(rng, shape, edges, strength=2.2), rng)
     labels = _structures(heart, rng)
     bright = _paint(body, labels, rng)
     thick = bright.reshape(slices, SUBSLICES, plane, plane).mean(axis=1)
@@ -88,51 +82,6 @@ def make_phantom(seed: int, number: int, size: int = 64) -> Phantom:
         labels=np.ascontiguousarray(labels[SUBSLICES // 2 :: SUBSLICES]),
         spacing=spacing,
     )
-
-
-def _grid(shape: tuple[int, ...], edges: tuple[float, ...]) -> Floats:
-    """Return places in mm from the middle, shape (3, *shape)."""
-    axes = [
-        (np.arange(count) - (count - 1) / 2) * edge
-        for count, edge in zip(shape, edges, strict=True)
-    ]
-    return np.stack(np.meshgrid(*axes, indexing="ij"))
-
-
-def _wobble(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    edges: tuple[float, ...],
-    strength: float,
-) -> Floats:
-    """Return a smooth random displacement in mm, of some standard deviation."""
-    return np.stack([strength * _smooth(rng, shape, edges, 36) for _ in range(3)])
-
-
-def _smooth(
-    rng: np.random.Generator,
-    shape: tuple[int, ...],
-    edges: tuple[float, ...],
-    length: float,
-) -> Floats:
-    """Return a random field of mean 0 and deviation 1 that changes over ``length`` mm.
-
-    Random values on a coarse grid, with cubic splines between them, axis by axis.
-    """
-    from scipy.interpolate import CubicSpline
-
-    field = rng.normal(
-        size=[
-            max(4, math.ceil(count * edge / length) + 3)
-            for count, edge in zip(shape, edges, strict=True)
-        ]
-    )
-    for count in shape:  # each turn interpolates the first axis and puts it last
-        knots = len(field)
-        splines = CubicSpline(np.arange(knots), np.eye(knots))
-        rows = splines(np.linspace(0.5, knots - 1.5, count))
-        field = np.moveaxis(np.tensordot(rows, field, axes=1), 0, -1)
-    return np.asarray((field - field.mean()) / field.std())
 
 
 def _posed(places: Floats, rng: np.random.Generator) -> Floats:
@@ -146,25 +95,14 @@ def _posed(places: Floats, rng: np.random.Generator) -> Floats:
     return np.einsum("ij,j...->i...", turn / scale, moved)
 
 
-def _ball(
-    places: Floats, center: tuple[float, ...], radii: tuple[float, ...]
-) -> Floats:
-    """Return the distance from an ellipsoid's center in radii: inside, less than 1."""
-    parts = [
-        ((axis - middle) / radius) ** 2
-        for axis, middle, radius in zip(places, center, radii, strict=True)
-    ]
-    return np.sqrt(parts[0] + parts[1] + parts[2])
-
-
 def _structures(heart: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the labels of muscle, chamber and vessel."""
     wall = rng.uniform(5.0, 7.0)  # mm
     radii = (20.0, 17.5 + rng.normal(), 20.0 + rng.normal())
     inner = tuple(radius - wall for radius in radii)
-    muscle = _ball(heart, (0, 0, 0), radii) < 1
+    muscle = ball(heart, (0, 0, 0), radii) < 1
     # The wall is thinner on the side that faces the vessel, as a septum is.
-    chamber = _ball(heart, (1.5, 0.0, 1.0), inner) < 1
+    chamber = ball(heart, (1.5, 0.0, 1.0), inner) < 1
     vessel = _arch(heart, rng)
     labels = np.zeros(heart.shape[1:], dtype=np.uint8)
     labels[vessel] = LABELS["vessel"]
@@ -206,11 +144,11 @@ def _paint(body: Floats, labels: NDArray[np.uint8], rng: np.random.Generator) ->
     bright[across < 0.93] = TISSUE
     ribs = (np.abs(across - 0.88) < 0.035) & (np.abs(np.sin(body[0] / 5)) > 0.75)
     bright[ribs] = BONE
-    lungs = [_ball(body, (0, -2, side * 26), (70, 27, 13)) < 1 for side in (-1, 1)]
+    lungs = [ball(body, (0, -2, side * 26), (70, 27, 13)) < 1 for side in (-1, 1)]
     bright[(lungs[0] | lungs[1]) & (across < 0.82)] = 0.1
-    bright[_ball(body, (0, 31, 0), (500, 6, 7)) < 1] = SPINE
+    bright[ball(body, (0, 31, 0), (500, 6, 7)) < 1] = SPINE
     blob = tuple(rng.normal(scale=(10, 2, 3)) + (12, -24, -14))
-    bright[_ball(body, blob, (7, 5, 6)) < 1] = BLOOD  # bright, round, and no chamber
+    bright[ball(body, blob, (7, 5, 6)) < 1] = BLOOD  # bright, round, and no chamber
     bright[labels == LABELS["muscle"]] = MUSCLE * rng.uniform(0.95, 1.05)
     blood = BLOOD * rng.uniform(0.93, 1.07)
     bright[(labels == LABELS["chamber"]) | (labels == LABELS["vessel"])] = blood
@@ -226,7 +164,7 @@ def _acquired(
     grain = gaussian_filter(rng.normal(size=bright.shape), (0.4, 1.2, 1.2))
     bright = bright * (1 + 0.05 * grain / grain.std())
     bright = gaussian_filter(bright, (0, 0.5, 0.5))
-    bias = np.exp(0.2 * _smooth(rng, bright.shape, spacing, 90))
+    bias = np.exp(0.2 * smooth(rng, bright.shape, spacing, 90))
     measured = bright * bias
     noise = rng.normal(scale=NOISE, size=(2, *bright.shape))
     gain = rng.uniform(200, 500)
@@ -246,8 +184,7 @@ def make_dataset(
     Parameters
     ----------
     folder : Path
-        The data set's folder. The truth of the test images goes into ``labelsTs``,
-        which no stage looks into.
+        The data set's folder.
     training, test : int
         Number of cases.
     seed : int
@@ -260,56 +197,24 @@ def make_dataset(
     Returns
     -------
     Path
-        The folder, with a dataset.json.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds another data set.
+        The folder; see `write_dataset`.
     """
-    made_with = {"seed": seed, "training": training, "test": test, "size": size}
+
+    def write(number: int, image: Path, annotation: Path) -> None:
+        phantom = make_phantom(seed, number, size)
+        geometry = Geometry(shape=phantom.labels.shape, spacing=phantom.spacing)
+        writer = find_format(ENDING)
+        writer.write_image(image, phantom.image, geometry)
+        writer.write_labels(annotation, phantom.labels, geometry)
+
     description = {
         "name": "Phantom",
         "description": "Made-up hearts with a known answer, made by `autoseg demo`.",
         "channel_names": {"0": "MR"},
         "labels": LABELS,
         "file_ending": ENDING,
-        "numTraining": training,
-        "made_with": made_with,
     }
-    file = folder / "dataset.json"
-    if file.is_file():
-        if _made_with(file) != made_with:
-            raise UsageError(
-                f"{folder} holds another data set ({_made_with(file) or 'not ours'}). "
-                "Give another --folder."
-            )
-        return folder
-    map_cases(
-        lambda n: _write_case(folder, n, "Tr" if n < training else "Ts", seed, size),
-        range(training + test),
-        stage="make images",
+    return write_dataset(
+        folder, description, write, training, test, {"seed": seed, "size": size},
         workers=workers,
-    )
-    write_text(file, dumps(description))  # last: it stands for a complete data set
-    return folder
-
-
-def _made_with(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8")).get("made_with")
-    except (ValueError, AttributeError):
-        return None
-
-
-def _write_case(folder: Path, number: int, part: str, seed: int, size: int) -> None:
-    name = f"phantom_{number + 1:03d}"
-    image = folder / f"images{part}" / f"{name}_0000{ENDING}"
-    labels = folder / f"labels{part}" / f"{name}{ENDING}"
-    if image.is_file() and labels.is_file():
-        return
-    phantom = make_phantom(seed, number, size)
-    geometry = Geometry(shape=phantom.labels.shape, spacing=phantom.spacing)
-    writer = find_format(ENDING)
-    writer.write_image(image, phantom.image, geometry)
-    writer.write_labels(labels, phantom.labels, geometry)
+    )  # fmt: skip

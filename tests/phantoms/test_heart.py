@@ -6,7 +6,7 @@ import pytest
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
 from autoseg.formats._base import read_image, read_labels
-from autoseg.interop.toy import LABELS, make_dataset, make_phantom
+from autoseg.phantoms.heart import LABELS, make_dataset, make_phantom
 
 
 def test_the_same_seed_makes_the_same_voxels_and_another_one_others():

@@ -1,0 +1,84 @@
+"""Write a made-up data set, so that it can be stopped and go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from autoseg.errors import UsageError
+from autoseg.parallel import map_cases
+from autoseg.spec._json import dumps, write_text
+
+WriteCase = Callable[[int, Path, Path], None]  # number, image and annotation
+
+
+def write_dataset(
+    folder: Path,
+    description: Mapping[str, Any],
+    write: WriteCase,
+    training: int,
+    test: int,
+    made_with: Mapping[str, Any],
+    workers: int | None = None,
+) -> Path:
+    """Write cases and then dataset.json; what is there already is not made again.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set's folder. The truth of the test images goes into ``labelsTs``,
+        which no stage looks into.
+    description : mapping
+        Of dataset.json. Cases are named after its ``name``.
+    write : callable
+        Writes a case, given its number from 0, its image's file and its annotation's.
+    training, test : int
+        Number of cases.
+    made_with : mapping
+        What decides how cases look; another one makes another data set.
+    workers : int, optional
+        Cases at a time.
+
+    Returns
+    -------
+    Path
+        The folder, with a dataset.json.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds another data set.
+    """
+    made_with = {**made_with, "training": training, "test": test}
+    file = folder / "dataset.json"
+    if file.is_file():
+        if _made_with(file) != made_with:
+            raise UsageError(
+                f"{folder} holds another data set ({_made_with(file) or 'not ours'}). "
+                "Give another --folder."
+            )
+        return folder
+    ending = description["file_ending"]
+    label_ending = description.get("label_ending", ending)
+
+    def write_case(number: int) -> None:
+        part = "Tr" if number < training else "Ts"
+        name = f"{description['name'].lower()}_{number + 1:03d}"
+        image = folder / f"images{part}" / f"{name}_0000{ending}"
+        annotation = folder / f"labels{part}" / f"{name}{label_ending}"
+        if not (image.is_file() and annotation.is_file()):
+            write(number, image, annotation)
+
+    map_cases(write_case, range(training + test), stage="make images", workers=workers)
+    complete = {**description, "numTraining": training, "made_with": made_with}
+    write_text(file, dumps(complete))  # last: it stands for a complete data set
+    return folder
+
+
+def _made_with(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8")).get("made_with")
+    except (ValueError, AttributeError):
+        return None
