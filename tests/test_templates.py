@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.fingerprint.check import check
+from autoseg.tasks import TASKS
 
 FOLDER = Path(__file__).parents[1] / "datasets_template"
 TEMPLATES = sorted(path.parent for path in FOLDER.glob("*/dataset.json"))
@@ -13,6 +15,20 @@ TEMPLATES = sorted(path.parent for path in FOLDER.glob("*/dataset.json"))
 
 def test_there_is_one_for_semantic_segmentation():
     assert FOLDER / "semantic" in TEMPLATES
+
+
+def test_there_is_one_for_instances_with_classes():
+    template = FOLDER / "instance"
+    dataset = load_dataset(template)
+    task = TASKS["instance"](**TASKS["instance"].from_dataset(dataset))
+
+    kinds = set()
+    for case in dataset.training:
+        found, _ = read_annotation(case.annotation, dataset, task)
+        kinds |= set(found.classes.values())
+
+    assert template in TEMPLATES
+    assert kinds == {1, 2}  # cell and debris, from CASE.json
 
 
 def test_there_is_one_for_landmarks():
