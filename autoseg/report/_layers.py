@@ -314,7 +314,7 @@ class PointLayer(Layer):
     def legend(self) -> list[Any]:
         from matplotlib.lines import Line2D
 
-        looks = {
+        looks: dict[str, dict[str, Any]] = {
             "truth": {"marker": "o", "mfc": "none"},
             "prediction": {"marker": "+", "mew": 1.6},
         }
@@ -322,7 +322,7 @@ class PointLayer(Layer):
             Line2D([], [], ls="", color=LIGHT, ms=7, label=label, **look)
             for label, look in looks.items()
         ]
-        filled = {"marker": "o", "alpha": 0.4, "mec": "none", "ms": 9}
+        filled: dict[str, Any] = {"marker": "o", "alpha": 0.4, "mec": "none", "ms": 9}
         return [*found, Line2D([], [], ls="", color=LIGHT, label="error", **filled)]
 
     def _at(self, plane: Plane, place: Array) -> tuple[float, float]:
