@@ -1,4 +1,4 @@
-"""The configurations of a plan: 2d, 3d_lowres, 3d_fullres, 3d_cascade_fullres."""
+"""The configurations of a plan: 2d, 3d_fullres and those that go with them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autoseg.errors import UsageError
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration, Resampling
@@ -16,11 +17,22 @@ from planners._bytes import ByteBudget
 from planners._costs import heads_of, inputs_of
 from planners._elements import ElementBudget
 from planners._family import Family
+from planners._landmarks import (
+    FINE,
+    FINE_BATCH,
+    FINE_EDGE,
+    NO_HEAD_STAGE,
+    about_fine,
+    about_outputs,
+    head_stage,
+    lacking_fine,
+    too_coarse,
+)
 from planners._overrides import Overrides
 from planners._patch import Cost, Fit, Request, TooLarge, fit_patch
 from planners._reasons import about_configuration, about_lowres, left_out
+from planners._setting import Setting
 from planners._spacing import LOWRES_GAIN, LOWRES_SHARE, Grid, coarser, voxels
-from planners._walk import Setting
 
 LOWRES = "3d_lowres"
 COVER = 0.05  # most of the data set's voxels in one batch, when bytes are counted
@@ -80,7 +92,9 @@ class Planning:
     decisions: list[Decision] = field(default_factory=list)
     least_gb: float = math.inf
     _transpose: tuple[int, ...] = ()
-    _costs: dict[str, tuple[Family, ByteBudget, Cost]] = field(default_factory=dict)
+    _costs: dict[tuple[str, int], tuple[Family, ByteBudget, Cost]] = field(
+        default_factory=dict
+    )
 
     @property
     def fixed(self) -> Mapping[str, Any]:
@@ -133,10 +147,53 @@ class Planning:
         if fit is not None:
             self._add_volumes(target, fit)
 
-    def _try(self, target: _Target) -> Fit | None:
+    def add_fine(self, own: Grid) -> None:
+        """Add the fine stage of landmarks, where the grid that holds them is coarse.
+
+        Parameters
+        ----------
+        own : Grid
+            Of the images themselves.
+        """
+        coarse = self.full_resolution
+        if coarse is None or self.task.annotation_kind != "points":
+            return
+        name = FINE[coarse.dim]
+        spacing, shape = (
+            tuple(values[axis] for axis in self._transpose)
+            for values in (own.spacing, own.median_shape)
+        )
+        wanted = self.overrides.has_own(name)
+        free = "spacing" not in self.fixed  # or the user has said what he wants
+        if not wanted and not (free and too_coarse(coarse, spacing)):
+            self.decisions.append(about_fine(name, coarse, spacing, self.fingerprint))
+            return
+        fixed = f"{name}.spacing" in self.fixed
+        own_spacing = spacing
+        while True:
+            total = voxels(shape) * self.fingerprint.num_cases
+            target = self._target(name, spacing, shape, total)
+            fit = self._try(target, FINE_EDGE[coarse.dim])
+            if fit is None:
+                return
+            if fit.batch_size > FINE_BATCH and fit.limit != "user":
+                fit = replace(fit, batch_size=FINE_BATCH, limit="fine")
+            made = self._configuration(target, fit)
+            lacking = lacking_fine(made, coarse)
+            if fixed or lacking <= 1:
+                break
+            spacing = tuple(edge * lacking for edge in spacing)
+            shape = tuple(size / lacking for size in shape)
+        self.decisions.append(
+            about_fine(name, coarse, own_spacing, self.fingerprint, made, wanted)
+        )
+        previous = next(n for n, c in self.configurations.items() if c is coarse)
+        self._enter(replace(made, previous=previous), target, fit)
+
+    def _try(self, target: _Target, largest: int | None = None) -> Fit | None:
         """Return a patch and batch; None if none fits, with a decision on why."""
         try:
-            return self._fit(target)
+            return self._fit(target, largest)
         except TooLarge as error:
             self.least_gb = min(self.least_gb, error.needed_gb)
             because = f"{error}; the budget is {self.words}"
@@ -150,6 +207,8 @@ class Planning:
 
     def _enter(self, made: Configuration, target: _Target, fit: Fit) -> None:
         self.configurations[target.name] = made
+        if self.task.annotation_kind == "points":
+            self.decisions.append(about_outputs(target.name, made, self.task))
         self.decisions += about_configuration(
             target.name,
             made,
@@ -157,6 +216,7 @@ class Planning:
             budget=self.words,
             cover=self._cover,
             unit=self.fingerprint.unit,
+            largest=None if made.previous is None else FINE_EDGE.get(made.dim),
         )
 
     def _target(
@@ -179,8 +239,8 @@ class Planning:
             name=name, spacing=tuple(spacing), shape=tuple(shape), voxels=total
         )
 
-    def _fit(self, target: _Target) -> Fit:
-        family, _, cost = self._cost(target.name)
+    def _fit(self, target: _Target, largest: int | None = None) -> Fit:
+        family, _, cost = self._cost(target.name, target.spacing)
         dim = len(target.spacing)
         request = Request(
             spacing=target.spacing,
@@ -188,6 +248,7 @@ class Planning:
             most_voxels=target.voxels * self._cover,
             batch_size=self.overrides.get(target.name, "batch_size"),
             most_stages=family.most_stages,
+            largest=largest,
         )
         patch = self.overrides.get(target.name, "patch_size", dim)
         if patch is not None:
@@ -197,13 +258,18 @@ class Planning:
             request = replace(request, patch_size=tuple(patch))
         return fit_patch(request, cost)
 
-    def _cost(self, name: str) -> tuple[Family, ByteBudget, Cost]:
+    def _cost(
+        self, name: str, spacing: Sequence[float] = ()
+    ) -> tuple[Family, ByteBudget, Cost]:
         """Return the network's family, its bytes, and what decides."""
-        if name not in self._costs:
-            family = self.family.changed(
-                self.overrides.get(name, "network"),
-                self.overrides.options(name, "network"),
-            )
+        options = self.overrides.options(name, "network")
+        if self.task.annotation_kind == "points":
+            options.setdefault("head_stage", head_stage(self.task, spacing))
+        elif options.get("head_stage"):
+            raise UsageError(NO_HEAD_STAGE)
+        key = name, options.get("head_stage", 0)
+        if key not in self._costs:
+            family = self.family.changed(self.overrides.get(name, "network"), options)
             exact = ByteBudget(
                 family=family,
                 memory_gb=self.gb,
@@ -221,11 +287,11 @@ class Planning:
                 channels=self.task.planned_channels,
             )
             by_bytes = self.budget.rule == "bytes"
-            self._costs[name] = family, exact, exact if by_bytes else rough
-        return self._costs[name]
+            self._costs[key] = family, exact, exact if by_bytes else rough
+        return self._costs[key]
 
     def _configuration(self, target: _Target, fit: Fit) -> Configuration:
-        family, exact, _ = self._cost(target.name)
+        family, exact, _ = self._cost(target.name, target.spacing)
         dim, overrides = len(target.spacing), self.overrides
         batch_dice = overrides.get(target.name, "batch_dice")
         mirror = overrides.get(target.name, "mirror_axes")

@@ -10,8 +10,9 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
+from autoseg.tasks.landmark import AT_ONCE
 from planners._memory import StepCost, inference_bytes, step_cost
-from planners._walk import LossCost, Setting
+from planners._setting import LossCost, Setting
 
 IMAGE_BYTES = 2  # float16, as `preprocess` stores images unless values are large
 LABEL_BYTES = 1  # int8 for fewer than 128 labels; compressed to a few percent of it
@@ -30,6 +31,7 @@ def heads_of(task: Task) -> list[LossCost]:
             channels=head.channels,
             loss=head.loss.name,
             ignore=head.loss.options.get("ignore_index") is not None,
+            points=task.annotation_kind == "points",
         )
         for head in task.heads
     ]
@@ -90,6 +92,9 @@ def cost_of(plan: Plan, name: str, setting: Setting) -> StepCost:
 def window_bytes(plan: Plan, name: str, setting: Setting) -> float:
     """Return the peak bytes of predicting one window, weights included."""
     chosen, task = plan.configuration(name), task_of(plan)
+    outputs = sum(head.channels for head in task.heads)
+    if task.annotation_kind == "points":
+        outputs = min(outputs, AT_ONCE)
     per_window, fixed = inference_bytes(
         chosen.network.name,
         chosen.network.options,
@@ -97,7 +102,7 @@ def window_bytes(plan: Plan, name: str, setting: Setting) -> float:
         in_channels=inputs_of(
             task, len(plan.channels), cascade=chosen.previous is not None
         ),
-        out_channels=sum(head.channels for head in task.heads),
+        out_channels=outputs,
         setting=setting,
     )
     return per_window + fixed

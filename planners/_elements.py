@@ -53,7 +53,8 @@ def count_elements(
     """
     features, strides = options["features"], options["strides"]
     maps = [f * math.prod(s) for f, s in zip(features, shapes, strict=True)]
-    total = channels * math.prod(shapes[0])
+    finest = options.get("head_stage", 0)
+    total = channels * math.prod(shapes[finest])
     if "blocks" in options:
         total += maps[0]  # the stem
         before = features[0]
@@ -66,7 +67,8 @@ def count_elements(
         pairs = zip(options["convs_encoder"], maps, strict=True)
         total += sum(convs * elements for convs, elements in pairs)
     for stage, convs in enumerate(reversed(options["convs_decoder"])):
-        total += (1 + convs) * maps[len(maps) - 2 - stage]  # 1: the upsampling
+        if len(maps) - 2 - stage >= finest:
+            total += (1 + convs) * maps[len(maps) - 2 - stage]  # 1: the upsampling
     return total
 
 

@@ -14,7 +14,8 @@ from autoseg.spec.plan import Plan
 from planners._costs import cost_of, disk_bytes, window_bytes
 from planners._memory import GIB
 from planners._patch import times
-from planners._walk import PARTS, Setting
+from planners._setting import Setting
+from planners._walk import PARTS
 
 WIDTH = 88
 STEPS = 250  # in an epoch, of nnU-Net's recipe

@@ -97,6 +97,10 @@ class Family:
             options["convs_encoder"] = [CONVS] * stages
             options["convs_decoder"] = [CONVS] * (stages - 1)
         for key, value in self.fixed.items():
+            if key == "head_stage":
+                value = min(value, stages - 2)
+                if value < 1:
+                    continue
             if key in PER_STAGE:
                 value = value[:stages]
             elif key == "convs_decoder":

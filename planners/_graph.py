@@ -302,8 +302,9 @@ def _decoder(
     levels: int | None,
 ) -> None:
     x, last = skips[-1], len(skips) - 2
+    finest = options.get("head_stage", 0)
     found: list[int] = []
-    for level in range(last + 1):
+    for level in range(last + 1 - finest):
         stage = last - level
         skip, step = skips[stage], math.prod(options["strides"][stage + 1])
         voxels, channels = graph.voxels[skip], graph.channels[skip]
@@ -315,7 +316,7 @@ def _decoder(
                 for _ in range(options["convs_decoder"][level]):
                     y = graph.block(y, channels, taps[stage], voxels)
             x = y
-            if levels is None or last - level < levels:
+            if levels is None or last - finest - level < levels:
                 head = graph.conv(x, out_channels, 1, voxels, kind="head", bias=True)
                 found.append(head)
             else:

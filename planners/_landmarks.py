@@ -2,17 +2,20 @@
 
 What a landmark is depends on where the others are: left or right, which of many alike.
 So the patch has to hold them all, and where memory does not allow that at the images'
-own spacing, the grid is made coarser.
+own spacing, the grid is made coarser. Where it gets much coarser, a second, fine stage
+looks again at the places that this one finds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration
+from autoseg.tasks.landmark import REACH
 from planners._base import Budget
 from planners._patch import times
 from planners._spacing import Grid, choose_grid, coarser
@@ -20,6 +23,16 @@ from planners._spacing import Grid, choose_grid, coarser
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser
 CPU_GB = 0.5  # docs/landmark.md has what finer and coarser grids reach in an hour
+FINE = {2: "2d_fine", 3: "3d_fine"}  # the fine stage, by number of axes
+FINE_EDGE = {2: 256, 3: 96}  # of its patch at most: it has to see one place
+FINE_BATCH = 32  # patches of a fine stage in one step at most
+TOO_COARSE = 2.0  # times the images' spacing: from there on there is a fine stage
+WIDE = 3.0  # voxels: a target this wide is drawn as well at half the resolution
+NO_HEAD_STAGE = (
+    "--set network.head_stage: only landmarks can be read off coarser outputs; leave "
+    "it out."
+)
+MISSED = 3.0  # voxels that a coarse stage may be off: half of that is rare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,4 +186,95 @@ def about_cloud(
             "of 95 % of the cases, and a tenth more",
             because=because,
         ),
+    )
+
+
+def too_coarse(coarse: Configuration, own: Sequence[float]) -> bool:
+    """Return whether a grid loses so much that there should be a fine stage.
+
+    Parameters
+    ----------
+    coarse : Configuration
+        Whose patch holds the landmarks.
+    own : sequence of float, length D
+        Spacing of the images.
+    """
+    pairs = zip(coarse.spacing, own, strict=True)
+    return any(edge > TOO_COARSE * fine for edge, fine in pairs)
+
+
+def lacking_fine(made: Configuration, coarse: Configuration) -> float:
+    """Return how many times coarser a fine stage must be to forgive coarse mistakes.
+
+    A landmark is looked for where the middle of the fine stage's patch is, up to a
+    quarter of its edge away. That quarter has to be as long as what the coarse stage
+    may be off.
+    """
+    rows = zip(made.patch_size, made.spacing, coarse.spacing, strict=True)
+    return max(
+        MISSED * wide / (patch * edge * REACH) if edge < wide else 0.0
+        for patch, edge, wide in rows
+    )
+
+
+def about_fine(
+    name: str,
+    coarse: Configuration,
+    own: Sequence[float],
+    fingerprint: Fingerprint,
+    made: Configuration | None = None,
+    wanted: bool = False,
+) -> Decision:
+    """Return why there is a fine stage, or none."""
+    unit = fingerprint.unit
+    because = (
+        f"landmarks are held at {times([round(e, 3) for e in coarse.spacing])} {unit}, "
+        f"images have {times([round(e, 3) for e in own])} {unit}"
+    )
+    if made is not None and wanted:
+        because = f"set by the user; {because}"
+    value = "left out"
+    if made is not None:
+        value = f"planned, {times([round(e, 4) for e in made.spacing])} {unit}"
+    return Decision(
+        field=name,
+        value=value,
+        rule=f"a second stage, if the first is more than {TOO_COARSE:g} times coarser "
+        "than the images: it looks where the first one finds the landmarks, at the "
+        f"images' own spacing, or coarser until a quarter of its patch is {MISSED:g} "
+        "voxels of the first",
+        because=because,
+    )
+
+
+def head_stage(task: Any, spacing: Sequence[float]) -> int:
+    """Return the stage of the encoder whose resolution the outputs should have.
+
+    Parameters
+    ----------
+    task : LandmarkTask
+        Has the width of the target.
+    spacing : sequence of float, length D
+        Of the network's grid.
+
+    Returns
+    -------
+    int
+        1, half the resolution, if the target's Gaussian is at least `WIDE` voxels along
+        the finest axis; else 0.
+    """
+    widths = task.sigma_on(spacing)
+    return int(widths[list(spacing).index(min(spacing))] >= WIDE)
+
+
+def about_outputs(name: str, made: Configuration, task: Any) -> Decision:
+    """Return why outputs have the resolution that they have."""
+    widths = [round(width, 2) for width in task.sigma_on(made.spacing)]
+    return Decision(
+        field=f"{name}.network.head_stage",
+        value=f"{made.network.options.get('head_stage', 0)}, a place in "
+        f"{times(made.head_stride)} voxels",
+        rule=f"1, half the resolution, if the target is {WIDE:g} voxels wide or wider: "
+        "the place between the voxels is found as well, in an eighth of the memory",
+        because=f"sigma is {times(widths)} voxels",
     )

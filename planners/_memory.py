@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from planners._graph import build_graph
+from planners._late import LateWalk
+from planners._setting import LossCost, Setting
 from planners._walk import (
     BYTES,
     FLOAT,
     PARTS,
-    LossCost,
-    Setting,
     Table,
     Walk,
     workspace,
@@ -119,15 +119,16 @@ def step_cost(
     PlanError
         If the network is not one of the two.
     """
+    late = any(head.points for head in heads)
     graph = build_graph(
         network,
         options,
         patch_size,
         in_channels=in_channels,
         out_channels=sum(head.channels for head in heads),
-        levels=None if setting.deep_supervision else 1,
+        levels=None if setting.deep_supervision and not late else 1,
     )
-    walk = Walk(graph, heads, setting)
+    walk = LateWalk(graph, heads, setting) if late else Walk(graph, heads, setting)
     per_sample, fixed = walk.run()
     first = [op for op in graph.ops if op.inputs == (0,)]
     return StepCost(

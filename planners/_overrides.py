@@ -1,7 +1,8 @@
 """What the user fixes; the planner plans around it.
 
 Keys, each alone (for all configurations) or behind a configuration's name, as in
-``3d_fullres.patch_size``:
+``3d_fullres.patch_size`` (of landmarks, ``2d_fine`` or ``3d_fine`` is the second stage,
+which is then planned in any case):
 
 =====================  ===============================================================
 ``spacing``            the grid; alone, it is the full-resolution grid that all
@@ -11,6 +12,7 @@ Keys, each alone (for all configurations) or behind a configuration's name, as i
 ``batch_size``         the patch is chosen for it
 ``network``            ``plain_unet`` or ``residual_unet``
 ``network.features``   channels of each stage; no more stages than that
+``network.head_stage``  of landmarks: outputs have the resolution of this stage
 ``network.OPTION``     ``convs_encoder``, ``convs_decoder``, ``blocks``, ``norm``, ...
 ``resampling.FIELD``   as in `autoseg.spec.plan.Resampling`
 ``mirror_axes``, ``batch_dice``
@@ -32,10 +34,18 @@ from typing import Any
 from autoseg.errors import UsageError
 from autoseg.spec.plan import Resampling
 
-CONFIGURATIONS = ("2d", "3d_lowres", "3d_fullres", "3d_cascade_fullres")
+CONFIGURATIONS = (
+    "2d",
+    "2d_fine",
+    "3d_lowres",
+    "3d_fullres",
+    "3d_cascade_fullres",
+    "3d_fine",
+)
 NETWORKS = ("plain_unet", "residual_unet")
 OPTIONS = (
     "features",
+    "head_stage",
     "convs_encoder",
     "convs_decoder",
     "blocks",
@@ -136,7 +146,7 @@ def _split(key: str) -> tuple[str | None, str]:
 
 def _axes_of(configuration: str | None, base: str, dim: int) -> tuple[int, ...]:
     if configuration is not None:
-        return (2,) if configuration == "2d" else (3,)
+        return (2,) if configuration.startswith("2d") else (3,)
     return (dim,) if base == "spacing" else (2, 3)
 
 
@@ -172,6 +182,8 @@ def _option_problem(name: str, option: str, value: Any) -> str | None:
     if option in ("features", "convs_encoder", "convs_decoder", "blocks"):
         good = isinstance(value, list) and value and all(map(_whole, value))
         return None if good else "give a list of whole numbers from 1, one per stage"
+    if option == "head_stage":
+        return None if value in (0, 1, 2) else "give 0, 1 or 2"
     return None
 
 

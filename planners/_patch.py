@@ -76,6 +76,8 @@ class Request:
         Fixed by the user.
     most_stages : int or None
         The network has no more resolutions than that.
+    largest : int or None
+        Edge of the cube or square that planning starts from; None: `LARGEST`.
     """
 
     spacing: tuple[float, ...]
@@ -84,6 +86,7 @@ class Request:
     patch_size: tuple[int, ...] | None = None
     batch_size: int | None = None
     most_stages: int | None = None
+    largest: int | None = None
 
     def topology(self, patch_size: Sequence[float]) -> Topology:
         """Return the topology of a patch."""
@@ -118,7 +121,9 @@ class Fit:
 
 
 def initial_patch(
-    spacing: Sequence[float], median_shape: Sequence[float]
+    spacing: Sequence[float],
+    median_shape: Sequence[float],
+    largest: int | None = None,
 ) -> tuple[float, ...]:
     """Return a patch that is as long on all axes in millimeters, if cases are.
 
@@ -128,11 +133,13 @@ def initial_patch(
         Edge of a voxel.
     median_shape : sequence of float, length D
         No edge is longer than the median case.
+    largest : int, optional
+        Edge of a cube or square of as many voxels; by default that of `LARGEST`.
 
     Returns
     -------
     tuple of number, length D
-        Of 256 ** 3 or 2048 ** 2 voxels before it is clipped.
+        Of 256 ** 3 or 2048 ** 2 voxels, by default, before it is clipped.
 
     Examples
     --------
@@ -141,7 +148,7 @@ def initial_patch(
     """
     dim = len(spacing)
     inverse = [1 / step for step in spacing]
-    scale = (LARGEST[dim] ** dim / math.prod(inverse)) ** (1 / dim)
+    scale = ((largest or LARGEST[dim]) ** dim / math.prod(inverse)) ** (1 / dim)
     wanted = [round(edge * scale) for edge in inverse]
     patch = list(map(min, wanted, median_shape))
     if math.prod(patch) < 2:
@@ -176,7 +183,7 @@ def fit_patch(request: Request, cost: Cost) -> Fit:
     """
     if request.patch_size is not None:
         return _fit_fixed(request, cost, request.patch_size)
-    start = initial_patch(request.spacing, request.median_shape)
+    start = initial_patch(request.spacing, request.median_shape, request.largest)
     topology = first = request.topology(start)
     larger: Topology | None = None
     steps = 0

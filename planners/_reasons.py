@@ -19,6 +19,7 @@ LIMITS = {
     "memory": "more would not fit the budget",
     "data": "more would be over {cover:.0%} of the data set's voxels",
     "patch": "more memory would go to the next larger patch first",
+    "fine": "more patches about single landmarks are not needed in one step",
     "least": "the least there is: batch statistics need two",
     "user": "set by the user",
 }
@@ -83,7 +84,14 @@ def _orientations(fingerprint: Fingerprint) -> str:
 
 
 def about_configuration(
-    name: str, made: Configuration, fit: Fit, *, budget: str, cover: float, unit: str
+    name: str,
+    made: Configuration,
+    fit: Fit,
+    *,
+    budget: str,
+    cover: float,
+    unit: str,
+    largest: int | None = None,
 ) -> list[Decision]:
     """Return why a configuration is as it is.
 
@@ -101,6 +109,8 @@ def about_configuration(
         Most of the data set's voxels that one batch may hold.
     unit : str
         Of lengths.
+    largest : int, optional
+        Edge that planning started from, where it is not the usual one.
     """
     median = times(made.median_shape)
     if fit.steps:
@@ -116,7 +126,7 @@ def about_configuration(
         Decision(
             field=f"{name}.patch_size",
             value=times(made.patch_size),
-            rule=RULE_PATCH.format(unit=unit, edge=LARGEST[made.dim]),
+            rule=RULE_PATCH.format(unit=unit, edge=largest or LARGEST[made.dim]),
             because=because,
         ),
         Decision(

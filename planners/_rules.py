@@ -94,9 +94,7 @@ def make_plan(
         grid, of_spacing = hold_landmarks(
             fingerprint, grid, lambda grid: planned(grid).full_resolution
         )
-    planning = planned(grid)
-    if not planning.configurations:
-        raise _nothing_fits(planning)
+    planning = _finished(planned(grid))
     plan = Plan(
         name=name or planner,
         dataset=fingerprint.dataset,
@@ -154,6 +152,14 @@ def _grid(
     for axis, edge in zip(grid.transpose, wanted, strict=True):
         spacing[axis] = float(edge)
     return choose_grid(fingerprint, spacing), ()
+
+
+def _finished(planning: Planning) -> Planning:
+    """Add what comes after the full resolution; raise PlanError if there is nothing."""
+    planning.add_fine(choose_grid(planning.fingerprint))
+    if not planning.configurations:
+        raise _nothing_fits(planning)
+    return planning
 
 
 def _nothing_fits(planning: Planning) -> PlanError:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planners._graph import Graph, Op
+from planners._setting import LossCost, Setting
 
 FLOAT = 4  # bytes of float32: weights, optimizer, losses, statistics
 LABEL = 2  # int16
@@ -30,52 +30,6 @@ PARTS = (
     "data",
 )
 Table = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossCost:
-    """One head, as far as its loss takes memory.
-
-    Parameters
-    ----------
-    channels : int
-        Channels of the head.
-    loss : str
-        A file in ``autoseg/losses``.
-    ignore : bool
-        Some voxels do not count, which takes one more map.
-    """
-
-    channels: int
-    loss: str = "dice_ce"
-    ignore: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """How a step is computed.
-
-    Parameters
-    ----------
-    precision : str
-        ``"fp32"``, ``"bf16"`` or ``"fp16"``: of feature maps. Weights, losses and
-        optimizer are float32.
-    optimizer : str
-        ``"sgd"`` (with momentum) or ``"adamw"``.
-    deep_supervision : bool
-        All levels of the decoder have outputs.
-    device : str
-        ``"cuda"``: convolutions need a workspace and the optimizer works on all weights
-        at once; ``"cpu"``: neither.
-    augmentation : bool
-        Patches are augmented on the device.
-    """
-
-    precision: str = "bf16"
-    optimizer: str = "adamw"
-    deep_supervision: bool = True
-    device: str = "cuda"
-    augmentation: bool = True
 
 
 class Walk:
@@ -119,8 +73,7 @@ class Walk:
 
     def _end_of_forward(self) -> None:
         # The coarsest head is computed, but no loss is behind it.
-        unused = set(self.graph.logits) - set(self.levels)
-        self.ops = [op for op in self.graph.ops if op.output not in unused]
+        self.ops = self._trained()
         self.savers: dict[int, int] = {}
         for op in self.ops:
             for tensor in op.saved:
@@ -130,6 +83,11 @@ class Walk:
         self.copies = 0.0  # of weights, in the precision of the feature maps
         if self.e != FLOAT:
             self.copies = self.e * sum(op.weights for op in self.ops)
+
+    def _trained(self) -> list[Op]:
+        """Return the operations that have a backward pass."""
+        unused = set(self.graph.logits) - set(self.levels)
+        return [op for op in self.graph.ops if op.output not in unused]
 
     def _bytes(self, tensor: int) -> float:
         if tensor == 0 and self.e == FLOAT:
@@ -252,7 +210,7 @@ class Walk:
     # Backward pass ------------------------------------------------------------------
 
     def _backward(self) -> None:
-        alive = {level: self._logits(level) for level in self.levels}
+        alive = self._first_gradients()
         # Several gradients may be views of one piece of memory: (bytes, users).
         memory: dict[int, list[float]] = {}
         owner: dict[int, int] = {}
@@ -264,6 +222,10 @@ class Walk:
             if op.output not in state.owner:
                 continue
             self._step_back(op, state)
+
+    def _first_gradients(self) -> dict[int, float]:
+        """Return the bytes of the gradients that the losses give, by tensor."""
+        return {level: self._logits(level) for level in self.levels}
 
     def _step_back(self, op: Op, state: _Gradients) -> None:
         graph, size = self.graph, self._bytes

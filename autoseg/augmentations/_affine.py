@@ -1,4 +1,4 @@
-"""Linear sampling on an affinely transformed grid, of images and of labels.
+"""Linear sampling on an affinely transformed, perhaps bent grid: images and labels.
 
 Several times faster than torch's own on the CPU: the corners' indices are shared by all
 channels and by the labels.
@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from autoseg.augmentations._warp import Warp
+
 BLOCK = 2**16  # voxels done at a time on a CPU: their corners stay in its cache
 
 
@@ -22,7 +24,8 @@ class AffineGrid:
     """Where each voxel of a patch lies in a source array.
 
     Voxel y of the patch lies at ``A (y - center of P) + center of S`` of the source,
-    centers being ``(shape - 1) / 2``. The source must hold all of these places.
+    centers being ``(shape - 1) / 2``, plus the displacement at y if there is a warp.
+    The source must hold all of these places.
 
     Parameters
     ----------
@@ -32,6 +35,8 @@ class AffineGrid:
         Shapes.
     device : torch.device
         Where to compute.
+    warp : Warp, optional
+        Displacements, in voxels of the source.
     """
 
     def __init__(
@@ -40,14 +45,18 @@ class AffineGrid:
         source: Sequence[int],
         patch: Sequence[int],
         device: torch.device,
+        warp: Warp | None = None,
     ) -> None:
         self.patch = tuple(patch)
+        bent = None if warp is None else warp.displacements(self.patch, device)
         self.dim = len(self.patch)
         steps = [math.prod(source[axis + 1 :]) for axis in range(self.dim)]
         self.fractions: list[Tensor] = []
         index: Tensor | None = None
         for axis, size in enumerate(source):
             place = _places(matrix[axis], size, self.patch, device)
+            if bent is not None:
+                place += bent[axis]
             low = place.floor().clamp_(0, max(0, size - 2))
             self.fractions.append(place.sub_(low))
             along = low.long().mul_(steps[axis])

@@ -10,7 +10,7 @@ from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
 from planners._costs import cost_of
 from planners._memory import GIB
-from planners._walk import Setting
+from planners._setting import Setting
 
 SHARE = 0.8  # of this machine's free memory that a step on the CPU may take
 
@@ -81,21 +81,30 @@ def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
     from planners._costs import inputs_of, task_of
 
     chosen, task, device = plan.configuration(name), task_of(plan), hardware.device
-    network = build_network(plan, name, deep_supervision=True)
+    points = task.annotation_kind == "points"
+    network = build_network(plan, name, deep_supervision=not points)
+    network.late = points
     network = hardware.place(network, chosen.dim).train()
-    criterion = Criterion(task, chosen.batch_dice, chosen.spacing).to(device)
+    criterion = Criterion(
+        task, chosen.batch_dice, chosen.spacing, chosen.head_stride
+    ).to(device)
     optimizer = make_optimizer(RECIPES["nnunet"], network)
     gradients = Gradients(network, criterion, hardware, chosen.batch_size)
     scaler = hardware.scaler()
     channels = inputs_of(task, len(plan.channels), cascade=chosen.previous is not None)
     shape = (chosen.batch_size, *chosen.patch_size)
     images = torch.randn((shape[0], channels, *shape[1:]), device=device)
-    labels = torch.zeros(shape, dtype=torch.int16, device=device)
+    learned: Any = torch.zeros(shape, dtype=torch.int16, device=device)
+    if points:  # all are present, at the first voxel
+        (head,) = task.heads
+        place = [0.0] * chosen.dim + [1.0]
+        target = torch.tensor(place, device=device)
+        learned = {head.name: target.repeat(shape[0], head.channels, 1)}
     seconds = 0.0
     with hardware.thread_limit():
         for _ in range(2):
             start = time.perf_counter()
-            loss = gradients(images, labels, scaler)
+            loss = gradients(images, learned, scaler)
             scaler.step(optimizer)
             scaler.update()
             loss.item()  # waits for the device

@@ -40,11 +40,11 @@ class LateLogits:
     def part(self, first: int, last: int, features: Tensor | None = None) -> Tensor:
         """Return channels ``first`` to ``last - 1``, of shape (B, last - first, *S)."""
         x = self.features if features is None else features
-        weight = self.weight[first:last].to(x.dtype)
-        shape = (len(weight), *x.shape[2:])
-        flat = torch.matmul(weight.flatten(1), x.flatten(2))
+        weight = self.weight[first:last].to(x.dtype).flatten(1)
         bias = self.bias[first:last].to(x.dtype)
-        return (flat + bias[:, None]).reshape(len(x), *shape)
+        # Sample by sample: torch.matmul would copy the features to one long matrix.
+        flat = torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x.flatten(2))
+        return flat.reshape(len(x), last - first, *x.shape[2:])
 
 
 Outputs = dict[str, Tensor] | dict[str, list[Tensor]] | dict[str, LateLogits]

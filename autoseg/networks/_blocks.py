@@ -156,9 +156,10 @@ class ConvStack(nn.Module):
 class Decoder(nn.Module):
     """From the deepest features up to the resolution of the image.
 
-    Level 0 is the one above the deepest. All heads are one 1x1 convolution on each
-    level, whose channels are the heads' in order: so one head of K channels has
-    nnU-Net's names and shapes.
+    Level 0 is the one above the deepest, and the last one has the resolution of the
+    encoder's stage ``head_stage``: of stage 0, that of the image. All heads are one 1x1
+    convolution on each level, whose channels are the heads' in order: so one head of K
+    channels has nnU-Net's names and shapes.
     """
 
     def __init__(
@@ -169,11 +170,12 @@ class Decoder(nn.Module):
         strides: Sequence[Sequence[int]],
         convs: Sequence[int],
         outputs: int,
+        head_stage: int = 0,
     ) -> None:
         super().__init__()
         transposed, stages, heads = [], [], []
         ones = (1,) * layers.dim
-        for level in range(len(features) - 1):
+        for level in range(len(features) - 1 - head_stage):
             below, here = features[-level - 1], features[-level - 2]
             step = tuple(strides[-level - 1])
             transposed.append(
@@ -287,6 +289,23 @@ def _divisor(strides: Sequence[Sequence[int]]) -> tuple[int, ...]:
     for stride in strides:
         total = [a * b for a, b in zip(total, stride, strict=True)]
     return tuple(total)
+
+
+def check_head_stage(head_stage: int, stages: int) -> None:
+    """Raise PlanError unless a decoder can end at a stage of the encoder.
+
+    Parameters
+    ----------
+    head_stage : int
+        The stage whose resolution outputs have.
+    stages : int
+        Of the encoder.
+    """
+    if not isinstance(head_stage, int) or not 0 <= head_stage <= stages - 2:
+        raise PlanError(
+            f"options of the network: head_stage is {head_stage!r}; with {stages} "
+            f"stages it can be 0 to {stages - 2}."
+        )
 
 
 def check_lengths(dim: int, features: Sequence[int], **lists: Sequence[Any]) -> None:

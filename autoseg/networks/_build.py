@@ -43,6 +43,14 @@ def build_network(
     channels = len(plan.channels)
     if chosen.previous is not None:
         channels += cascade_channels(task)
+    if (
+        any(step > 1 for step in chosen.head_stride)
+        and task.annotation_kind != "points"
+    ):
+        raise PlanError(
+            f"configurations.{configuration}.network.head_stage must be 0: only points "
+            "can be read off coarser outputs."
+        )
     heads = {head.name: head.channels for head in task.heads}
     try:
         network: Network = NETWORKS[chosen.network.name](
@@ -62,13 +70,16 @@ def cascade_channels(task: Task) -> int:
 
     One 0/1 channel for each label value but the background's, in ascending order of the
     inner values 1, 2, ...: also where values are grouped to regions, and without the
-    ignored value. The rule is nnU-Net's.
+    ignored value. The rule is nnU-Net's. The fine stage of landmarks sees only where
+    the coarse one found them: it has no further channel.
 
     Raises
     ------
     PlanError
         If the task's annotation is not made of label values.
     """
+    if getattr(task, "annotation_kind", "labels") == "points":
+        return 0
     values = getattr(task, "values", None)
     if values is None:
         raise PlanError(

@@ -25,6 +25,7 @@ from autoseg.networks._blocks import (
     Decoder,
     Layers,
     UNet,
+    check_head_stage,
     check_lengths,
     start_weights,
 )
@@ -78,6 +79,9 @@ class PlainUNet(UNet):
         Convolutions in each stage of the encoder.
     convs_decoder : list of int, length n - 1
         Convolutions in each level of the decoder, deepest first.
+    head_stage : int
+        Stage of the encoder whose resolution the finest outputs have. The levels of
+        the decoder above it are left out.
     **layers
         Fields of `autoseg.networks._blocks.Layers`: ``norm``, ``bias``, ``eps``,
         ``slope``.
@@ -103,6 +107,7 @@ class PlainUNet(UNet):
         strides: Sequence[Sequence[int]],
         convs_encoder: Sequence[int],
         convs_decoder: Sequence[int],
+        head_stage: int = 0,
         **layers: Any,
     ) -> None:
         check_lengths(
@@ -117,7 +122,10 @@ class PlainUNet(UNet):
         channels = [in_channels, *features]
         encoder = _Encoder(kind, channels, kernels, strides, convs_encoder)
         outputs = sum(heads.values())
-        decoder = Decoder(kind, features, kernels, strides, convs_decoder, outputs)
+        check_head_stage(head_stage, len(features))
+        decoder = Decoder(
+            kind, features, kernels, strides, convs_decoder, outputs, head_stage
+        )
         super().__init__(encoder, decoder, heads, strides, deep_supervision)
         start_weights(self, kind.slope)
 

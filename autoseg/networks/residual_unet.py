@@ -27,6 +27,7 @@ from autoseg.networks._blocks import (
     Decoder,
     Layers,
     UNet,
+    check_head_stage,
     check_lengths,
     start_weights,
 )
@@ -136,6 +137,9 @@ class ResidualUNet(UNet):
         Residual blocks in each stage of the encoder.
     convs_decoder : list of int, length n - 1
         Convolutions in each level of the decoder, deepest first.
+    head_stage : int
+        Stage of the encoder whose resolution the finest outputs have. The levels of
+        the decoder above it are left out.
     **layers
         Fields of `autoseg.networks._blocks.Layers`: ``norm``, ``bias``, ``eps``,
         ``slope``.
@@ -161,6 +165,7 @@ class ResidualUNet(UNet):
         strides: Sequence[Sequence[int]],
         blocks: Sequence[int],
         convs_decoder: Sequence[int],
+        head_stage: int = 0,
         **layers: Any,
     ) -> None:
         check_lengths(
@@ -174,7 +179,10 @@ class ResidualUNet(UNet):
         kind = Layers(dim=dim, **layers)
         encoder = _Encoder(kind, in_channels, features, kernels, strides, blocks)
         outputs = sum(heads.values())
-        decoder = Decoder(kind, features, kernels, strides, convs_decoder, outputs)
+        check_head_stage(head_stage, len(features))
+        decoder = Decoder(
+            kind, features, kernels, strides, convs_decoder, outputs, head_stage
+        )
         super().__init__(encoder, decoder, heads, strides, deep_supervision)
         start_weights(self, kind.slope)
         for module in self.modules():

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoseg.datasets.points import write_points
+from autoseg.datasets.points import read_points, write_points
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats._base import find_format
 from autoseg.instancefiles.files import write_instance_files
@@ -49,13 +49,15 @@ class _Case:
 
     Either ``prepared`` is there, or ``image``: of a cascade, whose first stage has to
     be predicted before the image can be prepared for the second, and of several models,
-    which prepare it in their own ways.
+    which prepare it in their own ways. ``points`` are those of a coarse stage, if they
+    are in a file.
     """
 
     job: Job
     geometry: Geometry
     prepared: Prepared | None = None
     image: Image | None = None
+    points: Points | None = None
     share: Share | None = None  # of the memory
     held: ExitStack = field(default_factory=ExitStack)  # gives the share back
     labels: NDArray[Any] | Instances | Points | None = None
@@ -145,9 +147,15 @@ class Pipeline:
                 for difference in unlike_training(image, model):
                     logger.warning("%s: %s", job.case.id, difference)
                 if self.predictor.is_joint or (
-                    model.settings.previous is not None and self.previous is None
+                    model.settings.previous is not None
+                    and (self.previous is None or self.predictor.is_fine)
                 ):
                     case.image = image
+                    if self.previous is not None and self.predictor.is_fine:
+                        file = self._previous_file(job)
+                        case.points, _ = read_points(
+                            file, model.describe(), image.geometry
+                        )
                     share.correct(image.array.nbytes)
                 else:
                     previous = self._previous_labels(job)
@@ -160,14 +168,18 @@ class Pipeline:
             case.held = held.pop_all()
             return case
 
-    def _previous_labels(self, job: Job) -> NDArray[Any] | None:
-        if self.previous is None:
-            return None
-        file = self.previous / job.output.name
+    def _previous_file(self, job: Job) -> Path:
+        file = (self.previous or Path()) / job.output.name
         if not file.is_file():
             raise UsageError(
                 f"{file} is missing: what the stage before predicted for this case."
             )
+        return file
+
+    def _previous_labels(self, job: Job) -> NDArray[Any] | None:
+        if self.previous is None:
+            return None
+        file = self._previous_file(job)
         dataset = self.predictor.model.describe()
         labels, _ = find_format(file, dataset.format).read_labels(
             file, spacing=dataset.spacing, unit=dataset.unit
@@ -195,7 +207,9 @@ class Pipeline:
             if prepared is not None:
                 case.labels = predictor.predict_prepared(prepared, show, sink, doubt)
             elif image is not None:
-                case.labels = predictor.predict_image(image, None, show, sink, doubt)
+                case.labels = predictor.predict_image(
+                    image, case.points, show, sink, doubt
+                )
         if case.share is not None and case.labels is not None:
             case.share.correct(np.asarray(case.labels).nbytes)
 

@@ -1,14 +1,18 @@
 """From windows to landmarks: the best peak of each, whatever the volume's size.
 
 Each fold and each mirrored copy of the image gives points of its own, and these are
-combined: no outputs of all landmarks times the volume ever exist.
+combined: no outputs of all landmarks times the volume ever exist. A fine stage looks
+only into windows about what the coarse one found: `autoseg.predict.fine`.
 
 Letters: L landmarks, P patch, D axes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,16 +25,31 @@ from autoseg.landmarks.decoders import reach
 from autoseg.landmarks.keeper import PeakKeeper
 from autoseg.networks._base import LateLogits
 from autoseg.predict.device import PRECISIONS
-from autoseg.predict.window import Windows, _cut, _flip
+from autoseg.predict.window import Windows, _flip, corner_of, cut
 from autoseg.preprocess.case import Placement
 from autoseg.preprocess.points import restore_coordinates
 from autoseg.spec.points import ABSENT, PRESENT, Points
-from autoseg.tasks.landmark import HEAD, LandmarkTask
+from autoseg.tasks.landmark import AT_ONCE, HEAD, LandmarkTask
 
 Array = NDArray[Any]
 
-AT_ONCE = 16  # landmarks whose outputs are there at the same time
 MARGIN = 1 / 8  # of a window's edge: nearer to its border, peaks count a little less
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A window of the fine stage.
+
+    Parameters
+    ----------
+    corner : tuple of int, length D
+        Voxel of the prepared array that it begins with; may be outside.
+    landmarks : frozenset of int
+        Numbers of those that are looked for in it.
+    """
+
+    corner: tuple[int, ...]
+    landmarks: frozenset[int]
 
 
 def predict_points(
@@ -40,6 +59,8 @@ def predict_points(
     task: LandmarkTask,
     spacing: tuple[float, ...],
     *,
+    views: Sequence[View] | None = None,
+    stride: Sequence[int] = (),
     precision: str = "fp32",
     progress: Callable[[int], None] = lambda count: None,
 ) -> list[Points]:
@@ -57,6 +78,10 @@ def predict_points(
         Decodes.
     spacing : tuple of float, length D
         Of the array.
+    views : sequence of View, optional
+        Where to look for what; by default everywhere for everything.
+    stride : sequence of int, length D, optional
+        How many voxels an output is long; by default one.
     precision : str
         Of the networks' layers.
     progress : callable
@@ -66,7 +91,8 @@ def predict_points(
     -------
     list of Points
         In voxels of the array; of mirrored copies, mirrored back, with left and right
-        where they belong.
+        where they belong. `LandmarkTask.points_of` says what is known of each; besides,
+        ``here`` is the chance that it is in the window of its peak.
 
     Raises
     ------
@@ -75,26 +101,33 @@ def predict_points(
     """
     mirrors = windows.mirrors
     shape = array.shape[1:]
-    seen = [
-        [_Seen(task, shape, spacing) for _ in mirrors] for _ in range(len(networks))
-    ]
-    grid = windows.grid(shape)
+    seen = [[_Seen(task, shape, spacing, stride) for _ in mirrors] for _ in networks]
     near = None
-    if grid.count > 1:
-        near = border_penalty(grid.patch)
+    if views is None:
+        views = list(_everywhere(windows, shape, len(task.classes)))
+        if len(views) > 1:
+            near = border_penalty(windows.patch)[_middles(stride)]
+    else:
+        # In training one of so many patches is about a landmark, here each one is.
+        for one in itertools.chain(*seen):
+            one.prior = math.log(len(task.classes))
     device = torch.device(windows.device)
+    for view in views:
+        window = cut(array, view.corner, windows.patch).to(device)
+        for fold, network in enumerate(networks):
+            for mirror, axes in enumerate(mirrors):
+                with torch.inference_mode():
+                    logits = _run(network, _flip(window, axes)[None], precision)
+                    seen[fold][mirror].look(logits, view, axes, near)
+        progress(1)
+    return [one.points() for fold in seen for one in fold]
+
+
+def _everywhere(windows: Windows, shape: Sequence[int], count: int) -> Iterator[View]:
+    grid, everything = windows.grid(shape), frozenset(range(count))
     for group in grid.groups:
         for index in grid.indices(group):
-            window = _cut(array, grid, index).to(device)
-            pairs = zip(grid.start(index), grid.padding, strict=True)
-            corner = [first - before for first, (before, _) in pairs]
-            for fold, network in enumerate(networks):
-                for mirror, axes in enumerate(mirrors):
-                    with torch.inference_mode():
-                        logits = _run(network, _flip(window, axes)[None], precision)
-                        seen[fold][mirror].look(logits, corner, axes, near)
-            progress(1)
-    return [one.points() for fold in seen for one in fold]
+            yield View(corner=corner_of(grid, index), landmarks=everything)
 
 
 def border_penalty(patch: Sequence[int]) -> NDArray[np.float32]:
@@ -121,6 +154,11 @@ def border_penalty(patch: Sequence[int]) -> NDArray[np.float32]:
     return penalty.astype(np.float32)
 
 
+def _middles(stride: Sequence[int]) -> tuple[slice, ...]:
+    """Return the voxels nearest to the middles of outputs."""
+    return tuple(slice(step // 2, None, step) for step in stride)
+
+
 def _run(network: nn.Module, batch: Tensor, precision: str) -> Any:
     if precision == "fp32":
         return network(batch)[HEAD]
@@ -132,28 +170,40 @@ class _Seen:
     """What one network has seen of each landmark."""
 
     def __init__(
-        self, task: LandmarkTask, shape: Sequence[int], spacing: tuple[float, ...]
+        self,
+        task: LandmarkTask,
+        shape: Sequence[int],
+        spacing: tuple[float, ...],
+        stride: Sequence[int],
     ) -> None:
         self.task, self.spacing = task, spacing
+        self.stride = tuple(stride) or (1,) * len(shape)
         count = len(task.classes)
-        self.keeper = PeakKeeper(count, shape, reach(task.sigma_on(spacing)))
+        outputs = [math.ceil(n / s) for n, s in zip(shape, self.stride, strict=True)]
+        widths = task.sigma_on(spacing, self.stride)
+        self.keeper = PeakKeeper(count, outputs, reach(widths))
+        # Windows begin anywhere: voxels from the last whole output to their corner.
+        self.shift = np.zeros((count, len(shape)), dtype=np.int64)
         # log(sum(exp(z))) of the tile with the peak: the odds that the point is in it
         self.anywhere = np.full(count, -np.inf)
-        self._rank = np.full(count, -np.inf)
+        self.prior = 0.0  # logarithm of how much more likely that is than in training
 
     def look(
         self,
         logits: Tensor | LateLogits,
-        corner: Sequence[int],
+        view: View,
         axes: Sequence[int],
         near: Array | None,
     ) -> None:
         """Look at a window's outputs, of an image that was mirrored along axes."""
         late = isinstance(logits, LateLogits)
         count = logits.channels if isinstance(logits, LateLogits) else logits.shape[1]
+        origin, shift = np.divmod(view.corner, self.stride)
         order = self.task.swapped if len(axes) % 2 else tuple(range(count))
         for first in range(0, count, AT_ONCE):
             last = min(first + AT_ONCE, count)
+            if view.landmarks.isdisjoint(order[first:last]):
+                continue
             some = logits.part(first, last) if late else logits[:, first:last]  # type: ignore[union-attr,index]
             some = _flip(some[0].float(), axes)
             total = torch.logsumexp(some.flatten(1), dim=1).cpu().numpy()
@@ -166,11 +216,14 @@ class _Seen:
             values = some.cpu().numpy()
             for i in range(first, last):
                 one, number = values[i - first], order[i]
+                if number not in view.landmarks:
+                    continue
                 before = self.keeper.value[number], self.keeper.peak[number].copy()
-                self.keeper.add_tile(one[None], corner, number, near)
+                self.keeper.add_tile(one[None], origin.tolist(), number, near)
                 after = self.keeper.value[number], self.keeper.peak[number]
                 if before[0] != after[0] or (before[1] != after[1]).any():
                     self.anywhere[number] = total[i - first]
+                    self.shift[number] = shift
 
     def points(self) -> Points:
         """Return the points; their score is the chance to be where the peak is."""
@@ -179,11 +232,16 @@ class _Seen:
         there = np.isfinite(highest)
         lead = (slice(None), *[None] * (window.ndim - 1))
         heat = np.exp(window - np.where(there, highest, 0.0)[lead])
-        mass = np.log(np.nansum(heat.reshape(len(heat), -1), axis=1)) + highest
-        with np.errstate(invalid="ignore"):
-            score = np.exp(mass - np.logaddexp(self.anywhere, 0.0))
+        odds = self.anywhere + self.prior
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mass = np.log(np.nansum(heat.reshape(len(heat), -1), axis=1)) + highest
+            score = np.exp(mass + self.prior - np.logaddexp(odds, 0.0))
+            here = np.exp(odds - np.logaddexp(odds, 0.0))
         score = np.where(there, np.clip(score, 0, 1), 0.0)
-        return self.task.points_of(self.keeper, heat, score, self.spacing)
+        found = self.task.points_of(
+            self.keeper, heat, score, self.spacing, self.stride, self.shift
+        )
+        return replace(found, details={**found.details, "here": here})
 
 
 def combine(points: Sequence[Points], task: LandmarkTask) -> Points:
@@ -212,11 +270,14 @@ def combine(points: Sequence[Points], task: LandmarkTask) -> Points:
     covariance = (weight[..., None, None] * (own + spread)).sum(0)
     sure = score.mean(0)
     present = sure >= task.thresholds
+    details = {"score": sure, "covariance": covariance, "peak": mean}
+    if all("here" in one.details for one in points):
+        details["here"] = np.mean([one.details["here"] for one in points], axis=0)
     return Points(
         task.classes,
         mean,
         np.where(present, PRESENT, ABSENT),
-        {"score": sure, "covariance": covariance, "peak": mean},
+        details,
         points[0].shape,
     )
 

@@ -16,30 +16,25 @@ from torch import nn
 from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
-from autoseg.predict import inputs
+from autoseg.predict import inputs, memory
 from autoseg.predict.backends import STEP_SIZE, build_networks, resolve
 from autoseg.predict.confidence import judged
 from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
 from autoseg.predict.ensemble import predict_together
 from autoseg.predict.export import Export, Sink
-from autoseg.predict.memory import (
-    fit_windows,
-    window_bytes,
-    windows_at_once,
-    working_bytes,
-)
+from autoseg.predict.fine import find_landmarks
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.options import Options
-from autoseg.predict.points import AT_ONCE, combine, predict_points, restore
 from autoseg.predict.uncertainty import Doubt, check_doubt, doubted_heads
-from autoseg.predict.window import Network, Windows, predict_outputs
+from autoseg.predict.window import Network, Windows, counted, predict_outputs
 from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.preprocess.later import prepare
 from autoseg.spec.image import Image
+from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
 from autoseg.tasks._instances import Instances
-from autoseg.tasks.landmark import LandmarkTask
+from autoseg.tasks.landmark import AT_ONCE, LandmarkTask
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -157,7 +152,7 @@ class Predictor:
     def predict_image(
         self,
         image: Image,
-        previous: Array | None = None,
+        previous: Any = None,
         progress: Progress | None = None,
         sink: Sink | None = None,
         doubt: Doubt | None = None,
@@ -168,9 +163,8 @@ class Predictor:
         ----------
         image : Image
             As a format read it.
-        previous : ndarray of int, shape (*S), optional
-            In a cascade, the labels that the stage before predicted, as in files;
-            default: they are predicted first.
+        previous : ndarray of int, shape (*S), or Points, optional
+            What the stage before predicted, as in files; default: it is predicted now.
         progress : callable, optional
             Told windows done and windows in all.
         sink : Sink, optional
@@ -191,6 +185,10 @@ class Predictor:
                 members, image, rules.thresholds, progress, sink, doubt
             )
             return self._finish(inner, image.geometry.spacing, doubt)
+        if self.is_fine:
+            if previous is None:
+                previous = self._before().predict_image(image)
+            return self._run(self.prepare(image), progress, sink, doubt, previous)
         prepared = self.prepare(image, previous)
         return self.predict_prepared(prepared, progress, sink, doubt)
 
@@ -213,6 +211,12 @@ class Predictor:
     def is_joint(self) -> bool:
         """Whether outputs have to be kept and seen together before labels are there."""
         return bool(self.partners or self.model.postprocessing.thresholds)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether it looks for landmarks where a coarse stage found them."""
+        second = self.model.settings.previous is not None
+        return second and isinstance(self.task, LandmarkTask)
 
     @property
     def memory_left(self) -> int:
@@ -242,21 +246,25 @@ class Predictor:
         """
         settings, plan = self.model.settings, self.model.plan
         exact, name = self.options.exact, self.model.configuration
-        if settings.previous is None:
+        if settings.previous is None or self.is_fine:
             return prepare(image, plan, name, exact=exact, overwrite=overwrite)
         if previous is None:
-            if self.previous is None:
-                raise ModelError(
-                    f"{self.model.source} is the second stage of a cascade and needs "
-                    f"the predictions of {settings.previous!r}. Put that model beside "
-                    "it, or give the predictions (-prev_stage_predictions)."
-                )
-            previous = self.previous.predict_image(image)
+            previous = self._before().predict_image(image)
         inner = self.task.read(previous)
         prepared = prepare_image(
             image, plan, name, exact=exact, annotation=inner, overwrite=overwrite
         )
         return inputs.with_labels(prepared, cascade_channels(self.task))
+
+    def _before(self) -> Predictor:
+        """Return the stage before."""
+        if self.previous is None:
+            raise ModelError(
+                f"{self.model.source} is a second stage and needs the predictions of "
+                f"{self.model.settings.previous!r}. Put that model beside it, or give "
+                "the predictions (-prev_stage_predictions)."
+            )
+        return self.previous
 
     def predict_prepared(
         self,
@@ -281,32 +289,25 @@ class Predictor:
         progress: Progress | None,
         sink: Sink | None,
         doubt: Doubt | None,
+        coarse: Points | None = None,
     ) -> Any:
         windows = self.windows(prepared.array.shape[1:])
-        total = windows.grid(prepared.array.shape[1:]).count
-        done = 0
-        if isinstance(self.task, LandmarkTask) and sink is not None:
-            raise UsageError("Landmarks have no probabilities to save; leave it out.")
-
-        def count(steps: int) -> None:
-            nonlocal done
-            done += steps
-            if progress is not None:
-                progress(done, total)
-
         if isinstance(self.task, LandmarkTask):
-            opinions = predict_points(
+            if sink is not None:
+                raise UsageError("Landmarks have no probabilities to save.")
+            points = find_landmarks(
                 self._modules(),
-                prepared.array,
+                prepared,
                 windows,
                 self.task,
-                prepared.placement.spacing,
+                coarse,
+                stride=self.model.settings.head_stride,
                 precision=self.options.precision,
-                progress=count,
+                progress=progress,
             )
-            points = restore(combine(opinions, self.task), prepared.placement)
             geometry = prepared.placement.geometry
             return judged(points, geometry, self.model.plan, self.model.confidence)
+        count = counted(progress, windows.grid(prepared.array.shape[1:]).count)
         blocks = predict_outputs(self.networks(), prepared.array, windows, count)
         if windows.doubted:
             doubt = doubt or Doubt()
@@ -343,7 +344,7 @@ class Predictor:
         """
         settings, options = self.model.settings, self.options
         per_window = self._window_bytes
-        batch = windows_at_once(settings, self.device, per_window)
+        batch = memory.windows_at_once(settings, self.device, per_window)
         windows = Windows(
             patch=settings.patch_size,
             step_size=options.step_size or STEP_SIZE,
@@ -355,7 +356,7 @@ class Predictor:
             heads=self.task.heads,
             doubted=doubted_heads(self.task, options),
         )
-        return fit_windows(
+        return memory.fit_windows(
             windows,
             shape,
             self._outputs,
@@ -367,21 +368,20 @@ class Predictor:
     def working_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array of a shape takes."""
         windows, folds = self.windows(shape), len(self.model.folds)
-        voxels = math.prod(shape)
-        return voxels + int(
-            working_bytes(windows, shape, self._outputs, folds, self._window_bytes)
-        )
+        per_window = self._window_bytes
+        work = memory.working_bytes(windows, shape, self._outputs, folds, per_window)
+        return math.prod(shape) + int(work)
 
     @property
     def _outputs(self) -> int:
         outputs = sum(head.channels for head in self.task.heads)
-        outputs += self.options.uncertainty
-        points = isinstance(self.task, LandmarkTask)
-        return min(outputs, AT_ONCE) if points else outputs
+        if isinstance(self.task, LandmarkTask):
+            return min(outputs, AT_ONCE)
+        return outputs + self.options.uncertainty
 
     @property
     def _window_bytes(self) -> float:
-        return window_bytes(self.model.settings, self.options.precision)
+        return memory.window_bytes(self.model.settings, self.options.precision)
 
     def networks(self) -> list[Network]:
         """Return the networks of all folds, built when first asked for."""

@@ -191,6 +191,21 @@ def predict_outputs(
             sums.move_on(done)
 
 
+def counted(
+    progress: Callable[[int, int], None] | None, total: int
+) -> Callable[[int], None]:
+    """Return a function that is told steps, and tells how many of all are done."""
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
 def _make_sums(grid: Grid, windows: Windows, outputs: Sequence[torch.Tensor]) -> Sums:
     channels, device = len(outputs[0]), windows.sums_device or windows.device
     with torch.inference_mode(False):
@@ -224,19 +239,47 @@ def _predict(
 
 def _cut(array: NDArray[np.float32], grid: Grid, index: Sequence[int]) -> torch.Tensor:
     """Return a window's input, (C, *P), with zeros where it overhangs the array."""
+    window = cut(array, corner_of(grid, index), grid.patch)
+    return window[:, 0] if grid.sliced else window
+
+
+def corner_of(grid: Grid, index: Sequence[int]) -> tuple[int, ...]:
+    """Return the array's voxel that a window begins with; negative: it overhangs."""
+    pairs = zip(grid.start(index), grid.padding, strict=True)
+    return tuple(first - before for first, (before, _) in pairs)
+
+
+def cut(
+    array: NDArray[np.float32], corner: Sequence[int], patch: Sequence[int]
+) -> torch.Tensor:
+    """Return a box of an array, with zeros where it overhangs.
+
+    Parameters
+    ----------
+    array : ndarray of float32, shape (C, *S)
+        A preprocessed image.
+    corner : sequence of int, length D
+        The voxel that the box begins with; may be outside.
+    patch : sequence of int, length D
+        Its edges, P.
+
+    Returns
+    -------
+    Tensor of float32, shape (C, *P)
+        Shares memory with the array if nothing overhangs.
+    """
     places, inside = [slice(None)], [slice(None)]
-    for first, edge, size, (before, _) in zip(
-        grid.start(index), grid.patch, grid.shape, grid.padding, strict=True
-    ):
-        low, high = max(0, first - before), min(size, first - before + edge)
+    for first, edge, size in zip(corner, patch, array.shape[1:], strict=True):
+        low = min(max(0, first), size)
+        high = max(low, min(size, first + edge))
         places.append(slice(low, high))
-        inside.append(slice(low - first + before, high - first + before))
+        inside.append(slice(low - first, high - first))
     window = torch.from_numpy(array[tuple(places)])
-    if window.shape[1:] != grid.patch:
-        padded = torch.zeros((len(array), *grid.patch), dtype=window.dtype)
+    if window.shape[1:] != tuple(patch):
+        padded = torch.zeros((len(array), *patch), dtype=window.dtype)
         padded[tuple(inside)] = window
         window = padded
-    return window[:, 0] if grid.sliced else window
+    return window
 
 
 def _mean_of_mirrors(

@@ -97,3 +97,26 @@ def restore_coordinates(places: Array, placement: Placement) -> Array:
         turn = turn_to(placement.geometry, placement.orientation)
         places = turn.undo_points(places, placement.geometry.shape)
     return places
+
+
+def place_coordinates(places: Array, placement: Placement) -> Array:
+    """Bring coordinates of the image to the network's grid.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (L, D)
+        In voxels of ``placement.geometry``.
+    placement : Placement
+        Of the prepared image.
+
+    Returns
+    -------
+    ndarray of float, shape (L, D)
+        In voxels of the prepared array; `restore_coordinates` undoes it.
+    """
+    if placement.orientation:
+        turn = turn_to(placement.geometry, placement.orientation)
+        places = turn.apply_points(places, placement.geometry.shape)
+    places = np.asarray(places)[:, placement.transpose]
+    places = places - np.array([start for start, _ in placement.box])
+    return resized(places, placement.cropped_shape, placement.shape)

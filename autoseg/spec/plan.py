@@ -108,7 +108,8 @@ class Configuration:
     mirror_axes : tuple of int
         Axes of the patch that may be flipped, in training and prediction.
     previous : str or None
-        In a cascade, the configuration whose prediction is an extra input.
+        In a cascade, the configuration whose prediction is an extra input; of
+        landmarks, the coarse stage that says where this one has to look.
     memory : mapping of str to float
         Predicted peak memory of a training step in bytes, by part.
     """
@@ -166,6 +167,15 @@ class Configuration:
     def dim(self) -> int:
         """Number of axes of the network, D."""
         return len(self.patch_size)
+
+    @property
+    def head_stride(self) -> tuple[int, ...]:
+        """How many voxels an output has the length of, along each axis."""
+        stage = self.network.options.get("head_stage", 0)
+        strides = self.network.options.get("strides", ())[: stage + 1]
+        return tuple(
+            math.prod(stride[axis] for stride in strides) for axis in range(self.dim)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -183,8 +183,18 @@ class Task(ABC):
         """Return the task as a network of so many spatial axes learns it."""
         return self
 
-    def at_spacing(self, spacing: tuple[float, ...]) -> Task:
-        """Return the task as it is learnt on a grid of this spacing."""
+    def at_spacing(
+        self, spacing: tuple[float, ...], stride: tuple[int, ...] = ()
+    ) -> Task:
+        """Return the task as it is learnt on a grid of this spacing.
+
+        Parameters
+        ----------
+        spacing : tuple of float, length D
+            Of the network's grid.
+        stride : tuple of int, length D, optional
+            How many voxels an output is long; by default one.
+        """
         return self
 
     @property

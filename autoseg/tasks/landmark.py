@@ -25,6 +25,7 @@ from autoseg.tasks._landmark_options import options_from_dataset, pairs_in_names
 
 HEAD = "points"
 SIGMA_VOXELS = 1.5  # what trained best at whole images and patches: docs/landmark.md
+AT_ONCE = 16  # landmarks whose outputs are there at the same time
 THINNEST = 0.7  # voxels: a narrower Gaussian falls between the voxels
 TRAINING = {  # every image is turned and scaled a little; landmarks have one resolution
     "deep_supervision": False,
@@ -32,6 +33,7 @@ TRAINING = {  # every image is turned and scaled a little; landmarks have one re
     "augmentation": "nnunet,-low_resolution,spatial.probability=0.8,"
     "spatial.plane_angle=15,spatial.angle=15,spatial.scale=[0.85,1.18]",
 }
+REACH = 0.25  # of a fine stage's patch: how far from its middle a landmark may be
 
 
 @TASKS.register
@@ -107,6 +109,7 @@ class LandmarkTask(Task):
             [(thresholds or {}).get(name, PLAIN) for name in self.classes]
         )
         self._spacing: tuple[float, ...] = (1.0,)
+        self._stride: tuple[int, ...] = ()
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> dict[str, Any]:
@@ -127,9 +130,15 @@ class LandmarkTask(Task):
         }
         return decide(complete, measured)
 
-    def at_spacing(self, spacing: tuple[float, ...]) -> LandmarkTask:
+    @property
+    def planned_channels(self) -> int:
+        return min(AT_ONCE, len(self.classes))
+
+    def at_spacing(
+        self, spacing: tuple[float, ...], stride: tuple[int, ...] = ()
+    ) -> LandmarkTask:
         there = copy.copy(self)
-        there._spacing = tuple(spacing)
+        there._spacing, there._stride = tuple(spacing), tuple(stride)
         return there
 
     @property
@@ -141,16 +150,35 @@ class LandmarkTask(Task):
             partner[index[one]], partner[index[other]] = index[other], index[one]
         return tuple(partner)
 
-    def sigma_on(self, spacing: Sequence[float]) -> tuple[float, ...]:
-        """Return the standard deviation of the target in voxels, along each axis."""
+    def sigma_on(
+        self, spacing: Sequence[float], stride: Sequence[int] = ()
+    ) -> tuple[float, ...]:
+        """Return the standard deviation of the target, along each axis.
+
+        Parameters
+        ----------
+        spacing : sequence of float, length D
+            Of the network's grid.
+        stride : sequence of int, length D, optional
+            How many voxels an output is long; by default one.
+
+        Returns
+        -------
+        tuple of float, length D
+            In outputs, which by default are voxels.
+        """
         finest = min(spacing)
         wanted = self.sigma or [self.sigma_voxels * finest] * len(spacing)
-        pairs = zip(wanted[-len(spacing) :], spacing, strict=True)
-        return tuple(max(THINNEST, length / edge) for length, edge in pairs)
+        steps = stride or (1,) * len(spacing)
+        rows = zip(wanted[-len(spacing) :], spacing, steps, strict=True)
+        return tuple(max(THINNEST, length / (edge * n)) for length, edge, n in rows)
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        options = {**self.loss.options, "sigma": list(self.sigma_on(self._spacing))}
+        options = {
+            **self.loss.options,
+            "sigma": list(self.sigma_on(self._spacing, self._stride)),
+        }
         loss = Choice(name=self.loss.name, options=options)
         return (
             Head(
@@ -233,6 +261,8 @@ class LandmarkTask(Task):
         heat: Array,
         score: NDArray[Any],
         spacing: tuple[float, ...],
+        stride: Sequence[int] = (),
+        shift: NDArray[Any] | float = 0.0,
     ) -> Points:
         """Return the points of the peaks that were kept.
 
@@ -246,25 +276,33 @@ class LandmarkTask(Task):
             How sure the network is of each point, 0 to 1.
         spacing : tuple of float, length D
             Edge of a voxel.
+        stride : sequence of int, length D, optional
+            How many voxels an output is long; by default one.
+        shift : ndarray of int, shape (L, D), or 0
+            Voxels in front of the first output.
 
         Returns
         -------
         Points
-            With the score, and the covariance of the fit in square voxels as
+            In voxels, with the score, and the covariance of the fit in square voxels as
             ``covariance`` of shape (L, D, D).
         """
-        fit = decode(heat, self.sigma_on(spacing), self.decoder)
+        fit = decode(heat, self.sigma_on(spacing, stride), self.decoder)
         present = np.isfinite(keeper.value) & (score >= self.thresholds)
+        step = np.asarray(stride or (1,) * len(spacing))
+        # Voxels and outputs are boxes: the middle of the first output is step / 2 from
+        # the edge of the first voxel, whose middle is 0.5 from it.
+        places = (keeper.peak + fit.offset + 0.5) * step - 0.5 + shift
         return Points(
             self.classes,
-            keeper.peak + fit.offset,
+            places,
             np.where(present, PRESENT, ABSENT),
             {
                 "score": np.asarray(score, np.float64),
-                "covariance": fit.covariance,
-                "peak": keeper.peak + fit.offset,
+                "covariance": fit.covariance * np.outer(step, step),
+                "peak": places,
             },
-            keeper.shape,
+            tuple(int(n * s) for n, s in zip(keeper.shape, step, strict=True)),
         )
 
     def score(

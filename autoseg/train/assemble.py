@@ -14,6 +14,7 @@ from autoseg.augmentations._pipeline import Pipeline
 from autoseg.losses._points import PointLoss
 from autoseg.networks._build import build_network, cascade_channels
 from autoseg.spec.run import Run
+from autoseg.tasks.landmark import REACH
 from autoseg.train.cascade import store_of_previous
 from autoseg.train.criterion import Criterion
 from autoseg.train.hardware import Hardware
@@ -56,12 +57,15 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
         job.plan, job.configuration, deep_supervision=recipe.deep_supervision
     )
     task = job.task
-    criterion = Criterion(task, job.settings.batch_dice, job.settings.spacing)
+    settings, stride = job.settings, job.settings.head_stride
+    criterion = Criterion(task, settings.batch_dice, settings.spacing, stride)
     network.late = task.annotation_kind == "points"
     for name, loss in criterion.losses.items():
         if isinstance(loss, PointLoss):
-            network.start_head(name, loss.start_bias(job.settings.patch_size))
-    placed = hardware.place(network, job.settings.dim)
+            pairs = zip(settings.patch_size, stride, strict=True)
+            outputs = [edge // step for edge, step in pairs]
+            network.start_head(name, loss.start_bias(outputs))
+    placed = hardware.place(network, settings.dim)
     criterion = criterion.to(hardware.device)
     cases = OpenCases(job.store.open)
     seconds = None if run.time_budget is None else run.time_budget - run.reserved
@@ -124,7 +128,8 @@ def make_loader(
     training = stream == TRAINING
     points = job.task.annotation_kind == "points"
     previous = None
-    if settings.previous is not None:
+    fine = points and settings.previous is not None
+    if settings.previous is not None and not points:
         previous = OpenCases(store_of_previous(job).open)
     pipeline = Pipeline(
         recipe.augmentation if training else NO_AUGMENTATION,
@@ -140,10 +145,11 @@ def make_loader(
         classes=tuple(getattr(job.task, "classes", ())),
         patch_size=settings.patch_size,
         batch_size=run.batch_size,
-        foreground=recipe.foreground,
+        foreground=1.0 if fine else recipe.foreground,
         seed=run.seed,
         stream=stream,
         augment=pipeline.draw,
+        spread=REACH if fine else 0.0,
     )
     threads = hardware.loader_threads if training else 0
     ahead = max(2, min(4, 2 * threads))

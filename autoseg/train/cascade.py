@@ -16,7 +16,7 @@ from autoseg.preprocess.case import prepare_image
 from autoseg.preprocess.folds import load_fold, load_splits
 from autoseg.preprocess.store import CaseStore
 from autoseg.train.job import Job
-from autoseg.workspace import VALIDATION, stamps_of
+from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, stamps_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ def store_of_previous(job: Job) -> CaseStore:
 def ensure_previous(job: Job) -> None:
     """Bring the predictions of the stage before to this stage's grid.
 
+    The fine stage of landmarks learns from the annotation alone, and needs the coarse
+    one when it is scored: it has to be trained, and on the same fold.
+
     A case's prediction is the one of the fold that it was held back from, so that
     this stage learns from mistakes as it will meet them.
 
@@ -41,6 +44,9 @@ def ensure_previous(job: Job) -> None:
     UsageError
         If some are not there yet; it names the commands that make them.
     """
+    if job.task.annotation_kind == "points":
+        check_coarse(job)
+        return
     files = previous_files(job)
     store = store_of_previous(job)
     cases = [c for c in files if not _is_current(store, c, files[c])]
@@ -49,6 +55,19 @@ def ensure_previous(job: Job) -> None:
             lambda case: _prepare(job, store, case, files[case]),
             cases,
             stage="previous stage",
+        )
+
+
+def check_coarse(job: Job) -> None:
+    """Raise UsageError, with the command, unless the coarse stage's fold is trained."""
+    name = str(job.settings.previous)
+    folder = job.workspace.fold(job.plan.name, name, job.fold)
+    if not (folder / CHECKPOINT_FINAL).is_file():
+        raise UsageError(
+            f"{job.configuration} looks closer at what {name} finds, and fold "
+            f"{job.fold} of {name} is not trained ({folder}). Train it first:\n"
+            f"  autoseg train {job.dataset.folder} {name} {job.fold} --plan "
+            f"{job.plan.name} --root {job.workspace.root}"
         )
 
 

@@ -17,8 +17,7 @@ from autoseg.losses import LOSSES
 from autoseg.losses._points import PointLoss, counted
 from autoseg.networks._base import LateLogits
 from autoseg.tasks._base import Task
-
-AT_ONCE = 16  # landmarks whose logits are there at the same time
+from autoseg.tasks.landmark import AT_ONCE
 
 
 def level_weights(levels: int) -> list[float]:
@@ -81,20 +80,27 @@ class Criterion(nn.Module):
         Dice is summed over the batch.
     spacing : tuple of float, length D
         Of the patch, for targets that are measured in units of length.
+    stride : tuple of int, length D, optional
+        How many voxels an output is long; by default one.
     """
 
     def __init__(
-        self, task: Task, batch_dice: bool, spacing: tuple[float, ...]
+        self,
+        task: Task,
+        batch_dice: bool,
+        spacing: tuple[float, ...],
+        stride: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.task = task
         self.spacing = spacing
+        self.stride = stride
         self.losses = nn.ModuleDict(
             {
                 head.name: LOSSES[head.loss.name](
                     batch_dice=batch_dice, **head.loss.options
                 )
-                for head in task.at_spacing(spacing).heads
+                for head in task.at_spacing(spacing, stride).heads
             }
         )
 
@@ -126,7 +132,8 @@ class Criterion(nn.Module):
             levels = outputs[name]
             if isinstance(loss, PointLoss):
                 finest = levels[0] if isinstance(levels, list) else levels
-                term = loss_of_points(loss, finest, learned[name])
+                target = on_outputs(learned[name], self.stride)
+                term = loss_of_points(loss, finest, target)
                 total = term if total is None else total + term
                 continue
             if isinstance(levels, Tensor):
@@ -156,6 +163,28 @@ class Criterion(nn.Module):
             name: torch.from_numpy(np.stack([d[name] for d in dense])).to(labels.device)
             for name in self.losses
         }
+
+
+def on_outputs(target: Tensor, stride: Sequence[int]) -> Tensor:
+    """Return a target of points in outputs that are several voxels long.
+
+    Parameters
+    ----------
+    target : Tensor, shape (B, L, D + 1)
+        In voxels; see `PointLoss.forward`.
+    stride : sequence of int, length D
+        How many voxels an output is long; empty: one.
+
+    Returns
+    -------
+    Tensor, shape (B, L, D + 1)
+        The first output begins where the first voxel does.
+    """
+    if all(step == 1 for step in stride):
+        return target
+    steps = target.new_tensor(stride)
+    places = (target[..., :-1] + 0.5) / steps - 0.5
+    return torch.cat((places, target[..., -1:]), dim=-1)
 
 
 def loss_of_points(

@@ -21,7 +21,7 @@ from autoseg.predict.uncertainty import (
     can_judge,
     correlation,
 )
-from autoseg.train.cascade import previous_folder
+from autoseg.train.cascade import check_coarse, previous_folder
 from autoseg.train.job import Job
 from autoseg.train.point_confidence import learn_confidence
 from autoseg.workspace import CONFIDENCE, SUMMARY, UNCERTAINTY, VALIDATION
@@ -59,6 +59,8 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
             "Validated already, %s:\n%s", summary, Summary.load(summary).table()
         )
         return summary
+    if _is_fine(job):
+        check_coarse(job)  # another fold's would know the cases
     model = load_model(job.model_folder, folds=[job.fold])
     waiting = []
     for case_id in job.validation:
@@ -86,6 +88,11 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
             "How far to trust its points (%s):\n%s", job.folder / CONFIDENCE, trust
         )
     return summary
+
+
+def _is_fine(job: Job) -> bool:
+    """Return whether it is the fine stage of landmarks."""
+    return job.settings.previous is not None and job.task.annotation_kind == "points"
 
 
 def _compare(folder: Path, found: Summary) -> None:

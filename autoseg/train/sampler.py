@@ -66,6 +66,8 @@ class Sampler:
         `TRAINING` or `VALIDATION`; their numbers have nothing in common.
     augment : callable, optional
         `Pipeline.draw`; called with the sample's generator after the patch is drawn.
+    spread : float
+        A patch about a voxel has it up to so many of its edges away from its middle.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Sampler:
         seed: int,
         stream: int = TRAINING,
         augment: Callable[[np.random.Generator], Any] | None = None,
+        spread: float = 0.0,
     ) -> None:
         if not cases:
             raise TrainingError("There is no case to train on; see the split.")
@@ -92,6 +95,7 @@ class Sampler:
         self.seed = seed
         self.stream = stream
         self.augment = augment
+        self.spread = spread
 
     def generator(self, iteration: int, sample: int) -> np.random.Generator:
         """Return the source of all random numbers of one sample."""
@@ -115,6 +119,12 @@ class Sampler:
             plane = int(rng.integers(shape[0])) if voxel is None else voxel[0]
             shape = shape[1:]
             voxel = None if voxel is None else voxel[1:]
+        if voxel is not None and self.spread:
+            reach = [int(self.spread * edge) for edge in self.patch_size]
+            voxel = tuple(
+                v + int(rng.integers(-r, r + 1))
+                for v, r in zip(voxel, reach, strict=True)
+            )
         corner = tuple(
             _corner(rng, size, patch, None if voxel is None else voxel[axis])
             for axis, (size, patch) in enumerate(

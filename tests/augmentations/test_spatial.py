@@ -10,6 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from autoseg.augmentations._base import Context
 from autoseg.augmentations.spatial import Affine, Spatial
+from autoseg.errors import UsageError
 
 PATCHES = [(12, 16, 10), (13, 9, 11), (3, 20, 24), (24, 30), (16, 40), (1, 6, 6)]
 
@@ -245,3 +246,97 @@ def test_a_point_goes_where_its_blob_goes(patch, seed):
 
     centroid = (np.indices(patch) * moved).reshape(len(patch), -1).sum(1) / moved.sum()
     np.testing.assert_allclose(centroid, predicted, atol=0.05)
+
+
+BENT = {"elastic": 1.0, "bend": (0.15, 0.15), "scale": (0.85, 1.18)}
+
+
+def _bent(patch, seed=0, **options):
+    return _draw(patch, seed, **{**BENT, "plane_angle": 15.0, "angle": 15.0, **options})
+
+
+def _ramps(drawn, patch):
+    """Return where the patch's voxels come from, (D, *P): ramps are sampled exactly."""
+    moving = len(drawn.patch)
+    shape = (*patch[: len(patch) - moving], *drawn.source)
+    ramps = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"))
+    return Spatial().image(torch.from_numpy(ramps).float(), drawn).numpy()
+
+
+@pytest.mark.parametrize("patch", PATCHES[:5], ids=str)
+@pytest.mark.parametrize("seed", range(4))
+def test_bent_points_are_where_the_image_is_sampled_from(patch, seed):
+    drawn = _bent(patch, seed)
+    source = _ramps(drawn, patch).astype(float).reshape(len(patch), -1).T
+    voxels = np.stack(np.meshgrid(*map(np.arange, patch), indexing="ij"))
+    voxels = voxels.reshape(len(patch), -1).T
+
+    moved = Spatial().points(torch.from_numpy(source), drawn).numpy()
+
+    # The field is float32: a thousandth of a voxel.
+    np.testing.assert_allclose(moved, voxels, atol=2e-3)
+
+
+@pytest.mark.parametrize("patch", [(60, 50), (40, 36, 44)], ids=str)
+def test_a_bent_spot_stays_under_its_point(patch):
+    drawn = _bent(patch, 3)
+    shape = Spatial().source_shape(drawn, patch)
+    point = np.array(shape) / 2 + [3.3, -2.6, 1.4][: len(patch)]
+    grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+    image = np.exp(-0.5 * ((grid - point) ** 2).sum(-1) / 2.5**2)
+
+    moved = Spatial().image(torch.from_numpy(image[None]).float(), drawn)[0].numpy()
+    places = Spatial().points(torch.from_numpy(point[None]), drawn).numpy()[0]
+
+    # A bent spot of some voxels is not round any more: its middle is a little off.
+    heavy = np.where(moved > 0.5 * moved.max(), moved, 0) ** 2
+    axes = np.meshgrid(*map(np.arange, patch), indexing="ij")
+    middle = [float((heavy * axis).sum() / heavy.sum()) for axis in axes]
+    np.testing.assert_allclose(places, middle, atol=0.2)
+
+
+@pytest.mark.parametrize("patch", [(40, 36), (20, 24, 22), (3, 30, 28)], ids=str)
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_sampled_outside_of_the_box_that_is_read_and_nothing_folds(
+    patch, seed
+):
+    drawn = _bent(patch, seed, scale=(0.7, 1.4), bend=(0.2, 0.2))
+    source = _ramps(drawn, patch)
+    shape = Spatial().source_shape(drawn, patch)
+    for places, size in zip(source, shape, strict=True):
+        assert places.min() >= -1e-3 and places.max() <= size - 1 + 1e-3
+    moving = len(drawn.patch)
+    axes = tuple(range(-moving, 0))
+    steps = np.stack([np.gradient(places, axis=axes) for places in source[-moving:]])
+    determinant = np.linalg.det(np.moveaxis(steps, (0, 1), (-2, -1)))
+    assert determinant.min() > 0
+
+
+def test_a_displacement_is_no_larger_than_said_and_bends_the_patch():
+    drawn = _bent((64, 64), 1, scale=(1.0, 1.0), plane_angle=0.0)
+    voxels = np.stack(np.meshgrid(range(64), range(64), indexing="ij"))
+    margin = (np.array(drawn.source) - 64) / 2
+    away = _ramps(drawn, (64, 64)) - voxels - margin[:, None, None]
+    # 0.15 of 63 / 5 voxels.
+    assert np.abs(away).max() <= 0.15 * 63 / 5
+    assert np.ptp(away) > 0.5
+
+
+def test_without_bending_draws_are_what_they_were_and_nonsense_is_refused():
+    context = Context(patch_size=(20, 20), channels=1)
+    for seed in range(5):
+        rng, other = np.random.default_rng(seed), np.random.default_rng(seed)
+        plain = Spatial(0.5).draw(rng, context)
+        assert plain is None or plain.warp is None
+        off = Spatial(0.5, elastic=0.0, nodes=9).draw(other, context)
+        assert off == plain and rng.random() == other.random()
+    for wrong in ({"elastic": 2}, {"nodes": 1}, {"bend": (0, 0.5)}):
+        with pytest.raises(UsageError, match="spatial"):
+            Spatial(**wrong)
+
+
+def test_points_that_are_nowhere_stay_nowhere():
+    drawn = _bent((20, 20), 2)
+    points = torch.tensor([[5.0, 6.0], [math.nan, math.nan]])
+    moved = Spatial().points(points, drawn)
+    assert torch.isfinite(moved[0]).all() and torch.isnan(moved[1]).all()

@@ -4,8 +4,8 @@ import pytest
 
 from planners._bytes import ByteBudget
 from planners._memory import GIB
+from planners._setting import LossCost
 from planners._topology import find_topology
-from planners._walk import LossCost
 from planners.residual_unet import PRESETS
 from planners.unet import UNET
 

@@ -10,7 +10,7 @@ from autoseg.spec.choice import Choice
 from planners import PLANNERS
 from planners._base import Budget
 from planners._costs import cost_of, disk_bytes, window_bytes
-from planners._walk import Setting
+from planners._setting import Setting
 
 LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))
 

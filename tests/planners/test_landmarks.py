@@ -2,6 +2,7 @@
 
 import pytest
 
+from autoseg.errors import UsageError
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint, Intensity
 from planners._base import Budget
@@ -100,3 +101,78 @@ def test_other_tasks_are_planned_as_for_a_gpu_everywhere():
     )
 
     assert unet(masks, task, Budget(processor="cpu")) == unet(masks, task, Budget())
+
+
+def test_a_plain_plan_for_eight_gigabytes_sees_an_x_ray_at_a_fifth_of_a_millimeter():
+    made = unet(XRAY, TASK, Budget(memory_gb=8)).configurations["2d"]
+    assert max(made.spacing) <= 0.2
+    assert sum(made.memory.values()) <= 8 * 2**30
+
+
+def test_where_the_grid_is_coarse_a_fine_stage_looks_again():
+    # The cloud of 300 mm needs 128 voxels of 2.6 mm; images have 0.8 mm.
+    volume = fingerprint((600, 512, 512), (0.8, 0.8, 0.8), (300.0, 250.0, 300.0))
+    plan = unet(volume, TASK, Budget(memory_gb=8))
+    coarse, fine = plan.configurations["3d_fullres"], plan.configurations["3d_fine"]
+    assert coarse.spacing[0] > 1.6 and coarse.previous is None
+    assert fine.spacing == (0.8, 0.8, 0.8) and fine.previous == "3d_fullres"
+    assert 64 <= min(fine.patch_size) <= max(fine.patch_size) <= 96
+    (decision,) = [d for d in plan.decisions if d.field == "3d_fine"]
+    assert (
+        decision.value.startswith("planned") and "0.8 x 0.8 x 0.8" in decision.because
+    )
+
+
+@pytest.mark.parametrize("gb", [0.8, 1, 2])
+def test_a_quarter_of_a_fine_patch_is_three_coarse_voxels(gb):
+    plan = unet(XRAY, TASK, bytes_of(gb))
+    coarse, fine = plan.configurations["2d"], plan.configurations["2d_fine"]
+    assert sum(fine.memory.values()) <= gb * 2**30
+    for patch, edge, wide in zip(
+        fine.patch_size, fine.spacing, coarse.spacing, strict=True
+    ):
+        assert patch <= 256
+        assert patch * edge / 4 >= 3 * wide * 0.999
+        assert edge < wide / 2
+
+
+def test_no_fine_stage_where_the_grid_is_fine_enough_or_the_user_sets_it():
+    assert list(unet(XRAY, TASK, Budget(memory_gb=8)).configurations) == ["2d"]
+    fixed = Budget(overrides={"spacing": [1.25, 1.25]})
+    assert list(unet(XRAY, TASK, fixed).configurations) == ["2d"]
+    asked = {"spacing": [1.25, 1.25], "2d_fine.spacing": [0.25, 0.25]}
+    plan = unet(XRAY, TASK, Budget(overrides=asked))
+    fine = plan.configurations["2d_fine"]
+    assert fine.spacing == (0.25, 0.25) and fine.previous == "2d"
+    assert fine.batch_size <= 32
+
+
+@pytest.mark.parametrize(("width", "stage"), [(2.9, 0), (3.0, 1)])
+def test_wide_targets_are_learnt_at_half_the_resolution(width, stage):
+    options = {"task.sigma_voxels": width}
+    made = unet(XRAY, TASK, Budget(memory_gb=8, overrides=options)).configurations
+    assert made["2d"].network.options.get("head_stage", 0) == stage
+    assert made["2d"].head_stride == ((2, 2) if stage else (1, 1))
+
+
+def test_the_resolution_of_outputs_can_be_set_for_landmarks_only():
+    options = {"network.head_stage": 0, "task.sigma_voxels": 4}
+    made = unet(XRAY, TASK, Budget(memory_gb=8, overrides=options)).configurations
+    assert made["2d"].head_stride == (1, 1)
+    task = Choice(name="semantic", options={"labels": {"background": 0, "a": 1}})
+    with pytest.raises(UsageError, match="only landmarks"):
+        unet(XRAY, task, Budget(overrides={"network.head_stage": 1}))
+    with pytest.raises(UsageError, match="give 0, 1 or 2"):
+        unet(XRAY, TASK, Budget(overrides={"network.head_stage": 5}))
+
+
+def test_coarser_outputs_leave_memory_for_a_larger_patch():
+    fixed = {"task.sigma_voxels": 4, "patch_size": [512, 512], "batch_size": 2}
+
+    def need(stage):
+        overrides = {**fixed, "network.head_stage": stage}
+        budget = Budget(memory_gb=8, rule="bytes", overrides=overrides)
+        return unet(XRAY, TASK, budget).configurations["2d"].memory["activations"]
+
+    # The finest level of the decoder keeps as much as all below it.
+    assert need(1) < 0.7 * need(0)

@@ -13,7 +13,8 @@ from autoseg.networks import NETWORKS
 from autoseg.tasks import TASKS
 from planners._costs import heads_of
 from planners._memory import inference_bytes, step_cost
-from planners._walk import PARTS, Setting
+from planners._setting import Setting
+from planners._walk import PARTS
 
 CUBE = {2: (48, 32), 3: (16, 16, 16)}
 FLAT = {2: (32, 48), 3: (8, 32, 16)}

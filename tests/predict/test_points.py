@@ -167,3 +167,44 @@ def test_a_model_decodes_by_its_plan_or_as_it_is_told():
         model.task_options("peak")
     with pytest.raises(UsageError, match="predicts no points"):
         replace(model, plan=toy_model.plan(2)).task_options("argmax")
+
+
+class Halved(torch.nn.Module):
+    """Outputs of half the resolution: each is the mean of its voxels' places."""
+
+    def forward(self, batch):
+        # The logits are a parabola about the point: on coarser outputs, too. Two voxels
+        # of the input give their place, so that the answer does not come from pooling.
+        size = np.array(batch.shape[2:]) // 2
+        y, x = np.meshgrid(*map(np.arange, size), indexing="ij")
+        outputs = torch.full((1, 3, *size.tolist()), -30.0)
+        for i in range(2):
+            place = batch[0, i].nonzero()
+            if len(place):
+                # A voxel of value v marks a point v - 1 beside its middle on each axis.
+                index = tuple(place[0].tolist())
+                at = place[0].numpy() + float(batch[0, i][index]) - 1
+                square = ((y + 0.5) * 2 - 0.5 - at[0]) ** 2
+                square = square + ((x + 0.5) * 2 - 0.5 - at[1]) ** 2
+                outputs[0, i] = torch.from_numpy(8 - square / (2 * 4.0**2))
+        return {HEAD: outputs}
+
+
+@pytest.mark.parametrize("patch", [(48, 40), (18, 22)])
+def test_outputs_of_half_the_resolution_give_the_same_places(patch):
+    # Windows of 18 x 22 begin at odd voxels, too.
+    task = LandmarkTask(NAMES, sigma_voxels=4)
+    marked = np.zeros((3, *SHAPE), np.float32)
+    marked[0, 20, 7] = 1.25  # 20.25, 7.25
+    marked[1, 22, 31] = 0.6  # 21.6, 30.6
+    windows = Windows(patch=patch)
+    starts = {a % 2 for a in np.concatenate(windows.grid(SHAPE).origins)}
+    assert patch == SHAPE or 1 in starts
+    (points,) = predict_points(
+        [Halved()], marked, windows, task, SPACING, stride=(2, 2)
+    )
+    expected = [[20.25, 7.25], [21.6, 30.6]]
+    np.testing.assert_allclose(points.coordinates[:2], expected, atol=1e-3)
+    # The same Gaussian of 4 voxels, in voxels.
+    variance = np.diagonal(points.details["covariance"], axis1=1, axis2=2)[:2]
+    np.testing.assert_allclose(variance, 16, rtol=0.05)

@@ -7,16 +7,20 @@ import pytest
 import torch
 
 from autoseg.augmentations._pipeline import Pipeline
+from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 from autoseg.networks._base import LateLogits
+from autoseg.networks._build import build_network
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import HEAD, LandmarkTask
-from autoseg.train.criterion import AT_ONCE, Criterion
+from autoseg.train.criterion import AT_ONCE, Criterion, on_outputs
 from autoseg.train.gradients import Gradients
 from autoseg.train.hardware import choose_hardware
 from autoseg.train.loader import Loader
 from autoseg.train.sampler import Sampler
+
+from .conftest import tiny_plan
 
 NAMES = ("left", "right", "tip", "gone")
 CPU = choose_hardware("cpu", precision="fp32", threads=1)
@@ -124,3 +128,46 @@ def test_late_logits_give_the_loss_and_gradients_of_early_ones(landmarks):
                 torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
             else:
                 assert not any(g is not None and g.any() for g in (ours, expected))
+
+
+@pytest.mark.parametrize("network", ["plain_unet", "residual_unet"])
+@pytest.mark.parametrize("late", [True, False])
+def test_heads_may_be_at_half_the_resolution(network, late):
+    options, shape = NETWORKS[network].example(2)
+    options = {**options, "head_stage": 1}
+    built = NETWORKS[network](1, {HEAD: 3}, False, **options)
+    whole = NETWORKS[network](1, {HEAD: 3}, False, **{**options, "head_stage": 0})
+    built.late = late
+    outputs = built(torch.zeros((2, 1, *shape)))[HEAD]
+    made = outputs.part(0, 3) if late else outputs
+    step = options["strides"][1]
+    assert made.shape == (2, 3, *(n // s for n, s in zip(shape, step, strict=True)))
+    # The level of the decoder that it does not need is left out.
+    assert len(built.decoder.stages) == len(whole.decoder.stages) - 1
+
+
+def test_a_target_of_coarser_outputs_is_where_it_is_in_millimeters():
+    # Outputs of 2 x 1 voxels: the first begins at -0.5 and ends at 1.5, its middle 0.5.
+    target = torch.tensor([[[0.5, 3.0, 1.0], [-0.5, 7.0, 2.0]]])
+    moved = on_outputs(target, (2, 1))
+    assert moved.tolist() == [[[0.0, 3.0, 1.0], [-0.5, 7.0, 2.0]]]
+    assert on_outputs(target, (1, 1)) is target
+
+
+def test_the_target_is_as_wide_in_millimeters_on_coarser_outputs():
+    task = LandmarkTask(["a"], sigma_voxels=4.0)
+    (head,) = task.at_spacing((1.0, 0.5), (1, 2)).heads
+    # 4 voxels of 0.5 mm are 2 mm: 2 outputs of 1 mm along both axes.
+    assert head.loss.options["sigma"] == [2.0, 2.0]
+
+
+def test_only_points_can_be_read_off_coarser_outputs():
+    plan = tiny_plan()
+    chosen = plan.configurations["3d_fullres"]
+    options = {**chosen.network.options, "head_stage": 1}
+    coarse = dataclasses.replace(
+        chosen, network=dataclasses.replace(chosen.network, options=options)
+    )
+    plan = dataclasses.replace(plan, configurations={"3d_fullres": coarse})
+    with pytest.raises(PlanError, match="head_stage must be 0"):
+        build_network(plan, "3d_fullres")
