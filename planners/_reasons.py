@@ -220,13 +220,16 @@ def about_the_rest(plan: Plan) -> list[Decision]:
     everywhere = all(
         len(axes[name]) == c.dim for name, c in plan.configurations.items()
     )
+    mirror = Decision(
+        field="mirror_axes",
+        value="all axes" if everywhere else str(axes),
+        rule="all axes; take out those along which left and right are classes",
+        because="nothing in the data says which",
+    )
+    # Landmarks say themselves what may be mirrored.
+    decided = [] if "mirror_axes" in plan.task.options else [mirror]
     return [
-        Decision(
-            field="mirror_axes",
-            value="all axes" if everywhere else str(axes),
-            rule="all axes; take out those along which left and right are classes",
-            because="nothing in the data says which",
-        ),
+        *decided,
         Decision(
             field="resampling",
             value=_methods(plan.configurations.values()),

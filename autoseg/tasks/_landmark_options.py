@@ -9,7 +9,23 @@ from typing import Any
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
 
-SIDES = (("left", "right"), ("l", "r"), ("sin", "dex"), ("sinistra", "dextra"))
+SIDES = (
+    ("left", "right"),
+    ("l", "r"),
+    ("lt", "rt"),
+    ("sin", "dex"),
+    ("sinister", "dexter"),
+    ("sinistra", "dextra"),
+)
+# Numbers of teeth, ISO 3950 (FDI): first a quarter of the mouth, then
+# a tooth of it, from the middle; quarters of milk teeth have five.
+QUARTERS = {"1": "2", "4": "3", "5": "6", "8": "7"}
+TEETH = {
+    quarter + str(tooth)
+    for sides in QUARTERS.items()
+    for quarter in sides
+    for tooth in range(1, 9 if quarter in "1234" else 6)
+}
 MISSING = ("unknown", "absent")
 
 
@@ -80,12 +96,17 @@ def _pair_problems(pairs: Any, names: Sequence[str]) -> list[str]:
 
 
 def pairs_in_names(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Return landmarks whose names differ in their side only.
+    """Return landmarks whose names differ in their side only, as names say sides.
+
+    Known are words (left and right, l and r, sin and dex, ...), apart by other signs or
+    by capital letters, and FDI numbers of teeth, if all numbers in the names are such.
 
     Examples
     --------
     >>> pairs_in_names(["eye_left", "nose", "eye_right", "L_ear", "R_ear"])
     [('eye_left', 'eye_right'), ('L_ear', 'R_ear')]
+    >>> pairs_in_names(["tooth 11", "tooth 21", "tooth 36", "tooth 46"])
+    [('tooth 11', 'tooth 21'), ('tooth 46', 'tooth 36')]
     """
     known = {_words(name): name for name in names}
     pairs = []
@@ -97,10 +118,26 @@ def pairs_in_names(names: Sequence[str]) -> list[tuple[str, str]]:
             other = known.get(tuple(right if w == left else w for w in words))
             if other is not None:
                 pairs.append((name, other))
+    taken = {name for pair in pairs for name in pair}
+    return pairs + [pair for pair in _teeth_in_names(names) if taken.isdisjoint(pair)]
+
+
+def _teeth_in_names(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return teeth that are each other's mirror image."""
+    numbers = {name: re.findall(r"\d+", name) for name in names}
+    if any(number not in TEETH for found in numbers.values() for number in found):
+        return []  # landmarks that are numbered from 1 on, for one
+    pairs = []
+    for name, found in numbers.items():
+        if len(found) == 1 and found[0][0] in QUARTERS:
+            number = found[0]
+            other = name.replace(number, QUARTERS[number[0]] + number[1])
+            if other in numbers:
+                pairs.append((name, other))
     return pairs
 
 
 def _words(name: str) -> tuple[str, ...]:
     """Return the words of a name, in small letters."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     return tuple(word.lower() for word in re.split(r"[\W_]+", apart) if word)

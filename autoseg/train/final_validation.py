@@ -72,7 +72,9 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         options = Options(device=device)
         options = replace(options, uncertainty=can_doubt(model, options))
         predictor = Predictor(model, options)
-        before = None if job.settings.previous is None else previous_folder(job)
+        before = None
+        if job.settings.previous is not None and not _is_fine(job):
+            before = previous_folder(job)
         judged = can_judge(model, options)
         qualities = Qualities(folder / UNCERTAINTY) if judged else None
         pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)

@@ -138,3 +138,61 @@ def test_points_are_scored_by_distance_and_by_whether_they_were_found():
     assert (scores["a"]["sdr_4"], scores["a"]["sdr_10"]) == (0.0, 1.0)
     assert scores["b"]["fn"] == 1 and scores["b"]["sdr_10"] == 0
     assert np.isnan(scores["b"]["mre"]) and scores["c"]["fp"] == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (["eyeL", "eyeR"], [("eyeL", "eyeR")]),
+        (["LEye", "REye"], [("LEye", "REye")]),
+        (["L_eye", "R_eye"], [("L_eye", "R_eye")]),
+        (["condyle dex", "condyle sin"], [("condyle sin", "condyle dex")]),
+        (["a.left.1", "a.right.1"], [("a.left.1", "a.right.1")]),
+        # Quarters 1 and 2 are up, 4 and 3 down, 5 to 8 the same of milk teeth.
+        (["11", "21", "38", "48"], [("11", "21"), ("48", "38")]),
+        (["T55 tip", "T65 tip"], [("T55 tip", "T65 tip")]),
+        (["tooth85", "tooth75", "chin"], [("tooth85", "tooth75")]),
+        # 59 is no milk tooth, and 1 to 30 are no teeth: just numbers.
+        (["59", "69"], []),
+        ([str(n) for n in range(1, 31)], []),
+        (["L1", "L2", "S1", "Sella", "N"], []),
+    ],
+    ids=str,
+)
+def test_names_say_which_landmarks_are_pairs(names, pairs):
+    assert pairs_in_names(names) == pairs
+
+
+def test_mirroring_twice_changes_nothing():
+    quarters = [f"tooth {q}{n}" for q in "12345678" for n in range(1, 6)]
+    task = LandmarkTask([*quarters, "chin", "eye_left", "eye_right", "nose"])
+    swapped = np.array(task.swapped)
+    assert len(task.pairs) == 4 * 5 + 1
+    np.testing.assert_array_equal(swapped[swapped], np.arange(len(swapped)))
+    # What is in no pair stays.
+    alone = [i for i, name in enumerate(task.classes) if name in ("chin", "nose")]
+    assert swapped[alone].tolist() == alone
+
+
+def test_a_patch_mirrored_twice_is_the_patch_with_its_landmarks():
+    import torch
+
+    from autoseg.augmentations._pipeline import Pipeline, Sample
+    from autoseg.train.sample import target_of_points
+
+    task = LandmarkTask(["eye_left", "eye_right", "nose"])
+    pipeline = Pipeline("none,+mirror,mirror.probability=1", (9, 8), (1,), channels=1)
+    drawn = pipeline.draw(np.random.default_rng(0))
+    image = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 9, 8))).float()
+    places = torch.tensor([[2.0, 6.25], [2.5, 1.0], [5.0, 3.5]])
+    status = np.array([1, 1, 0])
+    seen, target, found = image, places, []
+    for _ in range(2):
+        sample = Sample(image=seen, labels=None, draw=drawn, points=target)
+        found.append(target_of_points(pipeline, sample, status, task.swapped))
+        (seen,), _ = pipeline.apply([sample], torch.device("cpu"))
+        target = found[-1][:, :2]
+    # Once: the left eye is what looked like the right one, at 7 - 1.
+    assert found[0][0].tolist() == [2.5, 6.0, 1.0]
+    torch.testing.assert_close(seen, image)
+    torch.testing.assert_close(target, places)
