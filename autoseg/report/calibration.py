@@ -24,6 +24,7 @@ from autoseg.find_best.outputs import kept_outputs
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.points import distances
 from autoseg.parallel import map_cases
+from autoseg.predict.confidence import load_confidence
 from autoseg.predict.ensemble import open_outputs
 from autoseg.predict.probabilities import LEVELS
 from autoseg.report._reliability import (
@@ -261,7 +262,31 @@ def _errors(checked: Checked) -> Json | None:
     radii, errors = (np.stack(parts) for parts in zip(*found.values(), strict=True))
     if not (np.isfinite(errors) & np.isfinite(radii).all(axis=2)).any():
         return None
-    return {"cases": len(found), **describe_errors(names, radii, errors)}
+    return {
+        "cases": len(found),
+        "thresholds": thresholds_of(checked.trained),
+        **describe_errors(names, radii, errors),
+    }
+
+
+def thresholds_of(trained: Trained) -> dict[str, float]:
+    """Return from which score on landmarks count as present, by all folds together.
+
+    Parameters
+    ----------
+    trained : Trained
+        A configuration.
+
+    Returns
+    -------
+    dict of str to float
+        By landmark, 0 for one that always does; empty where nothing was learnt.
+    """
+    folds = [fold.name for fold in trained.folds if fold.held_out and fold.finished]
+    learnt = load_confidence(trained.folder, folds)
+    if learnt is None:
+        return {}
+    return dict(zip(learnt.names, learnt.thresholds, strict=True))
 
 
 def describe_errors(names: Sequence[str], radii: Array, errors: Array) -> Json:

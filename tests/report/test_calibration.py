@@ -8,14 +8,18 @@ import blosc2
 import numpy as np
 import pytest
 
+from autoseg.landmarks.confidence import Evidence, learn
+from autoseg.predict.confidence import Learnt
 from autoseg.report._reliability import coverage, reliability, tally
 from autoseg.report.calibration import (
     describe_errors,
     read_scores,
     score_pairs,
+    thresholds_of,
 )
 from autoseg.report.stage import report
 from autoseg.tasks._instances import Instances
+from autoseg.train.results import Fold, Trained
 from tests import toy
 from tests.report import results_folder
 
@@ -155,3 +159,34 @@ def test_outputs_that_are_older_than_their_fold_are_not_shown(kept):
 
     assert found is None
     assert "autoseg report --calibration" in html
+
+
+def test_thresholds_of_landmarks_are_those_that_all_folds_learnt(tmp_path):
+    score = [[0.2]] * 5 + [[0.8]] * 5
+    status = [["absent"]] * 5 + [["present"]] * 5
+    for name in "01":
+        evidence = Evidence(
+            names=("tip",),
+            usual=(0.5,),
+            cases=tuple(f"{name}_{i}" for i in range(10)),
+            score=tuple(map(tuple, score)),
+            spread=((1.0,),) * 10,
+            error=((None,),) * 5 + ((1.0,),) * 5,
+            status=tuple(map(tuple, status)),
+        )
+        folder = tmp_path / f"fold_{name}"
+        Learnt(confidence=learn(evidence), evidence=evidence).save(folder)
+    folds = tuple(
+        Fold(
+            name=name,
+            folder=tmp_path / f"fold_{name}",
+            log=(),
+            run={},
+            summary=None,
+            finished=name != "2",
+        )
+        for name in "012"
+    )
+    trained = Trained(plan="a", configuration="b", folder=tmp_path, folds=folds)
+
+    assert thresholds_of(trained) == {"tip": pytest.approx(0.5)}
