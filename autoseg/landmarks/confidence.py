@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autoseg.errors import PlanError
 from autoseg.landmarks.presence import presence_thresholds
 from autoseg.landmarks.radius import ErrorRadius, fit_radius
-from autoseg.landmarks.shape import ShapePrior, fit_shapes
+from autoseg.landmarks.shape import ShapePrior
 from autoseg.spec.points import ABSENT, PRESENT, STATUS, UNKNOWN, Points
 
 Array = NDArray[np.float64]
@@ -213,7 +213,9 @@ class Confidence:
 
 
 def learn(
-    evidence: Evidence, shapes: Array | None = None, prior: ShapePrior | None = None
+    evidence: Evidence,
+    base: ShapePrior | None = None,
+    prior: ShapePrior | None = None,
 ) -> Confidence:
     """Learn from validation how far a model's points are to be trusted.
 
@@ -221,10 +223,10 @@ def learn(
     ----------
     evidence : Evidence
         Of the validation.
-    shapes : ndarray of float64, shape (M, L, D), optional
-        Annotated points in units of length, NaN where absent, for the prior of shapes.
+    base : ShapePrior, optional
+        Of annotated shapes; how far off predictions usually are is added.
     prior : ShapePrior, optional
-        One that was learnt already, in place of ``shapes``.
+        One with that, in place of ``base``.
 
     Returns
     -------
@@ -239,9 +241,9 @@ def learn(
     present = status == STATUS[PRESENT]
     known = status != STATUS[UNKNOWN]
     errors = evidence.errors
-    if prior is None and shapes is not None:
-        noise = _usual_error(errors) / np.sqrt(shapes.shape[2])
-        prior = fit_shapes(shapes, noise)
+    if prior is None and base is not None:
+        axes = len(base.mean[0])
+        prior = base.with_noise(_usual_error(errors) / axes**0.5)
     return Confidence(
         names=evidence.names,
         thresholds=tuple(presence_thresholds(score, present, known, evidence.usual)),
@@ -256,7 +258,7 @@ def learn(
 
 
 def learn_apart(
-    evidence: Evidence, shapes: Array | None = None
+    evidence: Evidence, base: ShapePrior | None = None
 ) -> dict[str, Confidence]:
     """Return for each case what the cases of other groups teach.
 
@@ -267,7 +269,7 @@ def learn_apart(
     ----------
     evidence : Evidence
         Of the validation.
-    shapes : ndarray of float64, shape (M, L, D), optional
+    base : ShapePrior, optional
         See `learn`.
 
     Returns
@@ -281,7 +283,7 @@ def learn_apart(
     groups = min(GROUPS, count) if count > 1 else 0
     for group in range(groups):
         others = [i for i in range(count) if i % groups != group]
-        learnt = learn(evidence.of_cases(others), shapes)
+        learnt = learn(evidence.of_cases(others), base)
         found |= dict.fromkeys(evidence.cases[group::groups], learnt)
     return found
 

@@ -6,7 +6,7 @@ Legend: N shapes, L landmarks, D axes. Lengths are in the unit of the spacing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,11 +91,22 @@ class ShapePrior:
                 kept[blamed] = np.nan
         return flagged
 
+    def with_noise(self, noise: float) -> ShapePrior:
+        """Return it for points that are found with an error along each axis.
+
+        Parameters
+        ----------
+        noise : float
+            Standard deviation, which is no reason for doubt.
+        """
+        matrix = self._matrix() + noise**2 * np.eye(len(self.covariance))
+        return replace(self, covariance=tuple(map(tuple, matrix.tolist())))
+
     def _matrix(self) -> Array:
         return np.array(self.covariance)
 
 
-def fit_shapes(shapes: Array, noise: float = 0.0) -> ShapePrior | None:
+def fit_shapes(shapes: Array) -> ShapePrior | None:
     """Learn what shapes are usual.
 
     How much the covariance is shrunk is what predicts left-out shapes best; the limit
@@ -106,8 +117,6 @@ def fit_shapes(shapes: Array, noise: float = 0.0) -> ShapePrior | None:
     ----------
     shapes : ndarray of float64, shape (N, L, D)
         Annotated points; NaN where a point is not there.
-    noise : float
-        Usual error of predictions along each axis, which is no reason for doubt.
 
     Returns
     -------
@@ -122,7 +131,6 @@ def fit_shapes(shapes: Array, noise: float = 0.0) -> ShapePrior | None:
     choices = [_left_out(shapes, shrinkage) for shrinkage in SHRINKAGES]
     best = int(np.argmin([likelihood for likelihood, _ in choices]))
     mean, covariance = _gaussian(shapes, SHRINKAGES[best])
-    covariance = covariance + noise**2 * np.eye(len(covariance))
     limit = max(
         float(chi2.ppf(SURE, shapes.shape[2])),
         float(np.nanquantile(choices[best][1], SURE)),
@@ -166,33 +174,43 @@ def _distances(shape: Array, mean: Array, covariance: Array) -> Array:
     found = np.full(len(shape), np.nan)
     if len(there) < 3:
         return found
-    for place, (residual, precision) in zip(
-        there, _conditionals(shape, mean, covariance, there, dim), strict=True
-    ):
-        found[place] = residual @ precision @ residual
+    precision = _precision(covariance, there, dim)
+    conditionals = _conditionals(shape, mean, there, precision)
+    for place, (residual, block) in zip(there, conditionals, strict=True):
+        found[place] = residual @ block @ residual
     return found
 
 
 def _conditionals(
-    shape: Array, mean: Array, covariance: Array, there: NDArray[np.intp], dim: int
+    shape: Array,
+    mean: Array,
+    there: NDArray[np.intp],
+    precision: Array,
 ) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """Return residual and precision of each point given all others.
 
     With P the precision matrix of all points, the block P_ii is the precision of point
     i given the others, and its residual is P_ii^-1 (P x)_i.
     """
-    columns = (there[:, None] * dim + np.arange(dim)).ravel()
-    # Shapes may lie anywhere: what all points share has a variance without end.
-    anywhere = np.kron(np.ones((len(there),) * 2), np.eye(dim)) * FREE
-    anywhere *= np.trace(covariance) / len(covariance)
-    precision = np.linalg.inv(covariance[np.ix_(columns, columns)] + anywhere)
+    dim = shape.shape[1]
     apart = (shape - _offset(shape, mean) - mean)[there].ravel()
     pulled = (precision @ apart).reshape(-1, dim)
-    blocks = [precision[i : i + dim, i : i + dim] for i in range(0, len(columns), dim)]
+    blocks = [
+        precision[i : i + dim, i : i + dim] for i in range(0, len(precision), dim)
+    ]
     return [
         (np.asarray(np.linalg.solve(block, pull)), block)
         for block, pull in zip(blocks, pulled, strict=True)
     ]
+
+
+def _precision(covariance: Array, there: NDArray[np.intp], dim: int) -> Array:
+    """Return the precision matrix of the points that are there."""
+    columns = (there[:, None] * dim + np.arange(dim)).ravel()
+    # Shapes may lie anywhere: what all points share has a variance without end.
+    anywhere = np.kron(np.ones((len(there),) * 2), np.eye(dim)) * FREE
+    anywhere *= np.trace(covariance) / len(covariance)
+    return np.asarray(np.linalg.inv(covariance[np.ix_(columns, columns)] + anywhere))
 
 
 def _left_out(shapes: Array, shrinkage: float) -> tuple[float, Array]:
@@ -202,9 +220,13 @@ def _left_out(shapes: Array, shrinkage: float) -> tuple[float, Array]:
     for fold in range(FOLDS):
         out = np.arange(len(shapes)) % FOLDS == fold
         mean, covariance = _gaussian(shapes[~out], shrinkage)
+        inverse: dict[bytes, Array] = {}  # most shapes have the same points
         for shape in shapes[out]:
             there = np.flatnonzero(np.isfinite(shape).all(axis=1))
-            for residual, block in _conditionals(shape, mean, covariance, there, dim):
+            key = there.tobytes()
+            if key not in inverse:
+                inverse[key] = _precision(covariance, there, dim)
+            for residual, block in _conditionals(shape, mean, there, inverse[key]):
                 apart = float(residual @ block @ residual)
                 if np.isfinite(apart):
                     distances.append(apart)

@@ -15,6 +15,7 @@ from autoseg.landmarks.confidence import (
     learn,
     learn_apart,
 )
+from autoseg.landmarks.shape import fit_shapes
 from autoseg.predict.confidence import Learnt, judged
 from autoseg.preprocess.placement import Placement
 from autoseg.preprocess.points import lengths_in_plan_order, restore_coordinates
@@ -69,12 +70,12 @@ def learn_confidence(job: Job, predictions: Path) -> str | None:
         found[case_id] = points.ordered(task.classes), geometry
         rows.append((case_id, points, task.read(truth), geometry.spacing))
     evidence = Evidence.of(rows, task.thresholds.tolist())
-    shapes = _training_shapes(job)
-    for case_id, confidence in learn_apart(evidence, shapes).items():
+    base = fit_shapes(_training_shapes(job))
+    for case_id, confidence in learn_apart(evidence, base).items():
         points, geometry = found[case_id]
         points = judged(points, geometry, job.plan, confidence)
         write_points(_file(predictions, case_id), points, geometry)
-    confidence = learn(evidence, shapes)
+    confidence = learn(evidence, base)
     Learnt(confidence=confidence, evidence=evidence).save(job.folder)
     return confidence_table(confidence, evidence, job.plan.unit)
 

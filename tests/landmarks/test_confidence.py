@@ -11,6 +11,7 @@ from autoseg.landmarks.confidence import (
     pooled,
     spread_of,
 )
+from autoseg.landmarks.shape import fit_shapes
 from autoseg.spec._json import from_json, to_json
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 
@@ -54,7 +55,7 @@ def errors_of(predicted, reference):
 
 
 def taught(cases, usual=ALWAYS):
-    return learn(Evidence.of(cases, usual), shapes_of(cases))
+    return learn(Evidence.of(cases, usual), fit_shapes(shapes_of(cases)))
 
 
 @pytest.fixture(scope="module")

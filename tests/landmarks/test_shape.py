@@ -105,3 +105,15 @@ def test_shapes_are_in_the_unit_of_the_spacing():
     )
 
     assert found[0].tolist() == [[2, 6]] and np.isnan(found[1]).all()
+
+
+def test_errors_of_predictions_are_no_reason_for_doubt():
+    prior = fit_shapes(shapes(80))
+    rng = np.random.default_rng(5)
+    predicted = shapes(30, seed=3) + rng.normal(0, 6, (30, *OUTLINE.shape))
+
+    def doubted(judge):
+        return np.mean([judge.implausible(shape) for shape in predicted])
+
+    assert doubted(prior) > 0.05
+    assert doubted(prior.with_noise(6.0)) < 0.01
