@@ -55,11 +55,14 @@ class Item:
         In index space.
     geometry : Geometry or None
         Of the image.
+    image : str or None
+        Name of the image's file, for files that refer to it; by default the id.
     """
 
     case: str
     points: Points
     geometry: Geometry | None = None
+    image: str | None = None
 
 
 class PointFile(ABC):

@@ -71,7 +71,7 @@ class CocoKeypoints(PointFile):
             images.append(
                 {
                     "id": number,
-                    "file_name": item.case,
+                    "file_name": item.image or item.case,
                     "height": shape[0],
                     "width": shape[1],
                 }

@@ -71,7 +71,10 @@ def write_point_files(jobs: Sequence[Job], kinds: Collection[str]) -> list[Path]
                 f"{job.output} is one file; for copies in other kinds give a folder."
             )
         points, geometry = read_points(job.output, None, None, job.case.id)
-        items.append(Item(case=job.case.id, points=points, geometry=geometry))
+        image = job.case.images[0].name if job.case.images else None
+        items.append(
+            Item(case=job.case.id, points=points, geometry=geometry, image=image)
+        )
     written = []
     folder = jobs[0].output.parent
     for kind in kinds:

@@ -87,7 +87,10 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     logger.info("Fold %s on its validation cases:\n%s", job.fold, found.table())
     if trust is not None:
         logger.info(
-            "How far to trust its points (%s):\n%s", job.folder / CONFIDENCE, trust
+            "How far to trust its points (%s; in the scores above, each case was told "
+            "what the other fifths of them taught):\n%s",
+            job.folder / CONFIDENCE,
+            trust,
         )
     return summary
 

@@ -32,7 +32,8 @@ def jobs(tmp_path):
     for case in ("one", "two"):
         output = tmp_path / f"{case}.json"
         write_points(output, POINTS, GEOMETRY)
-        found.append(Job(case=Case(id=case, images=()), output=output))
+        images = (tmp_path / f"{case}_0000.png",)
+        found.append(Job(case=Case(id=case, images=images), output=output))
     return found
 
 
@@ -51,7 +52,9 @@ def test_all_kinds_are_written_beside_the_json(jobs, tmp_path):
     assert table["two"].status.tolist() == [PRESENT, ABSENT]
     assert table["two"].details["error_p95"].tolist() == [1.25, 3.0]
     coco = json.loads((tmp_path / "points.coco.json").read_text())
-    assert [image["file_name"] for image in coco["images"]] == ["one", "two"]
+    names = [image["file_name"] for image in coco["images"]]
+    assert names == ["one_0000.png", "two_0000.png"]  # files, as other programs want
+    assert list(read_file(tmp_path / "points.coco.json")) == ["one", "two"]
     assert coco["annotations"][1]["keypoints"] == [2.0, 1.5, 2, 0.0, 0.0, 0]
     markup = json.loads((tmp_path / "two.mrk.json").read_text())["markups"][0]
     # x: 10 + 2 * 0.25, y: 20 + 1.5 * 0.5
