@@ -53,6 +53,7 @@ def frame(content: Json, pictures: bool = True) -> Json:
         sections += [("scores", "Scores")]
         sections += [("cases", "Cases")] if pictures else []
         sections += [("calibration", "Calibration")]
+    sections += [("selection", "Chosen model")] if content["selection"] else []
     sections += [("failures", "Failures")] if content["trained"] else []
     sections += [("predictions", "Predictions")] if content["predictions"] else []
     return {

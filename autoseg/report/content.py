@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from autoseg.evaluate.measures import (
     per_case,
 )
 from autoseg.evaluate.summary import Summary
-from autoseg.spec._json import to_json
+from autoseg.spec._json import load_object, to_json
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.train.results import Fold, Trained, scores_of
+from autoseg.workspace import CHECKPOINT_FINAL
 
 SCHEMA = 1
 GIB = 2**30
@@ -136,6 +138,36 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         },
         "decisions": [to_json(decision) for decision in plan.decisions],
     }
+
+
+def describe_selection(
+    bundle: Path, trained: Sequence[Trained]
+) -> dict[str, Any] | None:
+    """Return what `find_best` chose, as its file says; None if it did not run.
+
+    Parameters
+    ----------
+    bundle : Path
+        The bundle; the file lies beside it.
+    trained : sequence of Trained
+        What there is to choose from.
+
+    Returns
+    -------
+    dict of str to JSON value, or None
+        See `autoseg.find_best.selection.Selection`; and ``outdated``, whether a fold
+        was trained after the choice.
+    """
+    file = bundle.with_suffix(".json")
+    if not file.is_file():
+        return None
+    made = file.stat().st_mtime
+    newer = [
+        fold.finished and (fold.folder / CHECKPOINT_FINAL).stat().st_mtime > made
+        for one in trained
+        for fold in one.folds
+    ]
+    return {**load_object(file), "path": str(bundle), "outdated": any(newer)}
 
 
 def describe_fold(fold: Fold) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from autoseg.report.content import (
     SCHEMA,
     describe_data,
     describe_plan,
+    describe_selection,
     describe_trained,
 )
 from autoseg.report.pictures import Artist
@@ -103,24 +104,17 @@ def report(
     file = _output_file(workspace, output)
     fingerprint = Fingerprint.load(workspace.fingerprint)
     trained = find_trained(workspace)
-    content: dict[str, Any] = {
-        "schema": SCHEMA,
-        "autoseg": __version__,
-        "data": describe_data(described, fingerprint),
-        "plans": [describe_plan(plan) for plan in _plans(workspace, trained)],
-        "trained": [describe_trained(one) for one in trained],
-        "predictions": None,
-    }
     artist = _artist(described)
+    content = _content(described, fingerprint, workspace, trained)
     for one, said in zip(trained, content["trained"], strict=True):
-        said["calibration"] = None
         if artist is not None:
             if outputs and described.task == "semantic":
                 _predict(one, workspace, described, device)
             said["calibration"] = describe_calibration(
-                Checked(trained=one, artist=artist, workspace=workspace,
-                        workers=workers)
-            )  # fmt: skip
+                Checked(
+                    trained=one, artist=artist, workspace=workspace, workers=workers
+                )
+            )
     cases = _images(described, images)
     if predictions is not None:
         content["predictions"] = describe_predictions(
@@ -145,6 +139,24 @@ def report(
     write_text(file.with_suffix(".json"), dumps(plain(content)))
     write_text(file, page)
     return file
+
+
+def _content(
+    dataset: Dataset,
+    fingerprint: Fingerprint,
+    workspace: Workspace,
+    trained: list[Trained],
+) -> dict[str, Any]:
+    """Return all but what needs annotations, images or predictions."""
+    return {
+        "schema": SCHEMA,
+        "autoseg": __version__,
+        "data": describe_data(dataset, fingerprint),
+        "plans": [describe_plan(plan) for plan in _plans(workspace, trained)],
+        "trained": [describe_trained(one) | {"calibration": None} for one in trained],
+        "selection": describe_selection(workspace.best, trained),
+        "predictions": None,
+    }
 
 
 def _predict(

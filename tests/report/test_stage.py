@@ -243,3 +243,35 @@ def test_every_task_says_how_much_there_is_to_find(annotation, tile):
 
     assert _what(data)["name"] == tile
     assert _what(data)["value"] in ("12", "1")
+
+
+def test_what_find_best_chose_is_shown_until_something_is_trained_again(tmp_path):
+    import os
+    import time
+
+    from autoseg.find_best.selection import Scored, Selection
+    from autoseg.find_best.table import Gain
+    from autoseg.find_best.tuning import Step
+
+    results_folder.prepare(tmp_path, folds=1, cases=2)
+    gain = Gain(mean=0.02, low=0.01, high=0.03)
+    scored = Scored(name="unet / 3d_fullres", mean=0.8, low=0.7, high=0.9)
+    step = Step(name="components", of="two", value="largest component", gain=gain,
+                kept=True)  # fmt: skip
+    file = tmp_path / "results" / "Toy" / "best" / "model.json"
+    Selection(
+        dataset="Toy", by="dice", unit="mm", cases=2, chosen=scored.name,
+        models=(scored,), final=scored, steps=(step,),
+    ).save(file)  # fmt: skip
+
+    def opened(shift):
+        os.utime(file, (time.time() + shift,) * 2)
+        page = report("Toy", tmp_path, pictures=False)
+        content = json.loads(page.with_suffix(".json").read_text())
+        return page.read_text(), content["selection"]
+
+    html, found = opened(10)
+    assert not found["outdated"] and "outdated" not in html
+    assert "largest component" in html and "+0.0200" in html
+    html, found = opened(-3600)
+    assert found["outdated"] and "run <code>autoseg find_best</code> again" in html
