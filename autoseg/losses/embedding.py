@@ -1,4 +1,4 @@
-"""Metric learning of instances: what points at one spot together, and nothing else.
+"""Metric learning of instances: what points at the middle of each, and nothing else.
 
 Legend: B batch, D axes, S spatial shape, N instances, M voxels, P pairs of an instance
 and a voxel near it.
@@ -25,10 +25,12 @@ class Embedding(Loss):
     """Soft Dice of each instance with what points near to its center.
 
     Channels are D offsets, the logarithm of a precision p, and a seed. A voxel's
-    embedding e is its place plus its offset; c and p of an instance are means over its
-    voxels. A voxel is in it as far as ``exp(-p |e - c|^2)`` says, compared by Dice with
-    the instance in a box around it. Precisions vary little within an instance, and
-    the seed learns that very number inside, and 0 in the background [1]_ [2]_.
+    embedding e is its place plus its offset; c is the instance's voxel that is nearest
+    to its center of mass (a center that is free would wander off to where another
+    instance's is [2]_), and p the mean over its voxels. A voxel is in it as far as
+    ``exp(-p |e - c|^2)`` says, compared by Dice with the instance in a box around it.
+    Precisions vary little within an instance, and the seed learns that very number
+    inside, and 0 in the background [1]_ [2]_.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ class Embedding(Loss):
 
         own = embedded(inside, places)
         sharp = maps[inside, axes].clamp(-MOST_SHARP, MOST_SHARP)
-        center = _mean(own, owner, count)
+        center = _middle(places * edges, owner, count)
         precision = _mean(sharp[:, None], owner, count)[:, 0]
         spread = _mean((sharp - precision[owner]).square()[:, None], owner, count)
         precision = precision.exp()
@@ -171,6 +173,18 @@ def _mean(values: Tensor, owner: Tensor, count: int) -> Tensor:
     """Return the means (N, K) of values (M, K) that belong to N instances."""
     total = values.new_zeros((count, values.shape[1])).index_add(0, owner, values)
     return total / torch.bincount(owner, minlength=count)[:, None]
+
+
+def _middle(places: Tensor, owner: Tensor, count: int) -> Tensor:
+    """Return the place (N, D) of each instance's (M, D) nearest to their mean."""
+    away = (places - _mean(places, owner, count)[owner]).square().sum(1)
+    least = away.new_zeros(count).scatter_reduce(
+        0, owner, away, "amin", include_self=False
+    )
+    order = torch.arange(len(owner), device=owner.device)
+    order = torch.where(away <= least[owner], order, len(owner))
+    first = torch.full_like(least, len(owner), dtype=order.dtype)
+    return places[first.scatter_reduce(0, owner, order, "amin")]
 
 
 def _unraveled(index: Tensor, shape: Sequence[int]) -> Tensor:

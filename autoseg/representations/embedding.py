@@ -12,7 +12,6 @@ from autoseg.representations._base import Array, Ids, Representation
 from autoseg.representations._flows import middles
 from autoseg.representations._maps import (
     connected,
-    depth,
     filled,
     in_order,
     mean_inside,
@@ -32,8 +31,8 @@ class Embedding(Representation):
 
     A voxel's place plus its offset is its embedding. From the surest seed on, the
     embeddings around that of the seed, up to where ``exp(-precision distance^2)`` is a
-    half, are one instance. Where a network lets them point to is its own choice: the
-    loss asks only that an instance's point together and others' do not.
+    half, are one instance. They point at its voxel nearest to its center of mass, as
+    exactly as it takes to tell it from others.
 
     Parameters
     ----------
@@ -121,7 +120,8 @@ class Embedding(Representation):
         if count:
             inside = np.nonzero(labels)
             owner = labels[inside] - 1
-            middle = middles(labels, count, depth(labels, spacing), spacing)
+            flat = np.zeros(labels.shape, np.float32)
+            middle = middles(labels, count, flat, self.edges)
             for axis, edge in enumerate(self.edges):
                 maps[axis][inside] = (middle[owner, axis] - inside[axis]) * edge
         maps[-1] = labels > 0

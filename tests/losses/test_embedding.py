@@ -8,24 +8,24 @@ import torch
 from autoseg.losses.embedding import Embedding
 
 
-def test_two_voxels_that_point_at_each_other_have_the_loss_of_arithmetic():
-    # One instance of two voxels in a row of two, 1 apart, which is the whole box.
-    # Offsets of 0: the center lies half way, so that each is a member m of exp(-p / 4),
-    # and Dice is 2 * 2 m / (2 m + 2).
-    target = torch.ones((1, 1, 2), dtype=torch.int16)
-    logits = torch.zeros((1, 4, 1, 2))
-    logits[:, 2] = math.log(4 * math.log(2))  # so that m is exp(-log 2) = 0.5
-    logits[:, 3] = 0.5  # seeds are right
+def test_three_voxels_that_stay_where_they_are_have_the_loss_of_arithmetic():
+    # One instance of three voxels in a row of three, which is the whole box. Offsets of
+    # 0: the middle one is a member, the outer two are as far as m = exp(-p), 0.5 here.
+    # Dice is 2 (1 + 2 m) / (1 + 2 m + 3) = 4 / 5.
+    target = torch.ones((1, 1, 3), dtype=torch.int16)
+    logits = torch.zeros((1, 4, 1, 3))
+    logits[:, 2] = math.log(math.log(2))
+    logits[:, 3] = torch.tensor([0.5, 1.0, 0.5])  # seeds are right
 
     loss = Embedding(edges=(1.0, 1.0))(logits, target)
 
-    assert loss.item() == pytest.approx(1 - 2 / 3, abs=1e-6)
+    assert loss.item() == pytest.approx(1 - 4 / 5, abs=1e-6)
 
 
 def test_spread_precision_and_wrong_seeds_cost_what_their_weights_say():
     target = torch.ones((1, 1, 2), dtype=torch.int16)
     logits = torch.zeros((1, 4, 1, 2))
-    logits[0, 1, 0] = torch.tensor([0.5, -0.5])  # both point half way: members are 1
+    logits[0, 1, 0] = torch.tensor([0.0, -1.0])  # both point at the first: members
     logits[0, 2, 0] = torch.tensor([1.0, 3.0])  # mean 2, variance 1
     logits[0, 3, 0] = torch.tensor([1.0, 0.5])  # mean squared error 0.125
 
@@ -34,13 +34,14 @@ def test_spread_precision_and_wrong_seeds_cost_what_their_weights_say():
     assert loss.item() == pytest.approx(3.0 * 1 + 2.0 * 0.125, abs=1e-6)
 
 
-def test_ids_of_different_samples_are_different_instances():
+def test_equal_ids_in_different_samples_are_different_instances():
     loss, target, perfect = Embedding.example()
 
     moved = perfect.clone()
-    moved[1, :2] += 3.0  # all of the second sample point elsewhere, but together
+    moved[1, :2] += 3.0  # all of the second sample point elsewhere: Dice 0, seeds wrong
 
-    assert loss(moved, target).item() == pytest.approx(0, abs=1e-3)
+    # half of the instances are lost, and half of the inner voxels' seeds err by 1
+    assert loss(moved, target).item() == pytest.approx(0.5 + 0.5, abs=1e-3)
 
 
 def test_voxels_of_a_neighbor_that_point_into_an_instance_cost():
