@@ -164,12 +164,15 @@ def decide(
         for name, counts in measured.get("status", {}).items()
         if counts["present"] and not counts["absent"]
     ]
-    chosen.setdefault("thresholds", dict.fromkeys(always, 0.0))
+    chosen["thresholds"] = {
+        **dict.fromkeys(always, 0.0),
+        **(chosen.get("thresholds") or {}),
+    }
     decisions = (
         Decision(
             field="task.options.thresholds",
             value=f"0 for {len(always)} landmarks, else 0.5",
-            rule="of a score, to call a landmark present",
+            rule="of a score, to call a landmark present; validation may teach others",
             because=f"{len(always)} are never absent in the training cases, and so "
             "are always given a place",
         ),

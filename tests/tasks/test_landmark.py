@@ -107,6 +107,9 @@ def test_what_was_never_absent_is_always_given_a_place():
     numbers = measured(task, [[[0, 0], [3, 2]], [[0, 0], None]])
     options, _ = task.configure({"landmarks": ["a", "b"]}, numbers)
     assert LandmarkTask(**options).thresholds.tolist() == [0.0, 0.5]
+    given = {"landmarks": ["a", "b"], "thresholds": {"b": 0.3}}
+    options, _ = task.configure(given, numbers)
+    assert LandmarkTask(**options).thresholds.tolist() == [0.0, 0.3]
 
 
 def test_sigma_is_the_same_length_along_all_axes_but_no_less_than_a_voxel_can_show():
