@@ -65,6 +65,7 @@ def fit_to_time(
     job: Job,
     asked: Options,
     seconds_of_a_step: Callable[[Job], float],
+    planned_first: bool = False,
 ) -> Fit:
     """Return the widest network and the largest batch that take `WANTED` steps.
 
@@ -79,6 +80,9 @@ def fit_to_time(
         With a time budget.
     seconds_of_a_step : callable
         Times a step of a job.
+    planned_first : bool
+        Time what is planned before anything else, as on a GPU, where it usually fits;
+        on a CPU, a few steps of it may take minutes.
 
     Returns
     -------
@@ -91,6 +95,8 @@ def fit_to_time(
     before = _of_other_folds(job, asked)
     if before is not None:
         return before
+    if planned_first and asked.time_budget / seconds_of_a_step(job) >= WANTED:
+        return PLANNED
     found, steps = PLANNED, 0.0
     for changes in candidates(job, asked):
         if steps and steps < WANTED * LEAST_GROWTH:

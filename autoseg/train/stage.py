@@ -135,7 +135,12 @@ def _begin(job: Job, asked: Options) -> tuple[Job, Run, Hardware]:
         threads=asked.threads,
         loader_threads=asked.workers,
     )
-    fit = fit_to_time(job, asked, lambda tried: _timed(tried, asked, hardware))
+    fit = fit_to_time(
+        job,
+        asked,
+        lambda tried: _timed(tried, asked, hardware),
+        planned_first=hardware.device.type != "cpu",
+    )
     job = fit.applied(job)
     run = _new_run(job, asked, hardware, fit)
     write_model_files(job)

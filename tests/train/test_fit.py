@@ -145,6 +145,18 @@ def test_timing_stops_where_a_wider_network_cannot_fit(job):
     assert timed == [[8, 8, 16]]  # wider ones would take minutes to be timed
 
 
+def test_a_gpu_times_what_is_planned_first(job):
+    timed = []
+
+    def fast(tried):
+        timed.append(tried.settings.network.options["features"])
+        return 0.5
+
+    fit = fit_to_time(job, Options(time_budget=1000.0), fast, planned_first=True)
+
+    assert (fit.changes, timed) == ({}, [WIDE])
+
+
 def test_candidates_go_from_fast_to_planned(job):
     found = candidates(job, Options(time_budget=1.0))
 
