@@ -74,6 +74,22 @@ def test_ids_are_numbered_in_order_and_the_table_says_what_they_are(images, tmp_
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "a_instances.csv"]
 
 
+def test_of_instances_the_number_of_a_case_is_the_mean_of_their_scores(
+    images, tmp_path
+):
+    out = tmp_path / "out"
+    predictor = _predictor({"cell": 1})
+    predictor.options = replace(predictor.options, uncertainty=True)
+
+    predict(predictor, images, out, progress=False)
+
+    with (out / "a_instances.csv").open() as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    numbers = json.loads((out / "uncertainty.json").read_text())
+    assert numbers["quality"]["a"] == pytest.approx(np.mean(scores), abs=1e-4)
+    assert not (out / "uncertainty").exists()  # no image of it
+
+
 def test_other_programs_get_their_files_when_asked(images, tmp_path):
     out = tmp_path / "out"
 

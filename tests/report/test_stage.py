@@ -86,6 +86,30 @@ def test_it_opens_in_a_browser_without_an_error(written, tmp_path):
         assert np.asarray(picture).std() > 20
 
 
+def test_it_is_dark_where_the_browser_is_and_fits_a_narrow_window(written, tmp_path):
+    from PIL import Image
+
+    page, _ = written
+
+    bright = {}
+    for dark in (False, True):
+        path = tmp_path / f"{dark}.png"
+        assert browser.picture(page, path, width=500, height=1500, dark=dark) == []
+        with Image.open(path) as picture:
+            bright[dark] = np.asarray(picture.convert("L"))[300:].mean()
+    assert bright[True] < 70 < 180 < bright[False]
+
+    # Whatever is wider than the window moves inside its own box.
+    script = (
+        "<script>document.title = String(document.documentElement.scrollWidth > "
+        "innerWidth)</script></body>"
+    )
+    measured = tmp_path / "measured.html"
+    measured.write_text(page.read_text().replace("</body>", script))
+    dom, _ = browser.run(measured, "--dump-dom", "--window-size=500,900")
+    assert "<title>false</title>" in dom
+
+
 def test_a_click_on_a_heading_sorts_the_cases(written, tmp_path):
     page, content = written
     clicked = tmp_path / "clicked.html"
