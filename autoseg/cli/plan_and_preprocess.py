@@ -111,9 +111,13 @@ def _next(made: Plan, dataset: str, arguments: argparse.Namespace) -> str:
     best = "3d_fullres" if "3d_fullres" in offered else offered[0]
     place = Workspace(root=find_root(arguments.root), dataset=made.dataset)
     fold = "0" if place.splits.is_file() or arguments.no_preprocessing else "all"
-    words = ["autoseg", "train", str(dataset), best, fold]
-    if made.name != "unet":
-        words += ["--plan", made.name]
+    more = [] if made.name == "unet" else ["--plan", made.name]
     if arguments.root is not None:
-        words += ["--root", str(arguments.root)]
-    return f"Next: {shlex.join(words)}"
+        more += ["--root", str(arguments.root)]
+    # A fine stage of landmarks comes after the coarse one, on the same fold.
+    after = [n for n in offered if made.configurations[n].previous == best]
+    commands = [
+        shlex.join(["autoseg", "train", str(dataset), name, fold, *more])
+        for name in (best, *after)
+    ]
+    return "\nthen: ".join(["Next: " + commands[0], *commands[1:]])

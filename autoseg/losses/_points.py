@@ -143,6 +143,35 @@ def expectation(values: Tensor, along: Sequence[Tensor]) -> Tensor:
     return values
 
 
+def in_balance(cost: Tensor, places: Tensor, here: Tensor, loss: PointLoss) -> Tensor:
+    """Return the mean of a cost, and its mean where the target's Gaussian is, added.
+
+    Nearly all voxels are background, and an empty heatmap is nearly right: a plain mean
+    learns that first, and nothing for long. Here the voxels of a peak weigh as much
+    together as all others, in a patch of whatever size.
+
+    Parameters
+    ----------
+    cost : Tensor, shape (B, K, *P)
+        Of each voxel.
+    places : Tensor, shape (B, K, D)
+        Coordinates in voxels.
+    here : Tensor of bool, shape (B, K)
+        Whether the point is in the patch; elsewhere there is background only.
+    loss : PointLoss
+        Says how wide the Gaussian is.
+
+    Returns
+    -------
+    Tensor, shape (B, K)
+    """
+    shape = cost.shape[2:]
+    along = profiles(places, shape, loss.widths(len(shape)))
+    along = [one / one.sum(-1, keepdim=True).clamp(min=1e-30) for one in along]
+    near = expectation(cost, along)
+    return cost.flatten(2).mean(2) + torch.where(here, near, 0.0)
+
+
 def example_target(kind: type[PointLoss]) -> tuple[PointLoss, Tensor, Tensor]:
     """Return a loss, a target (2, 3, 3) for a patch of 10 x 12, and who is in it."""
     target = torch.tensor(

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from autoseg.losses import LOSSES
 from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, example_target, gaussians
+from autoseg.losses._points import PointLoss, example_target, gaussians, in_balance
 
 ALPHA, OMEGA, EPSILON, THETA = 2.1, 14.0, 1.0, 0.5  # of the paper
-WEIGHT, EDGE = 10.0, 0.2  # voxels with a target above the edge weigh so much more
 
 
 @LOSSES.register
@@ -33,8 +32,8 @@ class AdaptiveWing(PointLoss):
 
     Notes
     -----
-    As in the paper, but for the sum over voxels, which is divided by the weights of the
-    peak and not by the number of voxels: the loss does not shrink with the patch.
+    Of each voxel as in the paper, in parts of omega; the paper's weight of 10 of voxels
+    near a peak is replaced by `autoseg.losses._points.in_balance`.
 
     References
     ----------
@@ -63,11 +62,7 @@ class AdaptiveWing(PointLoss):
         # What is nearer than rounding is there: x ** 1.1 is steep long before x is 0.
         close = OMEGA * torch.log1p((away.clamp(min=1e-6) / EPSILON) ** power)
         cost = torch.where(away < THETA, close, slope * away - offset)
-        cost = cost * torch.where(heat > EDGE, WEIGHT + 1, 1.0)
-        near = 1.0
-        for width in self.widths(len(shape)):
-            near *= 2 * width + 1
-        return cost.flatten(2).sum(2) / ((WEIGHT + 1) * OMEGA * near)
+        return in_balance(cost / OMEGA, places, here, self)
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:

@@ -12,12 +12,14 @@ from torch.nn import functional
 
 from autoseg.losses import LOSSES
 from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, example_target, gaussians
+from autoseg.losses._points import PointLoss, example_target, gaussians, in_balance
 
 
 @LOSSES.register
 class SmoothAbsolute(PointLoss):
     """Huber's loss to a Gaussian: squares near 0, absolute values beyond.
+
+    Peaks and background are in balance: `autoseg.losses._points.in_balance`.
 
     Parameters
     ----------
@@ -27,8 +29,6 @@ class SmoothAbsolute(PointLoss):
         See `PointLoss`.
     beta : float
         Where squares end, of the peak's height.
-    weight : float
-        Of a peak's highest voxel; the background's is 1.
     height : float
         Of the Gaussian: outputs of usual size then make a peak.
 
@@ -44,11 +44,10 @@ class SmoothAbsolute(PointLoss):
         *,
         sigma: Sequence[float] = (2.0,),
         beta: float = 0.1,
-        weight: float = 40.0,
         height: float = 10.0,
     ) -> None:
         super().__init__(batch_dice, sigma=sigma)
-        self.beta, self.weight, self.height = beta, weight, height
+        self.beta, self.height = beta, height
 
     def of_each(self, logits: Tensor, places: Tensor, here: Tensor) -> Tensor:
         shape = logits.shape[2:]
@@ -56,11 +55,7 @@ class SmoothAbsolute(PointLoss):
         cost = functional.smooth_l1_loss(
             logits / self.height, heat, reduction="none", beta=self.beta
         )
-        near = 1.0
-        for width in self.widths(len(shape)):
-            near *= 2 * width + 1
-        weights = 1 + (self.weight - 1) * heat
-        return (weights * cost).flatten(2).sum(2) / (self.weight * near)
+        return in_balance(cost, places, here, self)
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:

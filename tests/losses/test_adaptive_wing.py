@@ -27,6 +27,6 @@ def test_a_patch_of_one_voxel_is_the_papers_formula(predicted):
     logits = torch.full((1, 1, 1, 1), 10 * predicted)
     absent = loss(logits, torch.tensor([[[0.0, 0.0, 0]]]))
     present = loss(logits, torch.tensor([[[0.0, 0.0, 1]]]))
-    scale = 11 * 14 * 3 * 3  # of a peak: weight, omega, and 2 sigma + 1 along each axis
-    assert float(absent) == pytest.approx(wing(predicted, 0) / scale, abs=1e-6)
-    assert float(present) == pytest.approx(11 * wing(predicted, 1) / scale, abs=1e-6)
+    # In parts of omega = 14; of one voxel both means are the same.
+    assert float(absent) == pytest.approx(wing(predicted, 0) / 14, abs=1e-6)
+    assert float(present) == pytest.approx(2 * wing(predicted, 1) / 14, abs=1e-6)

@@ -11,8 +11,9 @@ from autoseg.losses.smooth_l1 import SmoothAbsolute
 def test_squares_end_where_absolute_values_begin():
     logits = torch.tensor([[[0.0, 9.5, 10 * math.exp(-0.5)]]])
     target = torch.tensor([[[1.0, 1]]])
-    loss = SmoothAbsolute(sigma=[1.0], beta=0.1, weight=40, height=10)(logits, target)
+    loss = SmoothAbsolute(sigma=[1.0], beta=0.1, height=10)(logits, target)
     side = math.exp(-0.5)
     far, near = side - 0.05, 0.05**2 / (2 * 0.1)
-    expected = (1 + 39 * side) * far + 40 * near
-    assert float(loss) == pytest.approx(expected / (40 * 3), rel=1e-5)
+    # The mean, and the mean with the Gaussian's values as weights.
+    mean, peak = (far + near) / 3, (side * far + near) / (1 + 2 * side)
+    assert float(loss) == pytest.approx(mean + peak, rel=1e-5)

@@ -5,14 +5,18 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from autoseg.cli._measure import measure_step
 from autoseg.networks import NETWORKS
 from autoseg.tasks.landmark import HEAD, LandmarkTask
 from autoseg.train.criterion import Criterion
+from planners._base import Budget
 from planners._costs import heads_of
 from planners._late import MAPS
 from planners._memory import step_cost
 from planners._setting import LossCost, Setting
+from planners.unet import unet
 
+from .test_landmarks import TASK, XRAY
 from .test_memory import autocast, options_of
 
 SHAPE = (2, 32, 32)
@@ -141,3 +145,17 @@ def test_memory_does_not_grow_with_the_number_of_landmarks(landmarks):
 
     # A hundredth more: the head has 33 weights for each landmark.
     assert total(landmarks) < 1.01 * total(17)
+
+
+def test_a_step_of_landmarks_can_be_measured():
+    small = {
+        "patch_size": [32, 32],
+        "batch_size": 2,
+        "network.features": [4, 4],
+        "task.sigma_voxels": 3,
+    }
+    plan = unet(XRAY, TASK, Budget(overrides=small))
+    found = measure_step(plan, "2d", "cpu")
+    assert found["seconds_per_step"] > 0
+    # At least the image, and 4 feature maps of it and of its half, in float32.
+    assert found["predicted_bytes"] > 4 * 2 * 32 * 32 * (1 + 4 + 1)
