@@ -13,7 +13,10 @@ first voxel, so it is kept once; whether it is complete shows in the halo::
     +-----------------+
 
 That an instance which is cut cannot deceive: what is seen of it may begin in the block
-only if it also reaches the end of the halo.
+only if it also reaches the end of the halo. Two things more make a halo grow: a
+neighbor of an owned instance that is cut, for where both meet depends on both; and a
+decoder may drop what it sees half of, so whatever is present, is no instance, and
+reaches from the block to the end of the halo counts as cut, too.
 
 An instance that does not fit in what may be decoded at once is a giant: it is put
 together of what one block after the other sees of it, where they overlap.
@@ -55,6 +58,7 @@ def decode_blocks(
     labels: Any = None,
     one_segment: Collection[int] = (),
     most: float = math.inf,
+    presence: Callable[[Outputs], Array | None] = lambda outputs: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Instances:
     """Decode an image block by block, as if it were decoded at once.
@@ -87,6 +91,9 @@ def decode_blocks(
     most : float
         Voxels that may be decoded at once. An instance that needs more of them around
         it is put together of pieces, with a warning: there may be a seam.
+    presence : callable
+        From outputs to bool (*s): where an instance is, decoded or not. None if the
+        decoder drops nothing that is cut.
     progress : callable
         Told blocks done and blocks in all.
 
@@ -101,7 +108,15 @@ def decode_blocks(
     cores = list(_cores(shape, block))
     for done, core in enumerate(cores):
         box, seen, owned, giants = _decode_complete(
-            decode, outputs, shape, core, halo, max(1, margin), one_segment, most
+            decode,
+            outputs,
+            shape,
+            core,
+            halo,
+            max(1, margin),
+            one_segment,
+            most,
+            presence,
         )
         here = np.array(labels[box])
         inside = tuple(
@@ -275,6 +290,7 @@ def _decode_complete(
     margin: int,
     one_segment: Collection[int],
     most: float,
+    presence: Callable[[Outputs], Array | None],
 ) -> tuple[Box, Instances, list[int], set[int]]:
     """Decode a block with as much around it as what it owns needs.
 
@@ -291,10 +307,14 @@ def _decode_complete(
 
     while True:
         box = around()
-        found = as_instances(decode(outputs(box)))
+        values = outputs(box)
+        found = as_instances(decode(values))
         segments = set(_of_classes(found, one_segment))
         owned = [i for i in _owned(found.labels, box, core) if i not in segments]
-        cut = _cut(found.labels, owned, box, shape, margin)
+        around_owned = [*owned, *(set(_neighbors(found.labels, owned)) - segments)]
+        cut = _cut(found.labels, around_owned, box, shape, margin)
+        dropped = _dropped(found.labels, presence(values), box, core)
+        cut = sorted({*cut, *_cut(dropped, [1], box, shape, 1)})
         if not cut:
             return box, found, owned, set()
         for axis, side in cut:
@@ -329,6 +349,37 @@ def _cut(
             if np.isin(_layer(labels, axis, end, margin), owned).any():
                 sides.append((axis, end))
     return sides
+
+
+def _neighbors(labels: Array, owned: Sequence[int]) -> list[int]:
+    """Return the ids of those that have a face in common with an owned instance."""
+    found: set[int] = set()
+    for axis in range(labels.ndim):
+        moved = np.moveaxis(labels, axis, 0)
+        low, high = moved[:-1], moved[1:]
+        touch = (low != high) & (low > 0) & (high > 0)
+        pairs = np.unique(np.stack([low[touch], high[touch]]), axis=1)
+        mine = np.isin(pairs, owned)
+        found |= set(pairs[:, mine.any(axis=0)].ravel().tolist())
+    return sorted(found.difference(owned))
+
+
+def _dropped(labels: Array, present: Array | None, box: Box, core: Box) -> Array:
+    """Return 1 where pieces without id are that reach into the core, else 0."""
+    from scipy import ndimage
+
+    if present is None:
+        return np.zeros((1,) * labels.ndim, np.int8)
+    full = np.ones((3,) * labels.ndim)
+    pieces, count = ndimage.label(np.asarray(present) & (labels == 0), full)
+    inside = tuple(
+        slice(part.start - whole.start, part.stop - whole.start)
+        for part, whole in zip(core, box, strict=True)
+    )
+    here = np.zeros(count + 1, np.int8)
+    here[np.unique(pieces[inside])] = 1
+    here[0] = 0
+    return here[pieces]
 
 
 def _near_end(

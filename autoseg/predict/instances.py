@@ -98,7 +98,7 @@ def _decode(held: Array, task: Task, placement: Placement, memory: float) -> Ins
     if math.prod(shape) <= AT_ONCE:
         found = as_instances(decode(outputs((slice(None),) * len(shape))))
         return number_in_order(found)
-    block = block_edges(shape)
+    block = block_edges(shape, BLOCK)
     return decode_blocks(
         decode,
         outputs,
@@ -108,6 +108,7 @@ def _decode(held: Array, task: Task, placement: Placement, memory: float) -> Ins
         margin=task.decode_margin or 1,
         labels=zeros(shape, np.int32),
         one_segment=task.one_segment,
+        presence=task.presence,
         most=max(AT_ONCE, memory / (DECODING + 4 * len(held))),
     )
 

@@ -136,6 +136,21 @@ class Task(ABC):
         """Names of the classes of instances by number; empty without instances."""
         return {}
 
+    def presence(self, outputs: Mapping[str, Array]) -> Array | None:
+        """Return where an instance is, whether `decode` makes one of it or not.
+
+        Parameters
+        ----------
+        outputs : mapping of str to ndarray, shape (C, *S)
+            Activated outputs of each head.
+
+        Returns
+        -------
+        ndarray of bool, shape S, or None
+            None if no instance is dropped for being cut by the array's edge.
+        """
+        return None
+
     @property
     def one_segment(self) -> tuple[int, ...]:
         """Numbers of classes of which an image has one segment, not objects."""

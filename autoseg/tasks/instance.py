@@ -292,6 +292,12 @@ class InstanceTask(Task):
         )
         return decode(meaning, outputs, spacing)
 
+    def presence(self, outputs: Mapping[str, Array]) -> Array | None:
+        if "foreground" not in outputs:  # other representations keep what is cut
+            return None
+        found: Array = outputs["foreground"][0] >= self.representation.foreground  # type: ignore[attr-defined]
+        return found
+
     def score(
         self,
         predicted: Any,

@@ -223,3 +223,45 @@ def test_objects_of_a_giant_size_that_do_not_touch_stay_two():
     assert np.array_equal(found.labels > 0, image[0] > 0)
     assert set(np.unique(found.labels[2:18, 2:58])) == {1}
     assert set(np.unique(found.labels[19:38, 2:58])) == {2}
+
+
+def test_what_a_decoder_drops_at_the_edge_is_found_with_more_around_it():
+    def decode(outputs):
+        """A decoder that drops what the edge of its input cuts."""
+        labels = _components(outputs).labels
+        for axis in (0, 1):
+            for end in (0, -1):
+                labels[np.isin(labels, np.take(labels, end, axis))] = 0
+        return Instances(labels)
+
+    image = np.zeros((1, 60, 60), dtype=np.float32)
+    image[0, 5:50, 5:50] = 1
+    image[0, 20:25, 20:25] = 0
+
+    found = decode_blocks(
+        decode,
+        _read(image),
+        (60, 60),
+        (15, 15),
+        (4, 4),
+        presence=lambda outputs: outputs["mask"][0] > 0,
+    )
+
+    assert np.array_equal(found.labels, image[0])
+
+
+def test_a_neighbor_that_is_cut_is_seen_whole():
+    def decode(outputs):
+        """A decoder that looks at what two objects that touch are like."""
+        labels = outputs["mask"][0].astype(np.int32)
+        for one, other in ((1, 2), (2, 1)):
+            if (labels == one).sum() < 20:  # the smaller loses to the larger
+                labels[labels == one] = other
+        return Instances(labels)
+
+    image = np.zeros((1, 1, 60), dtype=np.float32)
+    image[0, 0, 2:12], image[0, 0, 12:45] = 1, 2
+
+    found = decode_blocks(decode, _read(image), (1, 60), (1, 15), (0, 8))
+
+    assert found.labels[0].tolist() == [0] * 2 + [1] * 43 + [0] * 15

@@ -8,13 +8,15 @@ from scipy import ndimage
 from autoseg.geometry import mapped
 from autoseg.predict import instances
 from autoseg.predict.export import Export
-from autoseg.predict.instances import block_edges
+from autoseg.predict.instances import block_edges, decode_rows
 from autoseg.predict.window import Block
 from autoseg.preprocess.case import Placement
+from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry
 from autoseg.spec.plan import Resampling
+from autoseg.tasks import TASKS
 from autoseg.tasks._instances import Instances
 
 LOSS = Choice(name="dice_ce")
@@ -27,6 +29,10 @@ class Pieces:
     pointwise = None
     decode_margin = 1
     one_segment = ()
+
+    def presence(self, outputs):
+        return None
+
     heads = (
         Head(
             name="mask", channels=1, activation="sigmoid", loss=Choice(name="dice_ce")
@@ -172,3 +178,41 @@ def test_blocks_have_about_the_size_that_is_asked_for(shape):
 
     assert math.prod(edges) == pytest.approx(2**22, rel=0.05)
     assert all(edge <= size for edge, size in zip(edges, shape, strict=True))
+
+
+def _scene(shape):
+    """Objects over the corner of four blocks and larger than one, and empty blocks."""
+    labels = np.zeros(shape, np.int32)
+    labels[..., 26:42, 26:42] = 1  # blocks begin at 32
+    labels[..., 26:42, 42:50] = 2  # touches it
+    labels[..., 60:125, 10:80] = 3
+    labels[..., 80:100, 60:80] = 0  # bent
+    labels[..., 60:125, 80:85] = 4
+    return labels
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("name", REPRESENTATIONS.names())
+def test_every_representation_decodes_blocks_as_the_whole(monkeypatch, name, noise):
+    if name == "embedding" and noise:
+        pytest.skip("takes one after the other: what touches noise hangs together")
+    shape = (130, 132)
+    task = TASKS["instance"](labels={"cell": 1}, representation={"name": name})
+    outputs = task.encode(_scene(shape), (1.0, 1.0))
+    rows = np.concatenate([outputs[head.name] for head in task.heads])
+    rows = rows + np.random.default_rng(0).normal(0, noise, rows.shape)
+    once = decode_rows([(rows, 0, 0)], task, _placement(shape))
+
+    monkeypatch.setattr(instances, "AT_ONCE", 10)
+    monkeypatch.setattr(instances, "BLOCK", 32 * 32)
+    blocks = []
+    decode = task.decode
+    monkeypatch.setattr(
+        task, "decode", lambda *a: blocks.append(a[0]) or decode(*a), raising=False
+    )
+    found = decode_rows([(rows, 0, 0)], task, _placement(shape))
+
+    assert len(blocks) >= 25  # of 5 x 5 blocks
+    assert once.labels.max() >= 4
+    assert np.array_equal(found.labels, once.labels)
+    assert found.scores == pytest.approx(once.scores)
