@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 340, 300  # pixels
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 44
 BARS_WIDTH, BARS_HEIGHT = 1060, 190
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DOT = 2.4
