@@ -18,7 +18,7 @@ from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, UsageError
 from autoseg.evaluate.measures import MEASURES
 from autoseg.evaluate.summary import plain
-from autoseg.find_best.candidates import held_out
+from autoseg.find_best.candidates import held_out, quote
 from autoseg.find_best.outputs import ensure_outputs
 from autoseg.parallel import Progress
 from autoseg.report import _sections as sections
@@ -133,7 +133,7 @@ def report(
         largest_share=sections.largest_share(content["data"]),
         scored=sections.scored(content),
         json_name=file.with_suffix(".json").name,
-        calibration_missing=_no_calibration(described),
+        calibration_missing=_no_calibration(described, workspace),
         **sections.frame(content, bool(shown["shown"])),
     )
     write_text(file.with_suffix(".json"), dumps(plain(content)))
@@ -167,11 +167,12 @@ def _predict(
         ensure_outputs(candidate, workspace, dataset, device)
 
 
-def _no_calibration(dataset: Dataset) -> str:
+def _no_calibration(dataset: Dataset, workspace: Workspace) -> str:
     """Return why there may be no calibration, and what to do."""
+    where = f"{quote(dataset.folder)} --root {quote(workspace.root)}"
     return {
-        "semantic": "no probabilities are kept. autoseg find_best keeps them, and "
-        "autoseg report --calibration predicts them.",
+        "semantic": "no probabilities are kept. This predicts them: "
+        f"autoseg report {where} --calibration",
         "instance": "no prediction of a held-out case has a table with scores beside "
         "it.",
         "landmark": "no prediction of a held-out case says which error to expect; "

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import time
 
 import blosc2
@@ -158,7 +160,8 @@ def test_outputs_that_are_older_than_their_fold_are_not_shown(kept):
     html, found = read(kept)
 
     assert found is None
-    assert "autoseg report --calibration" in html
+    words = shlex.split(re.search(r"autoseg report .* --calibration", html)[0])
+    assert words[2] == str(kept / "raw" / "Toy") and words[4] == str(kept)
 
 
 def test_thresholds_of_landmarks_are_those_that_all_folds_learnt(tmp_path):
