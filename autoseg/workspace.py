@@ -14,10 +14,12 @@
         plan.json  dataset.json  fingerprint.json
         fold_N/                            checkpoint_*.pt, log.jsonl, progress.png, ...
                                            confidence.json of landmarks
+            decoding.json                  how instances are read from outputs
             validation/                    CASE.ext, summary.json
     ROOT/results/DATASET/best/             what `find_best` chose
         model.zip  model.json              the bundle, and why it is this
-        outputs/PLAN/CONFIGURATION/        CASE_probabilities.b2nd, by the fold that was
+        outputs/PLAN/CONFIGURATION/        CASE_probabilities.b2nd (of instances
+                                           CASE_outputs.b2nd), by the fold that was
                                            not trained on it; may be deleted
 """
 
@@ -203,6 +205,8 @@ PROGRESS = "progress.png"
 VALIDATION = "validation"
 SUMMARY = "summary.json"
 CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
+DECODING = "decoding.json"  # parameters of decoding that a fold has tuned
+KEPT_OUTPUTS = "outputs"  # in a fold's folder, while they are tuned
 UNCERTAINTY = "uncertainty.json"  # one number for each case
 SUMMARY_TABLE = "summary.csv"
 ALL_POINTS = "points"  # and an ending: a file with the predicted points of all cases

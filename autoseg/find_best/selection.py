@@ -10,6 +10,7 @@ from autoseg.evaluate.measures import measure_of
 from autoseg.evaluate.summary import plain
 from autoseg.find_best.table import Gain
 from autoseg.find_best.tuning import Step
+from autoseg.predict.decoding import Decoding
 from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import dumps, to_json, write_text
 
@@ -72,6 +73,8 @@ class Selection:
     confidence : str
         Of landmarks: the table of thresholds and expected errors that the folds learnt
         together.
+    decoding : Decoding or None
+        What was tried of how instances are decoded.
     schema : int
         Version of the file's layout.
     """
@@ -88,6 +91,7 @@ class Selection:
     left_out: tuple[str, ...] = ()
     bundle: str = ""
     confidence: str = ""
+    decoding: Decoding | None = None
     schema: int = SCHEMA
 
     def save(self, path: Path) -> None:
@@ -124,8 +128,11 @@ class Selection:
                 "largest image,",
                 "one that was rightly called absent as found exactly.",
             ]
-        trust = ["", "How far to trust points:", self.confidence]
-        return "\n".join([*lines, *notes, *(trust if self.confidence else [])])
+        if self.confidence:
+            notes += ["", "How far to trust points:", self.confidence]
+        if self.decoding is not None:
+            notes += ["", self.decoding.text()]
+        return "\n".join([*lines, *notes])
 
     def markdown(self) -> str:
         """Return the same for a model card."""

@@ -23,6 +23,7 @@ from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
 from autoseg.evaluate.measures import main_measure, measure_of
 from autoseg.find_best.candidates import Candidate, find_candidates
+from autoseg.find_best.decoding import Pooled, tune_decoding
 from autoseg.find_best.outputs import at_hand, ensure_outputs
 from autoseg.find_best.selection import Scored, Selection
 from autoseg.find_best.table import (
@@ -45,6 +46,7 @@ from autoseg.landmarks.confidence import confidence_table
 from autoseg.parallel import map_cases
 from autoseg.predict.bundle import write_bundle
 from autoseg.predict.confidence import Learnt, pool
+from autoseg.predict.decoding import Decoding
 from autoseg.predict.ensemble import decide, open_outputs
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.postprocessing import Postprocessing, Rule
@@ -88,7 +90,8 @@ def find_best(
     ensembles : bool
         Try averages of two configurations, too.
     postprocessing : bool
-        Try thresholds, filled holes and removed components, too.
+        Try thresholds, filled holes and removed components, too; of instances, other
+        parameters of decoding.
     device : str
         Where outputs are predicted.
     workers : int, optional
@@ -132,15 +135,7 @@ def find_best(
         sure = [f for f in found if f[0].gain is not None and f[0].gain.is_sure]
         if sure:
             _, members, table = max(sure, key=lambda f: mean_of(f[2]))
-    rules = Postprocessing()
-    steps: list[Step] = []
-    if postprocessing and task_has_rules(search.task):
-        rules, steps = search.tune(members)
-        finished = search.finish(members, rules) if rules.classes else table
-        if rules.classes and gain_of(table, finished).is_sure:
-            table = finished
-        else:  # together they do not gain what each does
-            rules = Postprocessing()
+    last = search.last_steps(members, table) if postprocessing else _Last(table=table)
     name = " + ".join(member.name for member in members)
     path = Path(output) if output is not None else workspace.best
     selection = Selection(
@@ -150,17 +145,28 @@ def find_best(
         cases=len(search.ids),
         chosen=name,
         models=tuple(models),
-        steps=tuple(steps),
-        postprocessing=rules,
-        final=_scored(name, table, search),
+        steps=tuple(last.steps),
+        postprocessing=last.rules,
+        final=_scored(name, last.table, search),
         left_out=tuple(line.strip() for line in left_out),
         bundle=path.name,
         confidence=_confidence_of(members[0], search),
+        decoding=last.decoding,
     )
-    model = _model_of(members, rules)
+    model = _model_of(members, last.rules)
     write_bundle(model, path, license=license, notes=selection.markdown())
     selection.save(path.with_suffix(".json"))
     return path, selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Last:
+    """What is done after the networks, and the scores with it."""
+
+    table: Table
+    rules: Postprocessing = Postprocessing()
+    steps: Sequence[Step] = ()
+    decoding: Decoding | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +314,28 @@ class _Search:
             done=found.__setitem__,
         )
         return found
+
+    def last_steps(self, members: Sequence[Candidate], table: Table) -> _Last:
+        """Choose post-processing, of instances the parameters of decoding."""
+        if task_has_rules(self.task):
+            rules, steps = self.tune(members)
+            if rules.classes:
+                finished = self.finish(members, rules)
+                if gain_of(table, finished).is_sure:
+                    return _Last(table=finished, rules=rules, steps=steps)
+            return _Last(table=table, steps=steps)  # together they do not gain
+        if not self.task.tunable:
+            return _Last(table=table)
+        where = self.workspace, self.dataset, self.device, self.workers
+        pooled = Pooled(members[0], *where)
+        ids, classes = list(self.ids), list(self.classes)
+        tuned = tune_decoding(pooled, ids, classes, self.by, self.worst)
+        return _Last(
+            table=tuned.table,
+            rules=tuned.postprocessing,
+            steps=[tuned.step],
+            decoding=tuned.decoding,
+        )
 
     def tune(self, members: Sequence[Candidate]) -> tuple[Postprocessing, list[Step]]:
         """Choose post-processing for a configuration or an average."""

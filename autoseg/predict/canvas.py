@@ -73,3 +73,24 @@ class Canvas:
             flipped = place in self._turn.flips
             box[axis] = slice(size - high, size - low) if flipped else slice(low, high)
         return tuple(box)
+
+
+def cut_out(array: Array, placement: Placement) -> Array:
+    """Return what an array in the image's grid has on the cropped one.
+
+    Parameters
+    ----------
+    array : ndarray, shape (*G)
+        In the image's grid.
+    placement : Placement
+        Of the prepared image.
+
+    Returns
+    -------
+    ndarray, shape (*S)
+        A view, in the plan's order; what `Canvas.put` would put back.
+    """
+    if placement.orientation is not None:
+        array = turn_to(placement.geometry, placement.orientation).apply(array)
+    found: Array = array.transpose(placement.transpose)[placement.slices]
+    return found

@@ -6,6 +6,7 @@ Letters: K outputs of all heads, S network's grid, N cropped grid, G image's gri
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -38,7 +39,15 @@ PIECE = 2**25  # numbers of activated outputs that are made at once: 128 MB
 
 
 class Sink(Protocol):
-    """Takes activated outputs, some rows at a time."""
+    """Takes activated outputs, some rows at a time.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether it wants instances' outputs only, and no prediction made of them.
+    """
+
+    alone: bool
 
     def open(self, placement: Placement) -> None:
         """Be told the grids before the first rows."""
@@ -71,7 +80,9 @@ class Export:
     sink: Sink | None = None
     memory: Callable[[], float] = lambda: math.inf
 
-    def run(self, blocks: Iterable[Block], placement: Placement) -> Array | Instances:
+    def run(
+        self, blocks: Iterable[Block], placement: Placement
+    ) -> Array | Instances | None:
         """Decode a stream of finished outputs.
 
         Parameters
@@ -85,7 +96,7 @@ class Export:
         -------
         ndarray of int, shape (*G), or Instances
             Values as they belong in a file, in the image's own grid; of a task with
-            instances, those, with their map in that grid.
+            instances, those, with their map in that grid; None if the sink is alone.
 
         Raises
         ------
@@ -155,9 +166,14 @@ class Export:
                 for rows in self._activated(resampler, ready, placement):
                     self.sink.put(*rows)
 
-    def _instances(self, blocks: Iterable[Block], placement: Placement) -> Instances:
+    def _instances(
+        self, blocks: Iterable[Block], placement: Placement
+    ) -> Instances | None:
         """Decode instances, which need outputs all around them."""
         rows = self._all_rows(blocks, placement)
+        if self.sink is not None and self.sink.alone:
+            deque(rows, maxlen=0)
+            return None
         return decode_rows(rows, self.task, placement, self.memory)
 
     def _all_rows(

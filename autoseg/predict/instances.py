@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry.mapped import let_go, zeros
+from autoseg.machine import free_memory
 from autoseg.predict.blockwise import Box, decode_blocks, number_in_order
 from autoseg.predict.canvas import Canvas
+from autoseg.predict.device import FREE_SHARE
 from autoseg.preprocess.case import Placement
 from autoseg.tasks._base import Task
 from autoseg.tasks._instances import Instances, as_instances
@@ -70,6 +72,33 @@ def decode_rows(
             fresh = 0
     found = _decode(held, task, placement, memory())
     del held
+    return _in_image(found, placement)
+
+
+def decode_kept(kept: Any, task: Task, placement: Placement) -> Instances:
+    """Decode outputs that were collected before, and go back to the image's grid.
+
+    Parameters
+    ----------
+    kept : array of float16, shape (K, *N)
+        Activated outputs; anything that takes slices.
+    task : Task
+        Decodes.
+    placement : Placement
+        Of the prepared image.
+
+    Returns
+    -------
+    Instances
+        See `decode_rows`.
+    """
+    found = _decode(kept, task, placement, FREE_SHARE * free_memory())
+    return _in_image(found, placement)
+
+
+def _in_image(found: Instances, placement: Placement) -> Instances:
+    """Put instances of the cropped grid where they belong in the image."""
+    shape = placement.cropped_shape
     if shape == placement.geometry.shape and _is_plain(placement):
         return found
     labels = zeros(placement.geometry.shape, np.int32)
@@ -82,15 +111,13 @@ def decode_rows(
     return Instances(labels, found.classes, found.scores)
 
 
-def _decode(held: Array, task: Task, placement: Placement, memory: float) -> Instances:
+def _decode(held: Any, task: Task, placement: Placement, memory: float) -> Instances:
     shape, spacing = placement.cropped_shape, placement.cropped_spacing
 
     def outputs(box: Box) -> Mapping[str, Array]:
-        values = held[(slice(None), *box)].astype(np.float32)
+        values = np.asarray(held[(slice(None), *box)]).astype(np.float32)
         let_go(held)
-        ends = np.cumsum([head.channels for head in task.heads])[:-1]
-        parts = np.split(values, ends)
-        return {head.name: p for head, p in zip(task.heads, parts, strict=True)}
+        return by_head(values, task)
 
     def decode(values: Mapping[str, Array]) -> Any:
         return task.decode(values, spacing)
@@ -111,6 +138,13 @@ def _decode(held: Array, task: Task, placement: Placement, memory: float) -> Ins
         presence=task.presence,
         most=max(AT_ONCE, memory / (DECODING + 4 * len(held))),
     )
+
+
+def by_head(values: Array, task: Task) -> dict[str, Array]:
+    """Return outputs (K, *S) of all heads as those of each, (C, *S)."""
+    ends = np.cumsum([head.channels for head in task.heads])[:-1]
+    parts = np.split(values, ends)
+    return {head.name: p for head, p in zip(task.heads, parts, strict=True)}
 
 
 def block_edges(shape: Sequence[int], voxels: int = BLOCK) -> tuple[int, ...]:

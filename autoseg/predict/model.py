@@ -15,6 +15,7 @@ from autoseg.landmarks.confidence import Confidence
 from autoseg.landmarks.decoders import DECODERS
 from autoseg.predict.archive import Archive
 from autoseg.predict.confidence import load_confidence
+from autoseg.predict.decoding import Decoding, task_options
 from autoseg.predict.postprocessing import Postprocessing
 from autoseg.spec._json import load_object
 from autoseg.spec.dataset import Dataset
@@ -307,7 +308,17 @@ def _load_folder(
         source=str(folder),
         # It was learnt from what the final weights say.
         confidence=load_confidence(folder, names) if checkpoint == "final" else None,
+        postprocessing=Postprocessing(task=_tuned(folder, plan, names)),
     )
+
+
+def _tuned(folder: Path, plan: Plan, names: Sequence[str]) -> Mapping[str, Any]:
+    """Return what the folds have tuned; the fold that has no cases to, as others."""
+    files = [folder / f"fold_{name}" / workspace.DECODING for name in names]
+    if names == ["all"] and not files[0].is_file():
+        files = sorted(folder.glob(f"fold_*/{workspace.DECODING}"))
+    found = [Decoding.load(file) for file in files if file.is_file()]
+    return task_options(plan.task, found, str(folder))
 
 
 def _load_previous(

@@ -7,7 +7,6 @@ ahead than fits in memory. A case that fails costs no other.
 from __future__ import annotations
 
 import functools
-import io
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -25,11 +24,14 @@ from autoseg.datasets.points import read_points, write_points
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats._base import find_format
 from autoseg.instancefiles.files import write_instance_files
-from autoseg.parallel import MemoryBudget, Progress, Share, loaded_bytes
+from autoseg.parallel import MemoryBudget, Share, loaded_bytes
 from autoseg.predict.cases import Job, expected_files
 from autoseg.predict.drift import unlike_training
+from autoseg.predict.export import Sink
 from autoseg.predict.inputs import read_files
+from autoseg.predict.kept import KeptOutputs
 from autoseg.predict.model import Model
+from autoseg.predict.percent import Percent
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.probabilities import open_sink
 from autoseg.predict.uncertainty import Doubt, Qualities, mean_score
@@ -76,6 +78,8 @@ class Pipeline:
         In a cascade, the folder with the predictions of the stage before.
     probabilities : str, optional
         Kind of the files that activated outputs are written to.
+    kept : KeptOutputs, optional
+        Where activated outputs of instances go in place of predictions.
     show : bool
         Show progress.
     instance_files : collection of str
@@ -90,6 +94,7 @@ class Pipeline:
     predictor: Predictor
     previous: Path | None = None
     probabilities: str | None = None
+    kept: KeptOutputs | None = None
     show: bool = True
     instance_files: Collection[str] = ()
     qualities: Qualities | None = None
@@ -118,7 +123,7 @@ class Pipeline:
             lambda job: self.read(job, budget), jobs, 0 if alone else max(1, readers)
         )
         writing = _Writers(0 if alone else max(1, writers), failures)
-        with _Percent(jobs, self.show) as percent, writing:
+        with Percent(jobs, self.show) as percent, writing:
             for job, case in reading:
                 percent.begin(job)
                 if isinstance(case, _Case):
@@ -195,8 +200,10 @@ class Pipeline:
             work = self.predictor.working_bytes(prepared.array.shape[1:])
             case.share.correct(prepared.array.nbytes + work)
         with ExitStack() as stack:
-            sink = None
-            if self.probabilities is not None:
+            sink: Sink | None = None
+            if self.kept is not None:
+                sink = stack.enter_context(self.kept.sink(case.job.case.id))
+            elif self.probabilities is not None:
                 path = case.job.probabilities(self.probabilities)
                 sink = stack.enter_context(
                     open_sink(path, self.probabilities, self.predictor.task)
@@ -213,11 +220,17 @@ class Pipeline:
         if case.share is not None and case.labels is not None:
             case.share.correct(np.asarray(case.labels).nbytes)
 
+    def write_decoded(self, job: Job, instances: Instances, geometry: Geometry) -> None:
+        """Write a prediction of outputs that were kept."""
+        self.write(_Case(job=job, geometry=geometry, labels=instances))
+
     def write(self, case: _Case) -> None:
         """Write a prediction, and give back the case's share of the memory."""
         with case.held:
             path = case.job.output
             labels = case.labels
+            if labels is None:  # outputs were kept in its place
+                return
             if self.qualities is not None and isinstance(labels, Points | Instances):
                 self.qualities.add(case.job.case.id, mean_score(labels))
             if isinstance(labels, Points):
@@ -344,40 +357,6 @@ def _ahead(
             yield first, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-class _Percent:
-    """Progress over all cases, in percent of each."""
-
-    def __init__(self, jobs: Sequence[Job], show: bool) -> None:
-        stream = None if show else io.StringIO()
-        self._bar = Progress(100 * len(jobs), "predict", stream)
-        self._number, self._cases = 0, len(jobs)
-        self._shown = 0
-        self._name = ""
-
-    def __enter__(self) -> _Percent:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.__exit__()
-
-    def begin(self, job: Job) -> None:
-        """Go on to the next case."""
-        self._number, self._shown = self._number + 1, 0
-        self._name = f"{job.case.id} ({self._number} of {self._cases})"
-
-    def show(self, done: int, total: int) -> None:
-        """Show that so many of a case's windows are predicted."""
-        percent = 100 * done // max(1, total)
-        if percent > self._shown:
-            self._bar.step(self._name, percent - self._shown)
-            self._shown = percent
-
-    def end(self) -> None:
-        """Show that a case is done."""
-        self.show(1, 1)
 
 
 def _explain(error: Exception, job: Job, model: Model | None = None) -> AutosegError:

@@ -69,6 +69,8 @@ class OutputFile(ABC):
         Names the channels.
     """
 
+    alone = False
+
     def __init__(self, path: Path, task: Task) -> None:
         self.path = path
         self.task = task

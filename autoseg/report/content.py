@@ -18,6 +18,7 @@ from autoseg.evaluate.measures import (
     per_case,
 )
 from autoseg.evaluate.summary import Summary
+from autoseg.predict.decoding import MEASURE, Decoding
 from autoseg.spec._json import load_object, to_json
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
@@ -192,6 +193,31 @@ def describe_fold(fold: Fold) -> dict[str, Any]:
         "overrides": fold.run.get("overrides", {}),
         "measure": measure,
         "scores": None if fold.summary is None else describe_scores(fold.summary),
+        "decoding": describe_decoding(fold.decoding),
+    }
+
+
+def describe_decoding(found: Decoding | None) -> dict[str, Any] | None:
+    """Return which parameters of decoding were tried, and what came of it."""
+    if found is None:
+        return None
+    return {
+        "decoder": found.decoder,
+        "kept": found.kept,
+        "verdict": found.verdict(),
+        "measure": MEASURE,
+        "before": found.before,
+        "after": found.after,
+        "held_out": found.held_out,
+        "parameters": [
+            {
+                "name": name,
+                "default": found.defaults[name],
+                "best": found.best[name],
+                "tried": [list(pair) for pair in tried],
+            }
+            for name, tried in found.tried.items()
+        ],
     }
 
 

@@ -65,10 +65,10 @@ class FlowDistance(Representation):
 
     tunable = {
         "foreground": (0.3, 0.4, 0.5, 0.6, 0.7),
-        "join": (0.6, 0.7, 0.8, 0.9, 2.0),
+        "join": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 2.0),
         "agree": (-1.0, 0.3, 0.5, 0.7),
         "least": (1, 10, 20, 40, 80),
-        "seed": (2, 5, 10, 20),
+        "seed": (2, 5, 10, 20, 40),
     }
     filters = {"least": 1, "agree": -1.0}
 

@@ -249,6 +249,23 @@ class Task(ABC):
     def decode(self, outputs: Mapping[str, Array], spacing: tuple[float, ...]) -> Any:
         """Return the inner annotation that activated outputs (C, *S) stand for."""
 
+    @property
+    def tunable(self) -> Mapping[str, Sequence[Any]]:
+        """Parameters of `decode` that are tuned after training: values to try.
+
+        A task that has some also gives their present values as ``parameters``.
+        """
+        return {}
+
+    @property
+    def decoding_name(self) -> str:
+        """Return the name of what `tunable` are parameters of."""
+        return ""
+
+    def tuned(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of the task that have to be changed to use parameters."""
+        return {}
+
     @abstractmethod
     def score(
         self, predicted: Any, reference: Any, spacing: tuple[float, ...]

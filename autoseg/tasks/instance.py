@@ -18,6 +18,7 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Array, Task
+from autoseg.tasks._instance_decoding import Meaning, decode
 from autoseg.tasks._instances import Instances, as_instances
 
 CLASSES = "classes"  # the head that says what an instance is
@@ -282,15 +283,46 @@ class InstanceTask(Task):
     def decode(
         self, outputs: Mapping[str, Array], spacing: tuple[float, ...]
     ) -> Instances:
-        from autoseg.tasks._instance_decoding import Meaning, decode
+        return decode(self.meaning, outputs, spacing)
 
-        meaning = Meaning(
+    # Parameters of decoding -----------------------------------------------------------
+
+    @property
+    def tunable(self) -> Mapping[str, Sequence[Any]]:
+        from autoseg.tasks._instance_tuning import candidates
+
+        return candidates(self.representation)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The present values of `tunable`."""
+        made = self.representation
+        return {name: getattr(made, name) for name in self.tunable}
+
+    @property
+    def decoding_name(self) -> str:
+        return str(self._choice["name"])
+
+    def tuned(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        options = {**self._choice.get("options", {}), **parameters}
+        return {"representation": {**self._choice, "options": options}}
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> InstanceTask:
+        """Return the task with other parameters of decoding."""
+        options = {**self._options, **self.tuned(parameters)}
+        return InstanceTask(**options, network_axes=self.network_axes)
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the outputs stand for."""
+        return Meaning(
             representation=self.representation,
             network_axes=self.network_axes,
             labels=self.labels,
             stuff=self.stuff,
         )
-        return decode(meaning, outputs, spacing)
+
+    # Scores ---------------------------------------------------------------------------
 
     def presence(self, outputs: Mapping[str, Array]) -> Array | None:
         if "foreground" not in outputs:  # other representations keep what is cut

@@ -11,6 +11,7 @@ from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.predict.cases import Job as PredictionJob
 from autoseg.predict.cases import prediction_ending
+from autoseg.predict.decoding import Decoding
 from autoseg.predict.model import load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
@@ -22,15 +23,19 @@ from autoseg.predict.uncertainty import (
     correlation,
 )
 from autoseg.train.cascade import check_coarse, previous_folder
+from autoseg.train.decoding import FoldDecoding, tunes
 from autoseg.train.job import Job
 from autoseg.train.point_confidence import learn_confidence
-from autoseg.workspace import CONFIDENCE, SUMMARY, UNCERTAINTY, VALIDATION
+from autoseg.workspace import CONFIDENCE, DECODING, SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
 
 
 def validate_fold(job: Job, device: str = "auto") -> Path:
     """Predict and score the validation cases that are not done yet.
+
+    Where decoding has parameters, they are tuned first, on these cases; each case is
+    predicted with parameters in which it had no say.
 
     Raw images are read again and predictions are written in their geometry, so that
     the scores are those that `autoseg predict` and `autoseg evaluate` would give.
@@ -55,9 +60,9 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     folder = job.folder / VALIDATION
     summary = folder / SUMMARY
     if summary.is_file():
-        logger.info(
-            "Validated already, %s:\n%s", summary, Summary.load(summary).table()
-        )
+        found = Summary.load(summary)
+        logger.info("Validated already, %s:\n%s", summary, found.table())
+        _show_decoding(job)
         return summary
     if _is_fine(job):
         check_coarse(job)  # another fold's would know the cases
@@ -68,13 +73,18 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         output = folder / f"{case_id}{prediction_ending(case, model)}"
         if not output.is_file():
             waiting.append(PredictionJob(case=case, output=output))
-    if waiting:
+    before = None
+    if job.settings.previous is not None and not _is_fine(job):
+        before = previous_folder(job)
+    if tunes(model):
+        decoding = FoldDecoding(job.folder, model, job.dataset, device, before)
+        if waiting:
+            decoding.predict(waiting, decoding.choose(job.validation))
+        decoding.clean()
+    elif waiting:
         options = Options(device=device)
         options = replace(options, uncertainty=can_doubt(model, options))
         predictor = Predictor(model, options)
-        before = None
-        if job.settings.previous is not None and not _is_fine(job):
-            before = previous_folder(job)
         judged = can_judge(model, options)
         qualities = Qualities(folder / UNCERTAINTY) if judged else None
         pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)
@@ -92,12 +102,27 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
             job.folder / CONFIDENCE,
             trust,
         )
+    _show_decoding(job)
     return summary
 
 
 def _is_fine(job: Job) -> bool:
     """Return whether it is the fine stage of landmarks."""
     return job.settings.previous is not None and job.task.annotation_kind == "points"
+
+
+def _show_decoding(job: Job) -> None:
+    """Say how outputs are decoded, and that the scores are of cases without a say."""
+    path = job.folder / DECODING
+    if not path.is_file():
+        return
+    decoding = Decoding.load(path)
+    logger.info("Parameters of decoding, %s:\n%s", path, decoding.text())
+    if decoding.kept:
+        logger.info(
+            "The scores above are of predictions with parameters that were chosen on "
+            "the other half of these cases; `autoseg predict` takes the best."
+        )
 
 
 def _compare(folder: Path, found: Summary) -> None:

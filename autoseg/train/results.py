@@ -11,11 +11,13 @@ from autoseg.evaluate.aggregate import aggregate
 from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.points import summarize_points
 from autoseg.evaluate.summary import Summary
+from autoseg.predict.decoding import Decoding
 from autoseg.predict.uncertainty import correlation, load_qualities
 from autoseg.spec._json import load_object
 from autoseg.train.logbook import read_log
 from autoseg.workspace import (
     CHECKPOINT_FINAL,
+    DECODING,
     LOG,
     RUN,
     SUMMARY,
@@ -48,6 +50,8 @@ class Fold:
     quality : mapping of str to float
         What the prediction of each validation case says of itself; see
         `autoseg.predict.uncertainty`.
+    decoding : Decoding or None
+        How it reads its outputs, if that was tuned.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Fold:
     summary: Summary | None
     finished: bool
     quality: Mapping[str, float] = field(default_factory=dict)
+    decoding: Decoding | None = None
 
     @property
     def held_out(self) -> bool:
@@ -190,7 +195,7 @@ def find_trained(workspace: Workspace) -> list[Trained]:
 def read_fold(folder: Path) -> Fold:
     """Return what is in the folder of one fold, finished or not."""
     log, run = folder / LOG, folder / RUN
-    summary = folder / VALIDATION / SUMMARY
+    summary, decoding = folder / VALIDATION / SUMMARY, folder / DECODING
     return Fold(
         name=folder.name.removeprefix("fold_"),
         folder=folder,
@@ -199,4 +204,5 @@ def read_fold(folder: Path) -> Fold:
         summary=Summary.load(summary) if summary.is_file() else None,
         finished=(folder / CHECKPOINT_FINAL).is_file(),
         quality=load_qualities(folder / VALIDATION / UNCERTAINTY),
+        decoding=Decoding.load(decoding) if decoding.is_file() else None,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import TrainingError
+from autoseg.parallel import default_workers
 from autoseg.predict.backends import step_size_of
 from autoseg.spec._json import to_json
 from autoseg.spec.run import Run
@@ -37,6 +38,7 @@ from autoseg.train.options import (
     versions,
     with_changes,
 )
+from autoseg.train.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.workspace import (
     CHECKPOINT_BEST,
     CHECKPOINT_FINAL,
@@ -50,6 +52,7 @@ logger = logging.getLogger(__name__)
 # A window is predicted without a backward pass, which takes two thirds of a step.
 FORWARD_SHARE = 1 / 3
 CASE_SECONDS = 0.5  # to read, write and score a validation case
+DECODING_SECONDS = 2e-5  # of tuning a voxel: some forty times decoded and counted
 MOST_RESERVED = 0.5  # of a time budget
 
 
@@ -284,7 +287,17 @@ def _validation_seconds(job: Job, window: float) -> float:
             count *= math.ceil(max(0, size - edge) / (edge * step)) + 1
         windows += count * math.prod(shape[: len(shape) - len(patch)])
     mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
-    return windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
+    seconds = windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
+    return seconds + _tuning_seconds(job)
+
+
+def _tuning_seconds(job: Job) -> float:
+    """Return the expected time of tuning how outputs are decoded."""
+    if not job.task.tunable or job.fold == "all":
+        return 0.0
+    cases = cases_to_tune(job.validation)
+    voxels = sum(math.prod(job.store.open(case).shape[1:]) for case in cases)
+    return DECODING_SECONDS * min(voxels, MOST_VOXELS) / default_workers()
 
 
 def _fit(job: Job, run: Run, hardware: Hardware, asked: Options) -> None:

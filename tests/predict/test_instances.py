@@ -157,6 +157,8 @@ def test_cropped_and_transposed_instances_go_back_to_their_place():
 
 def test_somebody_who_wants_the_outputs_gets_them():
     class Sink:
+        alone = False
+
         def open(self, placement):
             self.outputs = np.full((3, *placement.cropped_shape), np.nan, np.float32)
 
