@@ -21,6 +21,7 @@ from planners._landmarks import (
     FINE,
     FINE_BATCH,
     FINE_EDGE,
+    NO_FINE,
     NO_HEAD_STAGE,
     about_fine,
     about_outputs,
@@ -156,7 +157,11 @@ class Planning:
             Of the images themselves.
         """
         coarse = self.full_resolution
-        if coarse is None or self.task.annotation_kind != "points":
+        if self.task.annotation_kind != "points":
+            if any(map(self.overrides.has_own, FINE.values())):
+                raise UsageError(NO_FINE)
+            return
+        if coarse is None:
             return
         name = FINE[coarse.dim]
         spacing, shape = (

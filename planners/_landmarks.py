@@ -28,6 +28,7 @@ FINE_EDGE = {2: 256, 3: 96}  # of its patch at most: it has to see one place
 FINE_BATCH = 32  # patches of a fine stage in one step at most
 TOO_COARSE = 2.0  # times the images' spacing: from there on there is a fine stage
 WIDE = 3.0  # voxels: a target this wide is drawn as well at half the resolution
+NO_FINE = "--set: 2d_fine and 3d_fine are stages of landmarks; leave them out."
 NO_HEAD_STAGE = (
     "--set network.head_stage: only landmarks can be read off coarser outputs; leave "
     "it out."

@@ -166,6 +166,12 @@ def test_the_resolution_of_outputs_can_be_set_for_landmarks_only():
         unet(XRAY, TASK, Budget(overrides={"network.head_stage": 5}))
 
 
+def test_only_landmarks_have_a_fine_stage():
+    task = Choice(name="semantic", options={"labels": {"background": 0, "a": 1}})
+    with pytest.raises(UsageError, match="are stages of landmarks"):
+        unet(XRAY, task, Budget(overrides={"2d_fine.spacing": [0.2, 0.2]}))
+
+
 def test_coarser_outputs_leave_memory_for_a_larger_patch():
     fixed = {"task.sigma_voxels": 4, "patch_size": [512, 512], "batch_size": 2}
 
