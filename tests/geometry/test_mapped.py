@@ -79,3 +79,14 @@ def test_a_full_disk_is_an_error_that_says_what_to_do(monkeypatch):
 
     with pytest.raises(AutosegError, match=r"no space .* 0\.1 GB .*TMPDIR"):
         zeros((5000, 5000), np.int32)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="not on this system")
+def test_a_disk_that_cannot_reserve_space_does(monkeypatch):
+    def unable(*_):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    monkeypatch.setattr(os, "posix_fallocate", unable)
+
+    assert is_mapped(zeros((5, 5), np.int32))
