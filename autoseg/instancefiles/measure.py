@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry.mapped import in_rows, let_go
-from autoseg.metrics.contingency import ids_at_border
 from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
@@ -122,5 +121,12 @@ def measure(
         last=last[:, there].T,
         centroids=(places[:, there] / known).T,
         means=(sums[:, there] / known).T,
-        at_border=np.isin(there, ids_at_border(labels)),
+        at_border=_at_border(first[:, there].T, last[:, there].T, labels.shape),
     )
+
+
+def _at_border(first: Array, last: Array, shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which boxes touch a face; an axis with one voxel has none."""
+    sizes = np.array(shape)
+    touching: NDArray[np.bool_] = ((first == 0) | (last == sizes)) & (sizes > 1)
+    return np.asarray(touching.any(axis=1))
