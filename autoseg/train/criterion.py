@@ -154,7 +154,7 @@ class Criterion(nn.Module):
         Losses that understand a label map get it as it is, so that no dense map of K
         channels is made; for the others the task encodes each sample.
         """
-        if all(_takes_labels(loss) for loss in self.losses.values()):
+        if self.task.learns_map and all(map(_takes_labels, self.losses.values())):
             return dict.fromkeys(self.losses, labels)
         dense = [
             self.task.targets(sample, self.spacing) for sample in labels.cpu().numpy()

@@ -80,3 +80,14 @@ def test_losses_that_want_dense_targets_get_what_the_task_encodes(monkeypatch):
 
     assert criterion({"classes": perfect}, labels) == 0
     assert criterion({"classes": 1 - perfect}, labels) == 1
+
+
+def test_ids_are_encoded_though_all_losses_of_the_task_take_integers():
+    choice = {"name": "embedding", "options": {}}
+    task = TASKS["instance"](labels={"cell": 1}, representation=choice)
+    ids = torch.tensor([[[0, 7], [7, 9]]])
+
+    targets = Criterion(task, False, (1.0, 1.0)).targets(ids)
+
+    assert targets["foreground"].tolist() == [[[0, 1], [1, 1]]]
+    assert len(targets["embedding"].unique()) == 3
