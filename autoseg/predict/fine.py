@@ -91,7 +91,8 @@ def views_of(
     """Return windows that have landmarks in their middle, as few as go.
 
     As in training a landmark is up to `REACH` of an edge away from the middle, and a
-    window does not begin before the image. The window about the landmark that has most
+    window does not begin before the image. No further from where it is expected may
+    a landmark be found. The window about the landmark that has most
     of the others in its middle comes first.
 
     Parameters
@@ -112,10 +113,19 @@ def views_of(
         with_me: NDArray[np.bool_] = np.all(apart <= REACH * edges, axis=2)
         most = int(with_me.sum(1).argmax())
         corner = np.maximum(np.floor(there[most] + 0.5) - edges // 2, lowest)
+        mine = left[with_me[most]]
+        inside = places[mine] - corner
+        low = np.floor(np.clip(inside - REACH * edges, 0, edges - 1)).astype(int)
+        high = np.ceil(np.clip(inside + REACH * edges, 1, edges)).astype(int)
+        boxes = zip(low.tolist(), high.tolist(), strict=True)
         views.append(
             View(
                 corner=tuple(map(int, corner)),
-                landmarks=frozenset(left[with_me[most]].tolist()),
+                landmarks=frozenset(mine.tolist()),
+                boxes={
+                    number: (tuple(first), tuple(last))
+                    for number, (first, last) in zip(mine.tolist(), boxes, strict=True)
+                },
             )
         )
         left = left[~with_me[most]]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,10 +46,24 @@ class View:
         Voxel of the prepared array that it begins with; may be outside.
     landmarks : frozenset of int
         Numbers of those that are looked for in it.
+    boxes : mapping of int to pair of tuple of int, length D
+        By number, the first voxel where the landmark may be, and the one after the
+        last, in voxels of the window; by default anywhere in it.
     """
 
     corner: tuple[int, ...]
     landmarks: frozenset[int]
+    boxes: Mapping[int, tuple[tuple[int, ...], tuple[int, ...]]] = field(
+        default_factory=dict
+    )
+
+    def part(self, number: int, stride: Sequence[int]) -> tuple[slice, ...]:
+        """Return the outputs, ``stride`` voxels long, where a landmark may be."""
+        low, high = self.boxes[number]
+        return tuple(
+            slice(max(0, a // s), max(1, -(-b // s)))
+            for a, b, s in zip(low, high, stride, strict=True)
+        )
 
 
 def predict_points(
@@ -218,11 +232,17 @@ class _Seen:
                 one, number = values[i - first], order[i]
                 if number not in view.landmarks:
                     continue
+                first_output, odds = origin, total[i - first]
+                if number in view.boxes:
+                    part = view.part(number, self.stride)
+                    one = one[part]
+                    first_output = origin + [cut.start for cut in part]
+                    odds = np.logaddexp.reduce(one, axis=None)
                 before = self.keeper.value[number], self.keeper.peak[number].copy()
-                self.keeper.add_tile(one[None], origin.tolist(), number, near)
+                self.keeper.add_tile(one[None], first_output.tolist(), number, near)
                 after = self.keeper.value[number], self.keeper.peak[number]
                 if before[0] != after[0] or (before[1] != after[1]).any():
-                    self.anywhere[number] = total[i - first]
+                    self.anywhere[number] = odds
                     self.shift[number] = shift
 
     def points(self) -> Points:

@@ -83,7 +83,9 @@ def test_windows_have_their_landmarks_in_the_middle_half_and_share_what_they_can
 def test_windows_begin_in_the_image_as_in_training_and_unknown_places_get_none():
     places = np.array([[2.0, 3.0], [np.nan, np.nan]])
     (view,) = views_of(places, SHAPE, (32, 32))
-    assert view == View(corner=(0, 0), landmarks=frozenset({0}))
+    assert (view.corner, view.landmarks) == ((0, 0), {0})
+    # A quarter of 32 voxels to each side of it, as far as the window goes.
+    assert view.boxes == {0: ((0, 0), (10, 11))}
 
 
 def test_the_fine_stage_corrects_the_coarse_one_by_fewer_windows_than_the_image_has():
@@ -117,6 +119,16 @@ def test_what_the_coarse_stage_calls_absent_is_not_looked_for():
     assert network.count == 1
     assert points.status.tolist() == [PRESENT, ABSENT, ABSENT]
     np.testing.assert_allclose(points.details["score"][1:], 0.1)
+
+
+def test_what_is_further_off_than_a_coarse_stage_may_be_is_not_taken():
+    # a is 15 voxels beside where it was found, with a window of 32: over 8.
+    before = coarse(np.array([-15.0, 0.0]), (True, False, False))
+    points = closer(before)
+    np.testing.assert_array_equal(points.coordinates[0], before.coordinates[0])
+    near = closer(coarse(np.array([-7.0, 0.0]), (True, False, False)))
+    exact = restore_coordinates(PLACES, PLACEMENT)
+    np.testing.assert_allclose(near.coordinates[0], exact[0], atol=1e-3)
 
 
 def test_a_place_too_far_off_is_not_seen():
