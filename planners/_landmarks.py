@@ -22,7 +22,7 @@ from planners._spacing import Grid, choose_grid, coarser
 
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser
-CPU_GB = 0.5  # docs/landmark.md has what finer and coarser grids reach in an hour
+CPU_GB = 0.5  # docs/benchmarks.md, "Landmarks and short budgets"
 FINE = {2: "2d_fine", 3: "3d_fine"}  # the fine stage, by number of axes
 FINE_EDGE = {2: 256, 3: 96}  # of its patch at most: it has to see one place
 FINE_BATCH = 32  # patches of a fine stage in one step at most
