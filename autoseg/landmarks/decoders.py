@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from autoseg.errors import UsageError
 
@@ -150,6 +149,8 @@ def dark(heat: Array, sigma: Array) -> Fit:
     doi:10.1109/CVPR42600.2020.00712. The step is left out where the logarithm is not
     concave, and ends at one voxel: farther away the Taylor series means nothing.
     """
+    from scipy.ndimage import gaussian_filter1d  # planning does without SciPy
+
     smooth = np.nan_to_num(np.clip(heat, 0, None))
     for axis in range(1, heat.ndim):
         smooth = gaussian_filter1d(smooth, DARK_BLUR, axis=axis, mode="nearest")

@@ -136,7 +136,7 @@ RECIPES: Mapping[str, Recipe] = {
         Recipe(  # [2, 3, 4]; learning rate tuned: docs/benchmarks.md
             name="fast",
             optimizer="muon",
-            learning_rate=5e-3,
+            learning_rate=1e-2,
             momentum=0.95,
             weight_decay=1e-2,
             schedule="one_cycle",

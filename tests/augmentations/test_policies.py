@@ -65,7 +65,7 @@ def test_an_unknown_policy_or_augmentation_is_named():
         ("spatial", "NAME.OPTION=VALUE"),
         ("spatial.angle", "NAME.OPTION=VALUE"),
         ("spatial.angle=wide", "value in JSON"),
-        ("spatial.elastic=1", "elastic"),
+        ("spatial.bounce=1", "bounce"),
         ("spatial.probability=1.5", "give 0 to 1"),
         ("spatial.probability=true", "give a number"),
         ("spatial.scale=[1.4,0.7]", "lower and an upper bound"),

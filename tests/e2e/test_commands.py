@@ -14,7 +14,7 @@ import pytest
 from tests import toy
 
 TRAIN = (
-    "train Toy 3d_fullres 0 --iterations 60 --device cpu --threads 1 --set "
+    "train Toy 3d_fullres 0 --iterations 120 --device cpu --threads 1 --set "
     "network.features=[8,16,32] mirror_axes=[] train.augmentation=none "
     "train.iterations_per_epoch=30 train.validation_batches=1"
 ).split()
@@ -120,7 +120,7 @@ def test_the_fold_holds_what_is_promised(home):
         "progress.png", "validation",
     } <= names  # fmt: skip
     run = json.loads((home.fold / "run.json").read_text())
-    assert run["iterations"] == 60
+    assert run["iterations"] == 120
     assert run["overrides"]["network.features"] == [8, 16, 32]
     assert (home.fold / "validation" / "summary.json").is_file()
 

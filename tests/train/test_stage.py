@@ -245,7 +245,7 @@ def test_a_fitted_network_is_found_again(toy_root, monkeypatch):
     from autoseg.train.fit import Fit
 
     narrow = {"network.features": [3, 5, 5], "batch_size": 1}
-    monkeypatch.setattr(stage, "fit_to_time", lambda *_: Fit(narrow, "too slow"))
+    monkeypatch.setattr(stage, "fit_to_time", lambda *_, **__: Fit(narrow, "too slow"))
     folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
     monkeypatch.undo()
     again = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
