@@ -16,7 +16,7 @@ Row = tuple[str, str, float]
 BAR = 40  # letters of a bar for a value of 1
 LEAST_DICE = 0.8  # each class surpasses it by far if all is well
 LEAST_AP = 0.6
-MOST_ERROR = 0.75  # voxels, of all points together; about 0.5 is usual
+MOST_ERROR = 0.5  # voxels, of all points together
 LEAST_PRESENCE = 0.9  # precision and recall
 NONE = float("nan")
 
@@ -143,7 +143,7 @@ def _poor_points(summary: Summary, size: Size) -> list[str]:
     over = _over_all(summary)
     poor = []
     if not over.get("mre", NONE) <= MOST_ERROR * _edge(size):
-        poor.append("the MRE should be at most three quarters of a voxel")
+        poor.append("the MRE should be at most half a voxel")
     for name in ("precision", "recall"):
         if not over.get(name, NONE) >= LEAST_PRESENCE:
             poor.append(f"the {name} of presence should be above {LEAST_PRESENCE}")

@@ -147,8 +147,8 @@ def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> int:
     poor = demo.judge(summary, size) if size.strict else []
     if poor:
         print(
-            f"Something is wrong with this installation: {'; '.join(poor)}. Please "
-            "report it with the output above."
+            f"This is worse than it should be: {'; '.join(poor)}. Another --seed may "
+            "tell chance from a fault; report a fault with the output above."
         )
         return 1
     print("Your own data next: docs/quickstart.md, or `autoseg check DATASET`.")
