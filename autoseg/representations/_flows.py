@@ -19,6 +19,7 @@ LOOKS = 8  # places looked at on the straight way to the middle
 LEAST_STRAIGHT = (
     0.98  # share of voxels that see the middle, of a plainly shaped instance
 )
+DEEP = 2.0  # what depth counts for, against the distance to the center of mass
 NEAR = 0.5  # the way's length over which a direction fades, in depths of the middle
 
 
@@ -59,7 +60,9 @@ def _middles(
     for axis, edge in zip(np.unravel_index(inside, shape), spacing, strict=True):
         center = np.bincount(owner, weights=axis, minlength=count) / size
         square += ((axis - center[owner]) * edge) ** 2
-    cost = np.sqrt(square) - deep.ravel()[inside]
+    # A step inwards from a center of mass outside gains as much depth as it goes away.
+    # If both counted the same, the middle might lie on the border, beside the next.
+    cost = np.sqrt(square) - DEEP * deep.ravel()[inside]
     least = np.full(count, np.inf)
     np.minimum.at(least, owner, cost)
     best = np.flatnonzero(cost == least[owner])[::-1]

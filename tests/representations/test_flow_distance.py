@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from autoseg.representations._flows import middles
+from autoseg.representations._maps import depth
 from autoseg.representations.flow_distance import FlowDistance
 from tests.representations.maps import rods, same_objects
 
@@ -37,6 +39,35 @@ def test_bent_rods_come_back():
 
     assert len(np.unique(labels)) > 5
     assert same_objects(found, labels)
+
+
+def crescent_around_a_disk():
+    """A disk, and a crescent whose center of mass lies in it: they touch."""
+    rows, columns = np.indices((48, 48))
+    labels = np.zeros((48, 48), np.int32)
+    labels[np.hypot(rows - 24, columns - 24) <= 20] = 2
+    labels[np.hypot(rows - 24, columns - 29) <= 14] = 1
+    return labels
+
+
+def test_the_middle_of_a_crescent_is_deep_inside_of_it():
+    labels = crescent_around_a_disk()
+    deep = depth(labels, (1.0, 1.0))
+
+    middle = middles(labels, 2, deep, (1.0, 1.0))[1]
+
+    center = np.argwhere(labels == 2).mean(0)
+    assert labels[tuple(np.rint(center).astype(int))] == 1
+    assert deep[tuple(middle)] > 0.8 * deep[labels == 2].max()
+
+
+def test_a_crescent_and_the_disk_that_it_touches_come_back_as_two():
+    labels = crescent_around_a_disk()
+    made = FlowDistance(2)
+
+    found, _ = made.decode(made.encode(labels, (1.0, 1.0)), (1.0, 1.0))
+
+    assert same_objects(found, labels, 0.95)
 
 
 def test_the_distance_is_zero_where_instances_touch():
