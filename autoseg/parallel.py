@@ -266,6 +266,9 @@ def _together() -> None:
         torch.set_num_threads(torch.get_num_threads())
 
 
+SHARE = "{desc}: {percentage:.0f} %|{bar}| {remaining} left{postfix}"
+
+
 class Progress:
     """A bar on a terminal; elsewhere a line now and then.
 
@@ -279,15 +282,23 @@ class Progress:
         Where to write; by default standard error.
     seconds : float
         Off a terminal, at most one line in this time.
+    percent : bool
+        Show a share in place of counts, of steps that mean nothing to people.
     """
 
     def __init__(
-        self, total: int, label: str, stream: TextIO | None = None, seconds: float = 15
+        self,
+        total: int,
+        label: str,
+        stream: TextIO | None = None,
+        seconds: float = 15,
+        percent: bool = False,
     ) -> None:
         self.total = total
         self.label = label
         self.stream = stream or sys.stderr
         self.seconds = seconds
+        self.percent = percent
         self.count = 0
         self._bar: Any = None
         self._last = self._start = time.monotonic()
@@ -297,7 +308,11 @@ class Progress:
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=self.total, desc=self.label, file=self.stream, dynamic_ncols=True
+                total=self.total,
+                desc=self.label,
+                file=self.stream,
+                dynamic_ncols=True,
+                bar_format=SHARE if self.percent else None,
             )
         return self
 
@@ -312,9 +327,10 @@ class Progress:
         if now - self._last >= self.seconds:
             self._last = now
             left = (now - self._start) / self.count * (self.total - self.count)
-            self.stream.write(
-                f"{self.label}: {self.count}/{self.total}, {left:.0f} s left. {text}\n"
-            )
+            done = f"{self.count}/{self.total}"
+            if self.percent:
+                done = f"{100 * self.count // self.total} %"
+            self.stream.write(f"{self.label}: {done}, {left:.0f} s left. {text}\n")
             self.stream.flush()
 
     def __exit__(self, *_: object) -> None:

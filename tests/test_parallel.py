@@ -285,6 +285,21 @@ def test_progress_off_a_terminal_is_a_line_now_and_then():
     assert second.startswith("predict: 3/4") and second.endswith("case_2")
 
 
+def test_progress_in_percent_shows_no_counts():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for stream in (io.StringIO(), Terminal()):
+        with Progress(400, "predict", stream, seconds=0, percent=True) as bar:
+            bar.step("case_3 (3 of 4)", steps=300)
+            bar.step("case_4 (4 of 4)", steps=100)
+
+        assert "400" not in stream.getvalue()
+        assert "100 %" in stream.getvalue()
+        assert "case_4 (4 of 4)" in stream.getvalue()
+
+
 def test_progress_off_a_terminal_is_silent_while_little_time_has_passed():
     stream = io.StringIO()
 

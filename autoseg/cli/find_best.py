@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"\nNext: {command('report', dataset, root=arguments.root)}")
         images = _images(dataset, arguments.root)
         following = command("predict", "-m", path, "-i", images, "-o", "OUT")
-        print(f"      {following}   # or any folder of images after -i")
+        print(f"      {following}")
+        print("      (-i takes any folder of images)")
 
 
 def _images(dataset: str, root: Path | None) -> str:

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +183,7 @@ class _Search:
     classes: Sequence[str]
     device: str
     workers: int | None
+    files: dict[str, dict[str, Path]] = field(default_factory=dict)  # outputs, by name
 
     @classmethod
     def begin(
@@ -290,10 +291,11 @@ class _Search:
         score: Callable[[Outputs, Any, Any], Any],
     ) -> dict[str, Any]:
         """Return what a function makes of outputs, annotation and spacing, by case."""
-        files = [
-            ensure_outputs(member, self.workspace, self.dataset, self.device)
-            for member in members
-        ]
+        where = self.workspace, self.dataset, self.device
+        for member in members:
+            if member.name not in self.files:
+                self.files[member.name] = ensure_outputs(member, *where)
+        files = [self.files[member.name] for member in members]
         found: dict[str, Any] = {}
 
         def one(case_id: str) -> Any:

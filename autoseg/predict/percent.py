@@ -22,7 +22,7 @@ class Percent:
 
     def __init__(self, jobs: Sequence[Job], show: bool) -> None:
         stream = None if show else io.StringIO()
-        self._bar = Progress(100 * len(jobs), "predict", stream)
+        self._bar = Progress(100 * len(jobs), "predict", stream, percent=True)
         self._number, self._cases = 0, len(jobs)
         self._shown = 0
         self._name = ""

@@ -8,6 +8,7 @@ heads and holds the geometry. ``CASE.npz`` is what nnU-Net v2 writes: float32, k
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import zipfile
@@ -28,6 +29,9 @@ from autoseg.tasks._base import Task
 Array = NDArray[Any]
 
 LEVELS = 255  # of uint8: outputs are kept to 1/510
+IN_MEMORY = (
+    2**27
+)  # bytes of one image's outputs that are compressed at the end, at once
 
 
 @contextmanager
@@ -120,29 +124,44 @@ class QuantizedFile(OutputFile):
     """uint8 in a compressed blosc2 array, with a JSON file beside it."""
 
     def make(self, shape: tuple[int, ...]) -> Any:
+        self.clean()
+        if math.prod(shape) <= IN_MEMORY:
+            levels = np.rint(np.multiply(self.background, LEVELS)).astype(np.uint8)
+            whole = np.empty(shape, np.uint8)
+            whole[:] = levels.reshape(-1, *[1] * (len(shape) - 1))
+            return whole
         import blosc2
 
-        self.clean()
-        array = blosc2.zeros(
-            shape,
-            dtype=np.uint8,
-            urlpath=str(self.temporary),
-            mode="w",
-            cparams={"codec": blosc2.Codec.ZSTD, "clevel": 3},
-        )
+        array = blosc2.zeros(shape, dtype=np.uint8, **self._storage)
         for k, value in enumerate(self.background):
             if value:
                 for row in range(shape[1]):
                     array[k, row] = np.full(shape[2:], round(value * LEVELS), np.uint8)
         return array
 
+    @property
+    def _storage(self) -> dict[str, Any]:
+        import blosc2
+
+        return {
+            "urlpath": str(self.temporary),
+            "mode": "w",
+            "cparams": {"codec": blosc2.Codec.ZSTD, "clevel": 3},
+        }
+
     def convert(self, outputs: Array) -> Array:
         return np.rint(outputs * LEVELS).astype(np.uint8)
 
     def finish(self) -> None:
         placement = self._placement
-        if placement is None:
+        if placement is None or self._canvas is None:
             return
+        whole = self._canvas.target
+        if isinstance(whole, np.ndarray):
+            # Row by row into a compressed file takes as long as half the prediction.
+            import blosc2
+
+            blosc2.asarray(whole, **self._storage)
         geometry = placement.geometry
         heads = {head.name: head.channels for head in self.task.heads}
         side_car = {

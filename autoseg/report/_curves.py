@@ -108,5 +108,5 @@ def _time(axes: Axes, logs: Mapping[str, Log]) -> None:
             a + b + 0.02 * most, row, text, va="center", fontsize=8, color=QUIET_INK
         )
     axes.set_xlim(0, 1.35 * most)
-    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_ylim(1.18 * len(names) - 0.4, -0.6)  # with room for the legend
     axes.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower right", ncols=2)

@@ -9,6 +9,7 @@ import pytest
 
 from autoseg.errors import UsageError
 from autoseg.evaluate.stage import evaluate
+from autoseg.find_best.outputs import ensure_outputs
 from autoseg.find_best.stage import find_best
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.predict.model import load_model
@@ -170,6 +171,22 @@ def test_an_unknown_measure_is_refused_with_those_that_there_are(space):
 
     with pytest.raises(UsageError, match="'beauty'.*dice"):
         find_best("Toy", space.root, by="beauty")
+
+
+def test_folds_are_looked_for_once_however_much_is_compared(space, monkeypatch):
+    say(space, "left", doubtful(0))
+    say(space, "right", doubtful(1))
+    asked = []
+
+    def counted(candidate, *where):
+        asked.append(candidate.name)
+        return ensure_outputs(candidate, *where)
+
+    monkeypatch.setattr("autoseg.find_best.stage.ensure_outputs", counted)
+
+    find_best("Toy", space.root, device="cpu")
+
+    assert sorted(asked) == ["toy / left", "toy / right"]
 
 
 def test_outputs_that_are_missing_are_predicted_by_the_fold_that_held_them_back(space):
