@@ -30,6 +30,7 @@ THINNEST = 0.7  # voxels: a narrower Gaussian falls between the voxels
 TRAINING = {  # every image is turned and scaled a little; landmarks have one resolution
     "deep_supervision": False,
     "foreground": 0.67,
+    "overhang": False,  # beyond the image no landmark is, and predictions look inside
     "augmentation": "nnunet,-low_resolution,spatial.probability=0.8,"
     "spatial.plane_angle=15,spatial.angle=15,spatial.scale=[0.85,1.18]",
 }

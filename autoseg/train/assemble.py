@@ -150,6 +150,7 @@ def make_loader(
         stream=stream,
         augment=pipeline.draw,
         spread=REACH if fine else 0.0,
+        overhang=fine or recipe.overhang,
     )
     threads = hardware.loader_threads if training else 0
     ahead = max(2, min(4, 2 * threads))

@@ -54,6 +54,8 @@ class Recipe:
         Largest norm of the gradient of all weights; 0: not clipped.
     foreground : float
         Share of the patches that are centered on a foreground voxel.
+    overhang : bool
+        Such patches may end after the image, as in nnU-Net, though not begin before it.
     deep_supervision : bool
         The coarser outputs of the decoder have losses of their own.
     augmentation : str
@@ -87,6 +89,7 @@ class Recipe:
     validation_batches: int = 10
     gradient_clip: float = 12.0
     foreground: float = 0.33
+    overhang: bool = True
     deep_supervision: bool = True
     augmentation: str = "nnunet"
 

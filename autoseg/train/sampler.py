@@ -68,6 +68,8 @@ class Sampler:
         `Pipeline.draw`; called with the sample's generator after the patch is drawn.
     spread : float
         A patch about a voxel has it up to so many of its edges away from its middle.
+    overhang : bool
+        A patch about a voxel may end after the image, as in nnU-Net.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Sampler:
         stream: int = TRAINING,
         augment: Callable[[np.random.Generator], Any] | None = None,
         spread: float = 0.0,
+        overhang: bool = True,
     ) -> None:
         if not cases:
             raise TrainingError("There is no case to train on; see the split.")
@@ -96,6 +99,7 @@ class Sampler:
         self.stream = stream
         self.augment = augment
         self.spread = spread
+        self.overhang = overhang
 
     def generator(self, iteration: int, sample: int) -> np.random.Generator:
         """Return the source of all random numbers of one sample."""
@@ -126,7 +130,7 @@ class Sampler:
                 for v, r in zip(voxel, reach, strict=True)
             )
         corner = tuple(
-            _corner(rng, size, patch, None if voxel is None else voxel[axis])
+            self._corner(rng, size, patch, None if voxel is None else voxel[axis])
             for axis, (size, patch) in enumerate(
                 zip(shape, self.patch_size, strict=True)
             )
@@ -151,22 +155,24 @@ class Sampler:
         linear = int(places[int(rng.integers(len(places)))])
         return tuple(int(i) for i in np.unravel_index(linear, tuple(stored.shape)))
 
+    def _corner(
+        self, rng: np.random.Generator, size: int, patch: int, voxel: int | None
+    ) -> int:
+        """Return the lowest index of a patch along one axis.
 
-def _corner(rng: np.random.Generator, size: int, patch: int, voxel: int | None) -> int:
-    """Return the lowest index of a patch along one axis.
+        ::
 
-    ::
+            size >= patch:  0 [....|==patch==|....] size       any place inside
+            size <  patch:  |==pad==[..size..]==pad==|          centered
 
-        size >= patch:  0 [....|==patch==|....] size       any place inside
-        size <  patch:  |==pad==[..size..]==pad==|          centered
-
-    A patch centered on a voxel does not begin before the image, but may end after it,
-    as in nnU-Net.
-    """
-    if size < patch:
-        lowest = highest = -((patch - size + 1) // 2)
-    else:
-        lowest, highest = 0, size - patch
-    if voxel is None:
-        return int(rng.integers(lowest, highest + 1))
-    return max(lowest, voxel - patch // 2)
+        A patch centered on a voxel does not begin before the image, but may end after
+        it, as in nnU-Net, where that is allowed.
+        """
+        if size < patch:
+            lowest = highest = -((patch - size + 1) // 2)
+        else:
+            lowest, highest = 0, size - patch
+        if voxel is None:
+            return int(rng.integers(lowest, highest + 1))
+        begin = max(lowest, voxel - patch // 2)
+        return begin if self.overhang else min(begin, highest)

@@ -72,6 +72,7 @@ def test_volumes_are_not_seen_slice_by_slice_and_mirrored_along_given_axes_only(
     assert "2d" not in plan.configurations
     assert plan.configurations["3d_fullres"].mirror_axes == (2,)
     assert plan.training.options["deep_supervision"] is False
+    assert plan.training.options["overhang"] is False
 
 
 def test_without_a_gpu_landmarks_are_planned_for_a_cpu():

@@ -105,6 +105,15 @@ def test_a_patch_on_a_voxel_does_not_begin_before_the_image_but_may_end_after_it
     assert sampler.draw(0, 1).corner == (0, 15)
 
 
+def test_without_overhang_a_patch_on_a_voxel_ends_with_the_image_or_is_centered_on_it():
+    labels = np.zeros((20, 5), int)
+    labels[17, 4] = 1
+    sampler = make({"x": Stored(labels)}, patch=(8, 8), overhang=False)
+
+    # 20 - 8 is the last place inside; 5 columns are in the middle of 8, 2 before them.
+    assert sampler.draw(0, 1).corner == (12, -2)
+
+
 def test_an_image_smaller_than_the_patch_is_centered_in_it():
     sampler = make({"x": Stored(np.zeros((4, 20), int))}, patch=(8, 8))
 
