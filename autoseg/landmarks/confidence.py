@@ -71,6 +71,12 @@ class Evidence:
                 )
 
     @classmethod
+    def none(cls, names: Sequence[str], usual: Sequence[float]) -> Evidence:
+        """Return that of no cases; see above."""
+        rows: dict[str, tuple[Any, ...]] = {f.name: () for f in fields(cls)[2:]}
+        return cls(names=tuple(names), usual=tuple(map(float, usual)), **rows)
+
+    @classmethod
     def of(
         cls,
         cases: Sequence[tuple[str, Points, Points, Sequence[float]]],
@@ -202,8 +208,9 @@ class Confidence:
             expected = self.radius.expected(spread, score)
             details["error_p50"] = self.radius.p50 * expected
             details["error_p95"] = self.radius.p95 * expected
-        low = (score < self.doubtful).astype(np.float64)
-        details["low_confidence"] = np.where(there, low, np.nan)
+        if self.cases:
+            low = (score < self.doubtful).astype(np.float64)
+            details["low_confidence"] = np.where(there, low, np.nan)
         if self.shape is not None:
             flags = self.shape.implausible(np.where(there[:, None], shape, np.nan))
             judged = there & (there.sum() >= 3)

@@ -91,6 +91,37 @@ class ShapePrior:
                 kept[blamed] = np.nan
         return flagged
 
+    def expected(self, shape: Array) -> tuple[Array, Array]:
+        """Return where the points that are not there would be, by the others.
+
+        Parameters
+        ----------
+        shape : ndarray of float64, shape (L, D)
+            NaN where a point is not there; at least one is.
+
+        Returns
+        -------
+        places : ndarray of float64, shape (L, D)
+            Those that are there stay.
+        covariance : ndarray of float64, shape (L, D, D)
+            Of each place; 0 of those that are there.
+        """
+        mean, matrix = np.array(self.mean), self._matrix()
+        count, dim = mean.shape
+        there = np.isfinite(shape).all(axis=1)
+        known = np.repeat(there, dim)
+        matrix = matrix + _anywhere(matrix, count, dim)
+        offset = _offset(shape, mean)
+        apart = (np.asarray(shape) - offset - mean).ravel()[known]
+        gain = matrix[np.ix_(~known, known)] @ np.linalg.inv(matrix[known][:, known])
+        left = matrix[np.ix_(~known, ~known)] - gain @ matrix[np.ix_(known, ~known)]
+        places, covariance = np.array(shape), np.zeros((count, dim, dim))
+        places[~there] = (gain @ apart).reshape(-1, dim) + mean[~there] + offset
+        for place, number in enumerate(np.flatnonzero(~there)):
+            own = slice(place * dim, (place + 1) * dim)
+            covariance[number] = left[own, own]
+        return places, covariance
+
     def with_noise(self, noise: float) -> ShapePrior:
         """Return it for points that are found with an error along each axis.
 
@@ -207,10 +238,15 @@ def _conditionals(
 def _precision(covariance: Array, there: NDArray[np.intp], dim: int) -> Array:
     """Return the precision matrix of the points that are there."""
     columns = (there[:, None] * dim + np.arange(dim)).ravel()
-    # Shapes may lie anywhere: what all points share has a variance without end.
-    anywhere = np.kron(np.ones((len(there),) * 2), np.eye(dim)) * FREE
-    anywhere *= np.trace(covariance) / len(covariance)
-    return np.asarray(np.linalg.inv(covariance[np.ix_(columns, columns)] + anywhere))
+    some = covariance[np.ix_(columns, columns)]
+    anywhere = _anywhere(covariance, len(there), dim)
+    return np.asarray(np.linalg.inv(some + anywhere))
+
+
+def _anywhere(covariance: Array, count: int, dim: int) -> Array:
+    """Return what makes shapes lie anywhere: points share a variance without end."""
+    shared = np.kron(np.ones((count,) * 2), np.eye(dim)) * FREE
+    return np.asarray(shared * np.trace(covariance) / len(covariance))
 
 
 def _left_out(shapes: Array, shrinkage: float) -> tuple[float, Array]:

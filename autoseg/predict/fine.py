@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from autoseg.predict.points import View, combine, predict_points, restore
+from autoseg.landmarks.shape import ShapePrior
+from autoseg.predict.consensus import combine
+from autoseg.predict.points import View, predict_points, restore
+from autoseg.predict.second_look import SEEN, look_again
 from autoseg.predict.window import Windows, counted
 from autoseg.preprocess.case import Prepared
 from autoseg.preprocess.points import place_coordinates
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import REACH, LandmarkTask
 
-SEEN = 0.5  # chance to be in its window that the fine stage must give a landmark
+Progress = Callable[[int], None]
 
 
 def find_landmarks(
@@ -31,6 +34,7 @@ def find_landmarks(
     task: LandmarkTask,
     coarse: Points | None = None,
     *,
+    prior: ShapePrior | None = None,
     stride: Sequence[int] = (),
     precision: str = "fp32",
     progress: Callable[[int, int], None] | None = None,
@@ -49,6 +53,9 @@ def find_landmarks(
         Names and decodes them.
     coarse : Points, optional
         Of a fine stage, what the coarse one found, in voxels of the image.
+    prior : ShapePrior, optional
+        Which shapes are usual. Without a coarse stage, points that do not fit the
+        others are looked for again: `autoseg.predict.second_look`.
     stride : sequence of int, length D, optional
         How many voxels an output is long; by default one.
     precision : str
@@ -68,21 +75,35 @@ def find_landmarks(
         places = place_coordinates(coarse.coordinates, placement)
         views = views_of(places, shape, windows.patch)
     total = windows.grid(shape).count if views is None else len(views)
-    opinions = predict_points(
-        networks,
-        prepared.array,
-        windows,
-        task,
-        placement.spacing,
-        views=views,
-        stride=stride,
-        precision=precision,
-        progress=counted(progress, total),
-    )
-    found = combine(opinions, task)
-    if coarse is None:
-        return restore(found, placement)
-    return join(coarse, restore(as_seen(found, task), placement), task)
+
+    def look(into: Sequence[View] | None, told: Progress) -> Points:
+        opinions = predict_points(
+            networks,
+            prepared.array,
+            windows,
+            task,
+            placement.spacing,
+            views=into,
+            # In training one of L patches is about a landmark, here each one is.
+            likelier=1 if coarse is None else len(task.classes),
+            stride=stride,
+            precision=precision,
+            progress=told,
+        )
+        return combine(opinions, task, placement.spacing)
+
+    found = look(views, counted(progress, total))
+    if coarse is not None:
+        return join(coarse, restore(as_seen(found, task), placement), task)
+    if prior is not None:
+        found = look_again(
+            found,
+            prior,
+            placement.spacing,
+            windows,
+            lambda into: look(into, lambda count: None),
+        )
+    return restore(found, placement)
 
 
 def views_of(

@@ -13,6 +13,7 @@ from autoseg.datasets._description import Description
 from autoseg.errors import ModelError, UsageError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.landmarks.decoders import DECODERS
+from autoseg.landmarks.shape import ShapePrior
 from autoseg.predict.archive import Archive
 from autoseg.predict.confidence import load_confidence
 from autoseg.predict.decoding import Decoding, task_options
@@ -78,6 +79,11 @@ class Model:
     partners: tuple[Model, ...] = ()
     postprocessing: Postprocessing = Postprocessing()
     confidence: Confidence | None = None
+
+    @property
+    def shapes(self) -> ShapePrior | None:
+        """Which shapes of landmarks are usual, as far as that was learnt."""
+        return None if self.confidence is None else self.confidence.shape
 
     @property
     def settings(self) -> Configuration:

@@ -1,15 +1,15 @@
 """From windows to landmarks: the best peak of each, whatever the volume's size.
 
 Each fold and each mirrored copy of the image gives points of its own, and these are
-combined: no outputs of all landmarks times the volume ever exist. A fine stage looks
-only into windows about what the coarse one found: `autoseg.predict.fine`.
+combined (`autoseg.predict.consensus`): no outputs of all landmarks times the volume
+ever exist. A fine stage looks only into windows about what the coarse one found:
+`autoseg.predict.fine`.
 
 Letters: L landmarks, P patch, D axes.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,7 @@ from autoseg.predict.device import PRECISIONS
 from autoseg.predict.window import Windows, _flip, corner_of, cut
 from autoseg.preprocess.case import Placement
 from autoseg.preprocess.points import restore_coordinates
-from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.spec.points import Points
 from autoseg.tasks.landmark import AT_ONCE, HEAD, LandmarkTask
 
 Array = NDArray[Any]
@@ -74,6 +74,7 @@ def predict_points(
     spacing: tuple[float, ...],
     *,
     views: Sequence[View] | None = None,
+    likelier: float = 1.0,
     stride: Sequence[int] = (),
     precision: str = "fp32",
     progress: Callable[[int], None] = lambda count: None,
@@ -94,6 +95,8 @@ def predict_points(
         Of the array.
     views : sequence of View, optional
         Where to look for what; by default everywhere for everything.
+    likelier : float
+        How much likelier than in training a landmark is where it is looked for.
     stride : sequence of int, length D, optional
         How many voxels an output is long; by default one.
     precision : str
@@ -115,16 +118,15 @@ def predict_points(
     """
     mirrors = windows.mirrors
     shape = array.shape[1:]
-    seen = [[_Seen(task, shape, spacing, stride) for _ in mirrors] for _ in networks]
+    seen = [
+        [_Seen(task, shape, spacing, stride, math.log(likelier)) for _ in mirrors]
+        for _ in networks
+    ]
     near = None
     if views is None:
         views = list(_everywhere(windows, shape, len(task.classes)))
         if len(views) > 1:
             near = border_penalty(windows.patch)[_middles(stride)]
-    else:
-        # In training one of so many patches is about a landmark, here each one is.
-        for one in itertools.chain(*seen):
-            one.prior = math.log(len(task.classes))
     device = torch.device(windows.device)
     for view in views:
         window = cut(array, view.corner, windows.patch).to(device)
@@ -189,6 +191,7 @@ class _Seen:
         shape: Sequence[int],
         spacing: tuple[float, ...],
         stride: Sequence[int],
+        prior: float,
     ) -> None:
         self.task, self.spacing = task, spacing
         self.stride = tuple(stride) or (1,) * len(shape)
@@ -200,7 +203,7 @@ class _Seen:
         self.shift = np.zeros((count, len(shape)), dtype=np.int64)
         # log(sum(exp(z))) of the tile with the peak: the odds that the point is in it
         self.anywhere = np.full(count, -np.inf)
-        self.prior = 0.0  # logarithm of how much more likely that is than in training
+        self.prior = prior  # logarithm of how much likelier that is than in training
 
     def look(
         self,
@@ -262,44 +265,6 @@ class _Seen:
             self.keeper, heat, score, self.spacing, self.stride, self.shift
         )
         return replace(found, details={**found.details, "here": here})
-
-
-def combine(points: Sequence[Points], task: LandmarkTask) -> Points:
-    """Return the mean of several opinions about the same points.
-
-    Parameters
-    ----------
-    points : sequence of Points
-        From `predict_points`.
-    task : LandmarkTask
-        Gives the thresholds.
-
-    Returns
-    -------
-    Points
-        Coordinates are means weighted by score, the score is the mean, and the
-        covariance that of the mixture: what the opinions say and how they differ.
-    """
-    score = np.stack([one.details["score"] for one in points])
-    place = np.stack([one.details["peak"] for one in points])
-    weight = score / np.maximum(score.sum(0), 1e-12)
-    mean = (weight[..., None] * place).sum(0)
-    away = place - mean
-    spread = away[..., :, None] * away[..., None, :]
-    own = np.stack([one.details["covariance"] for one in points])
-    covariance = (weight[..., None, None] * (own + spread)).sum(0)
-    sure = score.mean(0)
-    present = sure >= task.thresholds
-    details = {"score": sure, "covariance": covariance, "peak": mean}
-    if all("here" in one.details for one in points):
-        details["here"] = np.mean([one.details["here"] for one in points], axis=0)
-    return Points(
-        task.classes,
-        mean,
-        np.where(present, PRESENT, ABSENT),
-        details,
-        points[0].shape,
-    )
 
 
 def restore(points: Points, placement: Placement) -> Points:

@@ -301,6 +301,7 @@ class Predictor:
                 windows,
                 self.task,
                 coarse,
+                prior=self.model.shapes,
                 stride=self.model.settings.head_stride,
                 precision=self.options.precision,
                 progress=progress,
@@ -368,9 +369,8 @@ class Predictor:
     def working_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array of a shape takes."""
         windows, folds = self.windows(shape), len(self.model.folds)
-        per_window = self._window_bytes
-        work = memory.working_bytes(windows, shape, self._outputs, folds, per_window)
-        return math.prod(shape) + int(work)
+        args = (windows, shape, self._outputs, folds, self._window_bytes)
+        return math.prod(shape) + int(memory.working_bytes(*args))
 
     @property
     def _outputs(self) -> int:

@@ -25,7 +25,7 @@ from autoseg.predict.uncertainty import (
 from autoseg.train.cascade import check_coarse, previous_folder
 from autoseg.train.decoding import FoldDecoding, tunes
 from autoseg.train.job import Job
-from autoseg.train.point_confidence import learn_confidence
+from autoseg.train.point_confidence import learn_confidence, learn_shapes
 from autoseg.workspace import CONFIDENCE, DECODING, SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         return summary
     if _is_fine(job):
         check_coarse(job)  # another fold's would know the cases
+    learn_shapes(job)
     model = load_model(job.model_folder, folds=[job.fold])
     waiting = []
     for case_id in job.validation:

@@ -23,10 +23,30 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points
 from autoseg.tasks.landmark import LandmarkTask
 from autoseg.train.job import Job
+from autoseg.workspace import CONFIDENCE
 
 logger = logging.getLogger(__name__)
 
 ALL = "all"  # the fold that trains on every case
+
+
+def learn_shapes(job: Job) -> None:
+    """Keep in the fold's folder which shapes are usual, for the predictions to come.
+
+    That takes no validation: the training cases say it. `learn_confidence` adds the
+    rest.
+
+    Parameters
+    ----------
+    job : Job
+        The fold.
+    """
+    task = job.task
+    if not isinstance(task, LandmarkTask) or (job.folder / CONFIDENCE).is_file():
+        return
+    evidence = Evidence.none(task.classes, task.thresholds.tolist())
+    confidence = learn(evidence, fit_shapes(_training_shapes(job)))
+    Learnt(confidence=confidence, evidence=evidence).save(job.folder)
 
 
 def learn_confidence(job: Job, predictions: Path) -> str | None:

@@ -117,3 +117,36 @@ def test_errors_of_predictions_are_no_reason_for_doubt():
 
     assert doubted(prior) > 0.05
     assert doubted(prior.with_noise(6.0)) < 0.01
+
+
+def test_a_missing_point_is_expected_where_the_conditional_gaussian_has_it():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(8, 8))
+    covariance = root @ root.T + np.eye(8)
+    prior = ShapePrior(
+        mean=((0.0, 0.0), (5.0, 1.0), (2.0, 7.0), (9.0, 4.0)),
+        covariance=tuple(map(tuple, covariance)),
+        limit=1.0,
+    )
+    shift = np.kron(np.ones((4, 4)), np.eye(2))
+    covariance = covariance + FREE * np.trace(covariance) / 8 * shift
+    shape = np.array(prior.mean) + rng.normal(size=(4, 2))
+    shape[0] = nan
+    offset = np.median(shape[1:] - np.array(prior.mean)[1:], axis=0)
+
+    gain = covariance[:2, 2:] @ np.linalg.inv(covariance[2:, 2:])
+    apart = (shape[1:] - offset - np.array(prior.mean)[1:]).ravel()
+    spread = covariance[:2, :2] - gain @ covariance[2:, :2]
+
+    places, spreads = prior.expected(shape)
+    np.testing.assert_allclose(places[0], gain @ apart + offset)
+    np.testing.assert_allclose(spreads[0], spread, rtol=1e-6)
+    np.testing.assert_array_equal(places[1:], shape[1:])
+    assert (spreads[1:] == 0).all()
+
+
+def test_what_is_expected_moves_with_the_shape(prior):
+    shape = shapes(1, seed=5)[0]
+    shape[3] = nan
+    moved = prior.expected(shape + (300.0, -200.0))[0]
+    np.testing.assert_allclose(moved, prior.expected(shape)[0] + (300.0, -200.0))

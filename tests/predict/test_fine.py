@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from autoseg.datasets.points import read_points, write_points
+from autoseg.predict import fine
 from autoseg.predict.fine import as_seen, find_landmarks, join, views_of
-from autoseg.predict.points import View, predict_points
+from autoseg.predict.points import predict_points
 from autoseg.predict.window import Windows
 from autoseg.preprocess.case import Placement, Prepared
 from autoseg.preprocess.points import place_coordinates, restore_coordinates
@@ -138,15 +139,26 @@ def test_a_place_too_far_off_is_not_seen():
     np.testing.assert_array_equal(points.coordinates[1], before.coordinates[1])
 
 
-def test_a_landmark_is_as_likely_as_it_is_to_be_looked_for():
+def test_a_landmark_is_as_likely_as_it_is_to_be_looked_for(monkeypatch):
     # In training 1 of 3 patches is about it. At odds of 1 in training, log(3) more.
     flat = np.full((3, 32, 32), -np.log(32 * 32), np.float32)
     windows = Windows(patch=(32, 32))
-    view = View(corner=(0, 0), landmarks=frozenset({0, 1, 2}))
-    (one,) = predict_points([Echo()], flat, windows, TASK, (1.0, 1.0), views=[view])
-    np.testing.assert_allclose(one.details["here"], 3 / 4, rtol=1e-4)
-    (one,) = predict_points([Echo()], flat, windows, TASK, (1.0, 1.0))
-    np.testing.assert_allclose(one.details["here"], 1 / 2, rtol=1e-4)
+    for likelier, here in ((3, 3 / 4), (1, 1 / 2)):
+        (one,) = predict_points(
+            [Echo()], flat, windows, TASK, (1.0, 1.0), likelier=likelier
+        )
+        np.testing.assert_allclose(one.details["here"], here, rtol=1e-4)
+
+    told = []
+
+    def listen(*arguments, likelier, **options):
+        told.append(likelier)
+        return predict_points(*arguments, likelier=likelier, **options)
+
+    monkeypatch.setattr(fine, "predict_points", listen)
+    closer(coarse(1.0))
+    closer(None)
+    assert told == [3, 1]
 
 
 def test_points_of_a_file_without_scores_can_be_looked_at_closer(tmp_path):

@@ -9,8 +9,9 @@ import torch
 from autoseg.errors import UsageError
 from autoseg.landmarks.decoders import DECODERS
 from autoseg.networks._base import LateLogits
+from autoseg.predict.consensus import combine
 from autoseg.predict.model import Model
-from autoseg.predict.points import combine, predict_points, restore
+from autoseg.predict.points import predict_points, restore
 from autoseg.predict.window import Windows
 from autoseg.preprocess.case import Placement
 from autoseg.spec.choice import Choice

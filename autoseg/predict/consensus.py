@@ -1,0 +1,92 @@
+"""What several opinions about the same points say together.
+
+Letters: O opinions, L landmarks, D axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.tasks.landmark import LandmarkTask
+
+Array = NDArray[np.float64]
+
+NEAR = 3.0  # widths of the target: opinions this near to each other mean the same place
+ROUNDS = 20
+
+
+def combine(
+    points: Sequence[Points], task: LandmarkTask, spacing: Sequence[float] = ()
+) -> Points:
+    """Return one opinion from those of folds and mirrored copies.
+
+    Parameters
+    ----------
+    points : sequence of Points
+        From `autoseg.predict.points.predict_points`.
+    task : LandmarkTask
+        Gives the thresholds, and how wide a target is.
+    spacing : sequence of float, length D, optional
+        Edge of a voxel, by which targets are measured; by default all edges are one.
+
+    Returns
+    -------
+    Points
+        Coordinates are means weighted by score. An opinion that is n times three widths
+        of the target away from that counts n * n times less: one fold that takes
+        another place for the landmark does not move it there. The score is the mean,
+        and the covariance that of the mixture: what the opinions say and how they
+        differ.
+    """
+    score = np.stack([one.details["score"] for one in points])
+    place = np.stack([one.details["peak"] for one in points])
+    widths = np.asarray(task.sigma_on(tuple(spacing) or (1.0,) * place.shape[2]))
+    weight = score / np.maximum(score.sum(0), 1e-12)
+    trust = weight * _agreement(place / (NEAR * widths), weight)
+    trust = trust / np.maximum(trust.sum(0), 1e-12)
+    mean = (trust[..., None] * place).sum(0)
+    away = place - mean
+    spread = away[..., :, None] * away[..., None, :]
+    own = np.stack([one.details["covariance"] for one in points])
+    covariance = (weight[..., None, None] * (own + spread)).sum(0)
+    sure = score.mean(0)
+    present = sure >= task.thresholds
+    details = {"score": sure, "covariance": covariance, "peak": mean}
+    if all("here" in one.details for one in points):
+        details["here"] = np.mean([one.details["here"] for one in points], axis=0)
+    return Points(
+        task.classes,
+        mean,
+        np.where(present, PRESENT, ABSENT),
+        details,
+        points[0].shape,
+    )
+
+
+def _agreement(place: Array, weight: Array) -> Array:
+    """Return by how much less each opinion counts, (O, L), 1 for those that agree.
+
+    Parameters
+    ----------
+    place : ndarray of float64, shape (O, L, D)
+        In units of which one is near.
+    weight : ndarray of float64, shape (O, L)
+        Of the opinions.
+    """
+    if len(place) == 1:
+        return np.ones_like(weight)
+    apart = np.linalg.norm(place[:, None] - place[None], axis=3)
+    # Start from the opinion that is nearest to all others.
+    best = np.einsum("opl,pl->ol", np.minimum(apart, 1.0), weight).argmin(0)
+    middle = place[best, np.arange(place.shape[1])]
+    for _ in range(ROUNDS):
+        away = np.linalg.norm(place - middle, axis=2)
+        less = 1.0 / np.maximum(away, 1.0) ** 2
+        trust = weight * less
+        total = np.maximum(trust.sum(0), 1e-12)
+        middle = (trust[..., None] * place).sum(0) / total[:, None]
+    return less
