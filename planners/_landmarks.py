@@ -8,6 +8,7 @@ looks again at the places that this one finds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from planners._spacing import Grid, choose_grid, coarser
 
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser
+STILL_FINE = 2.5  # times coarser; docs/benchmarks.md, "Landmarks and short budgets"
 CPU_GB = 0.5  # docs/benchmarks.md, "Landmarks and short budgets"
 FINE = {2: "2d_fine", 3: "3d_fine"}  # the fine stage, by number of axes
 FINE_EDGE = {2: 256, 3: 96}  # of its patch at most: it has to see one place
@@ -108,8 +110,13 @@ def hold_landmarks(
     fingerprint: Fingerprint,
     grid: Grid,
     finest: Callable[[Grid], Configuration | None],
+    quickly: bool,
 ) -> tuple[Grid, tuple[Decision, ...]]:
     """Return the finest grid on which one patch holds the landmarks, and why.
+
+    Where a processor trains, time is short: a grid on which the patch holds the whole
+    image is taken if it is not much coarser. Then all landmarks are in every patch, and
+    an iteration teaches more.
 
     Parameters
     ----------
@@ -119,12 +126,22 @@ def hold_landmarks(
         The images' own.
     finest : callable
         Plans a grid, and returns the configuration with it; None: nothing fits.
+    quickly : bool
+        A processor trains.
     """
     cloud = Cloud.of(fingerprint)
     if cloud is None:
         return grid, ()
     found = grid_of_cloud(fingerprint, grid, cloud, finest)
-    return found, about_cloud(fingerprint, found, grid, cloud)
+    decisions = about_cloud(fingerprint, found, grid, cloud)
+    if quickly:
+        images = Cloud(edges=(math.inf,) * len(cloud.edges))
+        whole = grid_of_cloud(fingerprint, grid, images, finest)
+        pairs = list(zip(whole.spacing, found.spacing, strict=True))
+        coarser_by = max(edge / other for edge, other in pairs)
+        if 1 < coarser_by <= STILL_FINE:
+            return whole, (*decisions, about_whole(fingerprint, whole))
+    return found, decisions
 
 
 def grid_of_cloud(
@@ -142,7 +159,7 @@ def grid_of_cloud(
     grid : Grid
         The images' own.
     cloud : Cloud
-        What must fit.
+        What must fit; with infinite edges, the whole image.
     finest : callable
         Plans a grid, and returns the configuration with it; None: nothing fits.
 
@@ -187,6 +204,18 @@ def about_cloud(
             "of 95 % of the cases, and a tenth more",
             because=because,
         ),
+    )
+
+
+def about_whole(fingerprint: Fingerprint, grid: Grid) -> Decision:
+    """Return why the grid is as coarse as whole images need."""
+    edges = times([round(edge, 4) for edge in grid.spacing])
+    return Decision(
+        field="landmarks.whole",
+        value=f"{edges} {fingerprint.unit}",
+        rule="where a CPU trains, coarse enough for a patch to hold the whole image, "
+        f"if that is at most {STILL_FINE:g} times coarser than the landmarks take",
+        because="all landmarks are in every patch then, and in an hour more is learnt",
     )
 
 

@@ -92,7 +92,10 @@ def make_plan(
     fixed = "spacing" in overrides.values
     if not fixed and kind.annotation_kind == "points":
         grid, of_spacing = hold_landmarks(
-            fingerprint, grid, lambda grid: planned(grid).full_resolution
+            fingerprint,
+            grid,
+            lambda grid: planned(grid).full_resolution,
+            quickly=bool(of_budget),
         )
     planning = _finished(planned(grid))
     plan = Plan(

@@ -75,16 +75,31 @@ def test_volumes_are_not_seen_slice_by_slice_and_mirrored_along_given_axes_only(
     assert plan.training.options["overhang"] is False
 
 
-def test_without_a_gpu_landmarks_are_planned_for_a_cpu():
+def test_without_a_gpu_landmarks_are_planned_for_a_cpu_that_sees_whole_images():
     cpu = unet(XRAY, TASK, Budget(processor="cpu"))
     given = unet(XRAY, TASK, Budget(processor="cpu", memory_gb=8))
     gpu = unet(XRAY, TASK, Budget())
 
-    assert cpu.configurations == unet(XRAY, TASK, Budget(memory_gb=0.5)).configurations
+    made = cpu.configurations["2d"]
+    for patch, edge, image in zip(
+        made.patch_size, made.spacing, (240, 193.5), strict=True
+    ):
+        assert patch * edge >= image - edge
+    small = unet(XRAY, TASK, Budget(memory_gb=0.5)).configurations["2d"]
+    assert small.spacing < made.spacing  # holds the landmarks only, and is finer
     assert given.configurations == gpu.configurations
     reasons = {d.field: d.because for d in cpu.decisions}
     assert "no GPU was found" in reasons["landmarks.memory"]
-    assert "landmarks.memory" not in {d.field for d in given.decisions}
+    assert not {"landmarks.memory", "landmarks.whole"} & {
+        d.field for d in given.decisions
+    }
+
+
+def test_a_cpu_does_not_see_whole_images_where_landmarks_are_in_a_small_part():
+    part = fingerprint((2400, 1935), (0.1, 0.1), (60.0, 60.0))
+    cpu = unet(part, TASK, Budget(processor="cpu"))
+
+    assert cpu.configurations == unet(part, TASK, Budget(memory_gb=0.5)).configurations
 
 
 def test_other_tasks_are_planned_as_for_a_gpu_everywhere():
