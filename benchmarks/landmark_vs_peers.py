@@ -1,7 +1,8 @@
 """Equal training time, equal cores: autoseg and landmarker 0.4.1 on X-rays of the head.
 
 Both train for the same wall-clock time on the same cores, one after the other, and
-predict the same validation fold (autoseg's fold 0); autoseg's metrics score both::
+predict the same validation fold (autoseg's fold 0); autoseg's metrics score both.
+autoseg plans for itself, as without a GPU, unless told otherwise::
 
     python -m venv ENV && ENV/bin/pip install torch==2.13.0
     ENV/bin/pip install "landmarker==0.4.1" "monai>=1.5" "scipy<1.16" "torch==2.13.0"
@@ -233,10 +234,12 @@ def run_autoseg(
     from planners._base import Budget
     from planners._stage import plan
 
-    overrides = {"spacing": [arguments.spacing] * 2}
+    overrides = {}
+    if arguments.spacing:
+        overrides["spacing"] = [arguments.spacing] * 2
     if arguments.patch:
         overrides["patch_size"] = arguments.patch
-    budget = Budget(memory_gb=arguments.memory, overrides=overrides)
+    budget = Budget(memory_gb=arguments.memory, overrides=overrides, processor="cpu")
     plan(dataset.folder, root, budget=budget)
     preprocess(dataset.folder, root, configurations=[CONFIGURATION])
     folder = train(
@@ -265,9 +268,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--peer-network", choices=["unet", "scn"], default="unet")
     parser.add_argument("--peer-size", type=int, nargs=2, default=[320, 256])
     parser.add_argument("--peer-sigma", type=float, default=1.5)
-    parser.add_argument("--spacing", type=float, default=0.75, help="autoseg's, mm")
+    parser.add_argument("--spacing", type=float, help="autoseg's, mm")
     parser.add_argument("--patch", type=int, nargs=2, help="autoseg's, pixels")
-    parser.add_argument("--memory", type=float, default=4.0, help="autoseg's, GB")
+    parser.add_argument("--memory", type=float, help="autoseg's, GB")
     arguments = parser.parse_args(argv)
     arguments.work.mkdir(parents=True, exist_ok=True)
     dataset, root = load_dataset(arguments.dataset), arguments.work / "root"

@@ -109,7 +109,7 @@ def affordable(budget: Budget, kind: str) -> tuple[Budget, tuple[Decision, ...]]
 def hold_landmarks(
     fingerprint: Fingerprint,
     grid: Grid,
-    finest: Callable[[Grid], Configuration | None],
+    planned: Callable[[Grid], Any],
     quickly: bool,
 ) -> tuple[Grid, tuple[Decision, ...]]:
     """Return the finest grid on which one patch holds the landmarks, and why.
@@ -124,11 +124,16 @@ def hold_landmarks(
         The data set, in numbers.
     grid : Grid
         The images' own.
-    finest : callable
-        Plans a grid, and returns the configuration with it; None: nothing fits.
+    planned : callable
+        Plans a grid, and returns the `planners._configurations.Planning`.
     quickly : bool
         A processor trains.
     """
+
+    def finest(grid: Grid) -> Configuration | None:
+        found: Configuration | None = planned(grid).full_resolution
+        return found
+
     cloud = Cloud.of(fingerprint)
     if cloud is None:
         return grid, ()

@@ -91,12 +91,7 @@ def make_plan(
 
     fixed = "spacing" in overrides.values
     if not fixed and kind.annotation_kind == "points":
-        grid, of_spacing = hold_landmarks(
-            fingerprint,
-            grid,
-            lambda grid: planned(grid).full_resolution,
-            quickly=bool(of_budget),
-        )
+        grid, of_spacing = hold_landmarks(fingerprint, grid, planned, bool(of_budget))
     planning = _finished(planned(grid))
     plan = Plan(
         name=name or planner,

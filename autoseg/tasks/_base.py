@@ -65,6 +65,9 @@ class Task(ABC):
         What `decode` gives hardly changes with the last digits of outputs: prediction
         computes in half precision where the processor does, takes fewer windows, and
         leaves mirrored copies out unless they are asked for.
+    wanted_steps : int
+        Iterations that a short training should have: with a time budget, the widest
+        network is taken that gets them.
     trials : int
         Cases, at most, that the fingerprint looks at a second time (`trial`).
     settable : tuple of str
@@ -76,6 +79,7 @@ class Task(ABC):
     decode_margin: ClassVar[int | None] = None
     learns_map: ClassVar[bool] = True
     sturdy: ClassVar[bool] = False
+    wanted_steps: ClassVar[int] = 1_000  # docs/benchmarks.md: what more and fewer reach
     trials: ClassVar[int] = 0
     settable: ClassVar[tuple[str, ...]] = ()
 

@@ -27,12 +27,14 @@ HEAD = "points"
 SIGMA_VOXELS = 1.5  # what trained best at whole images and patches: docs/landmark.md
 AT_ONCE = 16  # landmarks whose outputs are there at the same time
 THINNEST = 0.7  # voxels: a narrower Gaussian falls between the voxels
-TRAINING = {  # every image is turned and scaled a little; landmarks have one resolution
+TRAINING = {  # landmarks have one resolution, and few images to be learnt from
     "deep_supervision": False,
     "foreground": 0.67,
     "overhang": False,  # beyond the image no landmark is, and predictions look inside
     "augmentation": "nnunet,-low_resolution,spatial.probability=0.8,"
-    "spatial.plane_angle=15,spatial.angle=15,spatial.scale=[0.85,1.18]",
+    "spatial.plane_angle=20,spatial.angle=15,spatial.scale=[0.8,1.25],"
+    "spatial.elastic=0.5,brightness.probability=0.5,contrast.probability=0.5,"
+    "gamma.probability=0.4",
 }
 REACH = 0.25  # of a fine stage's patch: how far from its middle a landmark may be
 
@@ -74,6 +76,7 @@ class LandmarkTask(Task):
     annotation_kind = "points"
     score_options = ("normalization",)
     learns_map = False
+    wanted_steps = 500  # docs/benchmarks.md: a wider network gains more than more steps
     settable = (
         "decoder",
         "loss",

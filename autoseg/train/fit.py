@@ -23,7 +23,6 @@ from autoseg.workspace import MODEL_PLAN
 
 logger = logging.getLogger(__name__)
 
-WANTED = 1_000  # iterations; docs/benchmarks.md has what more and fewer reach
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the planned features
 LEAST_FEATURES = 8
 SMALL_BATCH = 4
@@ -67,7 +66,7 @@ def fit_to_time(
     seconds_of_a_step: Callable[[Job], float],
     planned_first: bool = False,
 ) -> Fit:
-    """Return the widest network and the largest batch that take `WANTED` steps.
+    """Return the widest network and the largest batch that take enough steps.
 
     What was asked for by hand stays as it is. Other folds of the same model decide for
     this one, since folds are used together.
@@ -95,23 +94,24 @@ def fit_to_time(
     before = _of_other_folds(job, asked)
     if before is not None:
         return before
-    if planned_first and asked.time_budget / seconds_of_a_step(job) >= WANTED:
+    wanted = job.task.wanted_steps
+    if planned_first and asked.time_budget / seconds_of_a_step(job) >= wanted:
         return PLANNED
     found, steps = PLANNED, 0.0
     for changes in candidates(job, asked):
-        if steps and steps < WANTED * LEAST_GROWTH:
+        if steps and steps < wanted * LEAST_GROWTH:
             break
         tried = Fit(changes)
         fitting = asked.time_budget / seconds_of_a_step(tried.applied(job))
-        if steps and fitting < WANTED:
+        if steps and fitting < wanted:
             break
         found, steps = tried, fitting
-        if fitting < WANTED:
+        if fitting < wanted:
             logger.warning(
                 "Even the smallest network will take no more than about %d iterations "
                 "in this time; %d or more are recommended.",
                 fitting,
-                WANTED,
+                wanted,
             )
             break
     planned = _planned(job, asked)
@@ -124,7 +124,7 @@ def fit_to_time(
     )
     because = (
         f"about {steps:.0f} iterations fit the time budget so, and the planned ones "
-        f"would be fewer than {WANTED}: {words}"
+        f"would be fewer than {wanted}: {words}"
     )
     return Fit(found.changes, because)
 

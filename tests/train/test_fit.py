@@ -73,6 +73,13 @@ def test_a_fast_machine_trains_what_was_planned(job):
     assert settings == job.settings
 
 
+def test_a_task_says_how_many_steps_it_wants(job, monkeypatch):
+    # 1000 s at 2 s a step are 500.
+    monkeypatch.setattr(type(job.task), "wanted_steps", 500)
+    assert fitted(job, 2.0)[0].changes == {}
+    assert fitted(job, 2.7)[0].changes != {}
+
+
 def test_a_slower_machine_takes_a_smaller_batch_first(job):
     # Four of sixteen samples take a quarter of 3 s: 1333 steps.
     fit, settings = fitted(job, 3.0)
