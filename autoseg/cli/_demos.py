@@ -201,7 +201,7 @@ DEMOS: Mapping[str, Demo] = {
         phantom="beetle",
         configuration="3d_fullres",
         full=Size(
-            training=24, test=8, voxels=40, iterations=800, features=(8, 16, 32, 64)
+            training=48, test=8, voxels=40, iterations=800, features=(8, 16, 32, 64)
         ),
         quick=Size(
             training=8, test=2, voxels=32, iterations=60, features=(8, 16, 32),
