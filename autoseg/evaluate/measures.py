@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from autoseg.evaluate.summary import HEADINGS
@@ -113,3 +114,17 @@ def per_case(cases: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str
             for name in by_measure
         )
     )
+
+
+def spelled(by: str, measures: Collection[str]) -> str:
+    """Return a measure as summaries call it, however it is written.
+
+    Examples
+    --------
+    >>> spelled("SDR@2mm", {"mre", "sdr_2"}), spelled("dice", {"dice"})
+    ('sdr_2', 'dice')
+    """
+    if by in measures:
+        return by
+    plain = re.sub(r"(?<=\d)\s*(mm|um|px)$", "", by.lower()).replace("@", "_")
+    return plain if plain in measures else by

@@ -10,8 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,11 @@ import numpy as np
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
-from autoseg.evaluate.measures import main_measure, measure_of
+from autoseg.evaluate.measures import main_measure, measure_of, spelled
 from autoseg.find_best.candidates import Candidate, find_candidates
 from autoseg.find_best.decoding import Pooled, tune_decoding
 from autoseg.find_best.outputs import at_hand, ensure_outputs
+from autoseg.find_best.points import average_points, can_average, learnt_alone, spoken
 from autoseg.find_best.selection import Scored, Selection
 from autoseg.find_best.table import (
     Table,
@@ -42,10 +42,9 @@ from autoseg.find_best.tuning import (
     score_case,
     task_has_rules,
 )
-from autoseg.landmarks.confidence import confidence_table
 from autoseg.parallel import map_cases
 from autoseg.predict.bundle import write_bundle
-from autoseg.predict.confidence import Learnt, pool
+from autoseg.predict.confidence import Learnt
 from autoseg.predict.decoding import Decoding
 from autoseg.predict.ensemble import decide, open_outputs
 from autoseg.predict.model import Model, load_model
@@ -54,7 +53,8 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
-from autoseg.workspace import CONFIDENCE, Workspace, find_dataset, find_root
+from autoseg.tasks.landmark import LandmarkTask
+from autoseg.workspace import Workspace, find_dataset, find_root
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,7 @@ def find_best(
     last = search.last_steps(members, table) if postprocessing else _Last(table=table)
     name = " + ".join(member.name for member in members)
     path = Path(output) if output is not None else workspace.best
+    learnt = search.learnt(members)
     selection = Selection(
         dataset=described.name,
         by=search.by,
@@ -150,10 +151,10 @@ def find_best(
         final=_scored(name, last.table, search),
         left_out=tuple(line.strip() for line in left_out),
         bundle=path.name,
-        confidence=_confidence_of(members[0], search),
+        confidence=spoken(learnt, search.fingerprint.unit),
         decoding=last.decoding,
     )
-    model = _model_of(members, last.rules)
+    model = _model_of(members, last.rules, learnt)
     write_bundle(model, path, license=license, notes=selection.markdown())
     selection.save(path.with_suffix(".json"))
     return path, selection
@@ -228,15 +229,29 @@ class _Search:
 
     def pairs(self, single: Table) -> list[tuple[Scored, list[Candidate], Table]]:
         """Score the average of every two configurations that learned the same."""
-        if not task_has_rules(self.task):
-            return []
         pairs = [
             [one, other]
             for one, other in itertools.combinations(self.candidates, 2)
             if one.task == other.task and one.plan.dim == other.plan.dim
         ]
-        if not pairs:
+        if task_has_rules(self.task) and pairs:
+            tables = self.averages(pairs)
+        elif isinstance(self.task, LandmarkTask):
+            pairs = [pair for pair in pairs if can_average(pair)]
+            scores = [average_points(p, self.dataset, self.task)[0] for p in pairs]
+            rest = self.ids, self.classes, self.by, self.worst
+            tables = [table_of(cases, *rest) for cases in scores]
+        else:
             return []
+        found = []
+        for pair, table in zip(pairs, tables, strict=True):
+            scored = _scored(" + ".join(one.name for one in pair), table, self)
+            scored = replace(scored, gain=gain_of(single, table))
+            found.append((scored, pair, table))
+        return found
+
+    def averages(self, pairs: Sequence[Sequence[Candidate]]) -> list[Table]:
+        """Score averaged outputs of label maps, looking once at each configuration."""
         members = [c for c in self.candidates if any(c in pair for pair in pairs)]
         rules = dict.fromkeys(self.classes, PLAIN_ONLY)
 
@@ -249,18 +264,23 @@ class _Search:
                 for pair in pairs
             ]  # fmt: skip
 
-        looked = self.read(members, score)  # once, for all pairs
-        found = []
-        for number, (one, other) in enumerate(pairs):
-            rows = [
-                [looked[case][number][name][0] for name in self.classes]
+        looked = self.read(members, score)
+        shape = len(pairs), len(self.ids), len(self.classes)
+        rows = [
+            [
+                looked[case][number][name][0]
                 for case in self.ids
+                for name in self.classes
             ]
-            table = np.array(rows, dtype=np.float64).reshape(len(self.ids), -1)
-            name = f"{one.name} + {other.name}"
-            scored = replace(_scored(name, table, self), gain=gain_of(single, table))
-            found.append((scored, [one, other], table))
-        return found
+            for number in range(len(pairs))
+        ]
+        return list(np.array(rows, dtype=np.float64).reshape(shape))
+
+    def learnt(self, members: Sequence[Candidate]) -> Learnt | None:
+        """Return how far to trust landmarks, by the validations of all folds."""
+        if len(members) > 1 and isinstance(self.task, LandmarkTask):
+            return average_points(members, self.dataset, self.task)[1]
+        return learnt_alone(members[0])
 
     def look(self, members: Sequence[Candidate], rules: Rules) -> dict[str, Table]:
         """Score rules on the averaged outputs of all cases: (cases, rules) by class."""
@@ -360,20 +380,6 @@ class _Search:
         return Postprocessing(classes=kept), tried
 
 
-def spelled(by: str, measures: Collection[str]) -> str:
-    """Return a measure as summaries call it, however it is written.
-
-    Examples
-    --------
-    >>> spelled("SDR@2mm", {"mre", "sdr_2"}), spelled("dice", {"dice"})
-    ('sdr_2', 'dice')
-    """
-    if by in measures:
-        return by
-    plain = re.sub(r"(?<=\d)\s*(mm|um|px)$", "", by.lower()).replace("@", "_")
-    return plain if plain in measures else by
-
-
 def _scored(name: str, table: Table, search: _Search) -> Scored:
     higher = measure_of(search.by).better == "higher"
     sign = 1.0 if higher else -1.0
@@ -381,19 +387,10 @@ def _scored(name: str, table: Table, search: _Search) -> Scored:
     return Scored(name=name, mean=sign * mean_of(table), low=low, high=high)
 
 
-def _confidence_of(member: Candidate, search: _Search) -> str:
-    """Return what the folds' validations say of landmarks, together, for people."""
-    folds = [
-        member.folder / f"fold_{fold}"
-        for fold in sorted(set(member.fold_of.values()), key=int)
-    ]
-    there = [Learnt.load(fold) for fold in folds if (fold / CONFIDENCE).is_file()]
-    if not there:
-        return ""
-    return confidence_table(*pool(there), search.fingerprint.unit)
-
-
-def _model_of(members: Sequence[Candidate], rules: Postprocessing) -> Model:
+def _model_of(
+    members: Sequence[Candidate], rules: Postprocessing, learnt: Learnt | None
+) -> Model:
     folds = sorted(set(members[0].fold_of.values()), key=int)
     first, *others = [load_model(member.folder, folds=folds) for member in members]
-    return replace(first, partners=tuple(others), postprocessing=rules)
+    model = replace(first, partners=tuple(others), postprocessing=rules)
+    return replace(model, confidence=learnt.confidence) if learnt and others else model

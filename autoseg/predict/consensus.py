@@ -67,6 +67,49 @@ def combine(
     )
 
 
+def average(
+    points: Sequence[Points], task: LandmarkTask, edges: Sequence[float]
+) -> Points:
+    """Return the mean of what several models found in an image.
+
+    Parameters
+    ----------
+    points : sequence of Points
+        From `autoseg.predict.points.restore`, in voxels of the image, covariances in
+        squared units of length.
+    task : LandmarkTask
+        Gives the thresholds.
+    edges : sequence of float, length D
+        Edge of a voxel.
+
+    Returns
+    -------
+    Points
+        Coordinates are means weighted by score, of those models that have a place; the
+        score is the mean, and the covariance that of the mixture.
+    """
+    score = np.stack([one.details["score"] for one in points])
+    place = np.stack([one.details["peak"] for one in points])
+    known = np.isfinite(place).all(-1)
+    weight = np.where(known, np.maximum(score, 1e-12), 0.0)
+    with np.errstate(invalid="ignore"):
+        weight = weight / weight.sum(0)
+    mean = (weight[..., None] * np.where(known[..., None], place, 0.0)).sum(0)
+    away = np.where(known[..., None], place - mean, 0.0) * np.asarray(edges)
+    spread = away[..., :, None] * away[..., None, :]
+    own = np.stack([one.details["covariance"] for one in points])
+    own = np.where(known[..., None, None], own, 0.0)
+    covariance = (weight[..., None, None] * (own + spread)).sum(0)
+    sure = score.mean(0)
+    return Points(
+        task.classes,
+        mean,
+        np.where(sure >= task.thresholds, PRESENT, ABSENT),
+        {"score": sure, "covariance": covariance, "peak": mean},
+        points[0].shape,
+    )
+
+
 def _agreement(place: Array, weight: Array) -> Array:
     """Return by how much less each opinion counts, (O, L), 1 for those that agree.
 

@@ -12,19 +12,24 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
+from autoseg.predict.confidence import judged
+from autoseg.predict.consensus import average
 from autoseg.predict.export import PIECE, Sink
+from autoseg.predict.model import Model
 from autoseg.predict.postprocessing import members_of
 from autoseg.predict.probabilities import LEVELS, open_sink
 from autoseg.predict.uncertainty import Doubt
 from autoseg.preprocess.case import Placement
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import Points
 from autoseg.tasks._base import Task
+from autoseg.tasks.landmark import LandmarkTask
 
 Array = NDArray[Any]
 
@@ -33,15 +38,16 @@ class Member(Protocol):
     """One of several models: a `Predictor`."""
 
     task: Task
+    model: Model
 
     def predict_alone(
         self,
         image: Image,
         progress: Callable[[int, int], None],
-        sink: Sink,
-        doubt: Doubt,
-    ) -> None:
-        """Give the outputs for an image to a sink."""
+        sink: Sink | None = None,
+        doubt: Doubt | None = None,
+    ) -> Any:
+        """Give the outputs for an image to a sink; of landmarks, return the points."""
 
 
 def predict_together(
@@ -80,12 +86,7 @@ def predict_together(
     with tempfile.TemporaryDirectory(prefix="autoseg-") as folder:
         paths = [Path(folder) / f"{number}.b2nd" for number in range(len(members))]
         for number, (member, path) in enumerate(zip(members, paths, strict=True)):
-
-            def told(done: int, total: int, number: int = number) -> None:
-                if progress is not None:
-                    share = (number + done / max(1, total)) / len(members)
-                    progress(int(100 * share), 100)
-
+            told = _part(progress, number, len(members))
             with open_sink(path, "b2nd", task) as outputs:
                 member.predict_alone(image, told, outputs, doubts[number])
         arrays = [open_outputs(path) for path in paths]
@@ -94,6 +95,51 @@ def predict_together(
         if sink is not None:
             _hand_on(arrays, image.geometry, sink)
         return decide(arrays, task, thresholds)
+
+
+def points_together(
+    members: Sequence[Member],
+    image: Image,
+    progress: Callable[[int, int], None] | None = None,
+) -> Points:
+    """Predict the landmarks of an image by several models.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Of the same landmarks. What the first knows of how far to trust points is of
+        the average.
+    image : Image
+        As a format read it.
+    progress : callable, optional
+        Told percent done and 100.
+
+    Returns
+    -------
+    Points
+        In voxels of the image; coordinates are weighted by score.
+    """
+    count, model = len(members), members[0].model
+    opinions = [
+        one.predict_alone(image, _part(progress, number, count))
+        for number, one in enumerate(members)
+    ]
+    task, geometry = members[0].task, image.geometry
+    points = average(opinions, cast(LandmarkTask, task), geometry.spacing)
+    return judged(points, geometry, model.plan, model.confidence)
+
+
+def _part(
+    progress: Callable[[int, int], None] | None, number: int, count: int
+) -> Callable[[int, int], None]:
+    """Return what one of several models tells its progress to."""
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            share = (number + done / max(1, total)) / count
+            progress(int(100 * share), 100)
+
+    return told
 
 
 def apart(arrays: Sequence[Any]) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from autoseg.predict import inputs, memory
 from autoseg.predict.backends import STEP_SIZE, build_networks, resolve
 from autoseg.predict.confidence import judged
 from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
-from autoseg.predict.ensemble import predict_together
+from autoseg.predict.ensemble import points_together, predict_together
 from autoseg.predict.export import Export, Sink
 from autoseg.predict.fine import find_landmarks
 from autoseg.predict.model import Model, load_model
@@ -181,6 +181,8 @@ class Predictor:
         rules = self.model.postprocessing
         if self.is_joint:
             members = (self, *self.partners)
+            if isinstance(self.task, LandmarkTask):
+                return points_together(members, image, progress)
             inner = predict_together(
                 members, image, rules.thresholds, progress, sink, doubt
             )
@@ -193,10 +195,15 @@ class Predictor:
         return self.predict_prepared(prepared, progress, sink, doubt)
 
     def predict_alone(
-        self, image: Image, progress: Progress, sink: Sink, doubt: Doubt
-    ) -> None:
-        """Give the outputs of this model to a sink, without partners and rules."""
-        self._run(self.prepare(image), progress, sink, doubt)
+        self,
+        image: Image,
+        progress: Progress,
+        sink: Sink | None = None,
+        doubt: Doubt | None = None,
+    ) -> Any:
+        """Predict by this model, without partners and rules, outputs to a sink."""
+        coarse = self._before().predict_image(image) if self.is_fine else None
+        return self._run(self.prepare(image), progress, sink, doubt, coarse)
 
     def _finish(
         self, inner: Array, spacing: Sequence[float], doubt: Doubt | None
@@ -295,12 +302,9 @@ class Predictor:
         if isinstance(self.task, LandmarkTask):
             if sink is not None:
                 raise UsageError("Landmarks have no probabilities to save.")
+            seen = self._modules(), prepared, windows, self.task, coarse
             points = find_landmarks(
-                self._modules(),
-                prepared,
-                windows,
-                self.task,
-                coarse,
+                *seen,
                 prior=self.model.shapes,
                 stride=self.model.settings.head_stride,
                 precision=self.options.precision,
@@ -357,13 +361,9 @@ class Predictor:
             heads=self.task.heads,
             doubted=doubted_heads(self.task, options),
         )
+        folds, left = len(self.model.folds), self.memory_left
         return memory.fit_windows(
-            windows,
-            shape,
-            self._outputs,
-            len(self.model.folds),
-            per_window,
-            self.memory_left,
+            windows, shape, self._outputs, folds, per_window, left
         )
 
     def working_bytes(self, shape: Sequence[int]) -> int:

@@ -17,8 +17,11 @@ from autoseg.fingerprint.stage import fingerprint
 from autoseg.landmarks.confidence import Evidence, learn
 from autoseg.predict.confidence import Learnt
 from autoseg.predict.model import load_model
+from autoseg.predict.options import Options
+from autoseg.predict.predictor import Predictor
 from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry
+from autoseg.spec.image import Image as Volume
 from autoseg.spec.points import PRESENT, Points
 from autoseg.workspace import Workspace
 from tests.predict import toy_model
@@ -35,9 +38,9 @@ def truth(case):
     return Points(NAMES, places + rng.normal(0, 2, (3, 2)), [PRESENT] * 3)
 
 
-def found(case, off):
+def found(case, off, turn=0.0):
     rng = np.random.default_rng(int(case[1:]) + 500)
-    angle = rng.uniform(0, 6.28, 3)
+    angle = rng.uniform(0, 6.28, 3) + turn
     peak = truth(case).coordinates + off * np.stack([np.sin(angle), np.cos(angle)], 1)
     details = {
         "score": rng.uniform(0.7, 0.9, 3),
@@ -73,7 +76,7 @@ def space(tmp_path):
     return space
 
 
-def say(space, configuration, off):
+def say(space, configuration, off, turn=0.0):
     """Pretend that folds were trained and are off by so many voxels."""
     plan = toy_model.plan(2, patch=16, spacing=(0.5, 0.5))
     options = {"landmarks": list(NAMES), "thresholds": dict.fromkeys(NAMES, 0.0)}
@@ -96,7 +99,7 @@ def say(space, configuration, off):
         cases = CASES[fold::FOLDS]
         rows = []
         for case in cases:
-            points = found(case, off)
+            points = found(case, off, turn)
             write_points(folder / f"{case}.json", points, GEOMETRY)
             rows.append((case, points, truth(case), GEOMETRY.spacing))
         evaluate(folder, dataset=space.root / "raw" / "Toy", cases=cases)
@@ -124,6 +127,50 @@ def test_the_bundle_has_the_best_and_what_all_its_folds_learnt(space, by):
     assert model.confidence.cases == 30
     radius = model.confidence.radius
     assert radius.expected(np.ones(3), np.full(3, 0.8)) == pytest.approx(1.0)
+
+
+def test_models_that_err_to_opposite_sides_are_averaged(space):
+    say(space, "up", 2.0)
+    say(space, "down", 2.2, turn=np.pi)
+
+    path, selection = find_best("Toy", space.root, device="cpu")
+
+    assert selection.chosen == "toy / down + toy / up"
+    # Equally sure, 2 and 2.2 voxels off to opposite sides: 0.1 voxels of 0.5 mm.
+    assert selection.final.mean == pytest.approx(0.05, abs=1e-6)
+    assert selection.models[-1].gain.is_sure
+    model = load_model(path)
+    assert [one.configuration for one in model.partners] == ["up"]
+    learnt = model.confidence  # of the average, not of one of the two
+    assert learnt.cases == 30
+    assert learnt.radius.p50 * learnt.radius.expected(
+        np.full(3, 3.0), np.full(3, 0.8)
+    ).max() == pytest.approx(0.05, abs=0.01)
+    assert "toy / down + toy / up" in selection.text()
+
+
+def test_a_bundle_of_two_predicts_the_mean_of_both(space):
+    say(space, "up", 2.0)
+    say(space, "down", 2.2, turn=np.pi)
+    path, _ = find_best("Toy", space.root, device="cpu")
+    image = np.random.default_rng(0).normal(size=(1, *GEOMETRY.shape))
+    image = Volume(array=image.astype(np.float32), geometry=GEOMETRY)
+
+    options = Options(device="cpu", mirror=False, step_size=1.0)
+    both = Predictor(load_model(path), options)
+    said = [
+        Predictor(replace(one, partners=(), confidence=None), both.options)
+        for one in (both.model, *both.model.partners)
+    ]
+    first, second = [one.predict_image(image) for one in said]
+    points = both.predict_image(image)
+
+    shares = np.stack([first.details["score"], second.details["score"]])
+    places = np.stack([first.details["peak"], second.details["peak"]])
+    mean = (shares[..., None] * places).sum(0) / shares.sum(0)[:, None]
+    np.testing.assert_allclose(points.details["peak"], mean, atol=1e-4)
+    np.testing.assert_allclose(points.details["score"], shares.mean(0), atol=1e-6)
+    assert "error_p95" in points.details
 
 
 def test_a_measure_that_nobody_knows_is_told_with_those_that_are(space):

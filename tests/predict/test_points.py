@@ -9,7 +9,7 @@ import torch
 from autoseg.errors import UsageError
 from autoseg.landmarks.decoders import DECODERS
 from autoseg.networks._base import LateLogits
-from autoseg.predict.consensus import combine
+from autoseg.predict.consensus import average, combine
 from autoseg.predict.model import Model
 from autoseg.predict.points import predict_points, restore
 from autoseg.predict.window import Windows
@@ -115,6 +115,30 @@ def test_opinions_are_weighted_by_how_sure_they_are():
     # 1 within each, and (0.75 * 1 + 0.25 * 9) between them.
     assert mean.details["covariance"][0, 0, 0] == pytest.approx(1 + 0.75 * 1 + 0.25 * 9)
     assert mean.details["score"][0] == pytest.approx(0.6)
+
+
+def test_of_several_models_lengths_and_voxels_are_told_apart():
+    def opinion(place, score):
+        return Points(
+            ("a", "b"),
+            np.array([[place, 0.0], [1.0, 1.0]]),
+            np.array([PRESENT, PRESENT]),
+            {
+                "score": np.array([score, score]),
+                "covariance": np.stack([np.eye(2)] * 2),
+                "peak": np.array([[place, 0.0], [np.nan, np.nan]]),
+            },
+        )
+
+    task = LandmarkTask(["a", "b"])
+    known = opinion(0.0, 0.9)
+    known.details["peak"][1] = 3.0
+    mean = average([known, opinion(4.0, 0.3)], task, (0.5, 1.0))
+
+    assert mean.details["peak"].tolist() == [[1.0, 0.0], [3.0, 3.0]]
+    apart = 0.75 * 0.5**2 + 0.25 * 1.5**2
+    assert mean.details["covariance"][0, 0, 0] == pytest.approx(1 + apart)
+    np.testing.assert_allclose(mean.details["covariance"][1], np.eye(2))
 
 
 def test_going_back_undoes_crop_axis_order_and_resampling():
