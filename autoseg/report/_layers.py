@@ -323,7 +323,12 @@ class PointLayer(Layer):
             for label, look in looks.items()
         ]
         filled: dict[str, Any] = {"marker": "o", "alpha": 0.4, "mec": "none", "ms": 9}
-        return [*found, Line2D([], [], ls="", color=LIGHT, label="error", **filled)]
+        found.append(Line2D([], [], ls="", color=LIGHT, label="error", **filled))
+        if self.radii:
+            thin: dict[str, Any] = {"marker": "o", "mfc": "none", "mew": 0.7, "ms": 12}
+            within = "95 % of such errors"
+            found.append(Line2D([], [], ls="", color=LIGHT, label=within, **thin))
+        return found
 
     def _at(self, plane: Plane, place: Array) -> tuple[float, float]:
         """Return x and y of a point in a plane, in physical units."""
