@@ -228,6 +228,7 @@ def run_autoseg(
 ) -> dict[str, Any]:
     """Plan, train and validate as a user would; return the scores."""
     from autoseg.evaluate.summary import Summary
+    from autoseg.fingerprint.stage import fingerprint
     from autoseg.preprocess.stage import preprocess
     from autoseg.train.stage import train
     from autoseg.workspace import SUMMARY, VALIDATION
@@ -240,6 +241,7 @@ def run_autoseg(
     if arguments.patch:
         overrides["patch_size"] = arguments.patch
     budget = Budget(memory_gb=arguments.memory, overrides=overrides, processor="cpu")
+    fingerprint(dataset.folder, root)
     plan(dataset.folder, root, budget=budget)
     preprocess(dataset.folder, root, configurations=[CONFIGURATION])
     folder = train(
@@ -286,6 +288,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             else run_autoseg(arguments, dataset, root)
         )
         key = f"{tool}, {arguments.minutes:g} min"
+        # Another tool may have come to its end meanwhile.
+        if results_file.is_file():
+            results = json.loads(results_file.read_text())
         results[key] = {**result, "threads": arguments.threads}
         write_text(results_file, json.dumps(results, indent=1))
     print("| tool |", " | ".join(SHOWN), "|")
