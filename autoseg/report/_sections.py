@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.evaluate.measures import mean_over_classes, measure_of
-from autoseg.evaluate.summary import columns
+from autoseg.evaluate.summary import LENGTHS, columns
 from autoseg.report._curves import plot_curves
 from autoseg.report._figure import PALETTE
 from autoseg.report._html import data_uri, score, short
@@ -41,7 +41,8 @@ def frame(content: Json, pictures: bool = True) -> Json:
         measure = best["measure"]
         found = best["scores"]["foreground"][measure]
         name = f"{measure_of(measure).heading}, {best['configuration']}"
-        tiles.append({"name": name, "value": score(found["mean"], measure)})
+        unit = f" {data['unit']}" if measure in LENGTHS else ""
+        tiles.append({"name": name, "value": score(found["mean"], measure) + unit})
     folds = [fold for one in content["trained"] for fold in one["folds"]]
     done = sum(fold["finished"] for fold in folds)
     if folds:

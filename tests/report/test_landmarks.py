@@ -7,6 +7,7 @@ from PIL import Image
 from autoseg.datasets.points import write_points
 from autoseg.evaluate.points import summarize_points
 from autoseg.evaluate.summary import Summary
+from autoseg.report._sections import frame
 from autoseg.report.landmarks import plot_worst_points, worst_cases, worst_point
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
@@ -73,3 +74,26 @@ def test_the_picture_shows_where_points_are(tmp_path):
     for wanted in ((0x00, 0x9E, 0x73), (0xD5, 0x5E, 0x00)):  # annotated, predicted
         assert (np.abs(colors - wanted).max(axis=1) < 12).sum() > 20
     assert math.isclose(colors.max(), 255)
+
+
+def test_the_first_tiles_give_the_mean_error_in_its_unit():
+    trained = {
+        "configuration": "3d_fullres",
+        "measure": "mre",
+        "scores": {"foreground": {"mre": {"mean": 1.25}}, "classes": {}},
+        "cases": [],
+        "folds": [],
+    }
+    data = {
+        "name": "Toy", "task": "landmark", "dim": 3, "channels": ["MR"], "unit": "mm",
+        "landmarks": {"a": {}}, "objects": None, "classes": {}, "training_cases": 4,
+        "shape": {"median": (4, 5, 6)},
+    }  # fmt: skip
+    content = {
+        "data": data, "trained": [trained], "plans": [], "selection": None,
+        "predictions": None,
+    }  # fmt: skip
+
+    tiles = {tile["name"]: tile["value"] for tile in frame(content)["tiles"]}
+
+    assert tiles["MRE, 3d_fullres"] == "1.25 mm"
