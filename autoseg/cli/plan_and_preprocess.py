@@ -21,7 +21,7 @@ from autoseg.cli._preparing import add_preparing
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Plan
-from autoseg.workspace import Workspace, find_root
+from autoseg.workspace import ALL_FOLDS, Workspace, find_root
 from planners._stage import plan
 
 
@@ -120,4 +120,13 @@ def _next(made: Plan, dataset: str, arguments: argparse.Namespace) -> str:
         shlex.join(["autoseg", "train", str(dataset), name, fold, *more])
         for name in (best, *after)
     ]
-    return "\nthen: ".join(["Next: " + commands[0], *commands[1:]])
+    lines = ["Next: " + commands[0], *(f"then: {command}" for command in commands[1:])]
+    if fold == "0":
+        lines.append("or a cross-validation, after which find_best compares:")
+        ordered = sorted(offered, key=lambda name: name in after)
+        lines += [
+            "  "
+            + shlex.join(["autoseg", "train", str(dataset), name, ALL_FOLDS, *more])
+            for name in ordered
+        ]
+    return "\n".join(lines)

@@ -20,7 +20,7 @@ from typing import Any
 
 from autoseg.cli._arguments import add_root, command, positive
 from autoseg.errors import UsageError
-from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN
+from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -185,7 +185,14 @@ def run(arguments: argparse.Namespace) -> None:
         following = command("find_best", arguments.dataset, root=arguments.root)
         print(f"Next: {following}")
     else:
-        print(train(*where, arguments.fold, arguments.root, **options))
+        folder = train(*where, arguments.fold, arguments.root, **options)
+        print(folder)
+        images = find_dataset(arguments.dataset, find_root(arguments.root)) / "imagesTs"
+        if images.is_dir() and any(images.iterdir()):
+            model = ["-m", folder.parent, "-f", arguments.fold]
+            print(
+                "Next:", command("predict", "-i", images, "-o", "predictions", *model)
+            )
 
 
 def parse_settings(texts: Sequence[str]) -> dict[str, Any]:

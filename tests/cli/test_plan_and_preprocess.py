@@ -44,6 +44,8 @@ def test_it_does_all_that_comes_before_training(folder, capsys):
     patch = " x ".join(map(str, plan.configurations["3d_fullres"].patch_size))
     assert f"3d_fullres: patch {patch}" in text
     assert f"Next: autoseg train {folder} 3d_fullres 0 --root" in text
+    for name in plan.configurations:
+        assert f"  autoseg train {folder} {name} all-folds --root" in text
 
 
 def test_a_second_run_finds_everything_done(folder, capsys):
@@ -139,7 +141,9 @@ def test_what_to_type_next_fits_the_data_set(tmp_path, capsys):
     assert _run(folder, "-c", "3d_fullres") == 0
 
     # One case cannot be split, and the path has a blank.
-    assert f"train '{folder}' 3d_fullres all --root" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"train '{folder}' 3d_fullres all --root" in text
+    assert "all-folds" not in text
 
 
 def test_the_fine_stage_of_landmarks_comes_after_the_coarse_one(tmp_path):
@@ -148,6 +152,6 @@ def test_the_fine_stage_of_landmarks_comes_after_the_coarse_one(tmp_path):
     arguments = argparse.Namespace(
         configurations=None, root=tmp_path, no_preprocessing=True
     )
-    first, then = _next(made, "XRAYS", arguments).splitlines()
+    first, then, *_ = _next(made, "XRAYS", arguments).splitlines()
     assert first == f"Next: autoseg train XRAYS 2d 0 --root {tmp_path}"
     assert then == f"then: autoseg train XRAYS 2d_fine 0 --root {tmp_path}"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,16 +30,33 @@ def test_settings_that_say_nothing_or_twice_are_refused(texts):
 
 
 @pytest.fixture
-def called(monkeypatch):
-    """What the stage is called with."""
+def called(monkeypatch, tmp_path):
+    """What the stage is called with, for a data set D with images to predict."""
     seen = {}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "D" / "imagesTs").mkdir(parents=True)
+    (tmp_path / "D" / "imagesTs" / "new_0000.png").touch()
+    (tmp_path / "D" / "dataset.json").write_text("{}")
 
     def train(dataset, configuration, fold, root, **options):
         seen.update(dataset=dataset, configuration=configuration, fold=fold, **options)
-        return "fold_0"
+        return Path("results", "2d", f"fold_{fold}")
 
     monkeypatch.setattr("autoseg.train.stage.train", train)
     return seen
+
+
+def test_it_says_how_to_predict_with_what_was_trained(called, capsys):
+    assert main(["train", "D", "2d", "3"]) == 0
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "results/2d/fold_3"
+    assert said[1].startswith("Next: autoseg predict -i ")
+    assert said[1].endswith("D/imagesTs -o predictions -m results/2d -f 3")
+
+    Path("D/imagesTs/new_0000.png").unlink()
+    assert main(["train", "D", "2d", "3"]) == 0
+    assert "Next" not in capsys.readouterr().out
 
 
 def test_every_flag_reaches_the_stage(called):

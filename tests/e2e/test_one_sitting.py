@@ -39,13 +39,17 @@ def test_six_commands_lead_from_a_raw_folder_to_predictions(place, capsys):
         return capsys.readouterr().out
 
     where = [folder, "--root", "here"]
-    run(["plan_and_preprocess", *where])
+    _, *trainings = pasted(run(["plan_and_preprocess", *where]))
+    assert [words[2:4] for words in trainings] == [
+        ["2d", "all-folds"],
+        ["3d_fullres", "all-folds"],
+    ]
     ids = [f"case_{number:02d}" for number in range(4)]
     halves = [{"train": ids[:2], "val": ids[2:]}, {"train": ids[2:], "val": ids[:2]}]
     splits = place / "here" / "preprocessed" / "Toy" / "splits.json"
     splits.write_text(json.dumps(halves))  # two folds do here
-    run(["train", folder, "2d", "all-folds", "--root", "here", *HOW])
-    said = run(["train", folder, "3d_fullres", "all-folds", "--root", "here", *HOW])
+    for words in trainings:
+        said = run([*words, *HOW])
     (find_best,) = pasted(said)
     report, predict = pasted(run(find_best))
     run(report)
