@@ -63,8 +63,14 @@ class Coco:
         )
 
     def of_case(self, case_id: str) -> Sequence[Mapping[str, Any]]:
-        """Return the annotations of a case, in the order of the file."""
-        return self.annotations.get(self.image(case_id)["id"], ())
+        """Return the instances of a case in the order of the file, without crowds."""
+        own = self.annotations.get(self.image(case_id)["id"], ())
+        return [one for one in own if not _is_crowd(one)]
+
+    def crowds_of(self, case_id: str) -> int:
+        """Return how many crowd regions a case has, which are no instances."""
+        own = self.annotations.get(self.image(case_id)["id"], ())
+        return sum(map(_is_crowd, own))
 
 
 def read_coco(path: Path) -> Coco:
@@ -111,6 +117,11 @@ def _read(path: Path, *_: int) -> Coco:
     except (TypeError, ValueError) as error:
         raise FormatError(f"{path} is of another kind ({error}). {NEEDS}") from None
     return Coco(path, images, found)
+
+
+def _is_crowd(annotation: Mapping[str, Any]) -> bool:
+    """Return whether an entry is many objects that nobody drew one by one."""
+    return annotation.get("iscrowd") in (1, "1")
 
 
 def _case(name: str) -> str:

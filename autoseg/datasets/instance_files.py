@@ -74,6 +74,24 @@ def names_of(path: Path, case_id: str) -> dict[int, str]:
     return {i: f"annotation {one.get('id', i)}" for i, one in enumerate(own, 1)}
 
 
+def crowds_of(path: Path, case_id: str) -> int:
+    """Return how many crowd regions are left out of a case's instances.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of masks, which has none, or COCO's JSON: those with ``iscrowd`` 1.
+    case_id : str
+        Which image of the JSON.
+
+    Returns
+    -------
+    int
+        Regions of several objects that nobody drew one by one.
+    """
+    return 0 if path.is_dir() else read_coco(path).crowds_of(case_id)
+
+
 def read_many(
     path: Path,
     dataset: Dataset | None,
@@ -98,7 +116,7 @@ def read_many(
     -------
     instances : Instances
         Ids from 1 on, in the order of the files' names or of the JSON's entries. Where
-        two overlap, the voxel belongs to the later one.
+        two overlap, the voxel belongs to the later one. COCO's crowd regions are none.
     geometry : Geometry
         Of the grid.
 

@@ -13,10 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.datasets.instance_files import files_of, is_many_files, names_of
+from autoseg.datasets.instance_files import (
+    crowds_of,
+    files_of,
+    is_many_files,
+    names_of,
+)
 from autoseg.errors import AutosegError
 from autoseg.fingerprint._check_frames import has_convention
-from autoseg.fingerprint._check_instances import instance_problems
+from autoseg.fingerprint._check_instances import crowd_problems, instance_problems
 from autoseg.fingerprint._check_points import point_problems, strange_names
 from autoseg.fingerprint._problem import Problem, problem_of
 from autoseg.formats._base import find_format, known_endings, match_ending, read_labels
@@ -298,6 +303,8 @@ def _look_at_annotation(
             names = None
             if is_many_files(path):
                 names = names_of(path, facts.case.id)
+                crowds = crowds_of(path, facts.case.id)
+                facts.problems += crowd_problems(path, crowds)
             facts.problems += instance_problems(labels, path, names)
         else:
             labels, geometry = read_labels(path, dataset)

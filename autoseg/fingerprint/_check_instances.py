@@ -41,6 +41,34 @@ def instance_problems(
     return problems + _odd(labels, path, names or {})
 
 
+def crowd_problems(path: Path, count: int) -> list[Problem]:
+    """Return a warning of regions that were left out.
+
+    Parameters
+    ----------
+    path : Path
+        COCO's JSON.
+    count : int
+        Entries with ``iscrowd`` 1, of one case.
+
+    Returns
+    -------
+    list of Problem
+        Of one, or none.
+    """
+    if not count:
+        return []
+    text = f"{count} crowd region(s) (`iscrowd` 1) left out, for they are no instances"
+    return [
+        Problem(
+            "warning",
+            path,
+            f"{text}; what they cover is taken for background.",
+            "Draw their objects one by one, or crop the image to where that is done.",
+        )
+    ]
+
+
 def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:
     """Return what was drawn and is not there."""
     there = set(np.unique(labels).tolist())

@@ -8,9 +8,10 @@ import pytest
 
 from autoseg.datasets._coco import places_of
 from autoseg.datasets.annotations import read_annotation
-from autoseg.datasets.instance_files import files_of
+from autoseg.datasets.instance_files import crowds_of, files_of, names_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
+from autoseg.fingerprint.check import check
 from autoseg.formats._base import find_format
 from autoseg.spec.image import Geometry
 from autoseg.tasks.instance import InstanceTask
@@ -92,11 +93,48 @@ def test_compressed_run_lengths_are_read(tmp_path):
     assert np.argwhere(found.labels).tolist() == [[0, 1], [1, 1]]
 
 
+def test_crowd_regions_are_no_instances(tmp_path):
+    everything = {"size": [5, 6], "counts": [0, 30]}
+    pair = {"size": [5, 6], "counts": [5, 2, 23]}
+    path = _coco(tmp_path / "case.json", (1, pair), (1, everything), (7, pair))
+    raw = json.loads(path.read_text())
+    for number, (entry, crowd) in enumerate(
+        zip(raw["annotations"], (0, 1, 0), strict=True), 1
+    ):
+        entry.update(id=10 * number, iscrowd=crowd)
+    raw["annotations"][2]["segmentation"] = {"size": [5, 6], "counts": [10, 1, 19]}
+    path.write_text(json.dumps(raw))
+
+    found, _ = read_annotation(path, None, TASK)
+
+    assert np.argwhere(found.labels == 1).tolist() == [[0, 1], [1, 1]]
+    assert np.argwhere(found.labels == 2).tolist() == [[0, 2]]
+    assert found.class_of(2) == 7
+    assert found.ids == [1, 2]
+    assert names_of(path, "case") == {1: "annotation 10", 2: "annotation 30"}
+    assert crowds_of(path, "case") == 1
+
+
 def test_a_file_without_the_image_says_what_it_needs(tmp_path):
     path = _coco(tmp_path / "nothing.json")
 
     with pytest.raises(FormatError, match=r"no image called nothing; it has 2, such"):
         read_annotation(path, None, TASK)
+
+
+def test_check_tells_how_many_crowd_regions_are_left_out(tmp_path):
+    _dataset(tmp_path, cases=("a",))
+    images = [{"id": 6, "file_name": "a_0000.png", "height": 6, "width": 8}]
+    entries = [_square(1, 6, 0, 0), _square(2, 6, 3, 1), _square(3, 6, 5, 3)]
+    for entry, crowd in zip(entries, (0, 1, 1), strict=True):
+        entry["iscrowd"] = crowd
+    text = json.dumps({"images": images, "annotations": entries})
+    (tmp_path / "annotations.json").write_text(text)
+
+    found = [p for p in check(tmp_path) if "crowd" in p.found]
+
+    assert [p.severity for p in found] == ["warning"]
+    assert found[0].found.startswith("2 crowd region(s)")
 
 
 def _dataset(folder, cases=("a", "b")):
