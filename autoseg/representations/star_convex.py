@@ -20,6 +20,8 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 
 RAYS = {2: 32, 3: 64}
+AS_SURE = 0.2  # of depth: what differs by less is as sure
+AS_MUCH = 1.25  # factor of area or volume: what differs by less sees as much
 
 
 @REPRESENTATIONS.register
@@ -27,7 +29,9 @@ class StarConvex(Representation):
     """How deep inside a voxel is, and how far it is to the border along rays.
 
     From the surest voxel on, each draws its shape; what lies inside of a shape draws
-    none of its own.
+    none of its own. Of voxels that are about as sure, the one that sees most comes
+    first. A shape that lies in another one to a good part is of the same instance, seen
+    from another place: it adds what the first did not see.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ class StarConvex(Representation):
         Depth from which on a voxel may draw a shape, 0 to 1.
     least : int
         Voxels of the smallest instance.
+    join : float
+        Share of a shape in another one from which on both are one instance; 1: never.
 
     References
     ----------
@@ -55,6 +61,7 @@ class StarConvex(Representation):
     tunable = {
         "middle": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
         "least": (1, 10, 20, 40, 80),
+        "join": (0.15, 0.3, 0.5, 1.0),
     }
     filters = {"least": 1}
 
@@ -66,11 +73,12 @@ class StarConvex(Representation):
         longest: float = 64.0,
         middle: float = 0.4,
         least: int = 1,
+        join: float = 0.3,
     ) -> None:
         super().__init__(axes)
         self.rays = rays or RAYS[axes]
         self.scale, self.longest = scale, longest
-        self.middle, self.least = middle, least
+        self.middle, self.least, self.join = middle, least, join
 
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +125,7 @@ class StarConvex(Representation):
         middle, lengths = outputs["middle"][0], outputs["rays"]
         labels = np.zeros(middle.shape, np.int32)
         candidates = np.flatnonzero(middle >= max(self.middle, 1e-6))
-        order = candidates[np.argsort(-middle.ravel()[candidates], kind="stable")]
+        order = candidates[_order(candidates, middle, lengths)]
         directions = rays(self.rays, self.axes)
         drawn = np.zeros(middle.size, bool)
         surest: list[float] = [1.0]
@@ -131,6 +139,10 @@ class StarConvex(Representation):
             drawn.reshape(middle.shape)[box] |= inside
             drawn[at] = True
             free = inside & (labels[box] == 0)
+            taken, counts = np.unique(labels[box][inside & ~free], return_counts=True)
+            if counts.max(initial=0) > self.join * inside.sum():
+                labels[box][free] = taken[counts.argmax()]
+                continue
             if free.sum() * 2 <= inside.sum():
                 continue  # mostly another's
             labels[box][free] = len(surest)
@@ -145,3 +157,18 @@ class StarConvex(Representation):
         self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
     ) -> dict[str, Array]:
         return {"least": sizes(labels)}
+
+
+def _order(candidates: Array, middle: Array, lengths: Array) -> Array:
+    """Return the order in which candidates draw: how sure, then how much they see.
+
+    Along the ridge of a bent rod all are as deep; from its end little of it is seen.
+    Both are compared coarsely: of round shapes, the surest voxel is the best.
+    """
+    seen = np.zeros(len(candidates), np.float32)
+    for ray in lengths:
+        seen += np.maximum(ray.ravel()[candidates], 0) ** middle.ndim
+    much = np.rint(np.log(np.maximum(seen, 1e-6)) / np.log(AS_MUCH))
+    sure = middle.ravel()[candidates]
+    order: Array = np.lexsort((-sure, -much, -np.rint(sure / AS_SURE)))
+    return order

@@ -218,3 +218,55 @@ def test_every_representation_decodes_blocks_as_the_whole(monkeypatch, name, noi
     assert once.labels.max() >= 4
     assert np.array_equal(found.labels, once.labels)
     assert found.scores == pytest.approx(once.scores)
+
+
+def _packed(seed, shape, spacing):
+    """Ellipsoids that touch, each drawn as far as it is nearer than others."""
+    rng = np.random.default_rng(seed)
+    size = np.array(shape) * spacing
+    places = (np.indices(shape).reshape(3, -1).T + 0.5) * spacing
+    centers = np.zeros((0, 3))
+    for center in rng.uniform(0, size, (2000, 3)):
+        if (np.linalg.norm(centers - center, axis=1) > 10).all():
+            centers = np.concatenate([centers, center[None]])
+    half = rng.uniform(5, 9, (len(centers), 3))
+    away = np.stack(
+        [
+            np.square((places - center) / radii).sum(1)
+            for center, radii in zip(centers, half, strict=True)
+        ]
+    )
+    labels = np.where(away.min(0) <= 1, away.argmin(0) + 1, 0)
+    return labels.reshape(shape).astype(np.int32)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", REPRESENTATIONS.names())
+def test_packed_volumes_with_thick_slices_decode_in_blocks_as_at_once(
+    monkeypatch, name, seed
+):
+    shape, spacing = (14, 44, 46), (3.0, 1.0, 1.0)
+    task = TASKS["instance"](
+        labels={"cell": 1, "debris": 2}, representation={"name": name}, axes=3
+    )
+    labels = _packed(seed, shape, spacing)
+    kinds = {int(i): 1 + int(i) % 2 for i in np.unique(labels[labels > 0])}
+    outputs = task.encode(task.read(Instances(labels, kinds)), spacing)
+    rows = np.concatenate([outputs[head.name] for head in task.heads])
+    placement = _placement(shape, cropped_spacing=spacing)
+    once = decode_rows([(rows, 0, 0)], task, placement)
+
+    monkeypatch.setattr(instances, "AT_ONCE", 10)
+    monkeypatch.setattr(instances, "BLOCK", 20**3)
+    blocks = []
+    decode = task.decode
+    monkeypatch.setattr(
+        task, "decode", lambda *a: blocks.append(a[0]) or decode(*a), raising=False
+    )
+    found = decode_rows([(rows, 0, 0)], task, placement)
+
+    assert len(blocks) > 3
+    assert once.labels.max() > 30
+    assert np.array_equal(found.labels, once.labels)
+    assert found.classes == once.classes
+    assert found.scores == pytest.approx(once.scores)

@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.representations._rays import paint, ray_lengths, rays
 from autoseg.representations.star_convex import StarConvex
-from tests.representations.maps import same_objects
+from tests.representations.maps import disturbed, rods, same_objects
 
 
 @pytest.mark.parametrize(("count", "axes"), [(32, 2), (96, 3)])
@@ -51,3 +51,55 @@ def test_overlapping_disks_come_back_as_far_as_they_are_seen():
     found, _ = made.decode(made.encode(labels, (1.0, 1.0)), (1.0, 1.0))
 
     assert same_objects(found, labels)
+
+
+@pytest.mark.parametrize(
+    ("half", "turn"), [((15, 15), 0.0), ((9, 18), 0.4), ((12, 30), 1.1), ((30, 30), 0)]
+)
+def test_an_ellipse_is_drawn_to_half_a_voxel(half, turn):
+    rows, columns = np.indices((90, 90)) - np.array([44.3, 45.6])[:, None, None]
+    along = np.cos(turn) * columns + np.sin(turn) * rows
+    across = np.cos(turn) * rows - np.sin(turn) * columns
+    labels = ((across / half[0]) ** 2 + (along / half[1]) ** 2 <= 1).astype(np.int32)
+    made = StarConvex(2)
+
+    found, _ = made.decode(made.encode(labels, (1.0, 1.0)), (1.0, 1.0))
+
+    # Half a voxel all around is one part in the half axes: less than that is lost.
+    lost = 1 - (half[0] - 0.5) * (half[1] - 0.5) / (half[0] * half[1])
+    assert same_objects(found, labels, 1 - lost)
+    assert abs(found.sum() / labels.sum() - 1) < lost / 2  # neither shrunk nor grown
+
+
+def test_bent_rods_come_back_though_no_place_sees_all_of_one():
+    labels = rods(seed=1)
+    made = StarConvex(2, longest=80)
+
+    found, _ = made.decode(made.encode(labels, (1.0, 1.0)), (1.0, 1.0))
+
+    assert len(np.unique(labels)) > 5
+    assert same_objects(found, labels, 0.8)
+
+
+def test_joining_is_what_puts_a_horseshoe_together():
+    labels = np.zeros((40, 60), np.int32)
+    labels[4:36, 4:56] = 1
+    labels[12:36, 12:48] = 0  # two legs, 24 long, that do not see each other
+    outputs = StarConvex(2).encode(labels, (1.0, 1.0))
+
+    whole, _ = StarConvex(2, longest=80).decode(outputs, (1.0, 1.0))
+    parts, _ = StarConvex(2, longest=80, join=1.0).decode(outputs, (1.0, 1.0))
+
+    assert same_objects(whole, labels, 0.8)
+    assert not same_objects(parts, labels, 0.8)
+
+
+def test_touching_squares_are_not_joined_when_rays_are_soft_and_noisy():
+    labels = np.repeat(np.repeat([[1, 2, 3], [4, 5, 6]], 16, 0), 16, 1).astype(np.int32)
+    labels = np.pad(labels, 6)
+    made = StarConvex(2, least=30)
+    outputs = disturbed(made.encode(labels, (1.0, 1.0)), made.heads, 1.0, 0.2)
+
+    found, _ = made.decode(outputs, (1.0, 1.0))
+
+    assert same_objects(found, labels, 0.6)
