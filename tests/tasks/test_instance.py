@@ -90,6 +90,56 @@ def test_stuff_is_one_segment_of_what_no_object_covers():
     assert by_class == {1: 20, 2: 72 - 20}
 
 
+def _of_three_kinds():
+    """A task with class numbers out of order, and cells and debris on tissue."""
+    task = InstanceTask(labels={"cell": 5, "debris": 2}, stuff={"tissue": 3})
+    labels = np.zeros((40, 60), np.int32)
+    labels[:, 20:] = 9
+    labels[4:14, 4:14] = 1  # outside of tissue
+    labels[20:30, 25:35] = 2  # touches the next
+    labels[20:30, 35:45] = 3
+    labels[4:9, 50:55] = 4
+    kinds = {1: 5, 2: 5, 3: 2, 4: 2, 9: 3}
+    return task, task.read(Instances(labels, kinds))
+
+
+def test_perfect_maps_of_a_network_give_every_instance_its_class():
+    task, annotation = _of_three_kinds()
+
+    found = task.decode(task.encode(annotation, (1.0, 1.0)), (1.0, 1.0))
+
+    for i in annotation.ids:
+        inside = found.labels[annotation.labels == i]
+        assert (inside == inside[0]).all()
+        assert found.class_of(int(inside[0])) == annotation.class_of(i)
+    assert len(found.ids) == 5
+
+
+def test_a_class_is_that_of_most_probability_also_where_background_is_likelier():
+    task, annotation = _of_three_kinds()
+    outputs = task.encode(annotation, (1.0, 1.0))
+    unsure = outputs["classes"] * 0.2
+    unsure[0] += 0.5  # as a network at first: everything may be background
+    unsure[3] += 0.3  # ... or tissue, which is no object
+
+    found = task.decode(outputs | {"classes": unsure}, (1.0, 1.0))
+
+    for i in (1, 2, 3, 4):
+        inside = int(found.labels[annotation.labels == i][0])
+        assert found.class_of(inside) == annotation.class_of(i)
+
+
+def test_what_is_learned_of_classes_is_what_decoding_reads():
+    task, annotation = _of_three_kinds()
+
+    learned = task.targets(task.to_map(annotation), (1.0, 1.0))["classes"]
+
+    wanted = task.encode(annotation, (1.0, 1.0))["classes"].argmax(0)
+    assert np.array_equal(learned, wanted)
+    assert np.unique(learned).tolist() == [0, 1, 2, 3]
+    assert (learned[annotation.labels == 4] == 2).all()  # debris: the second of labels
+
+
 def test_a_network_of_planes_joins_the_slices_of_an_object():
     task = InstanceTask(
         labels={"cell": 1}, representation={"name": "border_core"}, axes=3
