@@ -143,6 +143,7 @@ RECIPES: Mapping[str, Recipe] = {
             momentum=0.95,
             weight_decay=1e-2,
             schedule="one_cycle",
+            overhang=False,
         ),
     )
 }

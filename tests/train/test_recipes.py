@@ -16,6 +16,8 @@ def test_the_nnunet_recipe_has_nnunets_numbers():
     assert (recipe.epochs, recipe.iterations_per_epoch) == (1000, 250)
     assert (recipe.gradient_clip, recipe.foreground) == (12, 0.33)
     assert recipe.deep_supervision and recipe.augmentation == "nnunet"
+    assert recipe.overhang
+    assert not RECIPES["fast"].overhang  # docs/benchmarks.md
 
 
 def test_auto_takes_fast_for_short_trainings_and_nnunet_for_long_ones():
