@@ -76,11 +76,11 @@ def run(arguments: argparse.Namespace) -> None:
             license=arguments.license,
         )
         print(selection.text())
-        print(f"\nNext: {command('report', dataset, root=arguments.root)}")
+        print("\nA report to read, and predictions of any folder of images (-i):")
+        print(f"Next: {command('report', dataset, root=arguments.root)}")
         images = _images(dataset, arguments.root)
         following = command("predict", "-m", path, "-i", images, "-o", "OUT")
         print(f"      {following}")
-        print("      (-i takes any folder of images)")
 
 
 def _images(dataset: str, root: Path | None) -> str:
