@@ -6,6 +6,7 @@ Letters: O opinions, L landmarks, D axes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,23 +49,11 @@ def combine(
     weight = score / np.maximum(score.sum(0), 1e-12)
     trust = weight * _agreement(place / (NEAR * widths), weight)
     trust = trust / np.maximum(trust.sum(0), 1e-12)
-    mean = (trust[..., None] * place).sum(0)
-    away = place - mean
-    spread = away[..., :, None] * away[..., None, :]
-    own = np.stack([one.details["covariance"] for one in points])
-    covariance = (weight[..., None, None] * (own + spread)).sum(0)
-    sure = score.mean(0)
-    present = sure >= task.thresholds
-    details = {"score": sure, "covariance": covariance, "peak": mean}
+    found = _mixture(points, task, weight, trust)
     if all("here" in one.details for one in points):
-        details["here"] = np.mean([one.details["here"] for one in points], axis=0)
-    return Points(
-        task.classes,
-        mean,
-        np.where(present, PRESENT, ABSENT),
-        details,
-        points[0].shape,
-    )
+        here = np.mean([one.details["here"] for one in points], axis=0)
+        found = replace(found, details={**found.details, "here": here})
+    return found
 
 
 def average(
@@ -94,20 +83,45 @@ def average(
     weight = np.where(known, np.maximum(score, 1e-12), 0.0)
     with np.errstate(invalid="ignore"):
         weight = weight / weight.sum(0)
-    mean = (weight[..., None] * np.where(known[..., None], place, 0.0)).sum(0)
+    return _mixture(points, task, weight, weight, edges)
+
+
+def _mixture(
+    points: Sequence[Points],
+    task: LandmarkTask,
+    weight: Array,
+    trust: Array,
+    edges: Sequence[float] | float = 1.0,
+) -> Points:
+    """Return the mean of places by trust, with the covariance of the mixture by weight.
+
+    Parameters
+    ----------
+    points : sequence of Points
+        O opinions, whose places may be NaN where their weight is 0.
+    task : LandmarkTask
+        Gives the thresholds.
+    weight, trust : ndarray of float64, shape (O, L)
+        Sums over opinions are 1.
+    edges : sequence of float, length D, or 1
+        Edge of a voxel in the unit of the covariances.
+    """
+    score = np.stack([one.details["score"] for one in points])
+    place = np.stack([one.details["peak"] for one in points])
+    known = np.isfinite(place).all(-1)
+    mean = (trust[..., None] * np.where(known[..., None], place, 0.0)).sum(0)
     away = np.where(known[..., None], place - mean, 0.0) * np.asarray(edges)
     spread = away[..., :, None] * away[..., None, :]
     own = np.stack([one.details["covariance"] for one in points])
     own = np.where(known[..., None, None], own, 0.0)
-    covariance = (weight[..., None, None] * (own + spread)).sum(0)
     sure = score.mean(0)
-    return Points(
-        task.classes,
-        mean,
-        np.where(sure >= task.thresholds, PRESENT, ABSENT),
-        {"score": sure, "covariance": covariance, "peak": mean},
-        points[0].shape,
-    )
+    details = {
+        "score": sure,
+        "covariance": (weight[..., None, None] * (own + spread)).sum(0),
+        "peak": mean,
+    }
+    status = np.where(sure >= task.thresholds, PRESENT, ABSENT)
+    return Points(task.classes, mean, status, details, points[0].shape)
 
 
 def _agreement(place: Array, weight: Array) -> Array:

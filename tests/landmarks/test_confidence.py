@@ -229,3 +229,16 @@ def test_it_is_json(learnt):
 
     assert from_json(Confidence, to_json(learnt), "here") == learnt
     assert from_json(Evidence, to_json(evidence), "here") == evidence
+
+
+def test_without_validation_thresholds_are_the_usual_ones_and_nothing_is_doubtful():
+    found = learn(Evidence.none(("a", "b"), (0.5, 0.0)))
+
+    assert (found.thresholds, found.cases, found.radius) == ((0.5, 0.0), 0, None)
+    details = {
+        "score": np.array([0.9, 0.2]),
+        "covariance": np.tile(np.eye(2), (2, 1, 1)),
+        "peak": np.array([[1.0, 2.0], [3.0, 4.0]]),
+    }
+    points = Points(("a", "b"), details["peak"], np.array([1, 1]), details, (9, 9))
+    assert "low_confidence" not in found.annotate(points, details["peak"]).details
