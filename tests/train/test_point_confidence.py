@@ -13,8 +13,9 @@ from autoseg.preprocess.store import CaseStore
 from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import PRESENT, Points
+from autoseg.train import final_validation
 from autoseg.train.job import Job
-from autoseg.train.point_confidence import learn_confidence
+from autoseg.train.point_confidence import learn_confidence, learn_shapes
 from autoseg.workspace import CONFIDENCE, VALIDATION, Workspace
 from tests.predict import toy_model as toy
 
@@ -157,3 +158,29 @@ def test_other_tasks_have_nothing_to_learn(job):
     semantic = Job(**{**vars(job), "plan": toy.plan(2)})
 
     assert learn_confidence(semantic, job.folder / VALIDATION) is None
+
+
+def test_usual_shapes_are_known_before_the_validation_cases_are_predicted(
+    job, monkeypatch
+):
+    def load(*_, **__):
+        raise InterruptedError  # as far as the test goes
+
+    (job.folder / CONFIDENCE).unlink(missing_ok=True)
+    monkeypatch.setattr(final_validation, "load_model", load)
+    with pytest.raises(InterruptedError):
+        final_validation.validate_fold(job)
+
+    known = Learnt.load(job.folder).confidence
+    assert (known.cases, known.radius) == (0, None)
+    far = MEAN + [(0, 0), (0, 0), (-30, 0)]
+    assert known.shape.implausible(far * 0.5).tolist() == [False, False, True]
+
+
+def test_what_validation_taught_is_not_forgotten_for_shapes(job):
+    learn_confidence(job, job.folder / VALIDATION)
+    before = (job.folder / CONFIDENCE).read_text()
+
+    learn_shapes(job)
+
+    assert (job.folder / CONFIDENCE).read_text() == before
