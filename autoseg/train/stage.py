@@ -54,6 +54,7 @@ FORWARD_SHARE = 1 / 3
 CASE_SECONDS = 0.5  # to read, write and score a validation case
 DECODING_SECONDS = 2e-5  # of tuning a voxel: some forty times decoded and counted
 MOST_RESERVED = 0.5  # of a time budget
+FEW = 1  # iteration: as long as a training is taken to be before a step was timed
 
 
 def train(
@@ -215,10 +216,14 @@ def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -
 
 
 def _first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
-    """Return the record of a training as far as it follows from what is asked for."""
+    """Return the record of a training as far as it follows from what is asked for.
+
+    With a time budget, its recipe is that of a short training. Steps are timed with it,
+    because its optimizer can take as long as the network does.
+    """
     seed = asked.seed or 0
     batch = asked.batch_size or job.settings.batch_size
-    recipe, because, iterations = resolve_recipe(asked, job.plan)
+    recipe, because, iterations = resolve_recipe(asked, job.plan, FEW)
     return Run(
         dataset=job.dataset.name,
         plan=job.plan.name,

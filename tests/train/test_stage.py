@@ -228,6 +228,24 @@ def test_cases_that_are_not_preprocessed_are_made_first(toy_root, caplog):
     assert "5 of 5 cases are not preprocessed" in caplog.text
 
 
+def test_steps_are_timed_with_the_optimizer_that_a_short_training_has(
+    toy_root, monkeypatch
+):
+    timed = []
+
+    def remember(job, run, hardware):
+        timed.append(run.recipe["optimizer"])
+        return 1.0
+
+    monkeypatch.setattr("autoseg.train.stage.seconds_of_a_step", remember)
+    long = {"train.epochs": 1000, "train.iterations_per_epoch": 250}  # the plan's own
+    folder = go(
+        toy_root, iterations=None, time_budget=4.0, recipe=None, settings=long
+    )
+
+    assert set(timed) == {Run.load(folder / RUN).recipe["optimizer"]} == {"muon"}
+
+
 def test_a_time_budget_ends_and_is_recorded_with_the_network_made_to_fit(toy_root):
     folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
 
