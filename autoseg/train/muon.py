@@ -42,9 +42,6 @@ class Muon(torch.optim.Optimizer):
         Of AdamW's running mean of squares.
     weight_decay : float
         Decoupled, on all parameters.
-    precision : torch.dtype
-        Of the products that make a matrix orthogonal, which need few digits: bfloat16
-        where it is faster, as in [1]_.
 
     References
     ----------
@@ -62,9 +59,7 @@ class Muon(torch.optim.Optimizer):
         momentum: float,
         second_momentum: float,
         weight_decay: float,
-        precision: torch.dtype = torch.float32,
     ) -> None:
-        self.precision = precision
         groups = [
             {"params": list(params), "orthogonal": orthogonal}
             for params, orthogonal in ((hidden, True), (others, False))
@@ -98,7 +93,7 @@ class Muon(torch.optim.Optimizer):
         ahead = slope.lerp(state["mean"], group["momentum"])  # Nesterov's
         matrix = ahead.reshape(len(ahead), -1)
         size = ADAM_SIZE * max(matrix.shape) ** 0.5
-        step = orthogonalized(matrix, self.precision).reshape(weights.shape)
+        step = orthogonalized(matrix).reshape(weights.shape)
         weights.add_(step, alpha=-group["lr"] * size)
 
     def _adam(self, weights: Tensor, slope: Tensor, group: dict[str, Any]) -> None:
@@ -116,15 +111,13 @@ class Muon(torch.optim.Optimizer):
         weights.addcdiv_(mean, square.sqrt_().add_(group["eps"]), value=-group["lr"])
 
 
-def orthogonalized(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+def orthogonalized(matrix: Tensor) -> Tensor:
     """Return nearly the orthogonal matrix that is nearest to one.
 
     Parameters
     ----------
     matrix : Tensor, shape (m, n)
         Any matrix; all zeros stay zeros.
-    precision : torch.dtype
-        Of the products.
 
     Returns
     -------
@@ -138,10 +131,18 @@ def orthogonalized(matrix: Tensor, precision: torch.dtype = torch.float32) -> Te
     True
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = (x / (torch.linalg.vector_norm(x) + 1e-12)).to(precision)
+    x = (matrix.T if tall else matrix).float()
+    x = x / (torch.linalg.vector_norm(x) + 1e-12)
     a, b, c = COEFFICIENTS
+    # Each round takes x to p(x x^T) x. All that is made of x x^T commutes, so the
+    # rounds go on with that small square matrix, and x itself is multiplied once. Not
+    # in bfloat16: the products of few large directions have to cancel.
+    square = x @ x.T
+    whole = torch.eye(len(square), device=x.device)
     for _ in range(ROUNDS):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        factor = torch.addmm(square, square, square, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        square = factor @ square @ factor
+        whole = factor @ whole
+    x = whole @ x
     return (x.T if tall else x).to(matrix.dtype)

@@ -38,9 +38,7 @@ LOOK_ITERATIONS = 100  # ... and at least this often
 SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
 
 
-def make_optimizer(
-    recipe: Recipe, network: nn.Module, precision: str = "fp32"
-) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """Return the recipe's optimizer of all weights of a network."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     if recipe.optimizer == "sgd":
@@ -63,7 +61,6 @@ def make_optimizer(
             momentum=recipe.momentum,
             second_momentum=recipe.second_momentum,
             weight_decay=recipe.weight_decay,
-            precision=torch.bfloat16 if precision == "bf16" else torch.float32,
         )
     return torch.optim.AdamW(
         parameters,
@@ -121,7 +118,7 @@ class Trainer:
         self.clock = clock
         self.loader = loader
         self.validate = validate
-        self.optimizer = make_optimizer(recipe, network, hardware.precision)
+        self.optimizer = make_optimizer(recipe, network)
         self.scaler = hardware.scaler()
         batch_size = loader.sampler.batch_size
         self.gradients = Gradients(network, criterion, hardware, batch_size)

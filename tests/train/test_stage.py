@@ -239,9 +239,7 @@ def test_steps_are_timed_with_the_optimizer_that_a_short_training_has(
 
     monkeypatch.setattr("autoseg.train.stage.seconds_of_a_step", remember)
     long = {"train.epochs": 1000, "train.iterations_per_epoch": 250}  # the plan's own
-    folder = go(
-        toy_root, iterations=None, time_budget=4.0, recipe=None, settings=long
-    )
+    folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None, settings=long)
 
     assert set(timed) == {Run.load(folder / RUN).recipe["optimizer"]} == {"muon"}
 
