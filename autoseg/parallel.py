@@ -31,6 +31,17 @@ def default_workers() -> int:
     return cores()
 
 
+_here = threading.local()
+
+
+def threads_here() -> int:
+    """Return how many threads one computation may start where it is called.
+
+    As many as there are cores; beside other cases in work, its share of them.
+    """
+    return getattr(_here, "threads", None) or cores()
+
+
 def loaded_bytes(files: Iterable[Path]) -> int:
     """Guess how much memory files take once they are read, as float32.
 
@@ -164,6 +175,7 @@ def map_cases(
     does, so a function that writes must leave a file complete or absent.
     """
     workers = max(1, min(workers or default_workers(), len(items)))
+    threads = max(1, threads_here() // workers)
     results = _Results(items, name, done)
     pool = ThreadPoolExecutor(workers, thread_name_prefix=stage)
     queue = iter(enumerate(items))
@@ -177,7 +189,7 @@ def map_cases(
                     entry = next(queue, None)
                     if entry is None:
                         break
-                    running[pool.submit(_alone, function, entry[1])] = entry[0]
+                    running[pool.submit(_alone, function, entry[1], threads)] = entry[0]
                 if not running:
                     break
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -241,8 +253,9 @@ class _Results(Generic[Item, Result]):
             self._next += 1
 
 
-def _alone(function: Callable[[Item], Result], item: Item) -> Result:
-    """Call a function in a thread that does not start threads of its own."""
+def _alone(function: Callable[[Item], Result], item: Item, threads: int) -> Result:
+    """Call a function in a thread whose torch starts no threads of its own."""
+    _here.threads = threads
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)

@@ -15,6 +15,7 @@ from autoseg.parallel import (
     loaded_bytes,
     map_cases,
     part,
+    threads_here,
 )
 
 
@@ -183,6 +184,23 @@ def test_torch_computes_with_one_thread_in_each_worker_and_with_all_again_after(
 
     assert set(inside.values()) == {1}
     assert torch.get_num_threads() == before
+
+
+def test_cases_in_work_share_the_cores_for_their_threads(monkeypatch):
+    monkeypatch.setattr("autoseg.parallel.cores", lambda: 8)
+
+    def inside(n):
+        nested = map_cases(lambda m: threads_here(), "ab", stage="test", workers=2)
+        return threads_here(), nested["a"]
+
+    both = map_cases(inside, range(2), stage="test", workers=2)
+    alone = map_cases(inside, range(1), stage="test", workers=2)
+    many = map_cases(inside, range(99), stage="test", workers=99)
+
+    assert threads_here() == 8
+    assert both["0"] == (4, 2)
+    assert alone["0"] == (8, 4)
+    assert many["0"] == (1, 1)
 
 
 def test_parts_share_out_all_items():

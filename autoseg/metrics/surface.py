@@ -37,10 +37,12 @@ from autoseg.metrics._surface_codes import (
     on_surface,
 )
 from autoseg.metrics.overlap import check_same_shape
+from autoseg.parallel import threads_here
 
 Floats = NDArray[np.float64]
 
 PART = 0.9  # of the pieces, that a 95th percentile need not sort
+FEW = 10_000  # corners are looked up before a second thread would have begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,5 +327,6 @@ def _distances(
                 goal[facing[codes]], leafsize=32, balanced_tree=False,
                 compact_nodes=False,
             )  # fmt: skip
-            lengths[here], _ = tree.query(start[here])
+            threads = threads_here() if len(here) > FEW else 1
+            lengths[here], _ = tree.query(start[here], workers=threads)
     return lengths

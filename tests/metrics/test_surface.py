@@ -62,6 +62,19 @@ def test_a_shifted_half_space_is_its_shift_away():
     assert nsd(distances, 2.4) < 1
 
 
+def test_many_threads_measure_the_same(monkeypatch):
+    # Two slabs of 14,000 corners on each face, four voxels of 2.5 mm between them.
+    monkeypatch.setattr("autoseg.metrics.surface.threads_here", lambda: 4)
+    predicted, reference = np.zeros((2, 10, 120, 120), dtype=bool)
+    predicted[1:3], reference[7:9] = True, True
+
+    distances = surface_distances(predicted, reference, (2.5, 1.0, 1.0))
+
+    apart, counts = np.unique(distances.from_predicted, return_counts=True)
+    assert apart.min() == 10 and apart.max() == 15
+    assert counts[apart == 10] >= 119 * 119
+
+
 def test_the_area_of_a_box_is_that_of_its_faces_less_its_rounded_rim():
     # A box of 10 x 20 x 30 voxels. Marching cubes cuts its edges (a chamfer of half a
     # voxel on both sides) and corners, so each face loses half a voxel all around.
