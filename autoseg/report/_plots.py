@@ -88,7 +88,7 @@ def reliability(
     parts.append(frame.line([(said, seen) for said, seen, _ in bins], color, 2))
     for said, seen, share in bins:
         text = f"{said:.0%} said, {seen:.0%} came true; {share:.1%} of everything"
-        radius = 3 + 9 * math.sqrt(share)
+        radius = 2.5 + 4.5 * math.sqrt(share)  # no wider than to the axes' numbers
         parts.append(frame.dot((said, seen), color, text, radius, 0.75))
     return frame.close(parts)
 

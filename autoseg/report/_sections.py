@@ -36,13 +36,7 @@ def frame(content: Json, pictures: bool = True) -> Json:
         _what(data),
         {"name": "median size in voxels", "value": _size(data["shape"]["median"])},
     ]
-    best = best_of(with_scores)
-    if best is not None:
-        measure = best["measure"]
-        found = best["scores"]["foreground"][measure]
-        name = f"{measure_of(measure).heading}, {best['configuration']}"
-        unit = f" {data['unit']}" if measure in LENGTHS else ""
-        tiles.append({"name": name, "value": score(found["mean"], measure) + unit})
+    tiles += _reached(content, with_scores)
     folds = [fold for one in content["trained"] for fold in one["folds"]]
     done = sum(fold["finished"] for fold in folds)
     if folds:
@@ -63,6 +57,21 @@ def frame(content: Json, pictures: bool = True) -> Json:
         "tiles": tiles,
         "sections": sections,
     }
+
+
+def _reached(content: Json, with_scores: Sequence[Json]) -> list[Json]:
+    """Return the tile of the score: of the chosen model, or else of the best one."""
+    chosen, best = content["selection"], best_of(with_scores)
+    if chosen and not chosen["outdated"]:
+        measure, mean, name = chosen["by"], chosen["final"]["mean"], "chosen model"
+    elif best is not None:
+        measure, name = best["measure"], best["configuration"]
+        mean = best["scores"]["foreground"][measure]["mean"]
+    else:
+        return []
+    unit = f" {content['data']['unit']}" if measure in LENGTHS else ""
+    heading = f"{measure_of(measure).heading}, {name}"
+    return [{"name": heading, "value": score(mean, measure) + unit}]
 
 
 def _what(data: Json) -> Json:

@@ -76,7 +76,8 @@ def test_the_picture_shows_where_points_are(tmp_path):
     assert math.isclose(colors.max(), 255)
 
 
-def test_the_first_tiles_give_the_mean_error_in_its_unit():
+def page_of(selection=None):
+    """What a page is made of, as far as its first tiles need it."""
     trained = {
         "configuration": "3d_fullres",
         "measure": "mre",
@@ -89,11 +90,24 @@ def test_the_first_tiles_give_the_mean_error_in_its_unit():
         "landmarks": {"a": {}}, "objects": None, "classes": {}, "training_cases": 4,
         "shape": {"median": (4, 5, 6)},
     }  # fmt: skip
-    content = {
-        "data": data, "trained": [trained], "plans": [], "selection": None,
+    return {
+        "data": data, "trained": [trained], "plans": [], "selection": selection,
         "predictions": None,
     }  # fmt: skip
 
-    tiles = {tile["name"]: tile["value"] for tile in frame(content)["tiles"]}
 
-    assert tiles["MRE, 3d_fullres"] == "1.25 mm"
+def tiles(content):
+    return {tile["name"]: tile["value"] for tile in frame(content)["tiles"]}
+
+
+def test_the_first_tiles_give_the_mean_error_in_its_unit():
+    assert tiles(page_of())["MRE, 3d_fullres"] == "1.25 mm"
+
+
+def test_the_first_tiles_give_the_chosen_model_while_it_is_of_these_folds():
+    chosen = {"by": "mre", "final": {"mean": 1.125}, "outdated": False}
+    assert tiles(page_of(chosen))["MRE, chosen model"] == "1.12 mm"
+    assert "MRE, 3d_fullres" not in tiles(page_of(chosen))
+
+    chosen["outdated"] = True
+    assert tiles(page_of(chosen))["MRE, 3d_fullres"] == "1.25 mm"
