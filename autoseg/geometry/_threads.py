@@ -17,8 +17,14 @@ Run = Callable[[Callable[[Any], None], Sequence[Any]], None]
 
 
 @contextmanager
-def workers() -> Iterator[tuple[int, Run]]:
+def workers(most: int | None = None) -> Iterator[tuple[int, Run]]:
     """Compute inside with as many threads of Python as torch has in this thread.
+
+    Parameters
+    ----------
+    most : int, optional
+        No more threads of Python than this; each then computes with its share of
+        torch's.
 
     Yields
     ------
@@ -29,18 +35,20 @@ def workers() -> Iterator[tuple[int, Run]]:
     """
     import torch
 
-    threads = torch.get_num_threads()
+    before = torch.get_num_threads()
+    threads = min(before, most or before)
     if threads == 1:
         yield 1, _one_by_one
         return
-    torch.set_num_threads(1)
+    share = before // threads
+    torch.set_num_threads(share)
     try:
         with ThreadPoolExecutor(
-            threads, "resample", initializer=torch.set_num_threads, initargs=(1,)
+            threads, "share", initializer=torch.set_num_threads, initargs=(share,)
         ) as pool:
             yield threads, lambda function, items: _all(pool, function, items)
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def _one_by_one(function: Callable[[Any], None], items: Sequence[Any]) -> None:

@@ -23,6 +23,9 @@ MOST_WINDOWS = 16  # more at once do not make a GPU faster
 # On one core, eight windows of 32768 numbers each (64 x 64, 8 features) take half the
 # time together, two of 131072 take 0.6 of it, and larger ones are slower together.
 SMALL_WINDOWS, CACHED = 8, 2**18
+# Threads that share a window of 256 x 256 and 16 features are no faster than one of
+# them, so each takes a window of its own; of large ones, memory would be too much.
+SHARED, MOST_THREADS = 2**23, 8
 EXPORTED = 2**24  # voxels of the image's grid that are decided at once
 EXPORT = 12.0 * EXPORTED  # bytes: a head, the largest so far, labels, and rows in work
 
@@ -150,17 +153,16 @@ def _fit(
 ) -> Windows:
     device = torch.device(windows.device)
     beside = replace(windows, sums_device=torch.device("cpu"))
-    options = [windows, replace(windows, batch=1)]
+    options = _fewer(windows)
     if device.type == "cuda":
         free = 0.8 * torch.cuda.mem_get_info(device)[0]
-        for option in (windows, *_halves(windows)):
+        for option in (*options, *([] if windows.as_nnunet else [_half(windows)])):
             need = working_bytes(option, shape, outputs, folds, per_window)
             if need <= free:
                 return option
         options, per_window = [replace(beside, batch=1)], 0
     if not windows.as_nnunet:
-        half = {"batch": 1, "dtype": torch.float16}
-        options.append(replace(options[-1], **half))  # type: ignore[arg-type]
+        options.append(_half(options[-1]))
     need = 0.0
     for option in options:
         need = working_bytes(option, shape, outputs, folds, per_window)
@@ -174,16 +176,17 @@ def _fit(
     )
 
 
-def _halves(windows: Windows) -> list[Windows]:
-    """Return the same with fewer and fewer windows at once, then in float16."""
-    fewer = []
-    batch = windows.batch
-    while batch > 1:
-        batch //= 2
-        fewer.append(replace(windows, batch=batch))
-    if not windows.as_nnunet:
-        fewer.append(replace(windows, batch=1, dtype=torch.float16))
+def _fewer(windows: Windows) -> list[Windows]:
+    """Return the same, and with fewer and fewer windows at once."""
+    fewer = [windows]
+    while fewer[-1].batch > 1:
+        fewer.append(replace(windows, batch=fewer[-1].batch // 2))
     return fewer
+
+
+def _half(windows: Windows) -> Windows:
+    """Return the same with one window at once and sums in float16."""
+    return replace(windows, batch=1, dtype=torch.float16)
 
 
 def windows_at_once(
@@ -196,8 +199,9 @@ def windows_at_once(
     settings : Configuration
         Gives patch and features.
     device : torch.device
-        A GPU takes as many as fill half of its memory, at most 16. A CPU is fastest
-        when what is computed stays in its cache: several only if they are small.
+        A GPU takes as many as fill half of its memory, at most 16. A thread of a CPU
+        is fastest when what it computes stays in its cache: several only if they are
+        small. Each thread takes its own, if they are not large.
     per_window : float
         Bytes for each; see `window_bytes`.
 
@@ -209,7 +213,9 @@ def windows_at_once(
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
         return int(max(1, min(MOST_WINDOWS, 0.5 * free // max(1.0, per_window))))
-    return max(1, min(SMALL_WINDOWS, CACHED // _map_size(settings)))
+    size = _map_size(settings)
+    threads = min(torch.get_num_threads(), MOST_THREADS) if size <= SHARED else 1
+    return threads * max(1, min(SMALL_WINDOWS, CACHED // size))
 
 
 def _map_size(settings: Configuration) -> int:

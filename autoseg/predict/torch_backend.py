@@ -5,13 +5,17 @@ Letters: B batch, C channels, K outputs of all heads, P patch.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
 from autoseg.errors import ModelError
+from autoseg.geometry._threads import workers
 from autoseg.networks._build import build_network
 from autoseg.networks._onednn import prefer_onednn
 from autoseg.predict.device import PRECISIONS
+from autoseg.predict.memory import MOST_THREADS
 from autoseg.predict.model import Model
 
 
@@ -91,6 +95,20 @@ class TorchNetwork:
             On the network's device.
         """
         batch = batch.to(self.device)
+        if self.device.type != "cpu" or len(batch) == 1:
+            return self._predict(batch)
+        with workers(MOST_THREADS) as (threads, run):
+            pieces = batch.split(math.ceil(len(batch) / threads))
+            found: dict[int, torch.Tensor] = {}
+
+            def predict(place: int) -> None:
+                found[place] = self._predict(pieces[place])
+
+            run(predict, range(len(pieces)))
+        with torch.inference_mode():
+            return torch.cat([found[place] for place in range(len(pieces))])
+
+    def _predict(self, batch: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
             if self.precision == "fp32":
                 heads = self.module(batch)

@@ -32,6 +32,19 @@ def test_as_many_threads_as_torch_has_work_each_alone(threads):
     assert sorted(seen) == [(item, 1) for item in range(threads)]
 
 
+def test_fewer_threads_have_a_share_of_torchs_each():
+    before, seen = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(6)
+        with workers(2) as (count, run):
+            run(lambda item: seen.append(torch.get_num_threads()), range(count))
+        assert torch.get_num_threads() == 6
+    finally:
+        torch.set_num_threads(before)
+
+    assert seen == [3, 3]
+
+
 def test_torchs_threads_are_as_before_also_after_an_error(threads):
     def fail(item):
         raise ArithmeticError(item)

@@ -74,9 +74,19 @@ def test_exact_sums_are_never_made_smaller():
         fit_windows(exact, SHAPE, 100, 5, 10e6, EXPORT + 20e6)
 
 
-@pytest.mark.parametrize(("patch", "batch"), [(8, 8), (32, 2), (64, 1), (128, 1)])
-def test_only_small_windows_are_faster_together_on_a_cpu(patch, batch):
-    # 4 features: 4 * 8^3 = 2048 numbers, 4 * 32^3 = 131072 and 4 * 64^3 = 1048576.
+@pytest.mark.parametrize(
+    ("patch", "threads", "batch"),
+    [
+        # 4 features: 4 * 8^3 = 2048 numbers, 4 * 32^3 = 131072 and 4 * 64^3 = 1048576.
+        (8, 1, 8), (32, 1, 2), (64, 1, 1), (128, 1, 1),
+        # Each thread takes as many, unless 4 * 144^3 is more than 2^23 numbers.
+        (8, 4, 32), (32, 2, 4), (64, 2, 2), (64, 64, 8), (144, 4, 1),
+    ],
+)  # fmt: skip
+def test_a_thread_of_a_cpu_takes_a_window_or_several_small_ones(
+    patch, threads, batch, monkeypatch
+):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     settings = toy.plan(patch=patch).configurations["net"]
 
     assert windows_at_once(settings, torch.device("cpu"), 1e6) == batch

@@ -53,6 +53,26 @@ def test_windows_of_a_batch_do_not_depend_on_each_other():
         torch.testing.assert_close(network(window[None])[0], output)
 
 
+def test_threads_take_windows_of_a_batch_each_and_computing_goes_on_as_before():
+    network = TorchNetwork(build(toy.model(toy.plan()), 0), CPU)
+    windows, before = batch(5), torch.get_num_threads()
+    taken = []
+    network.module.register_forward_pre_hook(
+        lambda _, inputs: taken.append((len(inputs[0]), torch.get_num_threads()))
+    )
+    try:
+        torch.set_num_threads(2)
+        together = network(windows)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+    assert sorted(taken) == [(2, 1), (3, 1)]
+    alone = TorchNetwork(build(toy.model(toy.plan()), 0), CPU)
+    for window, output in zip(windows, together, strict=True):
+        torch.testing.assert_close(alone(window[None])[0], output)
+
+
 def test_building_does_not_copy_weights():
     model = toy.model(toy.plan())
 
