@@ -361,7 +361,7 @@ class Predictor:
             heads=self.task.heads,
             doubted=doubted_heads(self.task, options),
         )
-        folds, left = len(self.model.folds), self.memory_left
+        folds, left = len(self.networks()), self.memory_left  # with all weights there
         return memory.fit_windows(
             windows, shape, self._outputs, folds, per_window, left
         )

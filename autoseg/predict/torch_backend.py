@@ -14,6 +14,7 @@ from autoseg.errors import ModelError
 from autoseg.geometry._threads import workers
 from autoseg.networks._build import build_network
 from autoseg.networks._onednn import prefer_onednn
+from autoseg.networks._packed import can_pack, pack
 from autoseg.predict.device import PRECISIONS
 from autoseg.predict.memory import MOST_THREADS
 from autoseg.predict.model import Model
@@ -79,7 +80,11 @@ class TorchNetwork:
         self.precision = precision
         self.module = network.to(device)
         if device.type == "cpu" and not exact:
-            prefer_onednn(self.module)
+            kind = PRECISIONS.get(precision, torch.float32)
+            if can_pack(kind):
+                pack(self.module, kind)
+            else:
+                prefer_onednn(self.module)
 
     def __call__(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the logits of windows.
