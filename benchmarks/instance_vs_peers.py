@@ -11,6 +11,11 @@ shows what is there::
     python benchmarks/instance_vs_peers.py DATASET --minutes 30 --tools cellpose \\
         --cellpose-python ENV/bin/python
     python benchmarks/instance_vs_peers.py DATASET --minutes 30 --tools
+    python benchmarks/instance_vs_peers.py DATASET --minutes 30 --again 3 \\
+        --tools autoseg stardist --stardist-python ENV/bin/python
+
+The last one predicts and scores again with what was trained before, the tools by turns:
+seconds an image are medians over the rounds.
 
 DATASET is 2-D, one channel, PNG, in our layout, as Dataset018_DSB2018. The environments
 need ``stardist==0.9.2 tensorflow-cpu`` and ``torch cellpose==3.1.1.3 pillow``.
@@ -67,25 +72,36 @@ def main() -> None:
         train, validation = train[: arguments.images], validation[: arguments.images]
     label = f"{arguments.minutes:g}min_{arguments.fold}_{arguments.seed}"
     print(f"load of this machine: {os.getloadavg()[0]:.1f}; cores: {os.cpu_count()}")
-    for tool in arguments.tools:
-        out = folder / f"{tool}_{label}"
-        if (out / "result.json").is_file():
-            print(f"{tool}: done already, {out}")
+    job = {
+        "data": str(dataset),
+        "train": list(train),
+        "validation": list(validation),
+        "minutes": arguments.minutes,
+        "threads": arguments.threads,
+        "seed": arguments.seed,
+        "fold": arguments.fold,
+        "root": str(folder / f"root_{label}"),
+        "options": arguments.autoseg_options.split(),
+        "again": bool(arguments.again),
+    }
+    outs = {tool: folder / f"{tool}_{label}" for tool in arguments.tools}
+    rounds: dict[str, list[Any]] = {tool: [] for tool in outs}
+    for tool, out in list(outs.items()) * max(1, arguments.again):
+        done = (out / "result.json").is_file()
+        if done != job["again"]:
+            print(f"{tool}: {'done already' if done else 'not trained yet'}, {out}")
             continue
         (out / "predictions").mkdir(parents=True, exist_ok=True)
-        job = {
-            "data": str(dataset),
-            "train": list(train),
-            "validation": list(validation),
-            "minutes": arguments.minutes,
-            "threads": arguments.threads,
-            "seed": arguments.seed,
-            "fold": arguments.fold,
-            "root": str(folder / f"root_{label}"),
-            "options": arguments.autoseg_options.split(),
-            "out": str(out),
-        }
-        run(tool, job, arguments)
+        run(tool, {**job, "out": str(out)}, arguments)
+        told = json.loads((out / "done.json").read_text())
+        rounds[tool].append(told["seconds_per_image"])
+        if job["again"]:
+            print(f"{tool}: {np.mean(rounds[tool][-1]):.3f} s an image", flush=True)
+            told = {
+                **json.loads((out / "result.json").read_text()),
+                "seconds_per_image": np.median(rounds[tool], axis=0).tolist(),
+            }
+        write_text(out / "result.json", dumps(told))
     table(folder, label, dataset, validation)
 
 
@@ -100,6 +116,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--again", type=int, default=0, metavar="ROUNDS", help="predict again"
+    )
     parser.add_argument("--images", type=int, help="of each side only so many: a trial")
     parser.add_argument("--stardist-python", default=sys.executable)
     parser.add_argument("--cellpose-python", default=sys.executable)
@@ -123,13 +142,15 @@ def run(tool: str, job: Mapping[str, Any], arguments: argparse.Namespace) -> Non
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads)}
     with (out / "log.txt").open("w") as log:
-        if tool == "autoseg":
+        if tool == "autoseg" and not job["again"]:
             words = [sys.executable, "-m", "autoseg", "plan_and_preprocess"]
             begun = time.perf_counter()
             words += [job["data"], "--root", job["root"], "-c", "2d"]
             finish(words, log, environment, out)
             print(f"autoseg: ready after {time.perf_counter() - begun:.0f} s")
-        print(f"{tool}: {job['minutes']:g} minutes of training; see {out}", flush=True)
+        if not job["again"]:
+            print(f"{tool}: {job['minutes']:g} minutes of training; see {out}")
+            sys.stdout.flush()
         driver = DRIVERS / f"{tool}_driver.py"
         finish([pythons[tool], driver, out / "job.json"], log, environment, out)
 

@@ -30,6 +30,10 @@ EXPORTED = 2**24  # voxels of the image's grid that are decided at once
 EXPORT = 12.0 * EXPORTED  # bytes: a head, the largest so far, labels, and rows in work
 
 
+class TooLittle(UsageError):
+    """There is too little memory, however windows are predicted."""
+
+
 def window_bytes(settings: Configuration, precision: str = "fp32") -> float:
     """Return the memory that a network needs to predict one window.
 
@@ -132,13 +136,13 @@ def fit_windows(
 
     Raises
     ------
-    UsageError
+    TooLittle
         If none does; the message says how much it takes.
     """
     if windows.nnunet_sums and not windows.exact:
         try:
             return _fit(windows, shape, outputs, folds, per_window, available)
-        except UsageError:  # our own sums are kept once for all folds
+        except TooLittle:  # our own sums are kept once for all folds
             windows = replace(windows, nnunet_sums=False)
     return _fit(windows, shape, outputs, folds, per_window, available)
 
@@ -168,7 +172,7 @@ def _fit(
         need = working_bytes(option, shape, outputs, folds, per_window)
         if need <= available:
             return option
-    raise UsageError(
+    raise TooLittle(
         f"Predicting an image of {' x '.join(map(str, shape))} voxels with {outputs} "
         f"outputs takes {need / GIGABYTE:.1f} GB beside the image itself, and "
         f"{max(0, available) / GIGABYTE:.1f} GB are left. Give more --max-memory, "

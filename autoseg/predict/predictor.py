@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,8 +15,8 @@ from torch import nn
 from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.networks._build import cascade_channels
-from autoseg.predict import inputs, memory
-from autoseg.predict.backends import STEP_SIZE, build_networks, resolve
+from autoseg.predict import inputs
+from autoseg.predict.backends import build_networks, resolve
 from autoseg.predict.confidence import judged
 from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
 from autoseg.predict.ensemble import points_together, predict_together
@@ -25,8 +24,9 @@ from autoseg.predict.export import Export, Sink
 from autoseg.predict.fine import find_landmarks
 from autoseg.predict.model import Model, load_model
 from autoseg.predict.options import Options
-from autoseg.predict.uncertainty import Doubt, check_doubt, doubted_heads
+from autoseg.predict.uncertainty import Doubt, check_doubt
 from autoseg.predict.window import Network, Windows, counted, predict_outputs
+from autoseg.predict.window_choice import WindowChoice
 from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.preprocess.later import prepare
 from autoseg.spec.image import Image
@@ -34,7 +34,7 @@ from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.tasks._base import Task
 from autoseg.tasks._instances import Instances
-from autoseg.tasks.landmark import AT_ONCE, LandmarkTask
+from autoseg.tasks.landmark import LandmarkTask
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -76,6 +76,7 @@ class Predictor:
             certain = replace(self.options, uncertainty=False)
             self.previous = Predictor(model.previous, certain)
         self.partners = tuple(Predictor(one, options) for one in model.partners)
+        self._choice = WindowChoice(model, self.task, self.options, self.device)
         self._lock = threading.Lock()
         self._networks: list[Network] | None = None
 
@@ -347,41 +348,12 @@ class Predictor:
         UsageError
             If there is too little memory.
         """
-        settings, options = self.model.settings, self.options
-        per_window = self._window_bytes
-        batch = memory.windows_at_once(settings, self.device, per_window)
-        windows = Windows(
-            patch=settings.patch_size,
-            step_size=options.step_size or STEP_SIZE,
-            mirror_axes=settings.mirror_axes if options.mirror else (),
-            batch=1 if options.exact else options.batch or batch,
-            exact=options.exact,
-            nnunet_sums=self.model.origin == "nnunet",
-            device=self.device,
-            heads=self.task.heads,
-            doubted=doubted_heads(self.task, options),
-        )
-        folds, left = len(self.networks()), self.memory_left  # with all weights there
-        return memory.fit_windows(
-            windows, shape, self._outputs, folds, per_window, left
-        )
+        self.networks()  # what is left is what they leave
+        return self._choice.windows(shape, self.memory_left)
 
     def working_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array of a shape takes."""
-        windows, folds = self.windows(shape), len(self.model.folds)
-        args = (windows, shape, self._outputs, folds, self._window_bytes)
-        return math.prod(shape) + int(memory.working_bytes(*args))
-
-    @property
-    def _outputs(self) -> int:
-        outputs = sum(head.channels for head in self.task.heads)
-        if isinstance(self.task, LandmarkTask):
-            return min(outputs, AT_ONCE)
-        return outputs + self.options.uncertainty
-
-    @property
-    def _window_bytes(self) -> float:
-        return memory.window_bytes(self.model.settings, self.options.precision)
+        return self._choice.working_bytes(self.windows(shape), shape)
 
     def networks(self) -> list[Network]:
         """Return the networks of all folds, built when first asked for."""

@@ -25,6 +25,10 @@ from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
 
+# Of a patch's edges, how wide windows may become, and what part of all voxels must be
+# saved so: on images of 520 x 696 pixels, mean AP is .774 with windows of 320 x 448 and
+# .775 with those of the patch, 256 x 256; on the whole image .772.
+WIDEST, SAVING = 1.75, 0.15
 SIGMA = 1 / 8  # of the importance map, in patch edges
 PEAK = 10.0  # of the importance map: keeps float16 far from its smallest numbers
 
@@ -64,6 +68,57 @@ def window_origins(size: int, patch: int, step_size: float = 0.5) -> tuple[int, 
         return (0,)
     distance = (size - patch) / (count - 1)
     return tuple(round(distance * i) for i in range(count))
+
+
+def widen(
+    patch: Sequence[int],
+    shape: Sequence[int],
+    divisor: Sequence[int],
+    step_size: float = 0.5,
+) -> tuple[int, ...]:
+    """Return edges of windows that cover an array with clearly fewer voxels, if any do.
+
+    Windows are evenly spread: where an axis is a little too long for some of them, one
+    more makes all overlap by far more than they must. A little wider ones need no
+    more. None reaches beyond the array, where there is nothing that a network knows.
+
+    Parameters
+    ----------
+    patch : sequence of int, length D
+        Edges that the network was trained with, and the least.
+    shape : sequence of int, length D
+        Of the array.
+    divisor : sequence of int, length D
+        Edges must be multiples of these.
+    step_size : float
+        See `window_origins`.
+
+    Returns
+    -------
+    tuple of int, length D
+        ``patch``, where that would not save at least `SAVING` of the voxels.
+
+    Examples
+    --------
+    Two windows of 320 do what takes three of 256, and two of 448 what takes four:
+
+    >>> widen((256, 256), (520, 696), (64, 64), 0.75)
+    (320, 448)
+    """
+
+    def covered(edge: int, size: int) -> int:
+        return edge * len(window_origins(max(size, edge), edge, step_size))
+
+    wide = []
+    for edge, size, step in zip(patch, shape, divisor, strict=True):
+        most = int(min(size, WIDEST * edge))
+        edges = [edge, *range(edge + step, most + 1, step)]
+        wide.append(min(edges, key=lambda e: covered(e, size)))
+    before, after = (
+        math.prod(covered(edge, size) for edge, size in zip(edges, shape, strict=True))
+        for edges in (patch, wide)
+    )
+    return tuple(wide if after <= (1 - SAVING) * before else patch)
 
 
 def padding(shape: Sequence[int], patch: Sequence[int]) -> tuple[tuple[int, int], ...]:

@@ -169,6 +169,16 @@ class Configuration:
         return len(self.patch_size)
 
     @property
+    def divisor(self) -> tuple[int, ...] | None:
+        """What the edges of a window must be multiples of; None: nobody knows."""
+        strides = self.network.options.get("strides")
+        if not strides:
+            return None
+        return tuple(
+            math.prod(stride[axis] for stride in strides) for axis in range(self.dim)
+        )
+
+    @property
     def head_stride(self) -> tuple[int, ...]:
         """How many voxels an output has the length of, along each axis."""
         stage = self.network.options.get("head_stage", 0)

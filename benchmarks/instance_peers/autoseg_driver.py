@@ -22,16 +22,11 @@ def main() -> None:
 
     job = json.loads(Path(sys.argv[1]).read_text())
     root, out = Path(job["root"]), Path(job["out"])
-    begun, spent = time.perf_counter(), cpu_seconds()
-    words = [sys.executable, "-m", "autoseg", "train", job["data"], "2d"]
-    words += [str(job["fold"]), "--root", str(root), "--seed", str(job["seed"])]
-    words += ["--time-budget", f"{job['minutes']:g}m", "--device", "cpu"]
-    subprocess.run([*words, *job["options"]], check=True)
-    trained, trained_cpu = time.perf_counter() - begun, cpu_seconds() - spent
+    folder = root / "results" / Path(job["data"]).name / "unet" / "2d"
+    result = {} if job["again"] else train(job, folder)
 
     torch.set_num_threads(job["threads"])
-    model = root / "results" / Path(job["data"]).name / "unet" / "2d"
-    predictor = Predictor.load(model, folds=[job["fold"]], device="cpu")
+    predictor = Predictor.load(folder, folds=[job["fold"]], device="cpu")
     images = {i: image(Path(job["data"]), i) for i in job["validation"]}
     predictor.predict(images[job["validation"][0]][None], spacing=(1.0, 1.0))
     seconds = []
@@ -40,16 +35,24 @@ def main() -> None:
         found = predictor.predict(images[name][None], spacing=(1.0, 1.0))
         seconds.append(time.perf_counter() - begun)
         write(out, name, np.asarray(found).astype(np.uint16))
-    log = root / "results" / Path(job["data"]).name / "unet" / "2d"
-    rows = (log / f"fold_{job['fold']}" / "log.jsonl").read_text().splitlines()
-    result = {
-        "train_seconds": trained,
-        "train_cpu_seconds": trained_cpu,
+    result["seconds_per_image"] = seconds
+    (out / "done.json").write_text(json.dumps(result))
+
+
+def train(job: dict, folder: Path) -> dict:
+    """Train, and return what it took."""
+    begun, spent = time.perf_counter(), cpu_seconds()
+    words = [sys.executable, "-m", "autoseg", "train", job["data"], "2d"]
+    words += [str(job["fold"]), "--root", job["root"], "--seed", str(job["seed"])]
+    words += ["--time-budget", f"{job['minutes']:g}m", "--device", "cpu"]
+    subprocess.run([*words, *job["options"]], check=True)
+    rows = (folder / f"fold_{job['fold']}" / "log.jsonl").read_text().splitlines()
+    return {
+        "train_seconds": time.perf_counter() - begun,
+        "train_cpu_seconds": cpu_seconds() - spent,
         "tune_seconds": 0.0,
         "steps": json.loads(rows[-1]).get("iteration", 0),
-        "seconds_per_image": seconds,
     }
-    (out / "result.json").write_text(json.dumps(result))
 
 
 def image(data: Path, name: str) -> np.ndarray:

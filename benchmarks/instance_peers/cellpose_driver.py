@@ -31,12 +31,35 @@ def main() -> None:
     torch.set_num_threads(job["threads"])
     torch.manual_seed(job["seed"])
     data, out = Path(job["data"]), Path(job["out"])
-    images = {i: image(data, i) for i in [*job["train"], *job["validation"]]}
+    if job["again"]:
+        trained = str(out / "models" / "model")
+        model = models.CellposeModel(gpu=False, pretrained_model=trained)
+        result = {}
+    else:
+        model, result = fit(job)
+
+    images = {i: image(data, i) for i in job["validation"]}
+    model.eval(images[job["validation"][0]], channels=[0, 0])  # compiled once
+    seconds = []
+    for name in job["validation"]:
+        begun = time.perf_counter()
+        found = model.eval(images[name], channels=[0, 0])[0]
+        seconds.append(time.perf_counter() - begun)
+        Image.fromarray(found.astype(np.uint16)).save(
+            out / "predictions" / f"{name}.png"
+        )
+    result["seconds_per_image"] = seconds
+    (out / "done.json").write_text(json.dumps(result))
+
+
+def fit(job: dict) -> tuple[models.CellposeModel, dict]:
+    """Train, and return the model and what it took."""
+    data, out = Path(job["data"]), Path(job["out"])
+    examples = [image(data, i) for i in job["train"]]
     labels = [label(data, i) for i in job["train"]]
     flows = dynamics.labels_to_flows(labels, device=torch.device("cpu"))
-    examples = [images[i] for i in job["train"]]
 
-    def fit(epochs: int) -> tuple[models.CellposeModel, float, float]:
+    def run(epochs: int) -> tuple[models.CellposeModel, float, float]:
         np.random.seed(job["seed"])
         model = models.CellposeModel(gpu=False, pretrained_model=None)
         begun, spent = time.perf_counter(), cpu_seconds()
@@ -54,28 +77,16 @@ def main() -> None:
         return model, time.perf_counter() - begun, cpu_seconds() - spent
 
     # Before the first epoch, diameters are measured.
-    once, more = fit(1)[1], fit(1 + PILOT)[1]
+    once, more = run(1)[1], run(1 + PILOT)[1]
     epoch = max(1e-3, (more - once) / PILOT)
     epochs = max(1, round((60 * job["minutes"] - (once - epoch)) / epoch))
-    model, trained, trained_cpu = fit(epochs)
-
-    model.eval(images[job["validation"][0]], channels=[0, 0])  # compiled once
-    seconds = []
-    for name in job["validation"]:
-        begun = time.perf_counter()
-        found = model.eval(images[name], channels=[0, 0])[0]
-        seconds.append(time.perf_counter() - begun)
-        Image.fromarray(found.astype(np.uint16)).save(
-            out / "predictions" / f"{name}.png"
-        )
-    result = {
+    model, trained, trained_cpu = run(epochs)
+    return model, {
         "train_seconds": trained,
         "train_cpu_seconds": trained_cpu,
         "tune_seconds": 0.0,
         "steps": epochs * EPOCH // 8,
-        "seconds_per_image": seconds,
     }
-    (out / "result.json").write_text(json.dumps(result))
 
 
 def image(data: Path, name: str) -> np.ndarray:

@@ -33,7 +33,29 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.keras.utils.set_random_seed(job["seed"])
     data, out = Path(job["data"]), Path(job["out"])
-    images = {i: image(data, i) for i in [*job["train"], *job["validation"]]}
+    if job["again"]:
+        model, result = StarDist2D(None, name="model", basedir=str(out)), {}
+    else:
+        model, result = train(job)
+
+    images = {i: image(data, i) for i in job["validation"]}
+    model.predict_instances(images[job["validation"][0]])  # compiled once
+    seconds = []
+    for name in job["validation"]:
+        begun = time.perf_counter()
+        found, _ = model.predict_instances(images[name])
+        seconds.append(time.perf_counter() - begun)
+        Image.fromarray(found.astype(np.uint16)).save(
+            out / "predictions" / f"{name}.png"
+        )
+    result["seconds_per_image"] = seconds
+    (out / "done.json").write_text(json.dumps(result))
+
+
+def train(job: dict) -> tuple[StarDist2D, dict]:
+    """Train, and return the model and what it took."""
+    data, out = Path(job["data"]), Path(job["out"])
+    images = {i: image(data, i) for i in job["train"]}
     labels = {i: fill_label_holes(label(data, i)) for i in job["train"]}
     order = list(np.random.default_rng(job["seed"]).permutation(job["train"]))
     held = max(1, round(HELD_BACK * len(order)))
@@ -65,25 +87,12 @@ def main() -> None:
     begun = time.perf_counter()
     some = chosen[:TUNED_ON]
     model.optimize_thresholds([images[i] for i in some], [labels[i] for i in some])
-    tuned = time.perf_counter() - begun
-
-    model.predict_instances(images[job["validation"][0]])  # compiled once
-    seconds = []
-    for name in job["validation"]:
-        begun = time.perf_counter()
-        found, _ = model.predict_instances(images[name])
-        seconds.append(time.perf_counter() - begun)
-        Image.fromarray(found.astype(np.uint16)).save(
-            out / "predictions" / f"{name}.png"
-        )
-    result = {
+    return model, {
         "train_seconds": trained,
         "train_cpu_seconds": trained_cpu,
-        "tune_seconds": tuned,
+        "tune_seconds": time.perf_counter() - begun,
         "steps": limit.steps,
-        "seconds_per_image": seconds,
     }
-    (out / "result.json").write_text(json.dumps(result))
 
 
 class Limit(tf.keras.callbacks.Callback):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoseg.errors import UsageError
-from autoseg.predict.tiling import importance_map, padding, window_origins
+from autoseg.predict.tiling import importance_map, padding, widen, window_origins
 
 
 def test_windows_are_evenly_spread_from_border_to_border():
@@ -67,3 +67,40 @@ def test_every_voxel_counts_something():
     assert weights.dtype == np.float16
     assert weights.min() > 0
     assert weights[0, 0, 0] == weights[weights > 0].min()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        # 3 of 256 cover 520 with 768, 2 of 320 with 640; 4 of 256 cover 696 with
+        # 1,024, 3 of 320 with 960, 3 of 384 with 1,152, 2 of 448 with 896.
+        ((520, 696), (320, 448)),
+        ((256, 256), (256, 256)),
+        ((360, 360), (256, 256)),  # 320 need two as well; 384 would overhang
+        ((200, 300), (256, 256)),
+        # 11 of 256 are 2,816, 7 of 384 are 2,688: too little for other windows
+        ((2048, 2048), (256, 256)),
+    ],
+)
+def test_windows_are_wider_where_that_saves_voxels(shape, expected):
+    assert widen((256, 256), shape, (64, 64), 0.75) == expected
+
+
+@given(
+    patch=st.integers(1, 6),
+    divisor=st.integers(1, 16),
+    size=st.integers(1, 400),
+    step_size=st.sampled_from([0.25, 0.5, 0.75, 1.0]),
+)
+def test_wider_windows_fit_the_network_and_the_array(patch, divisor, size, step_size):
+    edge = patch * divisor
+
+    (wide,) = widen((edge,), (size,), (divisor,), step_size)
+
+    assert wide % divisor == 0
+    assert edge <= wide <= max(edge, min(size, 1.75 * edge))
+    if wide > edge:
+        voxels, before = (
+            e * len(window_origins(size, e, step_size)) for e in (wide, edge)
+        )
+        assert voxels <= 0.85 * before

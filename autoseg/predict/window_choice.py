@@ -1,0 +1,127 @@
+"""Which windows an array is cut into: as few voxels as go, within the memory there is.
+
+Letters: S shape of the array, D axes of a window.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from autoseg.predict import memory
+from autoseg.predict.backends import STEP_SIZE
+from autoseg.predict.model import Model
+from autoseg.predict.options import Options
+from autoseg.predict.tiling import widen
+from autoseg.predict.uncertainty import doubted_heads
+from autoseg.predict.window import Windows
+from autoseg.spec.plan import Configuration
+from autoseg.tasks._base import Task
+from autoseg.tasks.landmark import AT_ONCE, LandmarkTask
+
+
+@dataclass(frozen=True)
+class WindowChoice:
+    """Chooses windows for a model, as it was asked to predict.
+
+    Parameters
+    ----------
+    model : Model
+        What predicts.
+    task : Task
+        What it learned.
+    options : Options
+        With nothing left open; see `autoseg.predict.backends.resolve`.
+    device : torch.device
+        Where the networks are.
+    """
+
+    model: Model
+    task: Task
+    options: Options
+    device: torch.device
+
+    def windows(self, shape: Sequence[int], left: float) -> Windows:
+        """Return how an array is cut into windows.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            S.
+        left : float
+            Bytes of main memory that may still be taken.
+
+        Returns
+        -------
+        Windows
+            For `predict_outputs`.
+
+        Raises
+        ------
+        UsageError
+            If there is too little memory.
+        """
+        settings = self._settings(shape)
+        try:
+            return self._fitting(settings, shape, left)
+        except memory.TooLittle:
+            if settings is self.model.settings:
+                raise
+        return self._fitting(self.model.settings, shape, left)
+
+    def working_bytes(self, windows: Windows, shape: Sequence[int]) -> int:
+        """Return the memory that predicting a prepared array with windows takes."""
+        settings = replace(self.model.settings, patch_size=windows.patch)
+        per_window = memory.window_bytes(settings, self.options.precision)
+        args = (windows, shape, self._outputs, len(self.model.folds), per_window)
+        return math.prod(shape) + int(memory.working_bytes(*args))
+
+    def _settings(self, shape: Sequence[int]) -> Configuration:
+        settings, options = self.model.settings, self.options
+        compiled = options.backend == "openvino"  # for windows of one shape
+        divisor = settings.divisor
+        # Measured on pictures only; and a volume's windows are large as they are.
+        if divisor is None or settings.dim != 2 or compiled or options.exact:
+            return settings
+        if not self.task.sturdy:
+            return settings
+        step_size = options.step_size or STEP_SIZE
+        edges = shape[len(shape) - settings.dim :]
+        wide = widen(settings.patch_size, edges, divisor, step_size)
+        return (
+            settings
+            if wide == settings.patch_size
+            else replace(settings, patch_size=wide)
+        )
+
+    def _fitting(
+        self, settings: Configuration, shape: Sequence[int], left: float
+    ) -> Windows:
+        options = self.options
+        per_window = memory.window_bytes(settings, options.precision)
+        batch = memory.windows_at_once(settings, self.device, per_window)
+        windows = Windows(
+            patch=settings.patch_size,
+            step_size=options.step_size or STEP_SIZE,
+            mirror_axes=settings.mirror_axes if options.mirror else (),
+            batch=1 if options.exact else options.batch or batch,
+            exact=options.exact,
+            nnunet_sums=self.model.origin == "nnunet",
+            device=self.device,
+            heads=self.task.heads,
+            doubted=doubted_heads(self.task, options),
+        )
+        folds = len(self.model.folds)
+        return memory.fit_windows(
+            windows, shape, self._outputs, folds, per_window, left
+        )
+
+    @property
+    def _outputs(self) -> int:
+        outputs = sum(head.channels for head in self.task.heads)
+        if isinstance(self.task, LandmarkTask):
+            return min(outputs, AT_ONCE)
+        return outputs + self.options.uncertainty

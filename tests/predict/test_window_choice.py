@@ -1,0 +1,72 @@
+"""Windows are widened where that is known to be safe, and only there."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from autoseg.errors import UsageError
+from autoseg.predict import memory
+from autoseg.predict.options import Options
+from autoseg.predict.window_choice import WindowChoice
+from autoseg.tasks import TASKS
+from tests.predict import toy_model as toy
+
+# Four windows of 8 cover 21 with 32 voxels, two of 12 with 24.
+SHAPE = (21, 21)
+PLENTY = 1e12
+
+
+def choice(task="instance", dim=2, **options):
+    labels = {"background": 0, "cell": 1}
+    learned = TASKS[task](labels=labels).for_axes(dim)
+    chosen = Options(step_size=0.75, mirror=False, precision="fp32", **options)
+    return WindowChoice(toy.model(toy.plan(dim)), learned, chosen, torch.device("cpu"))
+
+
+def test_instances_in_pictures_are_seen_in_wider_windows():
+    windows = choice().windows(SHAPE, PLENTY)
+
+    assert windows.patch == (12, 12)
+    assert windows.grid(SHAPE).count == 4
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"task": "semantic"},  # its windows are nnU-Net's
+        {"exact": True},
+        {"backend": "openvino"},  # compiled for one shape
+        {"dim": 3},
+    ],
+)
+def test_others_keep_the_windows_of_training(others):
+    dim = others.get("dim", 2)
+
+    windows = choice(**others).windows((21,) * dim, PLENTY)
+
+    assert windows.patch == (8,) * dim
+
+
+def test_wider_windows_are_counted_in_the_memory_and_left_where_it_is_short():
+    chooser = choice()
+    wide = chooser.windows(SHAPE, PLENTY)
+    narrow = replace(wide, patch=(8, 8))
+    least = replace(wide, batch=1, dtype=torch.float16)
+
+    left = chooser.working_bytes(least, SHAPE) - SHAPE[0] * SHAPE[1] - 1
+    short = chooser.windows(SHAPE, left)
+
+    # 8 maps of 4 features in float32 for each window that is predicted at once
+    maps = 8 * 4 * 4 * wide.batch
+    outputs = sum(head.channels for head in chooser.task.heads)
+    sums = memory.sums_bytes(wide, SHAPE, outputs, 1)
+    sums -= memory.sums_bytes(narrow, SHAPE, outputs, 1)
+    more = chooser.working_bytes(wide, SHAPE) - chooser.working_bytes(narrow, SHAPE)
+    assert more == maps * (12**2 - 8**2) + sums
+    assert short.patch == (8, 8)
+
+
+def test_too_little_memory_for_any_windows_is_an_error():
+    with pytest.raises(UsageError, match="Predicting an image of 21 x 21 voxels"):
+        choice().windows(SHAPE, 1e6)
