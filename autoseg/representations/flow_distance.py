@@ -249,7 +249,8 @@ def _joined(labels: Ids, distance: Array, share: float) -> Ids:
         return labels
     count = int(labels.max())
     peaks = np.full(count + 1, LEAST_HEIGHT)
-    np.maximum.at(peaks, labels.ravel(), distance.ravel())
+    # Of one type: numpy takes ten times as long to convert them on the way.
+    np.maximum.at(peaks, labels.ravel(), distance.ravel().astype(peaks.dtype))
     height, group = peaks.tolist(), list(range(count + 1))
 
     def root(i: int) -> int:
@@ -278,7 +279,7 @@ def _passes(labels: Ids, distance: Array) -> tuple[Array, Array, Array]:
     key = np.concatenate(low).astype(np.int64) << 32 | np.concatenate(high)
     pairs, index = np.unique(key, return_inverse=True)
     passes = np.full(len(pairs), -np.inf)
-    np.maximum.at(passes, index, np.concatenate(height))
+    np.maximum.at(passes, index, np.concatenate(height).astype(passes.dtype))
     return pairs >> 32, pairs & 0xFFFFFFFF, passes
 
 
