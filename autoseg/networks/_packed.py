@@ -11,7 +11,6 @@ Letters: B batch, C channels, S spatial shape.
 
 from __future__ import annotations
 
-import functools
 import math
 import platform
 from collections.abc import Callable
@@ -70,7 +69,7 @@ def _packed(layer: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor] 
         return _transposed(layer, dtype)
     if isinstance(layer, (nn.InstanceNorm2d, nn.InstanceNorm3d)):
         if not layer.track_running_stats:
-            return functools.partial(_normalized, layer)
+            return _normalization(layer)
     return None
 
 
@@ -129,35 +128,48 @@ def _laid_out(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype).contiguous(memory_format=last)
 
 
-def _normalized(layer: nn.InstanceNorm2d | nn.InstanceNorm3d, x: Tensor) -> Tensor:
-    """Return (B, C, *S) with the mean and variance of the layer in each channel.
+def _normalization(
+    layer: nn.InstanceNorm2d | nn.InstanceNorm3d,
+) -> Callable[[Tensor], Tensor]:
+    """Return what gives (B, C, *S) the layer's mean and variance in each channel.
 
     torch's own loop wants the voxels of a channel beside each other. Its loop for batch
     norm does not, but is slow for few channels: so voxels are taken in groups, as if
     their channels were different ones, and what is found of them is put together.
     """
-    channels, voxels = x.shape[1], math.prod(x.shape[2:])
-    if len(x) > 1 or voxels == 1:
-        plain: Any = type(layer).forward
-        simple: Tensor = plain(layer, x)
-        return simple
-    group = _group(channels, voxels)
-    rows = x.movedim(1, -1).reshape(-1, group * channels)
-    means, variances = torch.zeros(2, rows.shape[1])
-    # Momentum 1: nothing of the zeros stays.
-    torch.batch_norm_update_stats(rows, means, variances, 1.0)
-    variances *= (len(rows) - 1) / len(rows)
-    if group > 1:
-        means, variances = means.view(group, -1), variances.view(group, -1)
-        mean = means.mean(0)
-        variance = variances.mean(0) + (means - mean).square_().mean(0)
-        means, variances = mean.repeat(group), variance.repeat(group)
+    channels, plain = layer.num_features, layer.forward
+    most = max(1, ROW // channels)
     weight, bias = (
-        None if scale is None else scale.repeat(group)
+        None if scale is None else scale.detach().repeat(most)
         for scale in (layer.weight, layer.bias)
     )
-    found = functional.batch_norm(rows, means, variances, weight, bias, eps=layer.eps)
-    return found.view(1, *x.shape[2:], channels).movedim(-1, 1)
+
+    def normalize(x: Tensor) -> Tensor:
+        voxels = math.prod(x.shape[2:])
+        if len(x) > 1 or voxels == 1:
+            return plain(x)
+        group = _group(channels, voxels)
+        long = group * channels
+        rows = x.movedim(1, -1).reshape(-1, long)
+        means, variances = torch.zeros(2, long)
+        # Momentum 1: nothing of the zeros stays.
+        torch.batch_norm_update_stats(rows, means, variances, 1.0)
+        variances *= (len(rows) - 1) / len(rows)
+        if group > 1:
+            between, mean = torch.var_mean(means.view(group, -1), 0, correction=0)
+            within = variances.view(group, -1).mean(0)
+            means, variances = mean.repeat(group), (within + between).repeat(group)
+        found = functional.batch_norm(
+            rows,
+            means,
+            variances,
+            None if weight is None else weight[:long],
+            None if bias is None else bias[:long],
+            eps=layer.eps,
+        )
+        return found.view(1, *x.shape[2:], channels).movedim(-1, 1)
+
+    return normalize
 
 
 def _group(channels: int, voxels: int) -> int:

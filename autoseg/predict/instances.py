@@ -70,7 +70,7 @@ def decode_rows(
         if fresh > ROWS:
             let_go(held)
             fresh = 0
-    found = _decode(held, task, placement, memory())
+    found = _decode(held, task, placement, memory)
     del held
     return _in_image(found, placement)
 
@@ -92,7 +92,7 @@ def decode_kept(kept: Any, task: Task, placement: Placement) -> Instances:
     Instances
         See `decode_rows`.
     """
-    found = _decode(kept, task, placement, FREE_SHARE * free_memory())
+    found = _decode(kept, task, placement, lambda: FREE_SHARE * free_memory())
     return _in_image(found, placement)
 
 
@@ -111,7 +111,9 @@ def _in_image(found: Instances, placement: Placement) -> Instances:
     return Instances(labels, found.classes, found.scores)
 
 
-def _decode(held: Any, task: Task, placement: Placement, memory: float) -> Instances:
+def _decode(
+    held: Any, task: Task, placement: Placement, memory: Callable[[], float]
+) -> Instances:
     shape, spacing = placement.cropped_shape, placement.cropped_spacing
 
     def outputs(box: Box) -> Mapping[str, Array]:
@@ -136,7 +138,7 @@ def _decode(held: Any, task: Task, placement: Placement, memory: float) -> Insta
         labels=zeros(shape, np.int32),
         one_segment=task.one_segment,
         presence=task.presence,
-        most=max(AT_ONCE, memory / (DECODING + 4 * len(held))),
+        most=max(AT_ONCE, memory() / (DECODING + 4 * len(held))),
     )
 
 

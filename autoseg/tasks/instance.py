@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -133,7 +134,7 @@ class InstanceTask(Task):
     def for_axes(self, axes: int) -> Task:
         return InstanceTask(**self._options, network_axes=axes)
 
-    @property
+    @functools.cached_property
     def heads(self) -> tuple[Head, ...]:
         heads = self.representation.heads
         if self.classifies:
