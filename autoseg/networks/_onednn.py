@@ -1,4 +1,7 @@
-"""Convolutions by oneDNN on the CPU where torch would compute them by a plain loop.
+"""Layers on the CPU that torch computes faster if it is asked in another way.
+
+Convolutions by oneDNN where torch would compute them by a plain loop, and norms that
+leave the layout of channels alone.
 
 For a batch of one and few channels torch takes a loop that is three to five times
 slower (``use_mkldnn`` in its Convolution.cpp: fewer than 20,481 numbers along the first
@@ -28,7 +31,7 @@ _COMPUTES = {
 
 
 def prefer_onednn(network: nn.Module) -> None:
-    """Have oneDNN compute all convolutions of a network, forward and backward.
+    """Have all convolutions and norms of a network take the faster way, also backward.
 
     Parameters
     ----------
@@ -42,6 +45,9 @@ def prefer_onednn(network: nn.Module) -> None:
         if isinstance(module, (nn.Conv2d, nn.Conv3d)):
             if not isinstance(module.padding, str) and module.padding_mode == "zeros":
                 module.forward = functools.partial(_forward, module)  # type: ignore[method-assign]
+        if isinstance(module, (nn.InstanceNorm2d, nn.InstanceNorm3d)):
+            if not module.track_running_stats:
+                module.forward = functools.partial(_normalize, module)  # type: ignore[method-assign]
 
 
 def _forward(layer: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
@@ -101,10 +107,34 @@ class _Convolution(torch.autograd.Function):
 
 
 def _in_layout_of(weight: Tensor, x: Tensor) -> Tensor:
-    last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-    if weight.is_contiguous(memory_format=last) and not weight.is_contiguous():
-        return x.contiguous(memory_format=last)
-    return x.contiguous()
+    return x.contiguous(memory_format=_last(x)) if _is_last(weight) else x.contiguous()
+
+
+def _last(x: Tensor) -> torch.memory_format:
+    return torch.channels_last if x.dim() == 4 else torch.channels_last_3d
+
+
+def _is_last(x: Tensor) -> bool:
+    """Return whether channels are the fastest axis in memory."""
+    return x.is_contiguous(memory_format=_last(x)) and not x.is_contiguous()
+
+
+def _normalize(layer: nn.InstanceNorm2d | nn.InstanceNorm3d, x: Tensor) -> Tensor:
+    """Return (B, C, *S) normalized in each sample and channel, in the layout of x.
+
+    torch brings channels last into channels first for that, and the convolution after
+    it back, forward and backward: a third of a step of training. Batch norm of one
+    sample is the same and leaves the layout alone.
+    """
+    if not _is_last(x) or math.prod(x.shape[2:]) == 1:
+        plain: Any = type(layer).forward
+        return cast("Tensor", plain(layer, x))
+    scales = (layer.weight, layer.bias)
+    found = [
+        functional.batch_norm(sample, None, None, *scales, training=True, eps=layer.eps)
+        for sample in x.split(1)
+    ]
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 def _turned(

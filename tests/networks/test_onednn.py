@@ -83,3 +83,59 @@ def test_weights_keep_their_names():
     prefer_onednn(network)
 
     assert set(network.state_dict()) == names
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (4, 6, 5)])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_norms_compute_the_same_and_keep_channels_last(batch, affine, shape):
+    torch.manual_seed(0)
+    kind = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}[len(shape)]
+    last = {2: torch.channels_last, 3: torch.channels_last_3d}[len(shape)]
+    layer = kind(6, eps=1e-3, affine=affine)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    reference = copy.deepcopy(layer).double()
+    prefer_onednn(layer)
+    image = 2 * torch.randn(batch, 6, *shape) + 3
+    exact = image.double().requires_grad_()
+    image = image.contiguous(memory_format=last).requires_grad_()
+
+    found, wanted = layer(image), reference(exact)
+    slope = torch.randn_like(found)
+    found.backward(slope)
+    # torch 2.13 is wrong for one sample if image and slope are laid out differently.
+    wanted.backward(slope.double().contiguous())
+
+    assert found.is_contiguous(memory_format=last)
+    pairs = [(found, wanted), (image.grad, exact.grad)]
+    ours, theirs = layer.parameters(), reference.parameters()
+    pairs += [(p.grad, q.grad) for p, q in zip(ours, theirs, strict=True)]
+    for mine, right in pairs:
+        torch.testing.assert_close(mine.double(), right, atol=1e-4, rtol=1e-4)
+
+
+def test_norms_of_channels_first_stay_so():
+    layer = nn.InstanceNorm2d(4)
+    prefer_onednn(layer)
+
+    assert layer(torch.randn(2, 4, 8, 8)).is_contiguous()
+
+
+def test_a_norm_of_one_voxel_is_refused_in_any_layout():
+    layer = nn.InstanceNorm3d(4)
+    prefer_onednn(layer)
+    voxel = torch.randn(2, 4, 1, 1, 1).contiguous(memory_format=torch.channels_last_3d)
+
+    with pytest.raises(ValueError, match="more than 1 spatial element"):
+        layer(voxel)
+
+
+def test_norms_with_running_statistics_are_left_alone():
+    layer = nn.InstanceNorm2d(4, track_running_stats=True).eval()
+    image = torch.randn(1, 4, 8, 8).contiguous(memory_format=torch.channels_last)
+    wanted = layer(image)
+
+    prefer_onednn(layer)
+
+    torch.testing.assert_close(layer(image), wanted)
