@@ -81,12 +81,11 @@ class WindowChoice:
 
     def _settings(self, shape: Sequence[int]) -> Configuration:
         settings, options = self.model.settings, self.options
-        compiled = options.backend == "openvino"  # for windows of one shape
         divisor = settings.divisor
-        # Measured on pictures only; and a volume's windows are large as they are.
-        if divisor is None or settings.dim != 2 or compiled or options.exact:
-            return settings
-        if not self.task.sturdy:
+        # OpenVINO compiled for windows of one shape. Volumes were not tried: theirs are
+        # large as they are.
+        fixed = options.exact or options.backend == "openvino" or settings.dim != 2
+        if fixed or divisor is None or not self.task.sturdy:
             return settings
         step_size = options.step_size or STEP_SIZE
         edges = shape[len(shape) - settings.dim :]
