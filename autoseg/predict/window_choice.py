@@ -68,7 +68,7 @@ class WindowChoice:
         try:
             return self._fitting(settings, shape, left)
         except memory.TooLittle:
-            if settings is self.model.settings:
+            if settings.patch_size == self.model.settings.patch_size:
                 raise
         return self._fitting(self.model.settings, shape, left)
 
@@ -90,11 +90,7 @@ class WindowChoice:
         step_size = options.step_size or STEP_SIZE
         edges = shape[len(shape) - settings.dim :]
         wide = widen(settings.patch_size, edges, divisor, step_size)
-        return (
-            settings
-            if wide == settings.patch_size
-            else replace(settings, patch_size=wide)
-        )
+        return replace(settings, patch_size=wide)
 
     def _fitting(
         self, settings: Configuration, shape: Sequence[int], left: float
