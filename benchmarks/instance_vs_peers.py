@@ -141,7 +141,7 @@ def run(tool: str, job: Mapping[str, Any], arguments: argparse.Namespace) -> Non
     threads = str(job["threads"])
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads)}
-    with (out / "log.txt").open("w") as log:
+    with (out / "log.txt").open("a") as log:
         if tool == "autoseg" and not job["again"]:
             words = [sys.executable, "-m", "autoseg", "plan_and_preprocess"]
             begun = time.perf_counter()
