@@ -107,16 +107,21 @@ class _Convolution(torch.autograd.Function):
 
 
 def _in_layout_of(weight: Tensor, x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=_last(x)) if _is_last(weight) else x.contiguous()
+    return (
+        x.contiguous(memory_format=last_layout(x))
+        if _is_last(weight)
+        else x.contiguous()
+    )
 
 
-def _last(x: Tensor) -> torch.memory_format:
+def last_layout(x: Tensor) -> torch.memory_format:
+    """Return the layout that has channels last, for images (B, C, *S)."""
     return torch.channels_last if x.dim() == 4 else torch.channels_last_3d
 
 
 def _is_last(x: Tensor) -> bool:
     """Return whether channels are the fastest axis in memory."""
-    return x.is_contiguous(memory_format=_last(x)) and not x.is_contiguous()
+    return x.is_contiguous(memory_format=last_layout(x)) and not x.is_contiguous()
 
 
 def _normalize(layer: nn.InstanceNorm2d | nn.InstanceNorm3d, x: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.networks._onednn import last_layout
+
 ROW = 128  # numbers side by side for which torch's loop over channels is fast
 
 
@@ -124,8 +126,7 @@ def _rounded(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
 
 def _laid_out(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the same numbers, the channels of a voxel beside each other."""
-    last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-    return x.to(dtype).contiguous(memory_format=last)
+    return x.to(dtype).contiguous(memory_format=last_layout(x))
 
 
 def _normalization(

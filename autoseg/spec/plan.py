@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,17 +172,16 @@ class Configuration:
     def divisor(self) -> tuple[int, ...] | None:
         """What the edges of a window must be multiples of; None: nobody knows."""
         strides = self.network.options.get("strides")
-        if not strides:
-            return None
-        return tuple(
-            math.prod(stride[axis] for stride in strides) for axis in range(self.dim)
-        )
+        return self._product(strides) if strides else None
 
     @property
     def head_stride(self) -> tuple[int, ...]:
         """How many voxels an output has the length of, along each axis."""
         stage = self.network.options.get("head_stage", 0)
-        strides = self.network.options.get("strides", ())[: stage + 1]
+        return self._product(self.network.options.get("strides", ())[: stage + 1])
+
+    def _product(self, strides: Sequence[Sequence[int]]) -> tuple[int, ...]:
+        """Return the product of strides along each axis."""
         return tuple(
             math.prod(stride[axis] for stride in strides) for axis in range(self.dim)
         )

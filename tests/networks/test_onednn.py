@@ -25,6 +25,16 @@ LAYERS = {
 }  # fmt: skip
 
 
+def assert_alike(ours, theirs, atol):
+    """Compare outputs and all gradients, given output, layer and image of each."""
+    (found, layer, image), (wanted, reference, exact) = ours, theirs
+    pairs = [(found, wanted), (image.grad, exact.grad)]
+    both = zip(layer.parameters(), reference.parameters(), strict=True)
+    pairs += [(p.grad, q.grad) for p, q in both]
+    for mine, right in pairs:
+        torch.testing.assert_close(mine.double(), right, atol=atol, rtol=1e-4)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("case", LAYERS)
@@ -43,12 +53,8 @@ def test_outputs_and_gradients_are_those_of_double_precision(case, batch, bias):
     found.backward(slope)
     wanted.backward(slope.double())
 
-    pairs = [(found, wanted), (image.grad, exact.grad)]
-    ours, theirs = layer.parameters(), reference.parameters()
-    pairs += [(p.grad, q.grad) for p, q in zip(ours, theirs, strict=True)]
-    for mine, right in pairs:
-        # Sums of up to some thousand products of numbers about 1, in single precision.
-        torch.testing.assert_close(mine.double(), right, atol=2e-4, rtol=1e-4)
+    # Sums of up to some thousand products of numbers about 1, in single precision.
+    assert_alike((found, layer, image), (wanted, reference, exact), atol=2e-4)
 
 
 def test_gradients_are_only_computed_where_they_are_wanted():
@@ -108,11 +114,7 @@ def test_norms_compute_the_same_and_keep_channels_last(batch, affine, shape):
     wanted.backward(slope.double().contiguous())
 
     assert found.is_contiguous(memory_format=last)
-    pairs = [(found, wanted), (image.grad, exact.grad)]
-    ours, theirs = layer.parameters(), reference.parameters()
-    pairs += [(p.grad, q.grad) for p, q in zip(ours, theirs, strict=True)]
-    for mine, right in pairs:
-        torch.testing.assert_close(mine.double(), right, atol=1e-4, rtol=1e-4)
+    assert_alike((found, layer, image), (wanted, reference, exact), atol=1e-4)
 
 
 def test_norms_of_channels_first_stay_so():
