@@ -29,8 +29,8 @@ _STAGES = (
     "report",
 )
 _PUBLIC = {
-    "check": "autoseg.fingerprint.check",
-    "plan": "planners._stage",
+    "check": "autoseg.fingerprint.check.stage",
+    "plan": "planners.stage",
     "Predictor": "autoseg.predict.predictor",
 }
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,9 @@
 """Find plug-ins: one public file in a plug-in folder is one plug-in.
 
 The file's name is the plug-in's name, in plans and on the command line. Files that
-start with an underscore are not plug-ins. Nothing else has to be edited to add one,
-and looking one up imports that one file only. Packages outside autoseg add theirs
+start with an underscore, and the interface in ``base.py``, are not plug-ins; a folder
+names what else it keeps beside them. Nothing else has to be edited to add one, and
+looking one up imports that one file only. Packages outside autoseg add theirs
 by an entry point of the group ``autoseg.<kind>``.
 """
 
@@ -11,7 +12,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
+from collections.abc import Collection
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from autoseg.errors import PluginError
@@ -30,6 +32,10 @@ class Registry(Generic[T]):
         group, such as ``"task"``.
     package : str
         Dotted name of the folder, such as ``"autoseg.tasks"``.
+    besides : collection of str
+        Files of the folder that other packages use and that are no plug-ins.
+    of_modules : bool
+        Each plug-in is a module, found by its place; nothing in it is registered.
 
     Examples
     --------
@@ -38,9 +44,17 @@ class Registry(Generic[T]):
     True
     """
 
-    def __init__(self, kind: str, package: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        besides: Collection[str] = (),
+        of_modules: bool = False,
+    ) -> None:
         self.kind = kind
         self.package = package
+        self.besides = frozenset(besides) | {"base"}
+        self.of_modules = of_modules
         self._plugins: dict[str, Any] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -48,6 +62,7 @@ class Registry(Generic[T]):
         folder = importlib.import_module(self.package).__path__
         found = {module.name for module in pkgutil.iter_modules(folder)}
         found |= {point.name for point in self._entry_points()}
+        found -= self.besides
         return tuple(sorted(name for name in found if not name.startswith("_")))
 
     def register(self, plugin: Plugin) -> Plugin:
@@ -91,7 +106,9 @@ class Registry(Generic[T]):
             if point.name == name:
                 self._plugins[name] = point.load()
                 return cast(T, self._plugins[name])
-        importlib.import_module(f"{self.package}.{name}")
+        module = importlib.import_module(f"{self.package}.{name}")
+        if self.of_modules:
+            self._plugins[name] = module
         try:
             return cast(T, self._plugins[name])
         except KeyError:
@@ -100,5 +117,9 @@ class Registry(Generic[T]):
                 f"@register over the class, or start the file's name with '_'."
             ) from None
 
-    def _entry_points(self) -> list[Any]:
+    def origin(self, name: str) -> str:
+        """Return where a plug-in is that another package added, as ``module:name``."""
+        return next(p.value for p in self._entry_points() if p.name == name)
+
+    def _entry_points(self) -> list[EntryPoint]:
         return list(entry_points(group=f"autoseg.{self.kind}"))

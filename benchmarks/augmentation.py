@@ -44,8 +44,8 @@ from batchgeneratorsv2.transforms.utils.pseudo2d import (
 )
 from batchgeneratorsv2.transforms.utils.random import RandomTransform
 
-from autoseg.augmentations._base import Context
-from autoseg.augmentations._pipeline import Pipeline, Sample
+from autoseg.augmentations.base import Context
+from autoseg.augmentations.pipeline import Pipeline, Sample
 
 CPU = torch.device("cpu")
 

@@ -31,7 +31,7 @@ SPINNING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 def measure(way: str, steps: int, threads: int) -> None:
     """Print the seconds of each step as JSON; runs in a process of its own."""
     if way in ("autoseg", "openmp"):
-        from autoseg.cli._main import QUIET_THREADS
+        from autoseg.cli.main import QUIET_THREADS
 
         os.environ.update(QUIET_THREADS)
     import time
@@ -41,9 +41,9 @@ def measure(way: str, steps: int, threads: int) -> None:
 
     from autoseg.networks import NETWORKS
     from autoseg.tasks import TASKS
-    from autoseg.train.criterion import Criterion
-    from autoseg.train.gradients import Gradients
-    from autoseg.train.hardware import choose_hardware
+    from autoseg.train.loop.criterion import Criterion
+    from autoseg.train.loop.gradients import Gradients
+    from autoseg.train.setup.hardware import choose_hardware
 
     hardware = choose_hardware("cpu", threads=threads)
     network = NETWORKS["plain_unet"](

@@ -2,7 +2,7 @@
 
 Plain U-Nets compute one window, and a step forward and backward, on one thread: as
 torch does by itself (channels first to predict, channels last to train in bf16), and
-as autoseg does (`autoseg.networks._packed`, `autoseg.networks._onednn`)::
+as autoseg does (`autoseg.networks.packed`, `autoseg.networks.onednn`)::
 
     python benchmarks/cpu_layers.py [--repeats 7]
 
@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.networks import NETWORKS
-from autoseg.networks._onednn import prefer_onednn
-from autoseg.networks._packed import can_pack, pack
+from autoseg.networks.onednn import prefer_onednn
+from autoseg.networks.packed import can_pack, pack
 
 # features, patch, batch of a training
 NETS = {

@@ -23,10 +23,10 @@ from scipy import ndimage
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._maps import numbered
+from autoseg.representations.maps import numbered
 from autoseg.tasks import TASKS
-from autoseg.tasks._instance_sizes import measure_instances, pool_instances
-from autoseg.tasks._instance_trial import compared, pool_trials
+from autoseg.tasks.instance.sizes import measure_instances, pool_instances
+from autoseg.tasks.instance.trial import compared, pool_trials
 
 Case = tuple[Any, tuple[float, ...]]
 

@@ -20,11 +20,11 @@ from scipy import ndimage
 
 from autoseg.networks import NETWORKS
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._maps import numbered
+from autoseg.representations.maps import numbered
 from autoseg.tasks import TASKS
-from autoseg.tasks._instance_sizes import measure_instances, pool_instances
-from autoseg.tasks._instance_trial import compared, pool_trials
-from autoseg.train.criterion import Criterion
+from autoseg.tasks.instance.sizes import measure_instances, pool_instances
+from autoseg.tasks.instance.trial import compared, pool_trials
+from autoseg.train.loop.criterion import Criterion
 
 EDGE = 128
 SPACING = (1.0, 1.0)

@@ -46,7 +46,7 @@ from autoseg.evaluate.aggregate import Statistic, aggregate
 from autoseg.metrics.instances import score_instances
 from autoseg.metrics.pooled import POOLED_INSTANCES
 from autoseg.preprocess.folds import make_splits
-from autoseg.spec._json import dumps, write_text
+from autoseg.spec.json import dumps, write_text
 
 TOOLS = ("autoseg", "stardist", "cellpose")
 DRIVERS = Path(__file__).parent / "instance_peers"

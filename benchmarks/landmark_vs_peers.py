@@ -30,10 +30,10 @@ import numpy as np
 from autoseg.datasets.read import load_dataset
 from autoseg.evaluate.points import ALL, summarize_points
 from autoseg.metrics.points import score_points
-from autoseg.pointfiles._base import read_points
+from autoseg.pointfiles.base import read_points
 from autoseg.preprocess.folds import load_fold
-from autoseg.spec._json import write_text
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.json import write_text
 from autoseg.spec.points import Points
 from autoseg.workspace import Workspace
 
@@ -232,8 +232,8 @@ def run_autoseg(
     from autoseg.preprocess.stage import preprocess
     from autoseg.train.stage import train
     from autoseg.workspace import SUMMARY, VALIDATION
-    from planners._base import Budget
-    from planners._stage import plan
+    from planners.base import Budget
+    from planners.stage import plan
 
     overrides = {}
     if arguments.spacing:

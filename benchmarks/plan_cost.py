@@ -27,8 +27,8 @@ MANY = 100_000
 MEASURE = """
 import json, sys, time
 start = time.process_time()
-from autoseg.cli._main import main
-import planners._stage as stage
+from autoseg.cli.main import main
+import planners.stage as stage
 inner, spent = stage.PLANNERS, [0.0]
 class Timed:
     def __getitem__(self, name):

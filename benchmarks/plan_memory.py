@@ -26,12 +26,12 @@ from autoseg.networks import NETWORKS
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint, Intensity
 from autoseg.spec.plan import Configuration, Plan
-from autoseg.train.criterion import Criterion
+from autoseg.train.loop.criterion import Criterion
 from planners import PLANNERS
-from planners._base import Budget
-from planners._costs import cost_of, inputs_of, task_of
-from planners._memory import GIB
-from planners._walk import Setting
+from planners.base import Budget
+from planners.memory.costs import cost_of, inputs_of, task_of
+from planners.memory.model import GIB
+from planners.memory.walk import Setting
 
 # name, cases, channels, classes, shape, spacing
 DATA = (

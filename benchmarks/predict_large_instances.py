@@ -26,7 +26,7 @@ import tifffile
 import torch
 from predict_memory import watch
 
-from autoseg.predict.model import Model
+from autoseg.model.model import Model
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.stage import predict

@@ -25,9 +25,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from autoseg.networks._build import build_network
-from autoseg.spec._json import to_json
+from autoseg.networks.build import build_network
 from autoseg.spec.choice import Choice
+from autoseg.spec.json import to_json
 from autoseg.spec.plan import Channel, Configuration, Plan
 
 MODEL = "model"

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.evaluate.summary import Summary
-from autoseg.spec._json import write_text
+from autoseg.spec.json import write_text
 from autoseg.workspace import LOG, SUMMARY, VALIDATION, Workspace
 
 CONFIGURATION = "3d_fullres"

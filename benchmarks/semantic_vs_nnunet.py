@@ -30,11 +30,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoseg.evaluate.stage import evaluate
-from autoseg.spec._json import write_text
+from autoseg.spec.json import write_text
 from autoseg.spec.plan import Configuration
 from autoseg.workspace import LOG, VALIDATION, Workspace
-from planners._base import Budget
-from planners._stage import plan
+from planners.base import Budget
+from planners.stage import plan
 
 VERSION = "2.8.1"
 CONFIGURATION = "3d_fullres"

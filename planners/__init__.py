@@ -8,4 +8,6 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-PLANNERS: Registry[Any] = Registry("planner", __name__)
+PLANNERS: Registry[Any] = Registry(
+    "planner", __name__, besides=("explain", "memory", "setting", "stage")
+)

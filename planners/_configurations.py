@@ -11,11 +11,7 @@ from autoseg.errors import UsageError
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration, Resampling
-from autoseg.tasks._base import Task
-from planners._base import Budget
-from planners._bytes import ByteBudget
-from planners._costs import heads_of, inputs_of
-from planners._elements import ElementBudget
+from autoseg.tasks.base import Task
 from planners._family import Family
 from planners._landmarks import (
     FINE,
@@ -32,8 +28,12 @@ from planners._landmarks import (
 from planners._overrides import Overrides
 from planners._patch import Cost, Fit, Request, TooLarge, fit_patch
 from planners._reasons import about_configuration, about_lowres, left_out
-from planners._setting import Setting
 from planners._spacing import LOWRES_GAIN, LOWRES_SHARE, Grid, coarser, voxels
+from planners.base import Budget
+from planners.memory.bytes import ByteBudget
+from planners.memory.costs import heads_of, inputs_of
+from planners.memory.elements import ElementBudget
+from planners.setting import Setting
 
 LOWRES = "3d_lowres"
 COVER = 0.05  # most of the data set's voxels in one batch, when bytes are counted
@@ -134,7 +134,7 @@ class Planning:
         spacing, shape = grid.ordered(grid.spacing), grid.ordered(grid.median_shape)
         total = voxels(shape) * self.fingerprint.num_cases
         plane = slice(len(spacing) - 2, None)
-        if len(spacing) == 2 or self.task.annotation_kind == "labels":
+        if len(spacing) == 2 or self.task.kind != "points":
             self._add(self._target("2d", spacing[plane], shape[plane], total))
         else:
             self.decisions.append(left_out("2d", "a slice does not hold all landmarks"))
@@ -157,7 +157,7 @@ class Planning:
             Of the images themselves.
         """
         coarse = self.full_resolution
-        if self.task.annotation_kind != "points":
+        if self.task.kind != "points":
             if any(map(self.overrides.has_own, FINE.values())):
                 raise UsageError(NO_FINE)
             return
@@ -212,7 +212,7 @@ class Planning:
 
     def _enter(self, made: Configuration, target: _Target, fit: Fit) -> None:
         self.configurations[target.name] = made
-        if self.task.annotation_kind == "points":
+        if self.task.kind == "points":
             self.decisions.append(about_outputs(target.name, made, self.task))
         self.decisions += about_configuration(
             target.name,
@@ -268,7 +268,7 @@ class Planning:
     ) -> tuple[Family, ByteBudget, Cost]:
         """Return the network's family, its bytes, and what decides."""
         options = self.overrides.options(name, "network")
-        if self.task.annotation_kind == "points":
+        if self.task.kind == "points":
             options.setdefault("head_stage", head_stage(self.task, spacing))
         elif options.get("head_stage"):
             raise UsageError(NO_HEAD_STAGE)

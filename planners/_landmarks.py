@@ -17,9 +17,9 @@ from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration
 from autoseg.tasks.landmark import REACH
-from planners._base import Budget
 from planners._patch import times
 from planners._spacing import Grid, choose_grid, coarser
+from planners.base import Budget
 
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser

@@ -15,7 +15,7 @@ LEAST_BATCH = 2
 
 
 class Cost(Protocol):
-    """Says what a topology costs; `planners._elements` and `planners._bytes`.
+    """Says what a topology costs; `memory.elements` and `memory.bytes`.
 
     Attributes
     ----------

@@ -20,8 +20,7 @@ from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan, as_options
 from autoseg.tasks import TASKS
-from autoseg.tasks._base import Task
-from planners._base import Budget
+from autoseg.tasks.base import Task
 from planners._channels import choose_channels
 from planners._configurations import Planning
 from planners._family import Family
@@ -29,6 +28,7 @@ from planners._landmarks import affordable, hold_landmarks
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners._spacing import Grid, choose_grid
+from planners.base import Budget
 
 
 def make_plan(
@@ -76,7 +76,7 @@ def make_plan(
     )
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
-    budget, of_budget = affordable(budget, kind.annotation_kind)
+    budget, of_budget = affordable(budget, kind.kind)
 
     def planned(grid: Grid) -> Planning:
         planning = Planning(
@@ -90,7 +90,7 @@ def make_plan(
         return planning
 
     fixed = "spacing" in overrides.values
-    if not fixed and kind.annotation_kind == "points":
+    if not fixed and kind.kind == "points":
         grid, of_spacing = hold_landmarks(fingerprint, grid, planned, bool(of_budget))
     planning = _finished(planned(grid))
     plan = Plan(

@@ -7,9 +7,9 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from planners import PLANNERS
-from planners._base import Budget
 from planners._family import Family
 from planners._rules import make_plan
+from planners.base import Budget
 
 
 def _family(gb: float, elements_2d: float, elements_3d: float) -> Family:

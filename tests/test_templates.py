@@ -6,7 +6,7 @@ import pytest
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
-from autoseg.fingerprint.check import check
+from autoseg.fingerprint.check.stage import check
 from autoseg.tasks import TASKS
 
 FOLDER = Path(__file__).parents[1] / "datasets_template"

@@ -4,4 +4,4 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-AUGMENTATIONS: Registry[Any] = Registry("augmentation", __name__)
+AUGMENTATIONS: Registry[Any] = Registry("augmentation", __name__, besides=("pipeline",))

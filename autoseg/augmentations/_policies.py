@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation
+from autoseg.augmentations.base import Augmentation
 from autoseg.errors import PluginError, UsageError
 
 Step = tuple[str, Mapping[str, Any]]

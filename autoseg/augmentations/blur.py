@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context, as_range, uniform
+from autoseg.augmentations.base import Augmentation, Context, as_range, uniform
 
 Sigmas = tuple[tuple[float, ...] | None, ...]
 

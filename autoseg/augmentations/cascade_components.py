@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context
+from autoseg.augmentations.base import Augmentation, Context
 
 
 class Removal(NamedTuple):

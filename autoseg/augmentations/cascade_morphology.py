@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context, as_range, uniform
+from autoseg.augmentations.base import Augmentation, Context, as_range, uniform
 
 OPERATIONS = ("dilate", "erode", "close", "open")
 

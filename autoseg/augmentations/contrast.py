@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context, as_range, two_sided
+from autoseg.augmentations.base import Augmentation, Context, as_range, two_sided
 
 
 @AUGMENTATIONS.register

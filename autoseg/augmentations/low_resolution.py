@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context, as_range, uniform
+from autoseg.augmentations.base import Augmentation, Context, as_range, uniform
 
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context
+from autoseg.augmentations.base import Augmentation, Context
 
 
 class Flip(NamedTuple):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context, as_range, uniform
+from autoseg.augmentations.base import Augmentation, Context, as_range, uniform
 
 
 class NoiseField(NamedTuple):

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
 from autoseg.augmentations._affine import AffineGrid
-from autoseg.augmentations._base import Augmentation, Context, as_range, uniform
 from autoseg.augmentations._warp import ROUNDS, Warp
+from autoseg.augmentations.base import Augmentation, Context, as_range, uniform
 from autoseg.errors import UsageError
 
 LONG = 1.5  # a 2-D patch with longer edges than this is turned by small angles only

@@ -27,7 +27,7 @@ def verify(dataset: str, root: Path | None, workers: int | None = None) -> None:
         If there is an error among the problems; warnings are printed only.
     """
     from autoseg.datasets.read import load_dataset
-    from autoseg.fingerprint.check import check_dataset
+    from autoseg.fingerprint.check.stage import check_dataset
 
     folder = find_dataset(dataset, find_root(root))
     problems = check_dataset(load_dataset(folder), workers)

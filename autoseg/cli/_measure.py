@@ -8,9 +8,9 @@ from typing import Any
 
 from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
-from planners._costs import cost_of
-from planners._memory import GIB
-from planners._setting import Setting
+from planners.memory.costs import cost_of
+from planners.memory.model import GIB
+from planners.setting import Setting
 
 SHARE = 0.8  # of this machine's free memory that a step on the CPU may take
 
@@ -25,7 +25,7 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
     name : str
         Of the configuration.
     device : str
-        As in `autoseg.train.hardware.find_device`.
+        As in `autoseg.train.setup.hardware.find_device`.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
     """
     import torch
 
-    from autoseg.train.hardware import choose_hardware
+    from autoseg.train.setup.hardware import choose_hardware
 
     hardware = choose_hardware(device, compile="off")
     kind = "cuda" if hardware.device.type == "cuda" else "cpu"
@@ -73,15 +73,15 @@ def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
     """Do two steps on noise and time the second: the first one sets things up."""
     import torch
 
-    from autoseg.networks._build import build_network
-    from autoseg.train.criterion import Criterion
-    from autoseg.train.gradients import Gradients
-    from autoseg.train.recipes import RECIPES
-    from autoseg.train.trainer import make_optimizer
-    from planners._costs import inputs_of, task_of
+    from autoseg.networks.build import build_network
+    from autoseg.train.loop.criterion import Criterion
+    from autoseg.train.loop.gradients import Gradients
+    from autoseg.train.loop.trainer import make_optimizer
+    from autoseg.train.setup.recipes import RECIPES
+    from planners.memory.costs import inputs_of, task_of
 
     chosen, task, device = plan.configuration(name), task_of(plan), hardware.device
-    points = task.annotation_kind == "points"
+    points = task.kind == "points"
     network = build_network(plan, name, deep_supervision=not points)
     network.late = points
     network = hardware.place(network, chosen.dim).train()

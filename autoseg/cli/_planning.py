@@ -7,7 +7,7 @@ import argparse
 from autoseg.cli._settings import parse_settings
 from autoseg.gpu import gpu_memory_gb, has_gpu
 from planners import PLANNERS
-from planners._base import Budget
+from planners.base import Budget
 
 
 def add_planning(parser: argparse.ArgumentParser) -> None:

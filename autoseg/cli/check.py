@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
-from autoseg.fingerprint.check import Problem, Report, examine
+from autoseg.fingerprint.check.stage import Problem, Report, examine
 from autoseg.workspace import find_dataset, find_root
 
 FEW = 5  # files that are named for one problem

@@ -110,7 +110,7 @@ def _predictions(demo: Demo, folder: Path) -> Path:
 
 def _step(text: str, words: Sequence[str]) -> None:
     """Run a command just as it is printed."""
-    from autoseg.cli._main import load_command, make_parser
+    from autoseg.cli.main import load_command, make_parser
     from autoseg.errors import UsageError
 
     _say(text)

@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the model, write the bundle, say what is in it."""
-    from autoseg.predict.bundle import write_bundle
-    from autoseg.predict.model import load_model
+    from autoseg.model.bundle import write_bundle
+    from autoseg.model.model import load_model
 
     model = load_model(
         _folder(arguments),

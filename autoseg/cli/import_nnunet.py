@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read, check and write; say what is in it."""
     from autoseg.interop.nnunet import load_nnunet
-    from autoseg.predict.bundle import write_bundle
-    from autoseg.predict.model import checkpoint_name
+    from autoseg.model.bundle import write_bundle
+    from autoseg.model.model import checkpoint_name
 
     model = load_nnunet(
         arguments.path,

@@ -16,13 +16,13 @@ from autoseg.cli._arguments import add_dataset, chosen_datasets
 from autoseg.cli._planning import add_planning, budget_of
 from autoseg.errors import UsageError
 from autoseg.gpu import gpu_memory_gb
-from autoseg.spec._json import dumps, write_text
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.json import dumps, write_text
 from autoseg.spec.plan import Plan
 from autoseg.workspace import Workspace, find_dataset, find_root
-from planners._explain import decisions, explain, overview
-from planners._memory import GIB
-from planners._stage import plan
+from planners.explain import decisions, explain, overview
+from planners.memory.model import GIB
+from planners.stage import plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

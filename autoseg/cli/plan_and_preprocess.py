@@ -22,7 +22,7 @@ from autoseg.fingerprint.stage import fingerprint
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import ALL_FOLDS, Workspace, find_root
-from planners._stage import plan
+from planners.stage import plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

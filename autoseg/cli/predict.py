@@ -269,7 +269,7 @@ def _extras(arguments: argparse.Namespace) -> Callable[..., None]:
 
 
 def _model(arguments: argparse.Namespace) -> Path:
-    from autoseg.predict.locate import find_model
+    from autoseg.model.locate import find_model
     from autoseg.workspace import find_root
 
     if (arguments.model is None) == (arguments.dataset is None):

@@ -152,7 +152,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
-    from autoseg.train.options import seconds_of
+    from autoseg.train.setup.options import seconds_of
     from autoseg.train.stage import train
 
     budget = arguments.time_budget

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets._files import CHANNEL, stem_of
+from autoseg.datasets.files import CHANNEL, stem_of
 from autoseg.errors import FormatError
-from autoseg.formats._base import known_endings
+from autoseg.formats.base import known_endings
 
 Array = NDArray[Any]
 Places = tuple[NDArray[np.intp], ...]

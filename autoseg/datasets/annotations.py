@@ -9,10 +9,10 @@ from autoseg.datasets.instance_classes import with_classes
 from autoseg.datasets.instance_files import is_many_files, names_of, read_many
 from autoseg.datasets.points import read_points
 from autoseg.errors import DatasetError
-from autoseg.formats._base import find_format, read_labels
+from autoseg.formats.base import find_format, read_labels
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
-from autoseg.tasks._base import Task
+from autoseg.tasks.base import Task
 
 
 def read_annotation(
@@ -50,7 +50,7 @@ def read_annotation(
     FormatError, DatasetError
         If it cannot be read, or means nothing to the task; both name the file.
     """
-    if task.annotation_kind == "points":
+    if task.kind == "points":
         points, geometry = read_points(path, dataset, image, case_id)
         return task.read(points), geometry
     if task.class_names and is_many_files(path):

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.formats._base import known_endings, match_ending
-from autoseg.tasks._instances import Instances, ids_of
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.spec.instances import Instances, ids_of
 
 SHOWN = 8
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from autoseg.datasets._coco import places_of, read_coco
 from autoseg.errors import FormatError
-from autoseg.formats._base import find_format, known_endings, match_ending, read_labels
+from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 Array = NDArray[Any]
 

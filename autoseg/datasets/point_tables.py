@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoseg.datasets._files import list_files
+from autoseg.datasets.files import list_files
 from autoseg.errors import FormatError
-from autoseg.formats._base import known_endings, match_ending
-from autoseg.pointfiles._base import cases_in, point_endings
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.pointfiles.base import cases_in, point_endings
 
 NAME = "labelsTr"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._base import Item, cases_in
-from autoseg.pointfiles._base import case_id as case_of_file
-from autoseg.pointfiles._base import read_points as read_file
-from autoseg.pointfiles._base import write_points as write_file
+from autoseg.pointfiles.base import Item, cases_in
+from autoseg.pointfiles.base import case_id as case_of_file
+from autoseg.pointfiles.base import read_points as read_file
+from autoseg.pointfiles.base import write_points as write_file
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points

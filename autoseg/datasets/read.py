@@ -10,8 +10,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from autoseg.datasets._description import Description
-from autoseg.datasets._files import (
+from autoseg.datasets.description import Description
+from autoseg.datasets.files import (
     commonest_ending,
     find_cases,
     image_ending,
@@ -21,9 +21,9 @@ from autoseg.datasets._files import (
 )
 from autoseg.datasets.point_tables import find_point_table
 from autoseg.errors import AutosegError, DatasetError
-from autoseg.formats._base import known_endings
-from autoseg.pointfiles._base import point_endings
-from autoseg.pointfiles._convention import Convention
+from autoseg.formats.base import known_endings
+from autoseg.pointfiles.base import point_endings
+from autoseg.pointfiles.convention import Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 

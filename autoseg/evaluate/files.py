@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoseg.errors import UsageError
-from autoseg.formats._base import known_endings, match_ending
+from autoseg.formats.base import known_endings, match_ending
 from autoseg.workspace import SUMMARY
 
 

@@ -6,15 +6,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoseg.datasets._files import find_cases, list_files
+from autoseg.datasets.files import find_cases, list_files
 from autoseg.datasets.points import ENDING as OURS
 from autoseg.datasets.points import conventions
 from autoseg.errors import UsageError
 from autoseg.evaluate.files import case_of, files_by_case
 from autoseg.evaluate.points import POINT_TABLE
-from autoseg.formats._base import known_endings
 from autoseg.formats._headers import read_geometry
-from autoseg.pointfiles._base import case_id, cases_in, point_endings
+from autoseg.formats.base import known_endings
+from autoseg.pointfiles.base import case_id, cases_in, point_endings
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.workspace import ALL_POINTS, SUMMARY, SUMMARY_TABLE, UNCERTAINTY

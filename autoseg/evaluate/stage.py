@@ -194,13 +194,13 @@ class _Scorer:
 
     def files(self, folder: Path) -> dict[str, Path]:
         """Return the file of each case; of points, one file can hold all cases."""
-        if self.task.annotation_kind == "points":
+        if self.task.kind == "points":
             return point_files(folder, self.dataset)
         return files_by_case(folder)
 
     def points_of(self, cases: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
         """Return what landmarks come to; of other tasks nothing."""
-        points = self.task.annotation_kind == "points"
+        points = self.task.kind == "points"
         return summarize_points(cases) if points else {}
 
     def find_size_limits(
@@ -231,7 +231,7 @@ class _Scorer:
         return self.task.object_sizes(reference, geometry.spacing)
 
     def __call__(self, case: str, prediction: Path, annotation: Path) -> Scores:
-        points = self.task.annotation_kind == "points"
+        points = self.task.kind == "points"
         # Files of points rarely say in which image they are; our predictions do.
         image = self._image(case) if points else None
         predicted, its_geometry = self._read(

@@ -15,7 +15,7 @@ from autoseg.evaluate.aggregate import Scores, Statistic
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
-from autoseg.spec._json import dumps, from_json, load_object, to_json, write_text
+from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 1
 INFINITY = "Infinity"  # strict JSON has no infinite numbers

@@ -13,7 +13,7 @@ from autoseg.preprocess.folds import load_splits
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Plan
-from autoseg.train.results import Trained, find_trained, scores_of
+from autoseg.train.after.results import Trained, find_trained, scores_of
 from autoseg.workspace import ALL_FOLDS, MODEL_PLAN, Workspace
 
 

@@ -12,16 +12,16 @@ from autoseg.errors import UsageError
 from autoseg.find_best.candidates import Candidate
 from autoseg.find_best.table import Table, gain_of, table_of
 from autoseg.find_best.tuning import Step
+from autoseg.model.decoding import Decoding
+from autoseg.model.model import load_model
+from autoseg.model.postprocessing import Postprocessing
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job, prediction_ending
-from autoseg.predict.decoding import Decoding
-from autoseg.predict.kept import KeptOutputs
-from autoseg.predict.model import load_model
-from autoseg.predict.postprocessing import Postprocessing
+from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks.instance import InstanceTask
-from autoseg.train.decoding import keep_outputs, read_samples, task_of
-from autoseg.train.tuning import cases_to_tune, tune
+from autoseg.train.after.decoding import keep_outputs, read_samples, task_of
+from autoseg.train.after.tuning import cases_to_tune, tune
 from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, Workspace
 
 logger = logging.getLogger(__name__)

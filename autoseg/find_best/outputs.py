@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.find_best.candidates import Candidate
+from autoseg.model.model import load_model
 from autoseg.predict.cases import PROBABILITIES, Job, prediction_ending
-from autoseg.predict.model import load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.dataset import Dataset
-from autoseg.train.results import Trained, scores_of
+from autoseg.train.after.results import Trained, scores_of
 from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, Workspace
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def ensure_outputs(
     Returns
     -------
     dict of str to Path
-        Files of `autoseg.predict.probabilities`, by case id.
+        Files of `autoseg.predict.readouts.probabilities`, by case id.
 
     Raises
     ------

@@ -14,8 +14,8 @@ from autoseg.errors import UsageError
 from autoseg.evaluate.aggregate import Scores
 from autoseg.find_best.candidates import Candidate
 from autoseg.landmarks.confidence import Evidence, confidence_table, learn, learn_apart
-from autoseg.predict.confidence import Learnt, judged, pool
-from autoseg.predict.consensus import average
+from autoseg.model.confidence import Learnt, judged, pool
+from autoseg.predict.readouts.consensus import average
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points

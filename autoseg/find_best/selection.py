@@ -10,9 +10,9 @@ from autoseg.evaluate.measures import measure_of
 from autoseg.evaluate.summary import plain
 from autoseg.find_best.table import Gain
 from autoseg.find_best.tuning import Step
-from autoseg.predict.decoding import Decoding
-from autoseg.predict.postprocessing import Postprocessing
-from autoseg.spec._json import dumps, to_json, write_text
+from autoseg.model.decoding import Decoding
+from autoseg.model.postprocessing import Postprocessing
+from autoseg.spec.json import dumps, to_json, write_text
 
 SCHEMA = 1
 POINTS = ("mre",)  # lengths that only landmarks have

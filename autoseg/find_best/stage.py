@@ -42,17 +42,17 @@ from autoseg.find_best.tuning import (
     score_case,
     task_has_rules,
 )
+from autoseg.model.bundle import write_bundle
+from autoseg.model.confidence import Learnt
+from autoseg.model.decoding import Decoding
+from autoseg.model.model import Model, load_model
+from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.parallel import map_cases
-from autoseg.predict.bundle import write_bundle
-from autoseg.predict.confidence import Learnt
-from autoseg.predict.decoding import Decoding
-from autoseg.predict.ensemble import decide, open_outputs
-from autoseg.predict.model import Model, load_model
-from autoseg.predict.postprocessing import Postprocessing, Rule
+from autoseg.predict.readouts.ensemble import decide, open_outputs
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks import TASKS
-from autoseg.tasks._base import Task
+from autoseg.tasks.base import Task
 from autoseg.tasks.landmark import LandmarkTask
 from autoseg.workspace import Workspace, find_dataset, find_root
 

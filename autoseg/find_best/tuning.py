@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from autoseg.find_best.scoring import score_mask
 from autoseg.find_best.table import Gain, gain_of, mean_of
-from autoseg.predict.ensemble import decide
-from autoseg.predict.postprocessing import (
+from autoseg.model.postprocessing import (
     PLAIN,
     Rule,
     box_of,
@@ -28,7 +27,8 @@ from autoseg.predict.postprocessing import (
     filled,
     members_of,
 )
-from autoseg.tasks._base import Task
+from autoseg.predict.readouts.ensemble import decide
+from autoseg.tasks.base import Task
 
 THRESHOLDS = (0.3, 0.4, 0.6, 0.7)
 SIZE_SHARES = (0.01, 0.03, 0.1, 0.3)  # of the median object, as minimum sizes

@@ -13,8 +13,8 @@ import numpy as np
 from autoseg.errors import DatasetError
 from autoseg.geometry.crop import bounding_box, nonzero
 from autoseg.geometry.orientation import orientation_of, turn_to
-from autoseg.spec._json import from_json, to_json
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.json import from_json, to_json
 
 MOST_CASES = 4096  # shapes and spacings of more cases than that are a sample
 SEED = 1234

@@ -29,13 +29,13 @@ from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
-from autoseg.formats._base import read_image
+from autoseg.formats.base import read_image
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
-from autoseg.spec._json import dumps, to_json, write_text
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Image
+from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root, stamps_of

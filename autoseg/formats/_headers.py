@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoseg.errors import FormatError
-from autoseg.formats._base import _must_exist, find_format
+from autoseg.formats.base import _must_exist, find_format
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 

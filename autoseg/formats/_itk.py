@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
-from autoseg.formats._atomic import atomically
-from autoseg.formats._base import Array, Format
 from autoseg.formats._header import fields_of, with_fields
 from autoseg.formats._nifti import (
     NiftiFile,
@@ -20,6 +19,7 @@ from autoseg.formats._nifti import (
     write_nifti,
 )
 from autoseg.formats._nrrd import read_nrrd_fields, write_nrrd
+from autoseg.formats.base import Array, Format
 from autoseg.spec.image import Geometry
 
 # What all readers of these formats know; 64-bit integers are trouble to many.

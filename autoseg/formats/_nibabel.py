@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autoseg.formats._base import Array
 from autoseg.formats._header import with_fields
 from autoseg.formats._itk import ItkFiles
 from autoseg.formats._nifti import NiftiFile, read_nifti, read_nifti_header
+from autoseg.formats.base import Array
 from autoseg.spec.image import Geometry
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

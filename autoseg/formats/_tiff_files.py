@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
-from autoseg.formats._atomic import atomically
-from autoseg.formats._base import Array, Format, match_ending
 from autoseg.formats._header import fields_of, with_fields
 from autoseg.formats._spacing import flat_geometry
 from autoseg.formats._tiff import (
@@ -24,9 +23,10 @@ from autoseg.formats._tiff import (
     ome_spacing,
     read_side_car,
 )
+from autoseg.formats.base import Array, Format, match_ending
 from autoseg.geometry import mapped
-from autoseg.spec._json import dumps
 from autoseg.spec.image import Geometry
+from autoseg.spec.json import dumps
 
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 TILE = (512, 512)  # of what is large: whoever looks at a part reads only that

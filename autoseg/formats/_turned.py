@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from autoseg.errors import FormatError, PlanError
-from autoseg.formats._base import Array, Format
+from autoseg.formats.base import Array, Format
 from autoseg.geometry.orientation import reorient, turn_to
-from autoseg.spec._json import from_json, to_json
 from autoseg.spec.image import Geometry
+from autoseg.spec.json import from_json, to_json
 
 RAS = "RAS"  # x grows to the right, y to anterior, z to superior
 FILE = "geometry in the file"  # in the header of a turned geometry

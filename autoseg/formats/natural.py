@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_storable
-from autoseg.formats._atomic import atomically
-from autoseg.formats._base import Array, Format
 from autoseg.formats._spacing import flat_geometry
 from autoseg.formats._tiff_files import TiffFiles
+from autoseg.formats.base import Array, Format
 from autoseg.spec.image import Geometry
 
 JPEG = (".jpg", ".jpeg")

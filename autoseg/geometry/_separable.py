@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry._operators import Banded, Operator, Select, blocks_of, dense
-from autoseg.geometry._threads import workers
+from autoseg.geometry.threads import workers
 
 if TYPE_CHECKING:
     import torch

@@ -24,12 +24,12 @@ from autoseg.geometry import _separable
 from autoseg.geometry._blocks import ready_rows
 from autoseg.geometry._decision import Argmax, Paint, Scratch
 from autoseg.geometry._operators import Operator, Select
-from autoseg.geometry._threads import workers
 from autoseg.geometry.resample import (
     resample_outputs,
     separate_axis,
     way_of_outputs,
 )
+from autoseg.geometry.threads import workers
 from autoseg.spec.plan import Resampling
 
 if TYPE_CHECKING:

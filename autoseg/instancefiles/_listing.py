@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoseg.formats._atomic import atomically
+from autoseg.atomic import atomically
 
 
 def write_listing(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autoseg.errors import UsageError
 from autoseg.instancefiles._listing import write_listing
 from autoseg.instancefiles.measure import Measured
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def write_coco(

@@ -11,9 +11,9 @@ from autoseg.instancefiles.geojson import write_geojson
 from autoseg.instancefiles.imagej import check_rois, write_rois
 from autoseg.instancefiles.measure import measure
 from autoseg.instancefiles.table import write_table
-from autoseg.spec._json import dumps, write_text
 from autoseg.spec.image import Image
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
+from autoseg.spec.json import dumps, write_text
 
 KINDS = {
     "coco": "_coco.json",

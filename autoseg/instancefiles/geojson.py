@@ -13,7 +13,7 @@ from typing import Any
 from autoseg.instancefiles._listing import write_listing
 from autoseg.instancefiles.measure import Measured
 from autoseg.instancefiles.planes import planes_of
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def write_geojson(

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from autoseg.atomic import atomically
 from autoseg.errors import UsageError
-from autoseg.formats._atomic import atomically
 from autoseg.instancefiles.measure import Measured
 from autoseg.instancefiles.planes import planes_of
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def write_rois(path: Path, instances: Instances, measured: Measured) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry.mapped import in_rows, let_go
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 Array = NDArray[Any]
 

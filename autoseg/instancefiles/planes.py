@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autoseg.instancefiles.measure import Measured
 from autoseg.instancefiles.outline import Ring, outlines
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 @dataclass(frozen=True)

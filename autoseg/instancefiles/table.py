@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoseg.instancefiles.measure import Measured
-from autoseg.spec._json import write_text
+from autoseg.spec.json import write_text
 
 AXES = "zyx"
 

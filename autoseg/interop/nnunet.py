@@ -19,8 +19,8 @@ from autoseg.errors import ModelError
 from autoseg.interop._checkpoint import load_checkpoint
 from autoseg.interop._nnunet_plans import convert_plans, reader_of
 from autoseg.interop._nnunet_weights import as_float32, check_weights, rename_weights
-from autoseg.predict.archive import Archive
-from autoseg.predict.model import Model
+from autoseg.model.archive import Archive
+from autoseg.model.model import Model
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan
@@ -286,7 +286,7 @@ def _check(
 ) -> None:
     import torch
 
-    from autoseg.networks._build import build_network
+    from autoseg.networks.build import build_network
 
     with torch.device("meta"):
         network = build_network(plan, configuration)

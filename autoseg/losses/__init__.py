@@ -4,4 +4,4 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-LOSSES: Registry[Any] = Registry("loss", __name__)
+LOSSES: Registry[Any] = Registry("loss", __name__, besides=("points",))

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, example_target, gaussians, in_balance
+from autoseg.losses.base import Loss
+from autoseg.losses.points import PointLoss, example_target, gaussians, in_balance
 
 ALPHA, OMEGA, EPSILON, THETA = 2.1, 14.0, 1.0, 0.5  # of the paper
 
@@ -33,7 +33,7 @@ class AdaptiveWing(PointLoss):
     Notes
     -----
     Of each voxel as in the paper, in parts of omega; the paper's weight of 10 of voxels
-    near a peak is replaced by `autoseg.losses._points.in_balance`.
+    near a peak is replaced by `autoseg.losses.points.in_balance`.
 
     References
     ----------

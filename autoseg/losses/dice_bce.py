@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
 from autoseg.losses._dice import (
     by_voxel,
     check_shapes,
@@ -21,6 +20,7 @@ from autoseg.losses._dice import (
     dice_terms,
     precise,
 )
+from autoseg.losses.base import Loss
 
 
 @LOSSES.register

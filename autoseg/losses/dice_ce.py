@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
 from autoseg.losses._dice import (
     by_voxel,
     check_shapes,
@@ -19,6 +18,7 @@ from autoseg.losses._dice import (
     dice_terms,
     precise,
 )
+from autoseg.losses.base import Loss
 
 
 @LOSSES.register

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
 from autoseg.losses._dice import precise
+from autoseg.losses.base import Loss
 
 KNEE = 0.1  # errors smaller than this count by their square
 

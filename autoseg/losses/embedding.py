@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
 from autoseg.losses._dice import precise
+from autoseg.losses.base import Loss
 
 MOST_SHARP = 8.0  # bounds of the logarithm of the precision
 AROUND = 0.5  # margin around an instance that counts, in its own extents

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
 from autoseg.losses._dice import precise
+from autoseg.losses.base import Loss
 
 
 @LOSSES.register

@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, example_target, gaussians, in_balance
+from autoseg.losses.base import Loss
+from autoseg.losses.points import PointLoss, example_target, gaussians, in_balance
 
 
 @LOSSES.register
 class SmoothAbsolute(PointLoss):
     """Huber's loss to a Gaussian: squares near 0, absolute values beyond.
 
-    Peaks and background are in balance: `autoseg.losses._points.in_balance`.
+    Peaks and background are in balance: `autoseg.losses.points.in_balance`.
 
     Parameters
     ----------

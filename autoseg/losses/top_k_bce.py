@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from autoseg.errors import PlanError
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, example_target, gaussians
+from autoseg.losses.base import Loss
+from autoseg.losses.points import PointLoss, example_target, gaussians
 
 FAR = 1e-4  # what a heatmap's background starts with
 

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
-from autoseg.losses._points import PointLoss, example_target, gaussians, in_balance
+from autoseg.losses.base import Loss
+from autoseg.losses.points import PointLoss, example_target, gaussians, in_balance
 
 
 @LOSSES.register
 class WeightedSquares(PointLoss):
     """Mean squared difference to a Gaussian, plus the same where the Gaussian is.
 
-    See `autoseg.losses._points.in_balance`. With weights that are fixed, such as the
+    See `autoseg.losses.points.in_balance`. With weights that are fixed, such as the
     40 ** target of FARNet (Ao, Wu, doi:10.1016/j.media.2023.102961), a peak of a few
     voxels is lost in a large patch: docs/landmark.md has figures.
 

@@ -4,4 +4,6 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-NETWORKS: Registry[Any] = Registry("network", __name__)
+NETWORKS: Registry[Any] = Registry(
+    "network", __name__, besides=("build", "onednn", "packed")
+)

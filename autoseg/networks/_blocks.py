@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from autoseg.errors import PlanError
-from autoseg.networks._base import LateLogits, Network, Outputs
+from autoseg.networks.base import LateLogits, Network, Outputs
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import Change, Channel, Mask, Pieces
+from autoseg.normalizers.base import Change, Channel, Mask, Pieces
 
 
 @NORMALIZERS.register

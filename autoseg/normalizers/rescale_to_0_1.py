@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import (
+from autoseg.normalizers.base import (
     SMALLEST_STD,
     Change,
     Channel,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autoseg.errors import FormatError
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import Change, Channel, Mask, Pieces, inside
+from autoseg.normalizers.base import Change, Channel, Mask, Pieces, inside
 
 LARGEST = 255.0
 

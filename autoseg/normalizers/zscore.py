@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers._base import (
+from autoseg.normalizers.base import (
     SMALLEST_STD,
     Change,
     Channel,

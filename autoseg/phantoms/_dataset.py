@@ -9,7 +9,7 @@ from typing import Any
 
 from autoseg.errors import UsageError
 from autoseg.parallel import map_cases
-from autoseg.spec._json import dumps, write_text
+from autoseg.spec.json import dumps, write_text
 
 WriteCase = Callable[[int, Path, Path], None]  # number, image and annotation
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.formats._base import find_format
+from autoseg.formats.base import find_format
 from autoseg.phantoms._dataset import write_dataset
 from autoseg.phantoms._fields import Floats, ball, grid, smooth
-from autoseg.spec._json import dumps, write_text
 from autoseg.spec.image import Geometry
+from autoseg.spec.json import dumps, write_text
 
 LANDMARKS = (
     *("heart", "stone", "tail", "eye_left", "eye_right"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.formats._base import find_format
+from autoseg.formats.base import find_format
 from autoseg.phantoms._dataset import write_dataset
 from autoseg.phantoms._fields import Floats, ball, grid, smooth, wobble
 from autoseg.spec.image import Geometry

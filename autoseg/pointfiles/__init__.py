@@ -4,4 +4,4 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-POINTFILES: Registry[Any] = Registry("point file", __name__)
+POINTFILES: Registry[Any] = Registry("point file", __name__, besides=("convention",))

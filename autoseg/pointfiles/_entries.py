@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._convention import Convention
 from autoseg.pointfiles._kind import Entry
+from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import PRESENT, Points
 

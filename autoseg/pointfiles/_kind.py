@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points
 

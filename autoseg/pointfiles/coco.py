@@ -11,8 +11,8 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, Item, PointFile, image_case
 from autoseg.pointfiles._text import keys_of, load_json, rounded
+from autoseg.pointfiles.base import Entry, Item, PointFile, image_case
 from autoseg.spec.points import ABSENT, PRESENT
 
 LABELED = 2  # v = 1 is labeled but hidden, v = 0 not labeled

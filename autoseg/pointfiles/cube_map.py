@@ -9,9 +9,9 @@ import numpy as np
 from scipy.ndimage import center_of_mass
 
 from autoseg.errors import FormatError
-from autoseg.formats._base import find_format, known_endings
+from autoseg.formats.base import find_format, known_endings
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, PointFile
+from autoseg.pointfiles.base import Entry, PointFile
 
 
 @POINTFILES.register

@@ -11,10 +11,10 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, Item, PointFile, place_of, status_of
-from autoseg.pointfiles._convention import Convention
 from autoseg.pointfiles._text import keys_of, load_json, rounded
-from autoseg.spec._json import dumps
+from autoseg.pointfiles.base import Entry, Item, PointFile, place_of, status_of
+from autoseg.pointfiles.convention import Convention
+from autoseg.spec.json import dumps
 from autoseg.spec.points import STATUS
 
 OTHERS = ({"markups"}, {"annotations", "categories"})  # Slicer's and COCO's keys

@@ -9,7 +9,7 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, PointFile, in_order
+from autoseg.pointfiles.base import Entry, PointFile, in_order
 
 
 @POINTFILES.register

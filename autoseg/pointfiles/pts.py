@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, PointFile, in_order
-from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles.base import Entry, PointFile, in_order
+from autoseg.pointfiles.convention import Convention
 
 
 @POINTFILES.register

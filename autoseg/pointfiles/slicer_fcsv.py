@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, PointFile, place_of
-from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles.base import Entry, PointFile, place_of
+from autoseg.pointfiles.convention import Convention
 
 COLUMNS = "id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID".split(",")
 SYSTEMS = {

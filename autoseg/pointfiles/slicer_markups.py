@@ -11,9 +11,9 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, Item, PointFile
-from autoseg.pointfiles._convention import Convention
 from autoseg.pointfiles._text import keys_of, load_json, rounded
+from autoseg.pointfiles.base import Entry, Item, PointFile
+from autoseg.pointfiles.convention import Convention
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN
 
 SCHEMA = (

@@ -12,7 +12,8 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import (
+from autoseg.pointfiles._text import rounded, table_of
+from autoseg.pointfiles.base import (
     Entry,
     Item,
     PointFile,
@@ -20,7 +21,6 @@ from autoseg.pointfiles._base import (
     place_of,
     status_of,
 )
-from autoseg.pointfiles._text import rounded, table_of
 from autoseg.spec.points import STATUS
 
 LANDMARK = ("landmark", "name", "label", "point")

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Entry, PointFile, image_case, in_order, place_of
 from autoseg.pointfiles._text import table_of
+from autoseg.pointfiles.base import Entry, PointFile, image_case, in_order, place_of
 
 CASE = re.compile(r"(case|id|image|file|name)", re.IGNORECASE)
 # "tip_x", "tip.x", "tip x" and "x_tip", "x1"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autoseg.datasets._files import CHANNEL, find_cases, list_files, stem_of
+from autoseg.datasets.files import CHANNEL, find_cases, list_files, stem_of
 from autoseg.datasets.points import ENDING as POINTS
 from autoseg.errors import UsageError
-from autoseg.formats._base import known_endings, match_ending
-from autoseg.pointfiles._base import written_endings
-from autoseg.predict.model import Model
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.model.model import Model
+from autoseg.pointfiles.base import written_endings
 from autoseg.spec.dataset import Case
 from autoseg.tasks import TASKS
 
@@ -91,7 +91,7 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
             "would overwrite each other. Rename them, or predict folder by folder."
         )
     endings = (*known_endings(), POINTS)
-    if TASKS[model.plan.task.name].annotation_kind == "points":
+    if TASKS[model.plan.task.name].kind == "points":
         endings = written_endings()
     one_file = match_ending(output.name, endings) and not output.is_dir()
     if one_file and len(cases) > 1:
@@ -108,7 +108,7 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
 
 def prediction_ending(case: Case, model: Model) -> str:
     """Return the ending of a prediction: as the training annotations', without loss."""
-    if TASKS[model.plan.task.name].annotation_kind == "points":
+    if TASKS[model.plan.task.name].kind == "points":
         return POINTS
     own = match_ending(case.images[0].name, known_endings()) or ""
     ending = model.describe().annotation_ending or own

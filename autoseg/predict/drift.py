@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.predict.model import Model
+from autoseg.model.model import Model
 from autoseg.spec.image import Image
 
 FACTOR = 2.0  # spacing and extent beyond this times the training cases' range

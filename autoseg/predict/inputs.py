@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.points import write_points
 from autoseg.errors import ModelError, UsageError
-from autoseg.formats._base import find_format, read_image
-from autoseg.predict.model import Model
+from autoseg.formats.base import find_format, read_image
+from autoseg.model.model import Model
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
@@ -138,7 +138,7 @@ def read_files(
     spacing : sequence of float, optional
         For formats that carry none; default: what the training data had.
     lazily : bool
-        See `autoseg.formats._base.Format.read_image`.
+        See `autoseg.formats.base.Format.read_image`.
 
     Returns
     -------

@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.points import read_points, write_points
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
-from autoseg.formats._base import find_format
+from autoseg.formats.base import find_format
 from autoseg.instancefiles.files import write_instance_files
+from autoseg.model.model import Model
 from autoseg.parallel import MemoryBudget, Share, loaded_bytes
 from autoseg.predict.cases import Job, expected_files
 from autoseg.predict.drift import unlike_training
-from autoseg.predict.export import Sink
 from autoseg.predict.inputs import read_files
-from autoseg.predict.kept import KeptOutputs
-from autoseg.predict.model import Model
 from autoseg.predict.percent import Percent
 from autoseg.predict.predictor import Predictor
-from autoseg.predict.probabilities import open_sink
-from autoseg.predict.uncertainty import Doubt, Qualities, mean_score
+from autoseg.predict.readouts.kept import KeptOutputs
+from autoseg.predict.readouts.labels import Sink
+from autoseg.predict.readouts.probabilities import open_sink
+from autoseg.predict.readouts.uncertainty import Doubt, Qualities, mean_score
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.instances import Instances
 from autoseg.spec.points import Points
-from autoseg.tasks._instances import Instances
 
 logger = logging.getLogger(__name__)
 

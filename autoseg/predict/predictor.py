@@ -14,26 +14,31 @@ from torch import nn
 
 from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
-from autoseg.networks._build import cascade_channels
+from autoseg.model.confidence import judged
+from autoseg.model.model import Model, load_model
+from autoseg.networks.build import cascade_channels
 from autoseg.predict import inputs
-from autoseg.predict.backends import build_networks, resolve
-from autoseg.predict.confidence import judged
-from autoseg.predict.device import FREE_SHARE, GIGABYTE, find_device, used_memory
-from autoseg.predict.ensemble import points_together, predict_together
-from autoseg.predict.export import Export, Sink
-from autoseg.predict.fine import find_landmarks
-from autoseg.predict.model import Model, load_model
+from autoseg.predict.backends.choose import build_networks, resolve
+from autoseg.predict.device import (
+    FREE_SHARE,
+    GIGABYTE,
+    find_device,
+    used_memory,
+)
 from autoseg.predict.options import Options
-from autoseg.predict.uncertainty import Doubt, check_doubt
-from autoseg.predict.window import Network, Windows, counted, predict_outputs
+from autoseg.predict.readouts.ensemble import points_together, predict_together
+from autoseg.predict.readouts.fine import find_landmarks
+from autoseg.predict.readouts.labels import Export, Sink
+from autoseg.predict.readouts.uncertainty import Doubt, check_doubt
 from autoseg.predict.window_choice import WindowChoice
+from autoseg.predict.windows.window import Network, Windows, counted, predict_outputs
 from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.preprocess.later import prepare
 from autoseg.spec.image import Image
+from autoseg.spec.instances import Instances
 from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
-from autoseg.tasks._base import Task
-from autoseg.tasks._instances import Instances
+from autoseg.tasks.base import Task
 from autoseg.tasks.landmark import LandmarkTask
 
 Array = NDArray[Any]

@@ -13,17 +13,17 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from autoseg.atomic import sweep
 from autoseg.errors import UsageError
-from autoseg.formats._atomic import sweep
 from autoseg.instancefiles.files import check_kinds
+from autoseg.model.model import Model, load_model
 from autoseg.parallel import part
 from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
-from autoseg.predict.model import Model, load_model
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
-from autoseg.predict.point_files import check_point_files, write_point_files
 from autoseg.predict.predictor import Predictor
-from autoseg.predict.uncertainty import Qualities
+from autoseg.predict.readouts.point_files import check_point_files, write_point_files
+from autoseg.predict.readouts.uncertainty import Qualities
 from autoseg.spec.dataset import Dataset
 from autoseg.workspace import UNCERTAINTY
 
@@ -56,7 +56,7 @@ def predict(
     Parameters
     ----------
     model : path, Model or Predictor
-        What predicts; see `autoseg.predict.model.load_model`.
+        What predicts; see `autoseg.model.model.load_model`.
     input : path, or sequence of paths or of sequences of paths
         A folder of images, or files; see docs/predict.md.
     output : path

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from autoseg.predict import memory
-from autoseg.predict.backends import STEP_SIZE
-from autoseg.predict.model import Model
+from autoseg.model.model import Model
+from autoseg.predict.backends.choose import STEP_SIZE
 from autoseg.predict.options import Options
-from autoseg.predict.tiling import widen
-from autoseg.predict.uncertainty import doubted_heads
-from autoseg.predict.window import Windows
+from autoseg.predict.readouts.uncertainty import doubted_heads
+from autoseg.predict.windows import memory
+from autoseg.predict.windows.tiling import widen
+from autoseg.predict.windows.window import Windows
 from autoseg.spec.plan import Configuration
-from autoseg.tasks._base import Task
+from autoseg.tasks.base import Task
 from autoseg.tasks.landmark import AT_ONCE, LandmarkTask
 
 
@@ -34,7 +34,7 @@ class WindowChoice:
     task : Task
         What it learned.
     options : Options
-        With nothing left open; see `autoseg.predict.backends.resolve`.
+        With nothing left open; see `autoseg.predict.backends.choose.resolve`.
     device : torch.device
         Where the networks are.
     """

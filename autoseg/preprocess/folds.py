@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from autoseg.errors import DatasetError, UsageError
-from autoseg.spec._json import dumps, write_text
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.json import dumps, write_text
 from autoseg.workspace import Workspace
 
 SEED = 12345  # nnU-Net's, so that both train on the same cases

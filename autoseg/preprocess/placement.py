@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from autoseg.spec._json import from_json, to_json
 from autoseg.spec.image import Geometry
+from autoseg.spec.json import from_json, to_json
 
 
 @dataclass(frozen=True, kw_only=True)

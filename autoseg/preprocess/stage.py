@@ -21,16 +21,16 @@ from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import files_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, UsageError
-from autoseg.formats._base import read_image
+from autoseg.formats.base import read_image
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.forecast import check_space, prepare_threads, target_grid
 from autoseg.preprocess.store import ANNOTATION, CaseStore
-from autoseg.spec._json import write_text
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Geometry
+from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
 from autoseg.spec.points import Points
 from autoseg.tasks import TASKS

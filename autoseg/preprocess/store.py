@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from autoseg.errors import DatasetError, UsageError
 from autoseg.preprocess._points_json import from_json, to_json
 from autoseg.preprocess.packing import PRECISIONS, layout, reduced, smallest
-from autoseg.spec._json import write_text
+from autoseg.spec.json import write_text
 from autoseg.spec.points import Points
 
 SCHEMA = 1

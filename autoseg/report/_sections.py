@@ -16,7 +16,7 @@ from autoseg.report._html import data_uri, score, short
 from autoseg.report._layers import class_colors
 from autoseg.report._plots import histogram, reliability, scatter
 from autoseg.report._svg import Strip, strips
-from autoseg.train.results import Trained
+from autoseg.train.after.results import Trained
 
 Json = dict[str, Any]
 

@@ -23,10 +23,10 @@ from autoseg.errors import AutosegError, CaseErrors
 from autoseg.find_best.outputs import kept_outputs
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.points import distances
+from autoseg.model.confidence import load_confidence
 from autoseg.parallel import map_cases
-from autoseg.predict.confidence import load_confidence
-from autoseg.predict.ensemble import open_outputs
-from autoseg.predict.probabilities import LEVELS
+from autoseg.predict.readouts.ensemble import open_outputs
+from autoseg.predict.readouts.probabilities import LEVELS
 from autoseg.report._reliability import (
     BINS,
     coverage,
@@ -37,8 +37,8 @@ from autoseg.report._reliability import (
 from autoseg.report.pictures import Artist
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
-from autoseg.tasks._instances import as_instances
-from autoseg.train.results import Trained, scores_of
+from autoseg.spec.instances import as_instances
+from autoseg.train.after.results import Trained, scores_of
 from autoseg.workspace import Workspace
 
 Json = dict[str, Any]

@@ -30,7 +30,7 @@ from autoseg.report._figure import PALETTE
 from autoseg.report._html import gain_text, render, score
 from autoseg.report._svg import Strip, strips
 from autoseg.report.runs import Run
-from autoseg.spec._json import dumps, to_json, write_text
+from autoseg.spec.json import dumps, to_json, write_text
 
 SCHEMA = 1
 MEAN = "mean over classes"

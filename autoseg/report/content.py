@@ -18,12 +18,12 @@ from autoseg.evaluate.measures import (
     per_case,
 )
 from autoseg.evaluate.summary import Summary
-from autoseg.predict.decoding import MEASURE, Decoding
-from autoseg.spec._json import load_object, to_json
+from autoseg.model.decoding import MEASURE, Decoding
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.json import load_object, to_json
 from autoseg.spec.plan import Plan
-from autoseg.train.results import Fold, Trained, scores_of
+from autoseg.train.after.results import Fold, Trained, scores_of
 from autoseg.workspace import CHECKPOINT_FINAL
 
 SCHEMA = 1

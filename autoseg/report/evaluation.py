@@ -56,7 +56,7 @@ def plot_evaluation(
     artist = Artist(dataset=dataset)
     style = STYLES[dataset.task]
     chosen = choose_cases(summary, cases, style.metric)
-    points = artist.task.annotation_kind == "points"
+    points = artist.task.kind == "points"
     predicted, annotated = (
         files_by_case(folders[name], (".json",) if points else None)
         for name in ("predictions", "annotations")

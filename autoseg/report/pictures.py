@@ -14,7 +14,7 @@ from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import UsageError
 from autoseg.evaluate.files import files_by_case
 from autoseg.evaluate.point_files import point_files
-from autoseg.formats._base import read_image
+from autoseg.formats.base import read_image
 from autoseg.geometry.orientation import Turn, turn_to
 from autoseg.report._case_picture import CaseView
 from autoseg.report._layers import (
@@ -60,7 +60,7 @@ class Artist:
 
     def predictions(self, folder: Path) -> dict[str, Path]:
         """Return the predictions in a folder by case, whatever is beside them."""
-        if self.task.annotation_kind == "points":
+        if self.task.kind == "points":
             return point_files(folder, self.dataset)
         return files_by_case(folder)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, CaseErrors, UsageError
-from autoseg.formats._base import read_image
+from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job
 from autoseg.predict.drift import unlike_fingerprint, unlike_inside
@@ -63,7 +63,7 @@ def statistics_of(
     found: dict[str, list[Row]] = {}
     units: dict[str, tuple[str, int]] = {}
 
-    points = task.annotation_kind == "points"
+    points = task.kind == "points"
     kind = measure_points if points else measure_regions
 
     def measure(name: str) -> list[Row]:

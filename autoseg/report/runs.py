@@ -10,8 +10,8 @@ from typing import Any
 from autoseg.errors import UsageError
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
-from autoseg.spec._json import load_object
-from autoseg.train.results import ALL, pool, read_fold
+from autoseg.spec.json import load_object
+from autoseg.train.after.results import ALL, pool, read_fold
 from autoseg.workspace import SUMMARY, VALIDATION
 
 

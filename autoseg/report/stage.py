@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg import __version__
-from autoseg.datasets._files import find_cases
+from autoseg.datasets.files import find_cases
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, UsageError
 from autoseg.evaluate.measures import MEASURES
@@ -34,11 +34,11 @@ from autoseg.report.content import (
 )
 from autoseg.report.pictures import Artist
 from autoseg.report.predictions import describe_predictions
-from autoseg.spec._json import dumps, to_json, write_text
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.plan import Plan
-from autoseg.train.results import Trained, find_trained
+from autoseg.train.after.results import Trained, find_trained
 from autoseg.workspace import Workspace, find_dataset, find_root
 
 PathLike = str | os.PathLike[str]

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
 from autoseg.evaluate.summary import plain
-from autoseg.spec._json import dumps, write_text
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.instances import Instances
+from autoseg.spec.json import dumps, write_text
 from autoseg.spec.points import STATUS, Points
-from autoseg.tasks._instances import Instances
 
 Array = NDArray[Any]
 Row = dict[str, Any]
@@ -113,7 +113,7 @@ def _regions(
     """Yield class, id, mask and the mask's first voxel of each region."""
     from scipy.ndimage import find_objects
 
-    if task.annotation_kind == "points":
+    if task.kind == "points":
         raise UsageError(
             "landmarks have no volume; their places are in the predictions themselves."
         )

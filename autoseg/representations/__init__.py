@@ -4,4 +4,4 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-REPRESENTATIONS: Registry[Any] = Registry("representation", __name__)
+REPRESENTATIONS: Registry[Any] = Registry("representation", __name__, besides=("maps",))

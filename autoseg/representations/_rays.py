@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.representations._maps import Ids
+from autoseg.representations.maps import Ids
 from autoseg.spec.head import Mirrored
 
 Array = NDArray[Any]

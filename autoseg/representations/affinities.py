@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._base import Array, Ids, Representation
-from autoseg.representations._maps import (
+from autoseg.representations._mutex import mutex_watershed
+from autoseg.representations.base import Array, Ids, Representation
+from autoseg.representations.maps import (
     in_order,
     mean_inside,
     numbered,
@@ -17,7 +18,6 @@ from autoseg.representations._maps import (
     sizes,
     without,
 )
-from autoseg.representations._mutex import mutex_watershed
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 

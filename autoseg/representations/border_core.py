@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._base import Array, Ids, Representation
-from autoseg.representations._maps import (
+from autoseg.representations.base import Array, Ids, Representation
+from autoseg.representations.maps import (
     depth,
     grown,
     in_order,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._base import Array, Ids, Representation
 from autoseg.representations._flows import directions, follow
-from autoseg.representations._maps import (
+from autoseg.representations.base import Array, Ids, Representation
+from autoseg.representations.maps import (
     connected,
     depth,
     filled,

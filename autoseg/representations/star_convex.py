@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._base import Array, Ids, Representation
-from autoseg.representations._maps import depth, in_order, numbered, sizes, without
 from autoseg.representations._rays import (
     mirrored_rays,
     paint,
     ray_lengths,
     rays,
 )
+from autoseg.representations.base import Array, Ids, Representation
+from autoseg.representations.maps import depth, in_order, numbered, sizes, without
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import PlanError
-from autoseg.spec._json import dumps, from_json, load_object, write_text
 from autoseg.spec._migrate import migrate
 from autoseg.spec.choice import Choice
+from autoseg.spec.json import dumps, from_json, load_object, write_text
 
 SCHEMA = 1
 

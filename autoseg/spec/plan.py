@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import PlanError
-from autoseg.spec._json import dumps, from_json, load_object, to_json, write_text
 from autoseg.spec._migrate import migrate
 from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 2
 MOST_ORDER = 5  # of splines

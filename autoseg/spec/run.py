@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import PlanError
-from autoseg.spec._json import dumps, from_json, load_object, to_json, write_text
+from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 1
 
@@ -26,7 +26,7 @@ class Run:
     fold : str
         Its number, or ``"all"``.
     recipe : mapping of str to JSON value
-        Every number of the recipe, as used; see `autoseg.train.recipes.Recipe`.
+        Every number of the recipe, as used; see `autoseg.train.setup.recipes.Recipe`.
     because : str
         Why it is this recipe.
     iterations : int or None

@@ -4,4 +4,4 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-TASKS: Registry[Any] = Registry("task", __name__)
+TASKS: Registry[Any] = Registry("task", __name__, besides=("parameter_search",))

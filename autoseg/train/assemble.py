@@ -10,21 +10,21 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from autoseg.augmentations._pipeline import Pipeline
-from autoseg.losses._points import PointLoss
-from autoseg.networks._build import build_network, cascade_channels
+from autoseg.augmentations.pipeline import Pipeline
+from autoseg.losses.points import PointLoss
+from autoseg.networks.build import build_network, cascade_channels
 from autoseg.spec.run import Run
 from autoseg.tasks.landmark import REACH
-from autoseg.train.cascade import store_of_previous
-from autoseg.train.criterion import Criterion
-from autoseg.train.hardware import Hardware
-from autoseg.train.job import Job
-from autoseg.train.loader import Loader, OpenCases
-from autoseg.train.patch_score import PatchScore
-from autoseg.train.recipes import Recipe
-from autoseg.train.sampler import TRAINING, VALIDATION, Sampler
-from autoseg.train.schedule import Clock
-from autoseg.train.trainer import Trainer
+from autoseg.train.data.cascade import store_of_previous
+from autoseg.train.data.loader import Loader, OpenCases
+from autoseg.train.data.sampler import TRAINING, VALIDATION, Sampler
+from autoseg.train.loop.criterion import Criterion
+from autoseg.train.loop.patch_score import PatchScore
+from autoseg.train.loop.schedule import Clock
+from autoseg.train.loop.trainer import Trainer
+from autoseg.train.setup.hardware import Hardware
+from autoseg.train.setup.job import Job
+from autoseg.train.setup.recipes import Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
     task = job.task
     settings, stride = job.settings, job.settings.head_stride
     criterion = Criterion(task, settings.batch_dice, settings.spacing, stride)
-    network.late = task.annotation_kind == "points"
+    network.late = task.kind == "points"
     for name, loss in criterion.losses.items():
         if isinstance(loss, PointLoss):
             pairs = zip(settings.patch_size, stride, strict=True)
@@ -126,7 +126,7 @@ def make_loader(
     """
     settings, recipe = job.settings, Recipe(**run.recipe)
     training = stream == TRAINING
-    points = job.task.annotation_kind == "points"
+    points = job.task.kind == "points"
     previous = None
     fine = points and settings.previous is not None
     if settings.previous is not None and not points:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autoseg.spec._json import to_json
+from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
-from autoseg.train.job import Job
-from autoseg.train.options import Options, with_changes
+from autoseg.train.setup.job import Job
+from autoseg.train.setup.options import Options, with_changes
 from autoseg.workspace import MODEL_PLAN
 
 logger = logging.getLogger(__name__)

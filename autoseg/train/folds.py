@@ -17,9 +17,9 @@ from typing import Any
 
 from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.folds import load_splits
-from autoseg.train.cascade import ensure_previous
-from autoseg.train.job import Job, ensure_preprocessed, find_job
-from autoseg.train.options import Options
+from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
+from autoseg.train.setup.options import Options
 from autoseg.train.stage import train
 from autoseg.workspace import (
     ALL_FOLDS,
@@ -57,7 +57,7 @@ def train_folds(
     plan : str
         Name of the plan.
     **options
-        See `autoseg.train.options.Options`. ``device`` may name several, with commas
+        See `train.setup.options.Options`. ``device`` may name several, with commas
         between: then a fold is trained on each of them at the same time.
         ``"auto"`` means all GPUs that there are.
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
-from autoseg.predict.model import load_model
-from autoseg.train.checkpoint import load_weights
+from autoseg.model.model import load_model
+from autoseg.train.loop.checkpoint import load_weights
 
 logger = logging.getLogger(__name__)
 

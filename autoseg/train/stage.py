@@ -11,17 +11,19 @@ from typing import Any
 
 from autoseg.errors import TrainingError
 from autoseg.parallel import default_workers
-from autoseg.predict.backends import step_size_of
-from autoseg.spec._json import to_json
+from autoseg.predict.backends.choose import step_size_of
+from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
+from autoseg.train.after.final_validation import validate_fold
+from autoseg.train.after.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
-from autoseg.train.cascade import ensure_previous
-from autoseg.train.checkpoint import Saver, load_state, remove_state, save_weights
-from autoseg.train.final_validation import validate_fold
+from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
-from autoseg.train.hardware import Hardware, choose_hardware
 from autoseg.train.initialize import hash_weights, initialize, read_weights
-from autoseg.train.job import (
+from autoseg.train.loop.checkpoint import Saver, load_state, remove_state, save_weights
+from autoseg.train.loop.logbook import Logbook
+from autoseg.train.setup.hardware import Hardware, choose_hardware
+from autoseg.train.setup.job import (
     Job,
     ensure_preprocessed,
     find_job,
@@ -29,8 +31,7 @@ from autoseg.train.job import (
     start_again,
     write_model_files,
 )
-from autoseg.train.logbook import Logbook
-from autoseg.train.options import (
+from autoseg.train.setup.options import (
     Options,
     check_same,
     resolve_recipe,
@@ -38,7 +39,6 @@ from autoseg.train.options import (
     versions,
     with_changes,
 )
-from autoseg.train.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.workspace import (
     CHECKPOINT_BEST,
     CHECKPOINT_FINAL,
@@ -81,7 +81,7 @@ def train(
     plan : str
         Name of the plan.
     **options
-        See `autoseg.train.options.Options`. What is not given is chosen, or taken
+        See `autoseg.train.setup.options.Options`. What is not given is chosen, or taken
         from the record of the training that goes on.
 
     Returns

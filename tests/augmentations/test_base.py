@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autoseg.augmentations._base import Context, as_range, two_sided, uniform
+from autoseg.augmentations.base import Context, as_range, two_sided, uniform
 from autoseg.errors import UsageError
 
 

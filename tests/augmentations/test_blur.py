@@ -6,7 +6,7 @@ import torch
 from batchgeneratorsv2.transforms.noise.gaussian_blur import blur_dimension
 from scipy.ndimage import correlate1d
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.blur import Blur
 
 

@@ -6,7 +6,7 @@ from batchgeneratorsv2.transforms.intensity.brightness import (
     MultiplicativeBrightnessTransform,
 )
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.brightness import Brightness
 
 

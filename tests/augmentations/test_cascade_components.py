@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.cascade_components import CascadeComponents, Removal
 
 

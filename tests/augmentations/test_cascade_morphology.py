@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage import morphology
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.cascade_morphology import CascadeMorphology, Change
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from batchgeneratorsv2.transforms.intensity.contrast import ContrastTransform
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.contrast import Contrast
 
 

@@ -7,7 +7,7 @@ from batchgeneratorsv2.transforms.spatial.low_resolution import (
     SimulateLowResolutionTransform,
 )
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.low_resolution import Coarse, LowResolution
 
 

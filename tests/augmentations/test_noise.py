@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.noise import Noise, NoiseField
 
 CONTEXT = Context(patch_size=(8, 8), channels=2)

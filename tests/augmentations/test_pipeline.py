@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg.augmentations._pipeline import Draw, Pipeline, Sample
 from autoseg.augmentations._policies import POLICIES
+from autoseg.augmentations.pipeline import Draw, Pipeline, Sample
 from autoseg.errors import PluginError, TrainingError
 
 CPU = torch.device("cpu")

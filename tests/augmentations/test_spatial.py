@@ -8,7 +8,7 @@ import torch
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 from scipy.ndimage import map_coordinates
 
-from autoseg.augmentations._base import Context
+from autoseg.augmentations.base import Context
 from autoseg.augmentations.spatial import Affine, Spatial
 from autoseg.errors import UsageError
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 
 
 @pytest.fixture

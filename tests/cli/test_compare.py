@@ -1,6 +1,6 @@
 import shutil
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from tests import toy
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from autoseg.cli import _demos, demo
-from autoseg.cli._main import commands, load_command, main, make_parser
+from autoseg.cli.main import commands, load_command, main, make_parser
 from autoseg.evaluate.aggregate import Statistic
 from autoseg.evaluate.points import ALL
 from autoseg.evaluate.summary import Summary

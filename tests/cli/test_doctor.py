@@ -3,7 +3,7 @@ import json
 import pytest
 
 from autoseg.cli import doctor
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 
 
 def test_it_says_what_is_here_and_what_stages_would_take(capsys):

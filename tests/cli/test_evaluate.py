@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
-from autoseg.cli._main import main
 from autoseg.cli.evaluate import read_labels
+from autoseg.cli.main import main
 from autoseg.errors import UsageError
 from tests import toy
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.interop.nnunet import load_nnunet
-from autoseg.predict.model import load_model
+from autoseg.model.model import load_model
 from tests.interop import nnunet_files as files
 
 

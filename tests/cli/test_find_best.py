@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.find_best.selection import Scored, Selection
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.spec.fingerprint import Fingerprint
 from tests import toy
 

@@ -1,8 +1,8 @@
 """`autoseg import_nnunet` turns a foreign model into one file."""
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.interop.nnunet import load_nnunet
-from autoseg.predict.model import load_model
+from autoseg.model.model import load_model
 from tests.interop import nnunet_files as files
 
 

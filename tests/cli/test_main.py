@@ -15,9 +15,10 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import autoseg
-from autoseg.cli import _main
+from autoseg import registry
+from autoseg.cli import main as _main
 from autoseg.cli._arguments import chosen_datasets, positive
-from autoseg.cli._main import commands, load_command, main, make_parser, summary
+from autoseg.cli.main import commands, load_command, main, make_parser, summary
 from autoseg.errors import CaseErrors, PluginError, UsageError
 
 
@@ -84,7 +85,7 @@ def test_every_command_has_a_summary_of_one_line_and_a_working_parser(name):
 
 def test_help_imports_no_command_and_neither_numpy_nor_torch():
     code = (
-        "import sys\nfrom autoseg.cli._main import main\n"
+        "import sys\nfrom autoseg.cli.main import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
         "print('IMPORTED', sorted(m for m in sys.modules if m.split('.')[0] in"
         " ('torch', 'numpy', 'planners') or m.startswith('autoseg.cli.')))"
@@ -92,7 +93,7 @@ def test_help_imports_no_command_and_neither_numpy_nor_torch():
 
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
-    assert "IMPORTED ['autoseg.cli._main']" in out.stdout, out.stderr
+    assert "IMPORTED ['autoseg.cli.main']" in out.stdout, out.stderr
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_help_imports_no_command_and_neither_numpy_nor_torch():
 )
 def test_help_of_a_command_before_training_imports_no_torch(name):
     code = (
-        "import sys\nfrom autoseg.cli._main import main\n"
+        "import sys\nfrom autoseg.cli.main import main\n"
         f"try: main(['{name}', '--help'])\nexcept SystemExit: pass\n"
         "print('IMPORTED', {'torch', 'scipy', 'skimage', 'SimpleITK', 'blosc2',"
         " 'matplotlib'} & set(sys.modules))"
@@ -255,7 +256,7 @@ def test_ctrl_c_does_not_wait_for_threads_in_work():
         import signal, sys, threading, time, types
         # Where tests run in the background, a shell has Ctrl-C ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        from autoseg.cli import _main
+        from autoseg.cli import main as _main
         from autoseg.parallel import map_cases
 
         def run(arguments):
@@ -287,7 +288,7 @@ def test_ctrl_c_does_not_wait_for_threads_in_work():
 @pytest.mark.parametrize("lines", [1, 99_999])
 def test_a_reader_that_has_seen_enough_is_no_error(lines):
     code = (
-        "import sys, types\nfrom autoseg.cli import _main\n"
+        "import sys, types\nfrom autoseg.cli import main as _main\n"
         "module = types.ModuleType('toy', 'Play.')\n"
         "def run(arguments):\n"
         "    sys.stdin.read()\n"
@@ -363,7 +364,7 @@ def test_commands_of_other_packages_are_found_by_their_entry_point(
     )
     monkeypatch.syspath_prepend(tmp_path)
     point = EntryPoint(name="greet", value="guest_command", group="autoseg.command")
-    monkeypatch.setattr(_main, "entry_points", lambda group: [point])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
 
     assert main(["greet", "you"]) == 0
 
@@ -376,7 +377,7 @@ def test_a_command_that_lacks_a_function_is_refused(monkeypatch, tmp_path):
     (tmp_path / "half_command.py").write_text('"""Half."""\n')
     monkeypatch.syspath_prepend(tmp_path)
     point = EntryPoint(name="half", value="half_command", group="autoseg.command")
-    monkeypatch.setattr(_main, "entry_points", lambda group: [point])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
 
     with pytest.raises(PluginError, match="no add_arguments and no run"):
         load_command("half")

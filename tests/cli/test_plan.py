@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from autoseg import gpu as _device
-from autoseg.cli._main import main
 from autoseg.cli._settings import parse_settings
+from autoseg.cli.main import main
 from autoseg.errors import UsageError
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
@@ -163,7 +163,7 @@ def test_two_data_sets_are_refused(root, capsys):
 def test_planning_imports_no_torch(root):
     code = (
         "import sys\n"
-        "from autoseg.cli._main import main\n"
+        "from autoseg.cli.main import main\n"
         f"main(['plan', {NAME!r}, '--root', {str(root)!r}, '--explain'])\n"
         "print({'torch', 'scipy', 'SimpleITK', 'matplotlib'} & set(sys.modules))\n"
     )

@@ -6,12 +6,12 @@ import math
 
 import pytest
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.cli.plan_and_preprocess import _next
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
-from planners._base import Budget
+from planners.base import Budget
 from planners.unet import unet
 from tests import toy
 from tests.planners.test_landmarks import TASK, XRAY

@@ -5,7 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from autoseg.cli._main import load_command, main, make_parser
+from autoseg.cli.main import load_command, main, make_parser
 from autoseg.spec.choice import Choice
 from tests.predict import toy_model as model
 
@@ -172,7 +172,7 @@ def test_help_needs_no_torch():
     import sys
 
     code = (
-        "import sys; from autoseg.cli._main import load_command, make_parser; "
+        "import sys; from autoseg.cli.main import load_command, make_parser; "
         "make_parser('predict', load_command('predict')).format_help(); "
         "print('torch' in sys.modules)"
     )

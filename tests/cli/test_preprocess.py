@@ -3,7 +3,7 @@
 import pytest
 
 import autoseg
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.plan import Plan
 from tests import toy

@@ -1,4 +1,4 @@
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from tests.report import results_folder
 
 

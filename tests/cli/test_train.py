@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoseg.cli import train as command
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.cli.train import parse_settings
 from autoseg.errors import UsageError
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_gives_one_line_and_exit_code_2(words, capsys):
 
 def test_help_is_there_without_waiting_for_torch():
     code = (
-        "import sys; from autoseg.cli._main import main\n"
+        "import sys; from autoseg.cli.main import main\n"
         "try: main(['train', '-h'])\n"
         "except SystemExit: pass\n"
         "print('torch' in sys.modules)"

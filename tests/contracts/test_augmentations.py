@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._base import Augmentation, Context
 from autoseg.augmentations._policies import POLICIES
+from autoseg.augmentations.base import Augmentation, Context
 
 CONTEXTS = {
     str(patch): Context(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autoseg.augmentations import AUGMENTATIONS
-from autoseg.augmentations._pipeline import Pipeline, Sample
+from autoseg.augmentations.pipeline import Pipeline, Sample
 from autoseg.networks import NETWORKS
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"

@@ -5,24 +5,31 @@ from pathlib import Path
 
 import pytest
 
+from autoseg.augmentations import AUGMENTATIONS
+from autoseg.cli import COMMANDS
+from autoseg.formats import FORMATS
+from autoseg.losses import LOSSES
+from autoseg.networks import NETWORKS
+from autoseg.normalizers import NORMALIZERS
+from autoseg.pointfiles import POINTFILES
+from autoseg.representations import REPRESENTATIONS
+from autoseg.tasks import TASKS
+from planners import PLANNERS
+
 ROOT = Path(__file__).parents[2]
-PLUGIN_FOLDERS = (
-    "autoseg/tasks",
-    "autoseg/representations",
-    "autoseg/formats",
-    "autoseg/normalizers",
-    "autoseg/pointfiles",
-    "autoseg/networks",
-    "autoseg/losses",
-    "autoseg/augmentations",
-    "autoseg/cli",
-    "planners",
+REGISTRIES = (
+    AUGMENTATIONS,
+    COMMANDS,
+    FORMATS,
+    LOSSES,
+    NETWORKS,
+    NORMALIZERS,
+    PLANNERS,
+    POINTFILES,
+    REPRESENTATIONS,
+    TASKS,
 )
-PLUGINS = [
-    path
-    for folder in PLUGIN_FOLDERS
-    for path in sorted((ROOT / folder).glob("[!_]*.py"))
-]
+PLUGINS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
 SOURCES = [
     path
     for package in ("autoseg", "planners")
@@ -39,24 +46,37 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=_name)
-def test_each_plugin_has_a_test_of_its_own(plugin):
-    folder = _name(plugin.parent).removeprefix("autoseg/")
+def _files(registry, name: str) -> list[Path]:
+    """Return the files of a plug-in: one, or those of its folder."""
+    place = ROOT / registry.package.replace(".", "/") / name
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
 
-    assert (ROOT / "tests" / folder / f"test_{plugin.name}").is_file()
+
+@pytest.mark.parametrize(("registry", "name"), PLUGINS)
+def test_each_plugin_has_a_test_of_its_own(registry, name):
+    folder = registry.package.removeprefix("autoseg.").replace(".", "/")
+
+    assert (ROOT / "tests" / folder / f"test_{name}.py").is_file()
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=_name)
-def test_each_plugin_stands_alone(plugin):
-    folder = _name(plugin.parent).replace("/", ".")
-    siblings = {f"{folder}.{other.stem}" for other in plugin.parent.glob("[!_]*.py")}
-    imported = {
+@pytest.mark.parametrize(("registry", "name"), PLUGINS)
+def test_each_plugin_stands_alone(registry, name):
+    siblings = tuple(
+        f"{registry.package}.{other}" for other in registry.names() if other != name
+    )
+    imported = [
         node.module
-        for node in ast.walk(_tree(plugin))
-        if isinstance(node, ast.ImportFrom)
-    }
+        for path in _files(registry, name)
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module
+    ]
 
-    assert not siblings & imported
+    assert not [
+        module
+        for module in imported
+        for sibling in siblings
+        if module == sibling or module.startswith(f"{sibling}.")
+    ]
 
 
 def test_each_module_says_what_it_is():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autoseg.losses import LOSSES
-from autoseg.losses._base import Loss
+from autoseg.losses.base import Loss
 
 
 @pytest.fixture(params=LOSSES.names())

@@ -7,7 +7,7 @@ import torch
 
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
-from autoseg.networks._base import Network
+from autoseg.networks.base import Network
 
 HEADS = {"classes": 3, "distance": 1}
 

@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._base import Item, PointFile, read_points, write_points
+from autoseg.pointfiles.base import Item, PointFile, read_points, write_points
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points
 

@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import DatasetError
-from autoseg.formats._base import find_format
+from autoseg.formats.base import find_format
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
 

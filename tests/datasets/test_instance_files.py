@@ -11,8 +11,8 @@ from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import crowds_of, files_of, names_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
-from autoseg.fingerprint.check import check
-from autoseg.formats._base import find_format
+from autoseg.fingerprint.check.stage import check
+from autoseg.formats.base import find_format
 from autoseg.spec.image import Geometry
 from autoseg.tasks.instance import InstanceTask
 from autoseg.workspace import stamps_of

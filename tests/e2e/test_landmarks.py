@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.landmarks.confidence import Evidence, learn
-from autoseg.predict.confidence import Learnt
+from autoseg.model.confidence import Learnt
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.choice import Choice
 from tests.predict import toy_model

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from tests import toy
 
 HOW = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.errors import UsageError
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary

@@ -12,8 +12,8 @@ from autoseg.find_best.tuning import (
     score_case,
 )
 from autoseg.metrics.segmentation import score_masks
-from autoseg.predict.ensemble import decide
-from autoseg.predict.postprocessing import Postprocessing, Rule
+from autoseg.model.postprocessing import Postprocessing, Rule
+from autoseg.predict.readouts.ensemble import decide
 from autoseg.tasks.semantic import SemanticTask
 
 TASK = SemanticTask(labels={"background": 0, "one": 1, "two": 2})

@@ -9,7 +9,7 @@ from PIL import Image as Picture
 
 from autoseg.errors import FormatError, PluginError
 from autoseg.formats import FORMATS
-from autoseg.formats._base import (
+from autoseg.formats.base import (
     Format,
     find_format,
     known_endings,

@@ -6,8 +6,8 @@ import SimpleITK
 
 from autoseg.formats.itk import ItkFormat
 from autoseg.formats.itk_ras import ItkRasFormat
-from autoseg.spec._json import from_json, to_json
 from autoseg.spec.image import Geometry
+from autoseg.spec.json import from_json, to_json
 
 RAS = ItkRasFormat()
 ORIENTATIONS = ("LPS", "RAS", "LAS", "ASL", "SPR", "PIR", "IRP", "SLA")

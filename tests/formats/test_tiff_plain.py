@@ -5,7 +5,7 @@ import json
 import numpy as np
 import tifffile
 
-from autoseg.formats._base import find_format
+from autoseg.formats.base import find_format
 from autoseg.formats.tiff_plain import PlainTiffFormat
 
 STACK = np.random.default_rng(0).integers(0, 255, (5, 6, 7)).astype(np.uint8)

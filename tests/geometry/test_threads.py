@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from autoseg.geometry._threads import workers
+from autoseg.geometry.threads import workers
 
 
 @pytest.fixture(params=[1, 3])

@@ -7,7 +7,7 @@ from scipy import ndimage
 from autoseg.errors import UsageError
 from autoseg.instancefiles.coco import run_lengths, write_coco
 from autoseg.instancefiles.measure import measure
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def _decoded(counts, height, width):

@@ -6,7 +6,7 @@ import pytest
 from autoseg.errors import UsageError
 from autoseg.instancefiles.files import check_kinds, write_instance_files
 from autoseg.spec.image import Geometry, Image
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def _write(folder, kinds=(), classes=None):

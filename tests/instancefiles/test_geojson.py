@@ -4,7 +4,7 @@ import numpy as np
 
 from autoseg.instancefiles.geojson import write_geojson
 from autoseg.instancefiles.measure import measure
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def _written(tmp_path, instances, spacing):

@@ -6,7 +6,7 @@ import pytest
 from autoseg.errors import UsageError
 from autoseg.instancefiles.imagej import check_rois, write_rois
 from autoseg.instancefiles.measure import measure
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def test_regions_come_back_as_polygons(tmp_path):

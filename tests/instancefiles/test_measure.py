@@ -6,7 +6,7 @@ from skimage.measure import regionprops
 
 from autoseg.instancefiles import measure as module
 from autoseg.instancefiles.measure import measure
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def _labels(seed, shape):

@@ -4,7 +4,7 @@ import numpy as np
 
 from autoseg.instancefiles.measure import measure
 from autoseg.instancefiles.table import write_table
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 
 
 def test_each_instance_has_a_row(tmp_path):

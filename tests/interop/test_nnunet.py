@@ -13,7 +13,7 @@ from autoseg.errors import AutosegError, ModelError
 from autoseg.interop._checkpoint import load_checkpoint
 from autoseg.interop._nnunet_plans import convert_plans
 from autoseg.interop.nnunet import is_nnunet, load_nnunet
-from autoseg.predict.model import load_model
+from autoseg.model.model import load_model
 from autoseg.spec.choice import Choice
 from tests.interop import nnunet_files as files
 

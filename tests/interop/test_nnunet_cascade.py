@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from autoseg import Predictor
-from autoseg.cli._main import main
+from autoseg.cli.main import main
 from autoseg.errors import AutosegError
-from autoseg.predict.bundle import write_bundle
-from autoseg.predict.model import load_model
+from autoseg.model.bundle import write_bundle
+from autoseg.model.model import load_model
 from tests.interop import nnunet_files as files
 
 LAST = "nnUNetTrainer__nnUNetPlans__3d_cascade_fullres"

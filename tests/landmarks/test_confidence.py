@@ -12,7 +12,7 @@ from autoseg.landmarks.confidence import (
     spread_of,
 )
 from autoseg.landmarks.shape import fit_shapes
-from autoseg.spec._json import from_json, to_json
+from autoseg.spec.json import from_json, to_json
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 
 NAMES = ("tip", "root", "end", "left", "right", "top")

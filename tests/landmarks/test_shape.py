@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from autoseg.landmarks.shape import FREE, ShapePrior, fit_shapes, shapes_of
-from autoseg.spec._json import from_json, to_json
+from autoseg.spec.json import from_json, to_json
 
 nan = float("nan")
 OUTLINE = np.array([[0, 0], [0, 40], [30, 40], [30, 0], [15, 20], [50, 10]], float)

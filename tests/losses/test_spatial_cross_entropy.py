@@ -4,7 +4,7 @@ import itertools
 
 import torch
 
-from autoseg.losses._points import expectation, gaussians, profiles
+from autoseg.losses.points import expectation, gaussians, profiles
 from autoseg.losses.spatial_cross_entropy import SpatialCrossEntropy
 
 

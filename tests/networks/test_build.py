@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autoseg.errors import PlanError, PluginError
-from autoseg.networks._build import build_network, cascade_channels
+from autoseg.networks.build import build_network, cascade_channels
 from autoseg.networks.plain_unet import PlainUNet
 from autoseg.spec.choice import Choice
 from autoseg.spec.plan import Channel, Configuration, Plan

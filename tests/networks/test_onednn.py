@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from autoseg.networks._onednn import prefer_onednn
+from autoseg.networks.onednn import prefer_onednn
 
 # in, out, kernel, stride, padding, dilation, groups, spatial shape
 LAYERS = {

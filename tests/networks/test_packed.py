@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from autoseg.networks import NETWORKS
-from autoseg.networks._packed import can_pack, pack
+from autoseg.networks.packed import can_pack, pack
 
 pytestmark = pytest.mark.skipif(
     not can_pack(torch.float32), reason="oneDNN is not there, or not on this processor"

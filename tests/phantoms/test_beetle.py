@@ -3,7 +3,7 @@ import pytest
 
 from autoseg.datasets.points import read_points
 from autoseg.datasets.read import load_dataset
-from autoseg.formats._base import read_image
+from autoseg.formats.base import read_image
 from autoseg.phantoms import beetle
 from autoseg.phantoms.beetle import LANDMARKS, make_beetle, make_dataset
 

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from autoseg.datasets.read import load_dataset
-from autoseg.formats._base import read_image, read_labels
+from autoseg.formats.base import read_image, read_labels
 from autoseg.phantoms.cells import make_cells, make_dataset
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
-from autoseg.formats._base import read_image, read_labels
+from autoseg.formats.base import read_image, read_labels
 from autoseg.phantoms.heart import LABELS, make_dataset, make_phantom
 
 

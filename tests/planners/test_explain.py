@@ -3,8 +3,8 @@
 import pytest
 
 from planners import PLANNERS
-from planners._base import Budget
-from planners._explain import decisions, explain, overview
+from planners.base import Budget
+from planners.explain import decisions, explain, overview
 
 LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))
 

@@ -5,7 +5,7 @@ import pytest
 from autoseg.errors import UsageError
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint, Intensity
-from planners._base import Budget
+from planners.base import Budget
 from planners.unet import unet
 
 TASK = Choice(name="landmark", options={"landmarks": ["a", "b"]})

@@ -8,7 +8,7 @@ import pytest
 
 from autoseg.interop.nnunet_fingerprint import fingerprint_from_nnunet
 from planners import PLANNERS
-from planners._base import Budget
+from planners.base import Budget
 
 PLANNER = {
     "default": ("unet", None),

@@ -4,8 +4,8 @@ import pytest
 
 from autoseg.errors import UsageError
 from planners import PLANNERS
-from planners._base import Budget
 from planners._overrides import check_overrides
+from planners.base import Budget
 
 LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))
 

@@ -8,11 +8,11 @@ import torch
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from autoseg.networks._build import build_network
+from autoseg.networks.build import build_network
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint, Intensity
 from planners import PLANNERS
-from planners._base import Budget
+from planners.base import Budget
 
 CT = Intensity(
     mean=9.0,

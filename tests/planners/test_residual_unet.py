@@ -4,7 +4,7 @@ import pytest
 
 from autoseg.errors import UsageError
 from planners import PLANNERS
-from planners._base import Budget
+from planners.base import Budget
 
 residual_unet = PLANNERS["residual_unet"]
 LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))

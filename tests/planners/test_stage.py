@@ -9,8 +9,8 @@ import autoseg
 from autoseg.errors import PlanError, UsageError
 from autoseg.spec.plan import Plan
 from autoseg.workspace import Workspace
-from planners._base import Budget
-from planners._stage import plan
+from planners.base import Budget
+from planners.stage import plan
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from autoseg.errors import PlanError, UsageError
 from autoseg.spec.choice import Choice
 from autoseg.spec.plan import Plan
 from planners import PLANNERS
-from planners._base import Budget
+from planners.base import Budget
 
 unet = PLANNERS["unet"]
 LIVER = ((200, 500, 500), (1.5, 0.8, 0.8))

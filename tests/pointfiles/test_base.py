@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from autoseg.errors import DatasetError, FormatError
-from autoseg.pointfiles._base import (
+from autoseg.pointfiles.base import (
     Item,
     case_id,
     find_point_file,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._base import Item, read_points, write_points
+from autoseg.pointfiles.base import Item, read_points, write_points
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from autoseg.pointfiles._convention import Convention
+from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
 
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])

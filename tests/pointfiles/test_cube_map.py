@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from autoseg.pointfiles._base import read_points
+from autoseg.pointfiles.base import read_points
 
 
 def test_a_point_is_the_center_of_its_cube(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._base import read_points
+from autoseg.pointfiles.base import read_points
 
 
 def test_rows_are_landmarks_in_order(tmp_path):

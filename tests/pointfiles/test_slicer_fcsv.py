@@ -1,7 +1,7 @@
 import pytest
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._base import read_points
+from autoseg.pointfiles.base import read_points
 from autoseg.spec.image import Geometry
 
 GEOMETRY = Geometry(shape=(9, 9, 9), spacing=(2.0,) * 3, origin=(10.0, 20.0, 30.0))

@@ -1,7 +1,7 @@
 import pytest
 
 from autoseg.errors import FormatError
-from autoseg.pointfiles._base import read_points
+from autoseg.pointfiles.base import read_points
 
 NAMES = ["tip", "root"]
 

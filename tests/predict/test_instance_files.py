@@ -11,8 +11,8 @@ from PIL import Image
 
 from autoseg.errors import UsageError
 from autoseg.geometry import mapped
-from autoseg.predict import instances
 from autoseg.predict.cases import Job
+from autoseg.predict.readouts import instances
 from autoseg.predict.stage import predict
 from autoseg.preprocess.later import Later
 from autoseg.spec.choice import Choice

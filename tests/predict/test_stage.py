@@ -255,7 +255,7 @@ def test_probabilities_are_written_with_their_geometry(
     tmp_path, spacing, in_memory, monkeypatch
 ):
     if not in_memory:  # as of a large image
-        monkeypatch.setattr("autoseg.predict.probabilities.IN_MEMORY", 0)
+        monkeypatch.setattr("autoseg.predict.readouts.probabilities.IN_MEMORY", 0)
     labels = np.zeros((20, 24, 22), np.uint8)
     labels[4:16, 2:20, 5:21] = toy.blobs((12, 18, 16))  # a border to cut off
     write(tmp_path / "images" / "a.nii.gz", labels)

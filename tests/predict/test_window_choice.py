@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from autoseg.errors import UsageError
-from autoseg.predict import memory
 from autoseg.predict.options import Options
 from autoseg.predict.window_choice import WindowChoice
+from autoseg.predict.windows import memory
 from autoseg.tasks import TASKS
 from tests.predict import toy_model as toy
 

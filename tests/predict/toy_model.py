@@ -10,12 +10,12 @@ import json
 import numpy as np
 import torch
 
-from autoseg.networks._build import build_network
-from autoseg.predict.model import Model
+from autoseg.model.model import Model
+from autoseg.networks.build import build_network
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
-from autoseg.spec._json import to_json
 from autoseg.spec.choice import Choice
+from autoseg.spec.json import to_json
 from autoseg.spec.plan import Channel, Configuration, Plan, Resampling
 
 LABELS = {"background": 0, "one": 1, "two": 2}

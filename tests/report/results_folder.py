@@ -12,7 +12,7 @@ import numpy as np
 
 from autoseg.evaluate.stage import evaluate
 from autoseg.fingerprint.stage import fingerprint
-from planners._stage import plan
+from planners.stage import plan
 from tests import toy
 
 CASES = 4

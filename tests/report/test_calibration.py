@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autoseg.landmarks.confidence import Evidence, learn
-from autoseg.predict.confidence import Learnt
+from autoseg.model.confidence import Learnt
 from autoseg.report._reliability import coverage, reliability, tally
 from autoseg.report.calibration import (
     describe_errors,
@@ -20,8 +20,8 @@ from autoseg.report.calibration import (
     thresholds_of,
 )
 from autoseg.report.stage import report
-from autoseg.tasks._instances import Instances
-from autoseg.train.results import Fold, Trained
+from autoseg.spec.instances import Instances
+from autoseg.train.after.results import Fold, Trained
 from tests import toy
 from tests.report import results_folder
 

@@ -3,7 +3,7 @@
 import json
 
 from autoseg.report.stage import report
-from tests.predict.test_decoding import decoding
+from tests.model.test_decoding import decoding
 from tests.report import results_folder
 
 

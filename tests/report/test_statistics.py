@@ -12,9 +12,9 @@ from autoseg.report.statistics import (
     write_statistics,
 )
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.instances import Instances
 from autoseg.spec.points import Points
 from autoseg.tasks import TASKS
-from autoseg.tasks._instances import Instances
 
 SHAPE = (6, 8, 10)
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from autoseg.representations._flows import middles
-from autoseg.representations._maps import depth
 from autoseg.representations.flow_distance import FlowDistance
+from autoseg.representations.maps import depth
 from tests.representations.maps import rods, same_objects
 
 

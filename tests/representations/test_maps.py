@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from autoseg.representations import _maps
-from autoseg.representations._maps import depth, in_order
+from autoseg.representations import maps as _maps
+from autoseg.representations.maps import depth, in_order
 from tests.representations.maps import balls
 
 

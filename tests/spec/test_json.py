@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from autoseg.errors import PlanError
-from autoseg.spec._json import dumps, from_json, load_object, write_text
+from autoseg.spec.json import dumps, from_json, load_object, write_text
 
 
 @dataclass(frozen=True, kw_only=True)

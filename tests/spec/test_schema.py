@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autoseg.spec._json import to_json
 from autoseg.spec._schema import dumps_schema, plan_schema
+from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
 
 HERE = Path(__file__)

@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
-from autoseg.tasks._instances import Instances
+from autoseg.spec.instances import Instances
 from autoseg.tasks.instance import InstanceTask
 
 

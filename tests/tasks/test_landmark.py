@@ -6,8 +6,8 @@ import pytest
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
-from autoseg.tasks._landmark_options import options_from_dataset, pairs_in_names
 from autoseg.tasks.landmark import LandmarkTask
+from autoseg.tasks.landmark.options import options_from_dataset, pairs_in_names
 
 
 def dataset(tmp_path, **raw):
@@ -180,8 +180,8 @@ def test_mirroring_twice_changes_nothing():
 def test_a_patch_mirrored_twice_is_the_patch_with_its_landmarks():
     import torch
 
-    from autoseg.augmentations._pipeline import Pipeline, Sample
-    from autoseg.train.sample import target_of_points
+    from autoseg.augmentations.pipeline import Pipeline, Sample
+    from autoseg.train.data.sample import target_of_points
 
     task = LandmarkTask(["eye_left", "eye_right", "nose"])
     pipeline = Pipeline("none,+mirror,mirror.probability=1", (9, 8), (1,), channels=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoseg.tasks._parameter_search import MOST, Tried, search
+from autoseg.tasks.parameter_search import MOST, Tried, search
 
 CANDIDATES = {"a": [1, 2, 3, 4, 5], "b": [0.1, 0.2, 0.3, 0.4], "f": [0, 1, 2]}
 DEFAULTS = {"a": 3, "b": 0.2, "f": 0}

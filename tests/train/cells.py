@@ -5,7 +5,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from autoseg.predict.kept import KeptOutputs
+from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.preprocess.case import Placement
 from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry

@@ -8,13 +8,13 @@ from PIL import Image
 
 from autoseg.errors import UsageError
 from autoseg.fingerprint.stage import fingerprint
-from autoseg.predict.model import load_model
+from autoseg.model.model import load_model
 from autoseg.predict.predictor import Predictor
-from autoseg.train.sampler import Sampler
+from autoseg.train.data.sampler import Sampler
 from autoseg.train.stage import train
 from autoseg.workspace import Workspace
-from planners._base import Budget
-from planners._stage import plan
+from planners.base import Budget
+from planners.stage import plan
 from tests import toy
 
 OPTIONS = {
@@ -93,7 +93,7 @@ def test_both_stages_are_trained_scored_and_predict_together(spots):
 
 def _read(folder):
     from autoseg.datasets.read import load_dataset
-    from autoseg.formats._base import read_image
+    from autoseg.formats.base import read_image
 
     dataset = load_dataset(folder)
     return read_image(dataset.case("s0"), dataset)

@@ -8,8 +8,8 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.plan import as_options
 from autoseg.train import fit as rules
 from autoseg.train.fit import candidates, fit_to_time
-from autoseg.train.job import Job, write_model_files
-from autoseg.train.options import Options
+from autoseg.train.setup.job import Job, write_model_files
+from autoseg.train.setup.options import Options
 from autoseg.workspace import Workspace
 
 from .conftest import tiny_plan

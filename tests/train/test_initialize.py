@@ -5,8 +5,8 @@ import torch
 
 from autoseg.errors import TrainingError
 from autoseg.networks import NETWORKS
-from autoseg.train.checkpoint import save_weights
 from autoseg.train.initialize import hash_weights, initialize, read_weights
+from autoseg.train.loop.checkpoint import save_weights
 
 from .conftest import tiny_plan
 

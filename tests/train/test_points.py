@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg.augmentations._pipeline import Pipeline
+from autoseg.augmentations.pipeline import Pipeline
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
-from autoseg.networks._base import LateLogits
-from autoseg.networks._build import build_network
+from autoseg.networks.base import LateLogits
+from autoseg.networks.build import build_network
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import HEAD, LandmarkTask
-from autoseg.train.criterion import AT_ONCE, Criterion, on_outputs
-from autoseg.train.gradients import Gradients
-from autoseg.train.hardware import choose_hardware
-from autoseg.train.loader import Loader
-from autoseg.train.sampler import Sampler
+from autoseg.train.data.loader import Loader
+from autoseg.train.data.sampler import Sampler
+from autoseg.train.loop.criterion import AT_ONCE, Criterion, on_outputs
+from autoseg.train.loop.gradients import Gradients
+from autoseg.train.setup.hardware import choose_hardware
 
 from .conftest import tiny_plan
 

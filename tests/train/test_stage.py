@@ -274,7 +274,7 @@ def test_a_fitted_network_is_found_again(toy_root, monkeypatch):
 
 
 def test_two_processes_do_not_train_one_fold(toy_root):
-    from autoseg.train.job import only_one
+    from autoseg.train.setup.job import only_one
 
     with (
         only_one(toy_root.fold()),

@@ -1,0 +1,243 @@
+"""The command ``autoseg``: find the command's file, read its arguments, run it.
+
+One file in this folder is one command. Its docstring is the help text, whose first line
+stands in ``autoseg --help``; ``add_arguments(parser)`` declares the arguments and
+``run(arguments)`` does the work and may return an exit code. Only the chosen command's
+file is imported. Other packages add commands by the entry point group
+``autoseg.command``, each naming a module with the same three things.
+
+Exit codes: 0 done; 1 some cases failed, or a bug (with a traceback); 2 something that
+was given is wrong; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import difflib
+import errno
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autoseg import __version__
+from autoseg.cli import COMMANDS
+from autoseg.errors import AutosegError, PluginError, UsageError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+# OpenMP threads that spin while they wait take the cores from everybody else on a busy
+# machine, and from each other: ten times slower in the worst case that was measured.
+QUIET_THREADS = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "KMP_BLOCKTIME": "0",
+    "GOMP_SPINCOUNT": "0",
+}
+# What the machine says no to, rather than a bug in autoseg.
+MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        What stands behind ``autoseg``; by default this process's arguments.
+
+    Returns
+    -------
+    int
+        The exit code, see the head of this file.
+    """
+    for name, value in QUIET_THREADS.items():
+        os.environ.setdefault(name, value)
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = argparse.Namespace(verbose=False)
+    try:
+        if not given or given[0].startswith("-"):
+            return _without_command(given)
+        name = given[0].replace("-", "_")
+        command = load_command(name)
+        arguments = make_parser(name, command).parse_args(given[1:])
+        start_logging(arguments.verbose)
+        code = int(command.run(arguments) or 0)
+        sys.stdout.flush()  # here, where a broken pipe is understood
+        return code
+    except KeyboardInterrupt:
+        _say("stopped; nothing is lost: the same command goes on from here.")
+        return _leave(INTERRUPTED)
+    except AutosegError as error:
+        if arguments.verbose:
+            traceback.print_exc()
+        _say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception as error:
+        return _unexpected(error)
+
+
+def commands() -> tuple[str, ...]:
+    """Return the names of all commands, sorted, without importing any."""
+    return COMMANDS.names()
+
+
+def load_command(name: str) -> Any:
+    """Import one command's module.
+
+    Parameters
+    ----------
+    name : str
+        The command, which is the name of its file.
+
+    Returns
+    -------
+    module
+        With ``add_arguments`` and ``run``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such command; the message says what there is.
+    PluginError
+        If the file lacks one of the functions.
+    """
+    names = commands()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(
+            f"there is no command {name!r}.{hint} There are: {', '.join(names)}."
+        )
+    command = COMMANDS[name]
+    missing = [n for n in ("add_arguments", "run") if not hasattr(command, n)]
+    if missing:
+        raise PluginError(
+            f"the command {name!r} ({command.__name__}) has no "
+            f"{' and no '.join(missing)}; see docs/extending.md."
+        )
+    return command
+
+
+def make_parser(name: str, command: Any) -> argparse.ArgumentParser:
+    """Return the parser of one command.
+
+    Parameters
+    ----------
+    name : str
+        The command.
+    command : module
+        What `load_command` gave.
+
+    Returns
+    -------
+    ArgumentParser
+        With the command's own arguments and ``--verbose``.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"autoseg {name}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    # Some commands have a --verbose of their own, which is meant the same.
+    with contextlib.suppress(argparse.ArgumentError):
+        parser.add_argument(
+            "--verbose",
+            action="store_true",
+            help="say more, and show where an error came from",
+        )
+    return parser
+
+
+def start_logging(verbose: bool = False) -> None:
+    """Send what autoseg has to say to standard error, line by line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines())
+    logger = logging.getLogger("autoseg")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.propagate = False
+
+
+class _Lines(logging.Formatter):
+    """Plain lines; warnings and errors say that they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if record.levelno < logging.WARNING:
+            return text
+        return f"{record.levelname.lower()}: {text}"
+
+
+def _without_command(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="autoseg",
+        usage="autoseg [-h] [--version] COMMAND ...",
+        description="Self-configuring segmentation, instances and landmarks, "
+        "in 2-D and 3-D.",
+        epilog=_table(commands() if {"-h", "--help"} & set(given) else ()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.parse_args(given)
+    parser.error(
+        "which command? `autoseg --help` lists them, "
+        "`autoseg demo` shows all of it at work."
+    )
+
+
+def _table(names: Sequence[str]) -> str:
+    width = max((len(name) for name in names), default=0)
+    rows = [f"  {name:<{width}}  {summary(name)}" for name in names]
+    return "\n".join(
+        ["commands:", *rows, "", "`autoseg COMMAND --help` says more about each."]
+    )
+
+
+def summary(name: str) -> str:
+    """Return the first line of a command's docstring, read without importing it."""
+    path = Path(__file__).with_name(f"{name}.py")
+    if not path.is_file():
+        return f"(from {COMMANDS.origin(name)})"
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def _leave(code: int) -> int:
+    """Return the exit code, or leave at once if threads are still in work.
+
+    Python would wait for them. Whatever they write is complete or not there.
+    """
+    others = [t for t in threading.enumerate() if t is not threading.current_thread()]
+    if any(t.is_alive() and not t.daemon for t in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _unexpected(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+        _say(f"{error}. What is finished is kept; the same command goes on from there.")
+        return 2
+    traceback.print_exc()
+    if isinstance(error, MemoryError):
+        _say("out of memory. Try --workers 1; what is finished is kept.")
+    else:
+        _say(f"a bug in autoseg {__version__}, or in something it uses; see above.")
+    return 1
+
+
+def _say(text: str) -> None:
+    print(f"autoseg: {text}", file=sys.stderr)

@@ -1,0 +1,143 @@
+"""Which files of a data set folder make up which case."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from autoseg.errors import DatasetError
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.spec.dataset import Case
+
+CHANNEL = re.compile(r"(.+)_(\d{4})")  # CASE_0000, as nnU-Net names files
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the files in a folder, sorted; hidden ones, and no folder at all: none."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
+
+
+def commonest_ending(files: Sequence[Path], endings: Sequence[str]) -> str | None:
+    """Return which of the endings most files have, as the files spell it, or None."""
+    counts: Counter[str] = Counter()
+    for path in files:
+        ending = match_ending(path.name, endings)
+        if ending:
+            counts[path.name[-len(ending) :]] += 1
+    return min(counts, key=lambda e: (-counts[e], e), default=None)
+
+
+def stem_of(path: Path, endings: Sequence[str]) -> str | None:
+    """Return a file's name without its ending, or None if it has none of these."""
+    ending = match_ending(path.name, endings)
+    return path.name[: -len(ending)] if ending else None
+
+
+def find_cases(
+    folder: Path,
+    num_channels: int,
+    ending: str | None = None,
+    *,
+    ids: Collection[str] = (),
+    suffixed: bool = True,
+) -> list[Case]:
+    """Return the images in a folder as cases without annotation.
+
+    ``CASE_0000.EXT``, ``CASE_0001.EXT``, ... are the channels of CASE; a single
+    ``CASE.EXT`` or ``CASE_0000.EXT`` holds all of them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the images are.
+    num_channels : int
+        C. If some of a case's channel files are there, the missing ones are listed
+        too, so that reading the case says which is missing.
+    ending : str, optional
+        Only files with this ending; by default with any that a format knows.
+    ids : collection of str
+        Ids that are known from annotations; they tell the case ``scan_0001`` from the
+        channel 1 of ``scan``.
+    suffixed : bool
+        False if no file name here ends in a channel number.
+
+    Returns
+    -------
+    list of Case
+        Sorted by id.
+    """
+    endings = (ending,) if ending else known_endings()
+    found: dict[str, dict[int, list[Path]]] = {}
+    for path in list_files(folder):
+        stem = stem_of(path, endings)
+        if stem is None:
+            continue
+        match = CHANNEL.fullmatch(stem) if suffixed else None
+        if match and stem in ids and match[1] not in ids:
+            match = None
+        case_id, channel = (match[1], int(match[2])) if match else (stem, -1)
+        found.setdefault(case_id, {}).setdefault(channel, []).append(path)
+    return [
+        Case(id=case_id, images=_complete(case_id, found[case_id], num_channels))
+        for case_id in sorted(found)
+    ]
+
+
+def _complete(
+    case_id: str, files: dict[int, list[Path]], num_channels: int
+) -> tuple[Path, ...]:
+    there = {channel: tuple(paths) for channel, paths in files.items()}
+    if list(there) not in ([-1], [0]):
+        one = there[max(there)][0]
+        ending = one.name[len(case_id) + len("_0000") :]
+        wanted = {
+            channel: (one.with_name(f"{case_id}_{channel:04d}{ending}"),)
+            for channel in range(num_channels)
+        }
+        there = {**wanted, **there}
+    return tuple(path for channel in sorted(there) for path in there[channel])
+
+
+def is_suffixed(cases: Sequence[Case]) -> bool:
+    """Return whether any case's files end in a channel number."""
+    return any(
+        re.match(r"_\d{4}\.", path.name.removeprefix(case.id))
+        for case in cases
+        for path in case.images
+    )
+
+
+def image_ending(folder: Path, wanted: str | None) -> str:
+    """Return the ending of the images in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Such as imagesTr.
+    wanted : str or None
+        ``file_ending`` of dataset.json.
+
+    Returns
+    -------
+    str
+        ``wanted`` if any file has it or no other image is there, else the commonest.
+
+    Raises
+    ------
+    DatasetError
+        If no file in the folder has an ending that a format knows.
+    """
+    files = list_files(folder)
+    if wanted and any(match_ending(path.name, (wanted,)) for path in files):
+        return wanted
+    ending = commonest_ending(files, known_endings()) or wanted
+    if ending is None:
+        raise DatasetError(
+            f"{folder} holds no image of a known format; there are "
+            f"{' '.join(known_endings())}"
+        )
+    return ending

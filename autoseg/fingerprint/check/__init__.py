@@ -1,0 +1,1 @@
+"""Every problem of a data set at once; read stage.py first."""

@@ -1,0 +1,296 @@
+"""What the files and the dataset.json of a data set say together."""
+
+from __future__ import annotations
+
+import filecmp
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from autoseg.datasets.description import Description
+from autoseg.datasets.files import list_files, stem_of
+from autoseg.datasets.points import conventions
+from autoseg.errors import AutosegError
+from autoseg.fingerprint.check.case import CaseFacts
+from autoseg.fingerprint.check.problem import Problem
+from autoseg.formats.base import known_endings
+from autoseg.pointfiles.base import cases_in, point_endings
+from autoseg.spec.dataset import Dataset
+from autoseg.tasks import TASKS
+
+FOLDS = 5
+
+
+def description_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is odd about dataset.json though it can be read."""
+    where = dataset.folder / "dataset.json"
+    if dataset.task not in TASKS:
+        yield Problem(
+            "error",
+            where,
+            f"There is no task {dataset.task!r}.",
+            f"Say one of {', '.join(map(repr, TASKS.names()))}.",
+        )
+    count = dataset.raw.get("numTraining")
+    if count is not None and count != len(dataset.training):
+        yield Problem(
+            "warning",
+            where,
+            f"`numTraining` says {count}, but there are {len(dataset.training)} "
+            "training cases.",
+            "Correct the number, or look for the missing files.",
+        )
+    if where.is_file():
+        for key, meant in Description(dataset.folder).misspelled().items():
+            yield Problem(
+                "warning",
+                where,
+                f"Nobody knows the key {key!r}.",
+                f"Write {meant!r} if that is meant.",
+            )
+
+
+def number_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is wrong with how many cases there are."""
+    count = len(dataset.training)
+    where = dataset.folder / "imagesTr"
+    if count == 0:
+        yield Problem(
+            "error",
+            where,
+            "There is no training case.",
+            "Put images into imagesTr and annotations of the same names into labelsTr.",
+        )
+    elif count == 1:
+        yield Problem(
+            "warning",
+            where,
+            "There is one training case, so cross-validation cannot be done.",
+            "Train the fold `all`, or add cases.",
+        )
+    elif count < FOLDS:
+        yield Problem(
+            "note",
+            where,
+            f"There are {count} training cases, so there will be {count} folds.",
+            "Add cases if you can.",
+        )
+
+
+def unused_files(dataset: Dataset) -> Iterator[Problem]:
+    """Yield images and annotations that belong to no case."""
+    if dataset.raw.get("dataset") is not None:
+        return
+    images = {path for case in dataset.training for path in case.images}
+    labels = {case.annotation for case in dataset.training}
+    ids = {case.id for case in dataset.training}
+    for path in list_files(dataset.folder / "imagesTr"):
+        if path not in images and stem_of(path, known_endings()) is not None:
+            yield Problem(
+                "warning",
+                path,
+                f"This image is not used: it does not end in {dataset.image_ending}.",
+                "Convert it, or take `file_ending` out of dataset.json.",
+            )
+    folder = dataset.folder / "labelsTr"
+    masks = (
+        [] if dataset.task != "instance" or not folder.is_dir() else folder.iterdir()
+    )
+    for path in sorted(path for path in masks if path.is_dir()):
+        if path.name not in ids:
+            yield Problem(
+                "warning",
+                path,
+                "This folder of masks has no image.",
+                f"Put the image of {path.name} into imagesTr, or take the folder away.",
+            )
+    if dataset.task == "landmark":
+        yield from _of_no_image(dataset, ids)
+    endings: tuple[str, ...] = (dataset.annotation_ending,)
+    if dataset.task == "landmark":
+        endings = (*endings, *point_endings())
+    for path in list_files(folder):
+        stem = stem_of(path, endings)
+        if path in labels or stem is None:
+            continue
+        found = "This annotation has no image."
+        fix = f"Put the image of {stem} into imagesTr, or take the annotation away."
+        if stem in ids:
+            found = f"There is another annotation for the image {stem}."
+            fix = "Take one of them away."
+        yield Problem("warning", path, found, fix)
+
+
+def _of_no_image(dataset: Dataset, ids: set[str]) -> Iterator[Problem]:
+    """Yield the cases of one file for all that have no image."""
+    for path in {case.annotation for case in dataset.training if case.annotation}:
+        try:
+            there = cases_in(path, conventions(dataset)[0]) if path.is_file() else ()
+        except AutosegError:
+            continue  # each of its cases says why
+        lost = [case for case in there if case not in ids]
+        if lost and len(there) > 1:
+            yield Problem(
+                "warning",
+                path,
+                f"It has points of {', '.join(lost[:5])}, of which there is no image"
+                + (f", and of {len(lost) - 5} more." if len(lost) > 5 else "."),
+                "Put the images into imagesTr, or take the points away.",
+            )
+
+
+def test_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Yield test images with missing files, and those that are training images too."""
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for case in dataset.training:
+        for path in case.images:
+            if path.is_file():
+                by_size[path.stat().st_size].append(path)
+    for case in dataset.test:
+        for path in case.images:
+            if not path.is_file():
+                yield Problem(
+                    "warning",
+                    path,
+                    f"A file of the test image {case.id} is missing.",
+                    "Put it there, or take the image away.",
+                )
+                continue
+            for other in by_size[path.stat().st_size]:
+                if filecmp.cmp(path, other, shallow=False):
+                    yield Problem(
+                        "warning",
+                        path,
+                        f"This test image is the training image {other.name}, byte for "
+                        "byte.",
+                        "Take one of them away.",
+                    )
+
+
+def duplicates(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield ids that are nearly the same, and images with the same voxels."""
+    by_name: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for case in dataset.training:
+        by_name[_plain(case.id)].append(case.id)
+    for ids in by_name.values():
+        if len(ids) < 2:
+            continue
+        same = len({case_id.casefold() for case_id in ids}) < len(ids)
+        yield Problem(
+            "warning" if same else "note",
+            dataset.folder / "imagesTr",
+            f"The ids {' and '.join(ids)} differ in upper and lower case only; on many "
+            "disks their results would overwrite each other."
+            if same
+            else f"The ids {' and '.join(ids)} are nearly the same.",
+            "Rename one of them." if same else "Take one away if they are one case.",
+        )
+    first: dict[str, CaseFacts] = {}
+    for fact in facts:
+        if fact.digest is None:
+            continue
+        other = first.setdefault(fact.digest, fact)
+        if other is not fact:
+            yield Problem(
+                "warning",
+                fact.case.images[0],
+                f"This image has the same voxels as {other.case.images[0].name}.",
+                "Take one of the cases away, or put both into one of the `groups`: "
+                "otherwise one is learned and the other is tested.",
+            )
+
+
+def _plain(case_id: str) -> tuple[str, ...]:
+    """Return the words and numbers of an id: case_01, Case-1 and case1 are alike."""
+    words = re.findall(r"\d+|[^\W\d_]+", case_id.casefold())
+    return tuple(word.lstrip("0") or "0" if word.isdigit() else word for word in words)
+
+
+def split_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Yield in what the splits contradict the cases."""
+    where = dataset.folder / "dataset.json"
+    known = {case.id for case in dataset.training}
+    group_of = {case.id: case.group for case in dataset.training if case.group}
+    for number, (train, val) in enumerate(dataset.splits or ()):
+        unknown = sorted({*train, *val} - known)
+        if unknown:
+            yield Problem(
+                "error",
+                where,
+                f"Fold {number} of `splits` names {len(unknown)} unknown case(s): "
+                f"{_some(unknown)}.",
+                "Correct the ids.",
+            )
+        if not train or not val:
+            yield Problem(
+                "error",
+                where,
+                f"Fold {number} of `splits` has no case to "
+                f"{'train' if not train else 'validate'} on.",
+                "Add some.",
+            )
+        both = sorted(set(train) & set(val))
+        if both:
+            yield Problem(
+                "warning",
+                where,
+                f"Fold {number} of `splits` trains and validates on {_some(both)}.",
+                "Its scores will say little; take them out of one side.",
+            )
+        leaking = {group_of.get(i) for i in train} & {group_of.get(i) for i in val}
+        named = sorted(group for group in leaking if group is not None)
+        if named:
+            yield Problem(
+                "warning",
+                where,
+                f"Fold {number} of `splits` has cases of the group {_some(named)} on "
+                "both sides.",
+                "Keep a group together, or leave `splits` out: they are made so.",
+            )
+
+
+def group_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Yield what is odd about the groups, and whether some seem to be missing."""
+    where = dataset.folder / "dataset.json"
+    groups = dataset.raw.get("groups")
+    ids = [case.id for case in dataset.training]
+    if isinstance(groups, dict):
+        unknown = sorted(set(groups) - set(ids))
+        if unknown:
+            yield Problem(
+                "warning",
+                where,
+                f"`groups` names {len(unknown)} unknown case(s): {_some(unknown)}.",
+                "Correct the ids.",
+            )
+    if groups is not None:
+        alone = [case.id for case in dataset.training if case.group is None]
+        if alone:
+            yield Problem(
+                "warning",
+                where,
+                f"`groups` says nothing about {len(alone)} case(s): {_some(alone)}.",
+                "Add them, unless each is a group of its own.",
+            )
+        return
+    if dataset.splits is not None:
+        return
+    # patient002_frame01, patient002_frame12: the part in front is a number that
+    # comes back.
+    fronts = Counter(case_id.rpartition("_")[0] for case_id in ids)
+    fronts = Counter({f: n for f, n in fronts.items() if f and f[-1].isdigit()})
+    if len(fronts) > 1 and sum(n for n in fronts.values() if n > 1) > len(ids) / 2:
+        front = max(fronts, key=lambda f: (fronts[f], f))
+        yield Problem(
+            "note",
+            where,
+            f"Many ids have a beginning in common, such as {front!r} "
+            f"({fronts[front]} cases).",
+            'If these are images of one patient, say "groups": "(.+)_", so that no '
+            "patient is learned and tested.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -1,0 +1,141 @@
+"""What the grids of all images say together: axes, units, spacing, orientation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from autoseg.fingerprint.check.case import CaseFacts
+from autoseg.fingerprint.check.problem import Problem
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+
+FLAT = 3.0  # longest edge over shortest, of an image that cannot have cubic voxels
+LARGEST_RATIO = 25.0  # of the edges of one voxel
+OUTLIER = 10.0  # times the median, along an axis
+BODY = (1e-2, 50.0)  # millimeters: edges of a voxel that are no mistake of unit
+
+
+def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield what is odd about the grids of the images.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    facts : sequence of CaseFacts
+        Of its training cases.
+
+    Yields
+    ------
+    Problem
+        About images, or about all of them.
+    """
+    known = [(fact, fact.geometry) for fact in facts if fact.geometry is not None]
+    if not known:
+        return
+    yield from _mixtures(dataset, known)
+    yield from _orientations(dataset, facts)
+    if dataset.spacing is not None:
+        yield from _unused_spacing(dataset, known)
+    real = [(fact, g) for fact, g in known if g.unit != "px"]
+    if real and len({geometry.dim for _, geometry in real}) == 1:
+        yield from _spacings(dataset, real)
+
+
+def _mixtures(
+    dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
+) -> Iterator[Problem]:
+    kinds = (
+        ("axes", lambda g: g.dim, "Make two data sets of two and three axes."),
+        ("units", lambda g: g.unit, "Give one `spacing` and `unit` for all of them."),
+    )
+    for what, kind, fix in kinds:
+        counts = Counter(kind(geometry) for _, geometry in known)
+        if len(counts) > 1:
+            rare = min(counts, key=lambda value: (counts[value], str(value)))
+            example = next(f for f, geometry in known if kind(geometry) == rare)
+            listed = ", ".join(
+                f"{count} with {value}" for value, count in counts.items()
+            )
+            yield Problem(
+                "error",
+                example.case.images[0],
+                f"The images differ in their {what}: {listed}.",
+                fix,
+            )
+
+
+def _orientations(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    counts = Counter(code for f in facts if (code := f.orientation) is not None)
+    if len(counts) > 1:
+        listed = ", ".join(f"{count} {code}" for code, count in counts.most_common())
+        yield Problem(
+            "note",
+            dataset.folder / "imagesTr",
+            f"The images have several orientations: {listed}.",
+            "The plan turns all of them to the commonest, and predictions back.",
+        )
+
+
+def _unused_spacing(
+    dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
+) -> Iterator[Problem]:
+    for fact, geometry in known:
+        if geometry.spacing != dataset.spacing:
+            yield Problem(
+                "note",
+                fact.case.images[0],
+                f"The file has its own spacing, {geometry.spacing}, which is used; "
+                f"that of dataset.json, {dataset.spacing}, is for files without.",
+                "Take `spacing` out of dataset.json, or correct the file.",
+            )
+            return
+
+
+def _spacings(
+    dataset: Dataset, real: Sequence[tuple[CaseFacts, Geometry]]
+) -> Iterator[Problem]:
+    where = dataset.folder / "imagesTr"
+    spacings = np.array([geometry.spacing for _, geometry in real])
+    median_shape = np.median([geometry.shape for _, geometry in real], axis=0)
+    unit = real[0][1].unit
+    cubic = (spacings == 1).all() and dataset.spacing is None
+    if cubic and median_shape.max() >= FLAT * median_shape.min() > FLAT:
+        shape = " x ".join(f"{edge:g}" for edge in median_shape)
+        yield Problem(
+            "warning",
+            where,
+            f"Every image says that its voxels are cubes of 1 {unit}, though a typical "
+            f"shape is {shape}: the true spacing may have been lost.",
+            "Write the true spacing into the headers, or go on if it is that.",
+        )
+    # Sorted, because images may be turned.
+    ordered = np.sort(spacings, axis=1)
+    median = np.median(ordered, axis=0)
+    for (fact, geometry), edges in zip(real, ordered, strict=True):
+        if np.max(np.maximum(edges / median, median / edges)) > OUTLIER:
+            yield Problem(
+                "warning",
+                fact.case.images[0],
+                f"Its spacing {geometry.spacing} is far from what is usual here, "
+                f"{tuple(median.tolist())} in ascending order.",
+                "Correct the header if it is wrong; a unit may have been mistaken.",
+            )
+        elif edges[-1] / edges[0] > LARGEST_RATIO:
+            yield Problem(
+                "warning",
+                fact.case.images[0],
+                f"Its voxels are {edges[-1] / edges[0]:.3g} times longer than wide: "
+                f"spacing {geometry.spacing}.",
+                "Correct the header if that is not so.",
+            )
+    if unit == "mm" and not (BODY[0] < median[0] and median[-1] < BODY[1]):
+        yield Problem(
+            "warning",
+            where,
+            f"A typical spacing is {tuple(median.tolist())} mm.",
+            'Say "unit": "um" if these are micrometers, or correct the headers.',
+        )

@@ -1,0 +1,233 @@
+"""What can be wrong with landmarks: of one case, and of all of them together."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoseg.datasets.points import read_points
+from autoseg.fingerprint.check.frames import inside, too_large, way_in
+from autoseg.fingerprint.check.problem import Problem
+from autoseg.formats.base import known_endings
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import UNKNOWN, Points
+
+CROWDED = 2.0  # voxels: no image is made of so small a scene
+SAME = 1e-3  # voxels: two landmarks nearer than that are one place
+FAR = 2.0  # voxels outside, from which on the frame may be wrong
+SHOWN = 5  # names in a message
+LEAST_CASES = 8  # before sides are called odd
+WRONG_SHARE = 0.1  # of the cases with swapped sides: more than that is no mistake
+
+
+def point_problems(
+    points: Points,
+    path: Path,
+    geometry: Geometry | None = None,
+    dataset: Dataset | None = None,
+) -> list[Problem]:
+    """Return what is wrong with the points of one case.
+
+    Parameters
+    ----------
+    points : Points
+        On the image's grid.
+    path : Path
+        Their file.
+    geometry : Geometry, optional
+        Of the image; by default voxels of 1, at the origin.
+    dataset : Dataset, optional
+        What is said of coordinates.
+
+    Returns
+    -------
+    list of Problem
+        Points outside of the image, with what would put them in, and landmarks at one
+        place.
+    """
+    present = points.coordinates[points.present]
+    names = [n for n, there in zip(points.names, points.present, strict=True) if there]
+    if not names:
+        found = "None of its landmarks is present."
+        fix = "Look whether names and status in the file are those of dataset.json."
+        return [Problem("warning", path, found, fix)]
+    geometry = geometry or Geometry(shape=points.shape, spacing=(1.0,) * points.dim)
+    problems = []
+    outside = ~inside(present, points.shape)
+    if outside.any():
+        which = ", ".join(itertools.compress(names, outside))
+        found = (
+            f"{outside.sum()} of {len(names)} points are outside of the image of "
+            f"{' x '.join(map(str, points.shape))} voxels: {which}."
+        )
+        # A slip of the hand is no other frame.
+        beyond = np.maximum(-0.5 - present, present - np.asarray(points.shape) + 0.5)
+        change = ""
+        many = 2 * outside.sum() >= len(names)
+        if beyond.max() > FAR:
+            change = way_in(present, geometry, path, dataset)
+            if not change and many:
+                change = too_large(present, points.shape)
+        severe = change or (many and beyond.max() > FAR)
+        fix = change or "Correct the points."
+        problems.append(Problem("error" if severe else "warning", path, found, fix))
+    if len(names) > 2 and (np.ptp(present, axis=0) < CROWDED).all():
+        problems.append(
+            Problem(
+                "warning",
+                path,
+                f"All {len(names)} points are within {CROWDED:g} voxels.",
+                "Are they fractions of the image's size? Give voxels, or millimeters.",
+            )
+        )
+        return problems
+    for i, j in itertools.combinations(range(len(names)), 2):
+        if np.abs(present[i] - present[j]).max() < SAME:
+            problems.append(
+                Problem(
+                    "warning",
+                    path,
+                    f"{names[i]} and {names[j]} are at the same place.",
+                    "Look whether one was copied from the other.",
+                )
+            )
+    return problems
+
+
+def landmark_problems(dataset: Dataset, facts: Sequence[Any]) -> list[Problem]:
+    """Return what is wrong with the landmarks of all cases together.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    facts : sequence of CaseFacts
+        With ``points`` and ``geometry`` of the cases.
+
+    Returns
+    -------
+    list of Problem
+        Landmarks that no case has, and cases whose sides are swapped.
+    """
+    given = [fact for fact in facts if fact.points is not None]
+    if not given:
+        return []
+    where = dataset.folder / "dataset.json"
+    names = given[0].points.names
+    seen = {
+        name
+        for fact in given
+        for name, there in zip(names, fact.points.present, strict=True)
+        if there
+    }
+    problems = [
+        Problem(
+            "warning",
+            where,
+            f"No training case has the landmark {name!r}.",
+            "It cannot be learnt: take it out, or look how files call it.",
+        )
+        for name in names
+        if name not in seen
+    ]
+    return [*problems, *_unknown_notes(where, given), *_side_problems(dataset, given)]
+
+
+def _unknown_notes(where: Path, given: Sequence[Any]) -> list[Problem]:
+    """Return of how many cases nobody knows where a landmark is."""
+    status = np.stack([fact.points.status for fact in given])
+    counts = (status == UNKNOWN).sum(axis=0)
+    rare = [
+        f"{name} in {count} of {len(status)} cases"
+        for name, count in zip(given[0].points.names, counts, strict=True)
+        if 0 < count < len(status)
+    ]
+    if not rare:
+        return []
+    more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
+    return [
+        Problem(
+            "note",
+            where,
+            f"Landmarks are unknown: {', '.join(rare[:SHOWN])}{more}.",
+            'They count for nothing. If they are not there, say "missing_means": '
+            '"absent".',
+        )
+    ]
+
+
+def strange_names(
+    path: Path,
+    dataset: Dataset,
+    case_id: str,
+    geometry: Geometry,
+    names: Sequence[str],
+) -> list[Problem]:
+    """Return landmarks of a file that the data set does not know.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which was read before.
+    dataset : Dataset
+        What is said of coordinates.
+    case_id : str
+        The case.
+    geometry : Geometry
+        Of its image.
+    names : sequence of str
+        The data set's landmarks.
+    """
+    if path.name.lower().endswith(known_endings()):
+        return []  # cubes in a label map have numbers
+    points, _ = read_points(path, dataset, geometry, case_id)
+    strange = [name for name in points.names if name not in names]
+    if not strange:
+        return []
+    close = difflib.get_close_matches(strange[0], names, n=1)
+    hint = f" Is {strange[0]!r} meant to be {close[0]!r}?" if close else ""
+    return [
+        Problem(
+            "warning",
+            path,
+            f"It has {', '.join(map(repr, strange[:SHOWN]))}, which `landmarks` in "
+            "dataset.json does not name.",
+            f"Correct the names, or add them.{hint}",
+        )
+    ]
+
+
+def _side_problems(dataset: Dataset, given: Sequence[Any]) -> list[Problem]:
+    """Return cases in which the members of a pair stand as in a mirror."""
+    from autoseg.tasks import TASKS
+
+    kind = TASKS[dataset.task]
+    task: Any = kind(**kind.from_dataset(dataset))
+    index = {name: i for i, name in enumerate(task.classes)}
+    cloud = np.stack([f.points.coordinates * f.geometry.spacing for f in given])
+    problems = []
+    for one, other in task.pairs:
+        apart = cloud[:, index[other]] - cloud[:, index[one]]
+        seen = np.isfinite(apart).all(1)
+        if seen.sum() < LEAST_CASES:
+            continue
+        axis = int(np.argmax(np.abs(np.median(apart[seen], axis=0))))
+        usual = np.sign(np.median(apart[seen, axis]))
+        swapped = seen & (np.sign(apart[:, axis]) == -usual)
+        if 0 < swapped.sum() <= WRONG_SHARE * seen.sum():
+            problems += [
+                Problem(
+                    "warning",
+                    fact.case.annotation,
+                    f"{one} and {other} stand the other way round than in other cases.",
+                    "Look whether left and right were swapped.",
+                )
+                for fact in itertools.compress(given, swapped)
+            ]
+    return problems

@@ -1,0 +1,86 @@
+"""From a plan to the network that it describes."""
+
+from __future__ import annotations
+
+from autoseg.errors import PlanError
+from autoseg.networks import NETWORKS
+from autoseg.networks.base import Network
+from autoseg.spec.plan import Plan
+from autoseg.tasks import TASKS
+from autoseg.tasks.base import Task
+
+# What constructors of networks and torch raise about options of wrong kind or size.
+NOT_BUILT = (TypeError, ValueError, IndexError, ArithmeticError, RuntimeError)
+
+
+def build_network(
+    plan: Plan, configuration: str, deep_supervision: bool = False
+) -> Network:
+    """Return the network of a configuration, with weights as training starts.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    configuration : str
+        Name of one of its configurations.
+    deep_supervision : bool
+        Give one output for each level of the decoder.
+
+    Returns
+    -------
+    Network
+        On the CPU. Its inputs are the plan's channels in order, and in a cascade,
+        after them, one for each of `cascade_channels`.
+
+    Raises
+    ------
+    PlanError, PluginError
+        If the plan names no network, or options that the network does not have.
+    """
+    chosen = plan.configuration(configuration)
+    task: Task = TASKS[plan.task.name](**plan.task.options).for_axes(chosen.dim)
+    channels = len(plan.channels)
+    if chosen.previous is not None:
+        channels += cascade_channels(task)
+    if any(step > 1 for step in chosen.head_stride) and task.kind != "points":
+        raise PlanError(
+            f"configurations.{configuration}.network.head_stage must be 0: only points "
+            "can be read off coarser outputs."
+        )
+    heads = {head.name: head.channels for head in task.heads}
+    try:
+        network: Network = NETWORKS[chosen.network.name](
+            channels, heads, deep_supervision, **chosen.network.options
+        )
+    except NOT_BUILT as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PlanError(
+            f"configurations.{configuration}.network: {chosen.network.name} cannot be "
+            f"made with the options {', '.join(chosen.network.options)}: {reason}."
+        ) from None
+    return network
+
+
+def cascade_channels(task: Task) -> int:
+    """Return how many channels the previous stage's prediction has as an input.
+
+    One 0/1 channel for each label value but the background's, in ascending order of the
+    inner values 1, 2, ...: also where values are grouped to regions, and without the
+    ignored value. The rule is nnU-Net's. The fine stage of landmarks sees only where
+    the coarse one found them: it has no further channel.
+
+    Raises
+    ------
+    PlanError
+        If the task's annotation is not made of label values.
+    """
+    if getattr(task, "kind", "labels") == "points":
+        return 0
+    values = getattr(task, "values", None)
+    if values is None:
+        raise PlanError(
+            f"A cascade needs a task with label values; {type(task).__name__} has "
+            "none. Set `previous` to null."
+        )
+    return len(values) - 1

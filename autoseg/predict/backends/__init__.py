@@ -1,0 +1,1 @@
+"""Plug-in folder: every public file is one way to compute a network."""

@@ -1,0 +1,1 @@
+"""Plug-in folder: one file for each kind of annotation that outputs become."""

@@ -1,0 +1,265 @@
+"""Average what several models say about an image, and decide by thresholds.
+
+Each model's outputs go to a compressed file in 8 bits, in the image's own grid, so that
+models of any grid can be averaged and memory does not grow with classes times volume.
+Then labels are decided some rows at a time. `autoseg find_best` judges by the very same
+numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.model.confidence import judged
+from autoseg.model.model import Model
+from autoseg.model.postprocessing import members_of
+from autoseg.predict.readouts.consensus import average
+from autoseg.predict.readouts.labels import PIECE, Sink
+from autoseg.predict.readouts.probabilities import LEVELS, open_sink
+from autoseg.predict.readouts.uncertainty import Doubt
+from autoseg.preprocess.case import Placement
+from autoseg.spec.image import Geometry, Image
+from autoseg.spec.points import Points
+from autoseg.tasks.base import Task
+from autoseg.tasks.landmark import LandmarkTask
+
+Array = NDArray[Any]
+
+
+class Member(Protocol):
+    """One of several models: a `Predictor`."""
+
+    task: Task
+    model: Model
+
+    def predict_alone(
+        self,
+        image: Image,
+        progress: Callable[[int, int], None],
+        sink: Sink | None = None,
+        doubt: Doubt | None = None,
+    ) -> Any:
+        """Give the outputs for an image to a sink; of landmarks, return the points."""
+
+
+def predict_together(
+    members: Sequence[Member],
+    image: Image,
+    thresholds: Mapping[str, float],
+    progress: Callable[[int, int], None] | None = None,
+    sink: Sink | None = None,
+    doubt: Doubt | None = None,
+) -> Array:
+    """Predict an image by several models.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        At least one; of the same task.
+    image : Image
+        As a format read it.
+    thresholds : mapping of str to float
+        By class; see `autoseg.model.postprocessing.Rule`.
+    progress : callable, optional
+        Told percent done and 100.
+    sink : Sink, optional
+        Where the averaged outputs go.
+    doubt : Doubt, optional
+        Takes the disagreement of all opinions: how far those of one model are apart,
+        on average, and how far the models are.
+
+    Returns
+    -------
+    ndarray of int16, shape (*S)
+        Inner labels, in the image's grid.
+    """
+    task = members[0].task
+    doubts = [Doubt() for _ in members]
+    with tempfile.TemporaryDirectory(prefix="autoseg-") as folder:
+        paths = [Path(folder) / f"{number}.b2nd" for number in range(len(members))]
+        for number, (member, path) in enumerate(zip(members, paths, strict=True)):
+            told = _part(progress, number, len(members))
+            with open_sink(path, "b2nd", task) as outputs:
+                member.predict_alone(image, told, outputs, doubts[number])
+        arrays = [open_outputs(path) for path in paths]
+        if doubt is not None:
+            doubt.map = np.mean([one.map for one in doubts], axis=0) + apart(arrays)
+        if sink is not None:
+            _hand_on(arrays, image.geometry, sink)
+        return decide(arrays, task, thresholds)
+
+
+def points_together(
+    members: Sequence[Member],
+    image: Image,
+    progress: Callable[[int, int], None] | None = None,
+) -> Points:
+    """Predict the landmarks of an image by several models.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Of the same landmarks. What the first knows of how far to trust points is of
+        the average.
+    image : Image
+        As a format read it.
+    progress : callable, optional
+        Told percent done and 100.
+
+    Returns
+    -------
+    Points
+        In voxels of the image; coordinates are weighted by score.
+    """
+    count, model = len(members), members[0].model
+    opinions = [
+        one.predict_alone(image, _part(progress, number, count))
+        for number, one in enumerate(members)
+    ]
+    task, geometry = members[0].task, image.geometry
+    points = average(opinions, cast(LandmarkTask, task), geometry.spacing)
+    return judged(points, geometry, model.plan, model.confidence)
+
+
+def _part(
+    progress: Callable[[int, int], None] | None, number: int, count: int
+) -> Callable[[int, int], None]:
+    """Return what one of several models tells its progress to."""
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            share = (number + done / max(1, total)) / count
+            progress(int(100 * share), 100)
+
+    return told
+
+
+def apart(arrays: Sequence[Any]) -> NDArray[np.float32]:
+    """Return how far models disagree: the variance of their outputs, summed.
+
+    With the mean variance within the models this is the variance of all opinions (law
+    of total variance), every model counting the same: see
+    `autoseg.predict.windows.disagreement`.
+
+    Parameters
+    ----------
+    arrays : sequence of array of uint8, shape (K, *S)
+        Outputs of each model.
+
+    Returns
+    -------
+    ndarray of float32, shape (*S)
+        0 to 1, for outputs that sum to 1.
+    """
+    shape = tuple(arrays[0].shape)
+    found = np.zeros(shape[1:], np.float32)
+    for rows in _pieces(shape):
+        shares = [array[:, rows].astype(np.float32) / LEVELS for array in arrays]
+        mean = sum(shares) / len(shares)
+        found[rows] = sum(((s - mean) ** 2).sum(axis=0) for s in shares) / len(shares)
+    return found
+
+
+def open_outputs(path: Path) -> Any:
+    """Open the outputs of one image, uint8 (K, *S); slices of it are arrays."""
+    import blosc2
+
+    return blosc2.open(str(path), mode="r")
+
+
+def decide(arrays: Sequence[Any], task: Task, thresholds: Mapping[str, float]) -> Array:
+    """Return the labels that averaged outputs stand for.
+
+    Parameters
+    ----------
+    arrays : sequence of array of uint8, shape (K, *S)
+        Outputs of each model; anything that takes slices.
+    task : Task
+        Decides by single voxels.
+    thresholds : mapping of str to float
+        By class.
+
+    Returns
+    -------
+    ndarray of int16, shape (*S)
+        Inner labels; of equally probable ones the first.
+
+    Raises
+    ------
+    UsageError
+        If the task looks around to decide.
+    """
+    if task.pointwise is None:
+        raise UsageError("only tasks that decide voxel by voxel can be averaged.")
+    shape = tuple(arrays[0].shape)
+    labels = np.zeros(shape[1:], dtype=np.int16)
+    for rows in _pieces(shape):
+        sums = arrays[0][:, rows].astype(np.float32)
+        for other in arrays[1:]:
+            sums += other[:, rows]
+        if task.pointwise.painted is None:
+            labels[rows] = _most_probable(sums, task, thresholds)
+        else:
+            whole = LEVELS * len(arrays)
+            labels[rows] = _painted(sums / whole, task, thresholds)
+    return labels
+
+
+def _pieces(shape: Sequence[int]) -> list[slice]:
+    """Cut the first axis of space into pieces of bounded size."""
+    row = max(1, math.prod(shape) // max(1, shape[1]))
+    step = max(1, PIECE // row)
+    return [slice(low, min(low + step, shape[1])) for low in range(0, shape[1], step)]
+
+
+def _most_probable(sums: Array, task: Any, thresholds: Mapping[str, float]) -> Array:
+    labels = np.argmax(sums, axis=0).astype(np.int16)
+    if not thresholds:
+        return labels
+    likeliest = 1 + np.argmax(sums[1:], axis=0)
+    for name, threshold in thresholds.items():
+        (label,) = members_of(task, name)
+        # Its share of both, p / (p + background), is over the threshold. Only its own
+        # voxels are asked about, so that thresholds of classes do not meet.
+        claims = sums[label] * ((1 - threshold) / threshold) > sums[0]
+        own = likeliest == label
+        labels[own & claims] = label
+        labels[own & ~claims] = 0
+    return labels
+
+
+def _painted(means: Array, task: Any, thresholds: Mapping[str, float]) -> Array:
+    labels = np.zeros(means.shape[1:], dtype=np.int16)
+    painted = task.pointwise.painted
+    for channel, name, value in zip(means, task.classes, painted, strict=True):
+        labels[channel > thresholds.get(name, 0.5)] = value
+    return labels
+
+
+def _hand_on(arrays: Sequence[Any], geometry: Geometry, sink: Sink) -> None:
+    """Give averaged outputs to a sink, on the image's own grid."""
+    shape, axes = tuple(arrays[0].shape), tuple(range(len(geometry.shape)))
+    sink.open(
+        Placement(
+            geometry=geometry,
+            orientation=None,
+            transpose=axes,
+            box=tuple((0, size) for size in geometry.shape),
+            shape_before_crop=geometry.shape,
+            cropped_shape=geometry.shape,
+            shape=geometry.shape,
+            cropped_spacing=geometry.spacing,
+            spacing=geometry.spacing,
+        )
+    )
+    for rows in _pieces(shape):
+        mean = sum(array[:, rows].astype(np.float32) for array in arrays)
+        sink.put(np.asarray(mean) / (LEVELS * len(arrays)), 0, rows.start)

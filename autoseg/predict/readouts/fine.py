@@ -1,0 +1,223 @@
+"""The fine stage of landmarks: a closer look at where a coarse stage found them.
+
+The network of the fine stage sees a window of a few millimeters about each landmark and
+nothing else of the image, so that prediction takes little time however large that is.
+
+Letters: L landmarks, P patch, D axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from autoseg.landmarks.shape import ShapePrior
+from autoseg.predict.readouts.consensus import combine
+from autoseg.predict.readouts.points import View, predict_points, restore
+from autoseg.predict.readouts.second_look import SEEN, look_again
+from autoseg.predict.windows.window import Windows, counted
+from autoseg.preprocess.case import Prepared
+from autoseg.preprocess.points import place_coordinates
+from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.tasks.landmark import REACH, LandmarkTask
+
+Progress = Callable[[int], None]
+
+
+def find_landmarks(
+    networks: Sequence[nn.Module],
+    prepared: Prepared,
+    windows: Windows,
+    task: LandmarkTask,
+    coarse: Points | None = None,
+    *,
+    prior: ShapePrior | None = None,
+    stride: Sequence[int] = (),
+    precision: str = "fp32",
+    progress: Callable[[int, int], None] | None = None,
+) -> Points:
+    """Return landmarks from an image, or from windows about what is known already.
+
+    Parameters
+    ----------
+    networks : sequence of Module
+        One for each fold, on their device.
+    prepared : Prepared
+        The image on the network's grid.
+    windows : Windows
+        Patch and mirrors.
+    task : LandmarkTask
+        Names and decodes them.
+    coarse : Points, optional
+        Of a fine stage, what the coarse one found, in voxels of the image.
+    prior : ShapePrior, optional
+        Which shapes are usual. Without a coarse stage, points that do not fit the
+        others are looked for again: `autoseg.predict.readouts.second_look`.
+    stride : sequence of int, length D, optional
+        How many voxels an output is long; by default one.
+    precision : str
+        Of the networks' layers.
+    progress : callable, optional
+        Told windows done and windows in all.
+
+    Returns
+    -------
+    Points
+        In voxels of the image; see `join` if there is a coarse stage.
+    """
+    placement, shape = prepared.placement, prepared.array.shape[1:]
+    views = None
+    if coarse is not None:
+        coarse = coarse.ordered(task.classes, ABSENT)
+        places = place_coordinates(coarse.coordinates, placement)
+        views = views_of(places, shape, windows.patch)
+    total = windows.grid(shape).count if views is None else len(views)
+
+    def look(into: Sequence[View] | None, told: Progress) -> Points:
+        opinions = predict_points(
+            networks,
+            prepared.array,
+            windows,
+            task,
+            placement.spacing,
+            views=into,
+            # In training one of L patches is about a landmark, here each one is.
+            likelier=1 if coarse is None else len(task.classes),
+            stride=stride,
+            precision=precision,
+            progress=told,
+        )
+        return combine(opinions, task, placement.spacing)
+
+    found = look(views, counted(progress, total))
+    if coarse is not None:
+        return join(coarse, restore(as_seen(found, task), placement), task)
+    if prior is not None:
+        found = look_again(
+            found,
+            prior,
+            placement.spacing,
+            windows,
+            lambda into: look(into, lambda count: None),
+        )
+    return restore(found, placement)
+
+
+def views_of(
+    places: NDArray[np.float64], shape: Sequence[int], patch: Sequence[int]
+) -> list[View]:
+    """Return windows that have landmarks in their middle, as few as go.
+
+    As in training a landmark is up to `REACH` of an edge away from the middle, and a
+    window does not begin before the image. No further from where it is expected may
+    a landmark be found. The window about the landmark that has most
+    of the others in its middle comes first.
+
+    Parameters
+    ----------
+    places : ndarray of float, shape (L, D)
+        Where they are expected, in voxels; NaN: nowhere.
+    shape, patch : sequence of int, length D
+        Of the array and of a window.
+    """
+    edges = np.asarray(patch)
+    # Where the image is shorter than a window, that is in the window's middle.
+    lowest = -(np.maximum(edges - np.asarray(shape) + 1, 0) // 2)
+    left = np.flatnonzero(np.isfinite(places).all(1))
+    views = []
+    while len(left):
+        there = places[left]
+        apart = np.abs(there[:, None] - there)
+        with_me: NDArray[np.bool_] = np.all(apart <= REACH * edges, axis=2)
+        most = int(with_me.sum(1).argmax())
+        corner = np.maximum(np.floor(there[most] + 0.5) - edges // 2, lowest)
+        mine = left[with_me[most]]
+        inside = places[mine] - corner
+        low = np.floor(np.clip(inside - REACH * edges, 0, edges - 1)).astype(int)
+        high = np.ceil(np.clip(inside + REACH * edges, 1, edges)).astype(int)
+        boxes = zip(low.tolist(), high.tolist(), strict=True)
+        views.append(
+            View(
+                corner=tuple(map(int, corner)),
+                landmarks=frozenset(mine.tolist()),
+                boxes={
+                    number: (tuple(first), tuple(last))
+                    for number, (first, last) in zip(mine.tolist(), boxes, strict=True)
+                },
+            )
+        )
+        left = left[~with_me[most]]
+    return views
+
+
+def join(coarse: Points, fine: Points, task: LandmarkTask) -> Points:
+    """Return what a coarse and a fine stage say together about an image.
+
+    Parameters
+    ----------
+    coarse : Points
+        From `restore`.
+    fine : Points
+        From `restore` of `as_seen`.
+    task : LandmarkTask
+        Names them.
+
+    Returns
+    -------
+    Points
+        Whether a point is there is what the coarse stage says. Where it is, is what
+        the fine one says if it sees the point in its window; else the coarse place
+        stays. The score of a point that was looked for is the mean of both.
+    """
+    coarse = coarse.ordered(task.classes, ABSENT)
+    better = coarse.present & fine.present
+    count, dim = coarse.coordinates.shape
+    # Files of others say nothing but where points are.
+    sure = coarse.details.get("score", coarse.present.astype(float))
+    unsure = np.full((count, dim, dim), np.nan)
+    covariance = coarse.details.get("covariance", unsure)
+    before = coarse.details.get("peak", coarse.coordinates)
+    places = np.where(better[:, None], fine.details["peak"], before)
+    score = np.where(coarse.present, (sure + fine.details["score"]) / 2, sure)
+    return Points(
+        task.classes,
+        places,
+        coarse.status,
+        {
+            "score": score,
+            "covariance": np.where(
+                better[:, None, None], fine.details["covariance"], covariance
+            ),
+            "peak": places,
+        },
+        coarse.shape,
+    )
+
+
+def as_seen(points: Points, task: LandmarkTask) -> Points:
+    """Return points of a fine stage, present if they are in their windows.
+
+    Parameters
+    ----------
+    points : Points
+        From `combine`.
+    task : LandmarkTask
+        Names them.
+
+    Returns
+    -------
+    Points
+        With the chance to be in the window as the score, and a place if that is at
+        least `SEEN`.
+    """
+    here = points.details["here"]
+    return Points(
+        task.classes,
+        points.details["peak"],
+        np.where(here >= SEEN, PRESENT, ABSENT),
+        {**points.details, "score": here},
+        points.shape,
+    )

@@ -1,0 +1,265 @@
+"""How sure predictions are: an image, and one number for each case.
+
+Of label maps, it is how far folds and mirrored copies disagree. Each fold sees each
+mirrored copy of a window, and where they disagree (see `windows.disagreement`)
+is averaged over windows like one more output.
+
+The number is the Dice that two opinions would be expected to have with each other
+over the whole foreground: 1 - D / 2 V, with D the sum of the disagreement and V the
+voxels of the predicted foreground. It needs no annotation and falls where predictions
+should be looked at; the idea of judging a case by the agreement of samples is that of
+Roy et al., "Bayesian QuickNAT", NeuroImage 195, 2019,
+doi:10.1016/j.neuroimage.2019.03.042.
+
+Of instances and landmarks, the number is the mean score of what was found; there is no
+image.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.geometry.resample import resample_outputs
+from autoseg.model.model import Model
+from autoseg.predict.options import Options
+from autoseg.predict.windows.canvas import Canvas
+from autoseg.predict.windows.window import Block
+from autoseg.preprocess.case import Placement
+from autoseg.spec.head import Head
+from autoseg.spec.instances import Instances
+from autoseg.spec.json import dumps, load_object, write_text
+from autoseg.spec.plan import Resampling
+from autoseg.spec.points import Points
+from autoseg.tasks import TASKS
+from autoseg.tasks.base import Task
+
+Array = NDArray[Any]
+
+
+class Doubt:
+    """Collects the disagreement of one image, and brings it to the image's own grid."""
+
+    def __init__(self) -> None:
+        self.map: Array = np.zeros(0, np.float32)
+        self.quality = math.nan
+        self._collected: torch.Tensor | None = None
+
+    def watch(self, blocks: Iterable[Block], shape: Sequence[int]) -> Iterator[Block]:
+        """Take the last output out of blocks on their way.
+
+        Parameters
+        ----------
+        blocks : iterable of Block
+            Whose last output is the disagreement.
+        shape : sequence of int
+            Of the network's grid.
+
+        Yields
+        ------
+        Block
+            Without it.
+        """
+        collected = torch.zeros((1, *shape), dtype=torch.float16)
+        self._collected = collected
+        for block in blocks:
+            size = block.stop - block.start
+            rows = collected.narrow(block.axis + 1, block.start, size)
+            rows.copy_(block.logits[-1:])
+            yield replace(block, logits=block.logits[:-1])
+
+    def place(self, placement: Placement, resampling: Resampling) -> None:
+        """Bring what was collected to the image's own grid: ``map``, float32 (*G)."""
+        if self._collected is None:
+            return
+        resampled = resample_outputs(
+            self._collected.float().numpy(),
+            placement.cropped_shape,
+            placement.spacing,
+            placement.cropped_spacing,
+            resampling,
+        )
+        self._collected = None
+        self.map = np.zeros(placement.geometry.shape, np.float32)
+        Canvas(self.map, placement).put(np.asarray(resampled[0], np.float32), 0, 0)
+
+    def judge(self, foreground: NDArray[np.bool_]) -> None:
+        """Set ``quality`` from the map and the predicted foreground, (*G)."""
+        self.quality = expected_dice(self.map, foreground)
+
+
+def can_doubt(model: Model, options: Options) -> bool:
+    """Return whether a model has several opinions about the classes of voxels.
+
+    Parameters
+    ----------
+    model : Model
+        What predicts.
+    options : Options
+        How.
+
+    Returns
+    -------
+    bool
+        Whether ``uncertainty`` means something.
+    """
+    task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
+    mirrored = options.mirror is not False and bool(model.settings.mirror_axes)
+    return task.pointwise is not None and (mirrored or len(model.folds) > 1)
+
+
+def doubted_heads(task: Task, options: Options) -> tuple[Head, ...]:
+    """Return the heads whose opinions are compared voxel by voxel; mostly none."""
+    if not options.uncertainty or task.pointwise is None:
+        return ()
+    return tuple(task.heads)
+
+
+def can_judge(model: Model, options: Options) -> bool:
+    """Return whether predictions come with a number that says how sure they are.
+
+    Those of label maps do where there are several opinions; instances and landmarks
+    have scores.
+    """
+    task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
+    return task.pointwise is None or can_doubt(model, options)
+
+
+def check_doubt(model: Model, options: Options) -> None:
+    """Raise UsageError unless predictions come with a number of their quality."""
+    if not can_judge(model, options):
+        raise UsageError(
+            "The uncertainty is the disagreement of folds and mirrored copies of the "
+            "image about classes of voxels; this model has one fold and no mirrored "
+            "copies. Predict with more folds, or with mirrored copies."
+        )
+
+
+def mean_score(found: Points | Instances) -> float:
+    """Return the mean score of all points or instances that were found.
+
+    Parameters
+    ----------
+    found : Points or Instances
+        A prediction.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN if nothing was found or nothing has a score.
+    """
+    if isinstance(found, Points):
+        scores = np.asarray(found.details.get("score", ()), dtype=np.float64)
+        scores = scores[found.present] if len(scores) else scores
+    else:
+        scores = np.array(list(found.scores.values()), dtype=np.float64)
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def expected_dice(disagreement: Array, foreground: NDArray[np.bool_]) -> float:
+    """Return the Dice that two opinions are expected to have with each other.
+
+    Parameters
+    ----------
+    disagreement : ndarray of float, shape S
+        From 0 to 1.
+    foreground : ndarray of bool, shape S
+        Where something was predicted.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN where nothing is predicted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(expected_dice(np.array([0.5, 0.1, 0, 0]), np.array([1, 1, 1, 0]) > 0), 3)
+    0.9
+    """
+    voxels = int(np.count_nonzero(foreground))
+    if not voxels:
+        return math.nan
+    total = float(disagreement.sum(dtype=np.float64))
+    return max(0.0, 1.0 - total / (2 * voxels))
+
+
+class Qualities:
+    """The numbers of all cases in a JSON file, which is complete at any moment.
+
+    Parameters
+    ----------
+    path : Path
+        The file; what is in it already stays.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self.values: dict[str, float] = load_qualities(path)
+
+    def add(self, case: str, quality: float) -> None:
+        """Write the number of one more case."""
+        with self._lock:
+            self.values[case] = quality
+            self.write()
+
+    def write(self, **more: Any) -> None:
+        """Write the file, with more entries if they are given."""
+        values = {
+            case: None if math.isnan(value) else float(f"{value:.6g}")
+            for case, value in sorted(self.values.items())
+        }
+        write_text(self.path, dumps({"quality": values, **more}))
+
+
+def load_qualities(path: Path) -> dict[str, float]:
+    """Return the numbers in a file by case; none if there is no file."""
+    if not path.is_file():
+        return {}
+    values = load_object(path).get("quality", {})
+    return {c: math.nan if v is None else float(v) for c, v in values.items()}
+
+
+def correlation(
+    qualities: Mapping[str, float], scores: Mapping[str, float]
+) -> dict[str, float | int | None]:
+    """Return how well the numbers rank the cases by what is true of them.
+
+    Parameters
+    ----------
+    qualities : mapping of str to float
+        By case.
+    scores : mapping of str to float
+        Such as the true Dice.
+
+    Returns
+    -------
+    dict of str to float or int or None
+        ``"spearman"`` and ``"pearson"``, None where fewer than three cases have both
+        or all are equal, and ``"cases"``.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    both = [c for c in qualities if c in scores]
+    pairs = np.array([(qualities[c], scores[c]) for c in both]).reshape(-1, 2)
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    found: dict[str, float | int | None] = {
+        "spearman": None,
+        "pearson": None,
+        "cases": len(pairs),
+    }
+    if len(pairs) >= 3 and (np.ptp(pairs, axis=0) > 0).all():
+        found["spearman"] = round(float(spearmanr(*pairs.T).statistic), 4)
+        found["pearson"] = round(float(pearsonr(*pairs.T).statistic), 4)
+    return found

@@ -1,0 +1,1 @@
+"""Images cut into windows, and windows put together again."""

@@ -1,0 +1,228 @@
+"""How much memory prediction needs, by arithmetic, and how to make do with less."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from autoseg.errors import UsageError
+from autoseg.predict.device import GIGABYTE
+from autoseg.predict.windows.window import Windows
+from autoseg.spec.plan import Configuration
+
+# Feature maps of the finest resolution that are alive at once in a U-Net's last
+# decoder level: skip, upsampled, both joined, the convolution's copy of them, output.
+# Measured on plain and residual U-Nets of 8 and 32 features: 7.1 to 7.8.
+MAPS = 8
+FIXED = 64e6  # bytes of a window beside its maps: 94 MB where maps are 8 MB each
+FEATURES = 32  # of networks that do not say how many they have
+MOST_WINDOWS = 16  # more at once do not make a GPU faster
+# On one core, eight windows of 32768 numbers each (64 x 64, 8 features) take half the
+# time together, two of 131072 take 0.6 of it, and larger ones are slower together.
+SMALL_WINDOWS, CACHED = 8, 2**18
+# Threads that share a window of 256 x 256 and 16 features are no faster than one of
+# them, so each takes a window of its own; of large ones, memory would be too much.
+SHARED, MOST_THREADS = 2**23, 8
+EXPORTED = 2**24  # voxels of the image's grid that are decided at once
+EXPORT = 12.0 * EXPORTED  # bytes: a head, the largest so far, labels, and rows in work
+
+
+class TooLittle(UsageError):
+    """There is too little memory, however windows are predicted."""
+
+
+def window_bytes(settings: Configuration, precision: str = "fp32") -> float:
+    """Return the memory that a network needs to predict one window.
+
+    Parameters
+    ----------
+    settings : Configuration
+        Gives patch and features.
+    precision : str
+        ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+
+    Returns
+    -------
+    float
+        Bytes, beside weights.
+    """
+    size = 4 if precision == "fp32" else 2
+    return MAPS * size * _map_size(settings) + FIXED
+
+
+def sums_bytes(windows: Windows, shape: Sequence[int], outputs: int, folds: int) -> int:
+    """Return the memory of the sums of windows.
+
+    Parameters
+    ----------
+    windows : Windows
+        How an array is cut.
+    shape : sequence of int
+        Of the array, spatial axes.
+    outputs : int
+        K.
+    folds : int
+        Networks; exact sums are kept for each.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    slab = math.prod(windows.grid(shape).slab)
+    if windows.as_nnunet:
+        return 2 * slab * (outputs * folds + 1)
+    return torch.finfo(windows.dtype).bits // 8 * slab * outputs
+
+
+def working_bytes(
+    windows: Windows, shape: Sequence[int], outputs: int, folds: int, per_window: float
+) -> float:
+    """Return the memory of predicting an array, beside the array and the labels.
+
+    Parameters
+    ----------
+    windows : Windows
+        How it is cut.
+    shape : sequence of int
+        Of the array, spatial axes.
+    outputs, folds : int
+        See `sums_bytes`.
+    per_window : float
+        Bytes of a network for each window; see `window_bytes`.
+
+    Returns
+    -------
+    float
+        Bytes.
+    """
+    sums = sums_bytes(windows, shape, outputs, folds)
+    return EXPORT + sums + windows.batch * per_window
+
+
+def fit_windows(
+    windows: Windows,
+    shape: Sequence[int],
+    outputs: int,
+    folds: int,
+    per_window: float,
+    available: float,
+) -> Windows:
+    """Return how to predict an array within the memory that there is.
+
+    Tries the sums on the device in float32, then in float16, then beside the device;
+    fewer windows at once before either.
+
+    Parameters
+    ----------
+    windows : Windows
+        As one would like it.
+    shape : sequence of int
+        Of the array, spatial axes.
+    outputs, folds : int
+        See `sums_bytes`.
+    per_window : float
+        Bytes of a network for each window; see `window_bytes`.
+    available : float
+        Bytes of main memory that may still be taken.
+
+    Returns
+    -------
+    Windows
+        The first that fits.
+
+    Raises
+    ------
+    TooLittle
+        If none does; the message says how much it takes.
+    """
+    if windows.nnunet_sums and not windows.exact:
+        try:
+            return _fit(windows, shape, outputs, folds, per_window, available)
+        except TooLittle:  # our own sums are kept once for all folds
+            windows = replace(windows, nnunet_sums=False)
+    return _fit(windows, shape, outputs, folds, per_window, available)
+
+
+def _fit(
+    windows: Windows,
+    shape: Sequence[int],
+    outputs: int,
+    folds: int,
+    per_window: float,
+    available: float,
+) -> Windows:
+    device = torch.device(windows.device)
+    beside = replace(windows, sums_device=torch.device("cpu"))
+    options = _fewer(windows)
+    if device.type == "cuda":
+        free = 0.8 * torch.cuda.mem_get_info(device)[0]
+        for option in (*options, *([] if windows.as_nnunet else [_half(windows)])):
+            need = working_bytes(option, shape, outputs, folds, per_window)
+            if need <= free:
+                return option
+        options, per_window = [replace(beside, batch=1)], 0
+    if not windows.as_nnunet:
+        options.append(_half(options[-1]))
+    need = 0.0
+    for option in options:
+        need = working_bytes(option, shape, outputs, folds, per_window)
+        if need <= available:
+            return option
+    raise TooLittle(
+        f"Predicting an image of {' x '.join(map(str, shape))} voxels with {outputs} "
+        f"outputs takes {need / GIGABYTE:.1f} GB beside the image itself, and "
+        f"{max(0, available) / GIGABYTE:.1f} GB are left. Give more --max-memory, "
+        "close other programs, or cut the image into parts."
+    )
+
+
+def _fewer(windows: Windows) -> list[Windows]:
+    """Return the same, and with fewer and fewer windows at once."""
+    fewer = [windows]
+    while fewer[-1].batch > 1:
+        fewer.append(replace(windows, batch=fewer[-1].batch // 2))
+    return fewer
+
+
+def _half(windows: Windows) -> Windows:
+    """Return the same with one window at once and sums in float16."""
+    return replace(windows, batch=1, dtype=torch.float16)
+
+
+def windows_at_once(
+    settings: Configuration, device: torch.device, per_window: float
+) -> int:
+    """Return how many windows a network should get at once, to be fast.
+
+    Parameters
+    ----------
+    settings : Configuration
+        Gives patch and features.
+    device : torch.device
+        A GPU takes as many as fill half of its memory, at most 16. A thread of a CPU
+        is fastest when what it computes stays in its cache: several only if they are
+        small. Each thread takes its own, if they are not large.
+    per_window : float
+        Bytes for each; see `window_bytes`.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+        return int(max(1, min(MOST_WINDOWS, 0.5 * free // max(1.0, per_window))))
+    size = _map_size(settings)
+    threads = min(torch.get_num_threads(), MOST_THREADS) if size <= SHARED else 1
+    return threads * max(1, min(SMALL_WINDOWS, CACHED // size))
+
+
+def _map_size(settings: Configuration) -> int:
+    """Return the numbers in all feature maps of the finest resolution."""
+    features = settings.network.options.get("features") or [FEATURES]
+    return int(features[0]) * math.prod(settings.patch_size)

@@ -1,0 +1,338 @@
+"""Sliding-window prediction that hands out finished rows and forgets them.
+
+Only the rows that a later window still touches are kept in memory. They form a slab
+along one axis, as thick as a window, which moves along as windows are predicted::
+
+    row 0          base       next base      base + patch
+    |--- handed out --|== done ===|== half done ===|--- not begun ---|
+                      |<---------- the slab ------>|
+
+Folds and mirrored copies of a window are averaged as soon as they are computed.
+
+Letters: C channels, K outputs of all heads, P patch, S shape of the array, B batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from autoseg.errors import ModelError, UsageError
+from autoseg.predict.windows.disagreement import Disagreement
+from autoseg.predict.windows.sums import ExactSums, Sums
+from autoseg.predict.windows.tiling import Grid
+from autoseg.spec.head import Head
+
+Network = Callable[[torch.Tensor], torch.Tensor]
+"""From (B, C, *P) to the logits of all heads, (B, K, *P), float32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows:
+    """How to cut an array into windows and put their outputs together.
+
+    Parameters
+    ----------
+    patch : tuple of int
+        Edges of a window. One less than the array has axes: the network is 2-D and
+        sees a volume slice by slice along its first axis.
+    step_size : float
+        Largest distance of neighboring windows in patch edges.
+    mirror_axes : tuple of int
+        Axes of the patch; every combination of them is flipped, predicted, flipped
+        back and averaged.
+    batch : int
+        Windows, mirrored copies counted, that a network gets at once.
+    exact : bool
+        One window at a time, and ``nnunet_sums``.
+    nnunet_sums : bool
+        Add as nnU-Net v2 does: along the first axis, in float16, apart for each fold.
+        Its rounding decides between labels that are nearly as likely.
+    dtype : torch.dtype
+        Of the sums, unless they are nnU-Net's: float32, or float16 for half the memory.
+    device : str or torch.device
+        Where the networks are.
+    sums_device : str or torch.device, optional
+        Where the sums are; by default there too.
+    heads : tuple of Head
+        Which outputs have directions, that mirrors turn; empty: none has.
+    doubted : tuple of Head
+        All heads, if the disagreement of folds and mirrored copies is to be one more
+        output, the last.
+    """
+
+    patch: tuple[int, ...]
+    step_size: float = 0.5
+    mirror_axes: tuple[int, ...] = ()
+    batch: int = 1
+    exact: bool = False
+    nnunet_sums: bool = False
+    dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu"
+    sums_device: torch.device | str | None = None
+    heads: tuple[Head, ...] = ()
+    doubted: tuple[Head, ...] = ()
+
+    @property
+    def mirrors(self) -> list[tuple[int, ...]]:
+        """Every combination of axes that may be mirrored; the first mirrors none."""
+        axes = [
+            axis
+            for axis in self.mirror_axes
+            if all(head.mirrors_along(axis) for head in self.heads)
+        ]
+        return [
+            chosen
+            for count in range(len(axes) + 1)
+            for chosen in itertools.combinations(axes, count)
+        ]
+
+    @property
+    def together(self) -> int:
+        """Windows that are predicted at once, with all their mirrored copies."""
+        return max(1, self.batch // len(self.mirrors))
+
+    @property
+    def as_nnunet(self) -> bool:
+        """Whether sums are those of nnU-Net."""
+        return self.exact or self.nnunet_sums
+
+    def grid(self, shape: Sequence[int]) -> Grid:
+        """Return the windows of an array of this spatial shape."""
+        return Grid(
+            shape=tuple(shape),
+            window=self.patch,
+            step_size=self.step_size,
+            together=1 if self.exact else self.together,
+            first_axis=self.as_nnunet,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Finished rows of the outputs.
+
+    Parameters
+    ----------
+    axis : int
+        Spatial axis that prediction moves along.
+    start, stop : int
+        Rows along it, in the array's own grid.
+    logits : tensor, shape (K, *S) but stop - start along ``axis``
+        Mean over windows, mirrors and folds. Overwritten when the next block is asked
+        for.
+    """
+
+    axis: int
+    start: int
+    stop: int
+    logits: torch.Tensor
+
+
+def predict_outputs(
+    networks: Sequence[Network],
+    array: NDArray[np.float32],
+    windows: Windows,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Iterator[Block]:
+    """Predict an array window by window and yield its outputs row by row.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        One for each fold; their outputs are averaged.
+    array : ndarray of float32, shape (C, *S)
+        A preprocessed image.
+    windows : Windows
+        How to cut it and put the outputs together.
+    progress : callable
+        Told how many windows were predicted since it was last called.
+
+    Yields
+    ------
+    Block
+        In order and without gaps; together they cover the array.
+
+    Raises
+    ------
+    ModelError
+        If an output is not finite.
+
+    Notes
+    -----
+    Peak memory of the sums is ``K * prod(Grid.slab)`` numbers (if nnU-Net's, for each
+    fold); it does not depend on the extent of the array along the axis.
+    """
+    if not networks:
+        raise UsageError("There is no network to predict with.")
+    grid = windows.grid(array.shape[1:])
+    at, low = grid.origins[grid.axis], grid.padding[grid.axis][0]
+    end = grid.shape[grid.axis]
+    groups = grid.groups
+    sums: Sums | None = None
+    for group, following in itertools.zip_longest(groups, groups[1:]):
+        base = at[group[0]]
+        with torch.inference_mode():
+            for index, outputs in _predict(networks, array, windows, grid, group):
+                sums = sums or _make_sums(grid, windows, outputs)
+                sums.add(outputs, index, base)
+                progress(1)
+        done = (at[following[0]] if following else grid.padded[grid.axis]) - base
+        start, stop = max(0, base - low), min(end, base + done - low)
+        if sums is not None and start < stop:
+            logits = sums.finish(start + low - base, stop + low - base)
+            _check_finite(logits)
+            yield Block(axis=grid.axis, start=start, stop=stop, logits=logits)
+            sums.move_on(done)
+
+
+def counted(
+    progress: Callable[[int, int], None] | None, total: int
+) -> Callable[[int], None]:
+    """Return a function that is told steps, and tells how many of all are done."""
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
+def _make_sums(grid: Grid, windows: Windows, outputs: Sequence[torch.Tensor]) -> Sums:
+    channels, device = len(outputs[0]), windows.sums_device or windows.device
+    with torch.inference_mode(False):
+        if windows.as_nnunet:
+            return ExactSums(grid, channels, len(outputs), device)
+        return Sums(grid, channels, windows.dtype, device)
+
+
+def _predict(
+    networks: Sequence[Network],
+    array: NDArray[np.float32],
+    windows: Windows,
+    grid: Grid,
+    group: range,
+) -> Iterator[tuple[tuple[int, ...], list[torch.Tensor]]]:
+    """Yield each window of a group with the float32 output (K, *P) of each fold."""
+    indices = grid.indices(group)
+    together = 1 if windows.exact else windows.together
+    while chunk := list(itertools.islice(indices, together)):
+        inputs = [_cut(array, grid, index).to(windows.device) for index in chunk]
+        doubts = [Disagreement(windows.doubted) for _ in inputs if windows.doubted]
+        folds = [_mean_of_mirrors(one, inputs, windows, doubts) for one in networks]
+        for place, index in enumerate(chunk):
+            outputs = [fold[place] for fold in folds]
+            if doubts:
+                last = doubts[place].result()[None]
+                outputs = [torch.cat([output, last]) for output in outputs]
+            # A slice is a window of one row.
+            yield index, [o[:, None] if grid.sliced else o for o in outputs]
+
+
+def _cut(array: NDArray[np.float32], grid: Grid, index: Sequence[int]) -> torch.Tensor:
+    """Return a window's input, (C, *P), with zeros where it overhangs the array."""
+    window = cut(array, corner_of(grid, index), grid.patch)
+    return window[:, 0] if grid.sliced else window
+
+
+def corner_of(grid: Grid, index: Sequence[int]) -> tuple[int, ...]:
+    """Return the array's voxel that a window begins with; negative: it overhangs."""
+    pairs = zip(grid.start(index), grid.padding, strict=True)
+    return tuple(first - before for first, (before, _) in pairs)
+
+
+def cut(
+    array: NDArray[np.float32], corner: Sequence[int], patch: Sequence[int]
+) -> torch.Tensor:
+    """Return a box of an array, with zeros where it overhangs.
+
+    Parameters
+    ----------
+    array : ndarray of float32, shape (C, *S)
+        A preprocessed image.
+    corner : sequence of int, length D
+        The voxel that the box begins with; may be outside.
+    patch : sequence of int, length D
+        Its edges, P.
+
+    Returns
+    -------
+    Tensor of float32, shape (C, *P)
+        Shares memory with the array if nothing overhangs.
+    """
+    places, inside = [slice(None)], [slice(None)]
+    for first, edge, size in zip(corner, patch, array.shape[1:], strict=True):
+        low = min(max(0, first), size)
+        high = max(low, min(size, first + edge))
+        places.append(slice(low, high))
+        inside.append(slice(low - first, high - first))
+    window = torch.from_numpy(array[tuple(places)])
+    if window.shape[1:] != tuple(patch):
+        padded = torch.zeros((len(array), *patch), dtype=window.dtype)
+        padded[tuple(inside)] = window
+        window = padded
+    return window
+
+
+def _mean_of_mirrors(
+    network: Network,
+    inputs: Sequence[torch.Tensor],
+    windows: Windows,
+    doubts: Sequence[Disagreement],
+) -> list[torch.Tensor]:
+    """Return each input's output, (K, *P), mean over its mirrored copies.
+
+    Each copy's output is an opinion that ``doubts``, if there are any, are told.
+    """
+    mirrors = windows.mirrors
+    batch = 1 if windows.exact else windows.batch
+    jobs = [(i, axes) for i in range(len(inputs)) for axes in mirrors]
+    totals: dict[int, torch.Tensor] = {}
+    for first in range(0, len(jobs), batch):
+        part = jobs[first : first + batch]
+        stacked = torch.stack([_flip(inputs[i], axes) for i, axes in part])
+        outputs = network(stacked)
+        for (i, axes), output in zip(part, outputs, strict=True):
+            back = _unturned(_flip(output, axes), axes, windows.heads)
+            if doubts:
+                doubts[i].add(back)
+            totals[i] = totals[i].add_(back) if i in totals else back
+    return [total.div_(len(mirrors)) for total in totals.values()]
+
+
+def _flip(array: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
+    return torch.flip(array, [axis + 1 for axis in axes]) if axes else array
+
+
+def _unturned(
+    outputs: torch.Tensor, axes: Sequence[int], heads: Sequence[Head]
+) -> torch.Tensor:
+    """Return outputs (K, *P) of mirrored copies with directions as in the image."""
+    first = 0
+    for head in heads if axes else ():
+        channels = slice(first, first + head.channels)
+        for turn in (head.mirrors[axis] for axis in axes if head.mirrors):
+            if turn is None:
+                raise ValueError(f"{head.name} cannot be mirrored")
+            signs = torch.tensor(turn.signs, device=outputs.device)
+            signs = signs.view(-1, *(1,) * (outputs.dim() - 1))
+            outputs[channels] = outputs[channels][list(turn.sources)] * signs
+        first += head.channels
+    return outputs
+
+
+def _check_finite(logits: torch.Tensor) -> None:
+    # Output by output, so that the mask stays small.
+    if not all(bool(torch.isfinite(output).all()) for output in logits):
+        raise ModelError(
+            "The network's output is not finite. Look for NaN or very large numbers in "
+            "the image; if there are none, the model's weights are damaged."
+        )

@@ -1,0 +1,299 @@
+"""The interface of a task: what an annotation means."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.spec.choice import Decision
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.head import Head
+
+__all__ = ["Head", "Pointwise", "Task"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise:
+    """A `Task.decode` that looks at one voxel at a time, and how it decides.
+
+    Prediction then never needs all outputs at once, however many heads there are.
+
+    Parameters
+    ----------
+    head : str
+        The one head that decides.
+    painted : tuple of int or None
+        None: the voxel gets the number of its largest channel, of equals the first.
+        Otherwise, for each channel in turn, the value it gets where its activated
+        output is over 0.5.
+    """
+
+    head: str
+    painted: tuple[int, ...] | None = None
+
+
+class Task(ABC):
+    """How an annotation becomes a target, and an output an annotation again.
+
+    A task is NumPy only, so that planning and scoring run without torch: it names its
+    losses and does not import them. It is made from the options in the plan:
+    ``TASKS[plan.task.name](**plan.task.options)``.
+
+    Attributes
+    ----------
+    kind : str
+        What an annotation is: ``"labels"`` (an integer array of shape S),
+        ``"instances"`` (`autoseg.spec.instances.Instances`) or ``"points"``
+        (`autoseg.spec.points.Points`). Each stage has one file for each.
+    decode_margin : int or None
+        None: annotations are no `Instances`. Otherwise how far beyond an object
+        `decode` looks, in voxels. Large images are decoded in blocks: an object that
+        stays so far away from the end of what `decode` is given has to come out as it
+        would from the whole.
+    score_options : tuple of str
+        What `score` can be told beside annotations and spacing.
+    learns_map : bool
+        The losses are given the stored map (`to_map`) itself. Otherwise they are given
+        what `targets` makes of it, patch by patch, after augmentation.
+    sturdy : bool
+        What `decode` gives hardly changes with the last digits of outputs: prediction
+        computes in half precision where the processor does, takes fewer windows, and
+        leaves mirrored copies out unless they are asked for.
+    wanted_steps : int
+        Iterations that a short training should have: with a time budget, the widest
+        network is taken that gets them.
+    trials : int
+        Cases, at most, that the fingerprint looks at a second time (`trial`).
+    settable : tuple of str
+        Options that a user may fix before `configure`, by ``--set task.OPTION=...``.
+    """
+
+    score_options: ClassVar[tuple[str, ...]] = ()
+    kind: ClassVar[str] = "labels"
+    decode_margin: ClassVar[int | None] = None
+    learns_map: ClassVar[bool] = True
+    sturdy: ClassVar[bool] = False
+    wanted_steps: ClassVar[int] = 1_000  # docs/benchmarks.md: what more and fewer reach
+    trials: ClassVar[int] = 0
+    settable: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    @abstractmethod
+    def from_dataset(cls, dataset: Dataset) -> dict[str, Any]:
+        """Return the options that dataset.json gives, or raise DatasetError."""
+
+    @classmethod
+    def configure(
+        cls, options: Mapping[str, Any], measured: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[Decision, ...]]:
+        """Return the options of the plan, with reasons.
+
+        Parameters
+        ----------
+        options : mapping
+            What `from_dataset` gave.
+        measured : mapping
+            The pooled measurements of the fingerprint (`pool`).
+        """
+        return dict(options), ()
+
+    @classmethod
+    def fitting_spacing(
+        cls, spacing: Sequence[float], measured: Mapping[str, Any]
+    ) -> tuple[list[float] | None, tuple[Decision, ...]]:
+        """Return a spacing in which the network sees the annotated things well.
+
+        Parameters
+        ----------
+        spacing : sequence of float, length D
+            What the planner would take.
+        measured : mapping
+            The pooled measurements of the fingerprint.
+
+        Returns
+        -------
+        spacing : list of float, or None
+            None: take it as it is.
+        decisions : tuple of Decision
+            Why.
+        """
+        return None, ()
+
+    @property
+    @abstractmethod
+    def heads(self) -> tuple[Head, ...]:
+        """The outputs a network needs for this task."""
+
+    @property
+    def pointwise(self) -> Pointwise | None:
+        """How `decode` decides, if by single voxels; None if it looks around."""
+        return None
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """Names of the classes of instances by number; empty without instances."""
+        return {}
+
+    def presence(self, outputs: Mapping[str, Array]) -> Array | None:
+        """Return where an instance is, whether `decode` makes one of it or not.
+
+        Parameters
+        ----------
+        outputs : mapping of str to ndarray, shape (C, *S)
+            Activated outputs of each head.
+
+        Returns
+        -------
+        ndarray of bool, shape S, or None
+            None if no instance is dropped for being cut by the array's edge.
+        """
+        return None
+
+    @property
+    def one_segment(self) -> tuple[int, ...]:
+        """Numbers of classes of which an image has one segment, not objects."""
+        return ()
+
+    @property
+    def planned_channels(self) -> int:
+        """Channels of the last layer that the planner's memory rule counts."""
+        return sum(head.channels for head in self.heads)
+
+    @abstractmethod
+    def read(self, annotation: Any) -> Any:
+        """Return a file's annotation in inner form, or raise DatasetError."""
+
+    @abstractmethod
+    def write(self, annotation: Any) -> Any:
+        """Return an inner annotation as it belongs in a file; undoes `read`."""
+
+    def to_map(self, annotation: Any) -> Array:
+        """Return an inner annotation as one integer array of shape S.
+
+        It is what preprocessing stores and augmentation moves; 0 is background and -1
+        outside of the image.
+        """
+        return np.asarray(annotation)
+
+    def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
+        """Return what the loss of each head is to learn from a map of shape S.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape S
+            A patch of what `to_map` gave.
+        spacing : tuple of float, length D
+            Edge of a voxel.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By head: float32 (C, *S), or integers (*S) for a loss that takes labels.
+        """
+        return self.encode(labels, spacing)
+
+    def for_axes(self, axes: int) -> Task:
+        """Return the task as a network of so many spatial axes learns it."""
+        return self
+
+    def at_spacing(
+        self, spacing: tuple[float, ...], stride: tuple[int, ...] = ()
+    ) -> Task:
+        """Return the task as it is learnt on a grid of this spacing.
+
+        Parameters
+        ----------
+        spacing : tuple of float, length D
+            Of the network's grid.
+        stride : tuple of int, length D, optional
+            How many voxels an output is long; by default one.
+        """
+        return self
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """Numbers of the training recipe that are other than for label maps."""
+        return {}
+
+    @abstractmethod
+    def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
+        """Return numbers of one case for the fingerprint, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return a data set's numbers from those of its cases."""
+
+    def trial(
+        self, annotation: Any, spacing: tuple[float, ...], pooled: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what a case says once the data set's numbers are known, as JSON."""
+        return {}
+
+    @classmethod
+    def pool_trials(cls, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return numbers that are added to those of `pool`."""
+        return {}
+
+    @abstractmethod
+    def foreground(self, annotation: Any) -> dict[str, Array]:
+        """Return where to center patches: sorted linear indices by class name."""
+
+    @abstractmethod
+    def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
+        """Return the perfect output of each head, float32 of shape (C, *S)."""
+
+    @abstractmethod
+    def decode(self, outputs: Mapping[str, Array], spacing: tuple[float, ...]) -> Any:
+        """Return the inner annotation that activated outputs (C, *S) stand for."""
+
+    @property
+    def tunable(self) -> Mapping[str, Sequence[Any]]:
+        """Parameters of `decode` that are tuned after training: values to try.
+
+        A task that has some also gives their present values as ``parameters``.
+        """
+        return {}
+
+    @property
+    def decoding_name(self) -> str:
+        """Return the name of what `tunable` are parameters of."""
+        return ""
+
+    def tuned(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options of the task that have to be changed to use parameters."""
+        return {}
+
+    @abstractmethod
+    def score(
+        self, predicted: Any, reference: Any, spacing: tuple[float, ...]
+    ) -> dict[str, dict[str, float]]:
+        """Return metrics of one case, by class and then by metric; NaN: not defined.
+
+        Both annotations are in inner form. A task may take more keywords, those that
+        `score_options` names.
+        """
+
+    def object_sizes(self, annotation: Any, spacing: tuple[float, ...]) -> Array:
+        """Return the size of each object, in the unit of the spacing to the D.
+
+        For tasks whose `score_options` name ``"size_limits"``.
+        """
+        return np.zeros(0)
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> tuple[Task, Any, tuple[float, ...]]:
+        """Return a tiny case for tests: task, inner annotation, spacing."""
+
+
+def as_labels(annotation: Any) -> Array:
+    """Return an annotation as the integer array that it is."""
+    return np.asarray(annotation)

@@ -1,0 +1,384 @@
+"""Instance segmentation: every object has an id of its own, and a class."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import DatasetError
+from autoseg.geometry.mapped import in_rows, let_go, zeros
+from autoseg.representations import REPRESENTATIONS
+from autoseg.representations.base import Representation
+from autoseg.representations.maps import numbered
+from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.head import Head
+from autoseg.spec.instances import Instances, as_instances
+from autoseg.tasks import TASKS
+from autoseg.tasks.base import Array, Task
+from autoseg.tasks.instance.decoding import Meaning, decode
+
+CLASSES = "classes"  # the head that says what an instance is
+OUTSIDE = -1
+DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
+MOST_PLACES = 10_000  # foreground voxels kept for each class of a case
+
+
+@TASKS.register
+class InstanceTask(Task):
+    """Tell objects apart, and say of which class each one is.
+
+    In files, an annotation is an integer array of ids; the inner form is `Instances`.
+    What is stored and augmented is one map whose values tell both (see `to_map`): with
+    K classes, the n-th instance of class number c is ``(n - 1) * K + c``.
+
+    Parameters
+    ----------
+    labels : mapping of str to int
+        Number of each class of objects, from 1.
+    stuff : mapping of str to int, optional
+        Numbers of classes that are no objects: all of one is one segment.
+    representation : mapping, optional
+        ``name`` of a file in ``autoseg/representations``, and its ``options``.
+    axes : int
+        Number of spatial axes of the images.
+    network_axes : int, optional
+        Number of spatial axes that the network sees; by default all.
+    """
+
+    learns_map = False
+    kind = "instances"
+    score_options = ("border", "size_limits")
+    decode_margin = DECODE_MARGIN
+    sturdy = True
+    trials = 50
+    settable = ("representation",)
+
+    def __init__(
+        self,
+        labels: Mapping[str, int],
+        stuff: Mapping[str, int] | None = None,
+        representation: Mapping[str, Any] | None = None,
+        axes: int = 2,
+        network_axes: int | None = None,
+    ) -> None:
+        self.labels = dict(labels)
+        self.stuff = dict(stuff or {})
+        self.axes = axes
+        self.network_axes = network_axes or axes
+        self._choice = dict(representation or {"name": "flow_distance"})
+        self._options: dict[str, Any] = {
+            "labels": self.labels,
+            "stuff": self.stuff,
+            "representation": self._choice,
+            "axes": axes,
+        }
+
+    @classmethod
+    def from_dataset(cls, dataset: Dataset) -> dict[str, Any]:
+        from autoseg.tasks.instance.labels import options_from_dataset
+
+        return options_from_dataset(dataset)
+
+    @classmethod
+    def configure(
+        cls, options: Mapping[str, Any], measured: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], tuple[Decision, ...]]:
+        from autoseg.tasks.instance.choice import choose
+
+        return choose(options, measured)
+
+    @classmethod
+    def fitting_spacing(
+        cls, spacing: Sequence[float], measured: Mapping[str, Any]
+    ) -> tuple[list[float] | None, tuple[Decision, ...]]:
+        from autoseg.tasks.instance.choice import fit_spacing
+
+        return fit_spacing(spacing, measured)
+
+    @property
+    def representation(self) -> Representation:
+        """The maps that stand for instances."""
+        kind = REPRESENTATIONS[self._choice["name"]]
+        made: Representation = kind(
+            self.network_axes, **self._choice.get("options", {})
+        )
+        return made
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Number of each class, objects first."""
+        return {**self.labels, **self.stuff}
+
+    @property
+    def class_names(self) -> dict[int, str]:
+        return {number: name for name, number in self.numbers.items()}
+
+    @property
+    def one_segment(self) -> tuple[int, ...]:
+        return tuple(self.stuff.values())
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(self.numbers)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the network has to tell classes apart."""
+        return len(self.numbers) > 1
+
+    def for_axes(self, axes: int) -> Task:
+        return InstanceTask(**self._options, network_axes=axes)
+
+    @functools.cached_property
+    def heads(self) -> tuple[Head, ...]:
+        heads = self.representation.heads
+        if self.classifies:
+            heads += (
+                Head(
+                    name=CLASSES,
+                    channels=len(self.numbers) + 1,
+                    activation="softmax",
+                    loss=Choice(name="dice_ce", options={}),
+                ),
+            )
+        return heads
+
+    # Files and the stored map ---------------------------------------------------------
+
+    def read(self, annotation: Any) -> Instances:
+        given = isinstance(annotation, Instances)
+        found = annotation if given else as_instances(_whole(annotation))
+        known = set(self.numbers.values())
+        only = next(iter(self.labels.values()), 1)
+        classes = {}
+        for i in found.ids:
+            classes[i] = found.classes.get(i, only)
+            if classes[i] not in known:
+                raise DatasetError(
+                    f"instance {i} has class {classes[i]}; dataset.json knows "
+                    f"{', '.join(map(str, sorted(known)))}. Add it to `labels`, or "
+                    "correct the class."
+                )
+        return Instances(found.labels, classes, found.scores)
+
+    def write(self, annotation: Any) -> Array:
+        labels = np.asarray(annotation)
+        largest = (int(rows.max(initial=0)) for _, rows in in_rows(labels))
+        wide = max(largest, default=0) > np.iinfo(np.uint16).max
+        written = zeros(labels.shape, np.uint32 if wide else np.uint16)
+        for place, rows in in_rows(labels):
+            written[place] = np.maximum(rows, 0)
+            let_go(written)
+        return written
+
+    def to_map(self, annotation: Any) -> NDArray[np.int32]:
+        instances = as_instances(annotation)
+        labels, _ = numbered(instances.labels)
+        kinds = list(self.numbers.values())
+        only = next(iter(self.labels.values()), 1)
+        index = [kinds.index(instances.classes.get(i, only)) for i in instances.ids]
+        table = np.zeros(len(index) + 1, np.int32)
+        table[1:] = np.arange(len(index)) * len(kinds) + np.array(index, int) + 1
+        return table[labels]
+
+    def from_map(self, labels: Array) -> Instances:
+        """Return the instances of a stored map; undoes `to_map` up to the ids."""
+        kinds = np.array([0, *self.numbers.values()])
+        ids = np.unique(labels)
+        ids = ids[ids > 0]
+        of = kinds[(ids - 1) % len(self.numbers) + 1]
+        return Instances(
+            np.maximum(labels, 0).astype(np.int32),
+            dict(zip(ids.tolist(), of.tolist(), strict=True)),
+        )
+
+    def _channel(self, labels: Array) -> Array:
+        """Return the index of the class at each voxel of a stored map, 0: none."""
+        kinds = len(self.numbers)
+        return np.where(labels > 0, (labels - 1) % kinds + 1, 0).astype(np.int16)
+
+    def _objects(self, labels: Array) -> NDArray[np.int32]:
+        """Return a stored map without stuff."""
+        labels = np.asarray(labels).astype(np.int32, copy=False)
+        if not self.stuff:
+            return labels
+        return np.where(self._channel(labels) <= len(self.labels), labels, 0)
+
+    # The fingerprint ------------------------------------------------------------------
+
+    def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
+        from autoseg.tasks.instance.sizes import measure_instances
+
+        instances = as_instances(annotation)
+        stuff = set(self.stuff.values())
+        drop = [i for i in instances.ids if instances.class_of(i) in stuff]
+        labels = instances.labels
+        if drop:
+            labels = np.where(np.isin(labels, drop), 0, labels)
+        counts = dict.fromkeys(self.classes, 0)
+        names = {number: name for name, number in self.numbers.items()}
+        for i in instances.ids:
+            counts[names[instances.class_of(i)]] += 1
+        return {**measure_instances(labels, spacing), "classes": counts}
+
+    @classmethod
+    def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        from autoseg.tasks.instance.sizes import pool_instances
+
+        classes: dict[str, int] = {}
+        for one in measurements:
+            for name, count in one["classes"].items():
+                classes[name] = classes.get(name, 0) + count
+        return {**pool_instances(measurements), "classes": classes}
+
+    def trial(
+        self, annotation: Any, spacing: tuple[float, ...], pooled: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        from autoseg.tasks.instance.trial import try_out
+
+        labels = self._objects(self.to_map(annotation))
+        return try_out(labels, spacing, pooled)
+
+    @classmethod
+    def pool_trials(cls, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        from autoseg.tasks.instance.trial import pool_trials
+
+        return {"ceilings": pool_trials(trials)} if trials else {}
+
+    def foreground(self, annotation: Any) -> dict[str, Array]:
+        labels = np.asarray(annotation)
+        channel = self._channel(labels).ravel()
+        places = {}
+        for number, name in enumerate(self.classes, 1):
+            there = np.flatnonzero(channel == number)
+            if len(there) > MOST_PLACES:
+                random = np.random.default_rng(1234)
+                there = np.sort(random.choice(there, MOST_PLACES, replace=False))
+            wide = len(there) and there[-1] >= 2**32
+            places[name] = there.astype(np.uint64 if wide else np.uint32)
+        return places
+
+    # Training and prediction ----------------------------------------------------------
+
+    def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
+        labels = self.to_map(annotation)
+        found = self.representation.encode(self._objects(labels), spacing)
+        if self.classifies:
+            channel = self._channel(labels)
+            masks = [channel == k for k in range(len(self.numbers) + 1)]
+            found[CLASSES] = np.stack(masks).astype(np.float32)
+        return found
+
+    def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
+        labels = np.asarray(labels).astype(np.int32, copy=False)
+        found = self.representation.targets(self._objects(labels), spacing)
+        if self.classifies:
+            found[CLASSES] = self._channel(labels)
+        return found
+
+    def decode(
+        self, outputs: Mapping[str, Array], spacing: tuple[float, ...]
+    ) -> Instances:
+        return decode(self.meaning, outputs, spacing)
+
+    # Parameters of decoding -----------------------------------------------------------
+
+    @property
+    def tunable(self) -> Mapping[str, Sequence[Any]]:
+        from autoseg.tasks.instance.tuning import candidates
+
+        return candidates(self.representation)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The present values of `tunable`."""
+        made = self.representation
+        return {name: getattr(made, name) for name in self.tunable}
+
+    @property
+    def decoding_name(self) -> str:
+        return str(self._choice["name"])
+
+    def tuned(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        options = {**self._choice.get("options", {}), **parameters}
+        return {"representation": {**self._choice, "options": options}}
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> InstanceTask:
+        """Return the task with other parameters of decoding."""
+        options = {**self._options, **self.tuned(parameters)}
+        return InstanceTask(**options, network_axes=self.network_axes)
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the outputs stand for."""
+        return Meaning(
+            representation=self.representation,
+            network_axes=self.network_axes,
+            labels=self.labels,
+            stuff=self.stuff,
+        )
+
+    # Scores ---------------------------------------------------------------------------
+
+    def presence(self, outputs: Mapping[str, Array]) -> Array | None:
+        if "foreground" not in outputs:  # other representations keep what is cut
+            return None
+        found: Array = outputs["foreground"][0] >= self.representation.foreground  # type: ignore[attr-defined]
+        return found
+
+    def score(
+        self,
+        predicted: Any,
+        reference: Any,
+        spacing: tuple[float, ...],
+        **options: Any,
+    ) -> dict[str, dict[str, float]]:
+        from autoseg.tasks.instance.scores import score
+
+        return score(predicted, reference, spacing, self.numbers, **options)
+
+    def object_sizes(
+        self, annotation: Any, spacing: tuple[float, ...]
+    ) -> NDArray[np.float64]:
+        from autoseg.tasks.instance.scores import object_sizes
+
+        return object_sizes(annotation, spacing)
+
+    @classmethod
+    def example(cls) -> tuple[Task, Instances, tuple[float, ...]]:
+        labels = np.zeros((14, 16), np.int32)
+        labels[2:7, 2:8] = 1
+        labels[2:8, 8:14] = 2  # touches the first
+        labels[9:13, 3:9] = 3
+        task = cls(labels={"cell": 1, "debris": 2})
+        return task, task.read(Instances(labels, {1: 1, 2: 1, 3: 2})), (0.5, 0.5)
+
+
+def _whole(annotation: Any) -> Array:
+    """Return an array of ids as int32, or raise where they are none."""
+    labels = np.asarray(annotation)
+    if labels.dtype == bool:
+        return labels.astype(np.int32)
+    if labels.dtype.kind == "f":
+        if not np.array_equal(labels, np.rint(labels)):
+            raise DatasetError(
+                "the annotation has values that are no whole numbers; an instance map "
+                "holds an id for each voxel."
+            )
+        labels = labels.astype(np.int64)
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if low < 0:
+        raise DatasetError(
+            f"the annotation has the id {low}; ids are positive and 0 is background. "
+            "Was it saved in a signed type that is too small? Write it as uint16 or "
+            "uint32."
+        )
+    if high > np.iinfo(np.int32).max:
+        return numbered(labels)[0]
+    return labels.astype(np.int32)

@@ -1,0 +1,67 @@
+"""Scores of instances, from the inner annotations of a case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.metrics.instances import score_instances
+from autoseg.spec.instances import Instances, as_instances
+
+
+def score(
+    predicted: Any,
+    reference: Any,
+    spacing: Sequence[float],
+    classes: Mapping[str, int],
+    *,
+    border: bool = True,
+    size_limits: Sequence[float] | None = None,
+    ignored: NDArray[np.bool_] | None = None,
+) -> dict[str, dict[str, float]]:
+    """Score a prediction of one case; see `autoseg.metrics.instances.score_instances`.
+
+    Parameters
+    ----------
+    predicted, reference : Instances, or ndarray of int of shape S
+        Inner annotations.
+    spacing : sequence of float, length D
+        Edge of a voxel.
+    classes : mapping of str to int
+        Number of each class by its name.
+    border : bool
+        Whether instances that touch an outer face of the image count.
+    size_limits : sequence of two float, optional
+        See `score_instances`.
+    ignored : ndarray of bool, shape S, optional
+        Voxels that nobody annotated.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        By class and metric.
+    """
+    one, two = as_instances(predicted), as_instances(reference)
+    return score_instances(
+        one.labels,
+        two.labels,
+        spacing,
+        classes=classes,
+        predicted_class=one.class_of,
+        reference_class=two.class_of,
+        border=border,
+        size_limits=size_limits,
+        ignored=ignored,
+    )
+
+
+def object_sizes(annotation: Any, spacing: Sequence[float]) -> NDArray[np.float64]:
+    """Return the size of each instance, in the unit of the spacing to the D."""
+    instances: Instances = as_instances(annotation)
+    labels = instances.labels
+    counts = np.unique(labels[labels > 0], return_counts=True)[1]
+    return np.asarray(counts * math.prod(spacing), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""What follows the last iteration: validation, scores, tuning."""

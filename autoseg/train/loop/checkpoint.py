@@ -1,0 +1,200 @@
+"""Files that a training can go on from, and files with its weights."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autoseg.errors import TrainingError
+from autoseg.spec.json import to_json
+from autoseg.spec.plan import Plan
+from autoseg.workspace import CHECKPOINT_LATEST
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+PREVIOUS = "checkpoint_previous.pt"  # the one before the latest, should that be damaged
+
+
+def write_torch(path: Path, value: Any) -> None:
+    """Write tensors and plain values so that the file is complete or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(value, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of a training; the one before it is kept until the next time.
+
+    Parameters
+    ----------
+    folder : Path
+        The fold's.
+    state : mapping
+        Tensors, numbers, texts, and lists and dicts of them.
+    """
+    latest = folder / CHECKPOINT_LATEST
+    temporary = folder / f".{CHECKPOINT_LATEST}.{os.getpid()}.new"
+    try:
+        write_torch(temporary, {"format": FORMAT, **state})
+        if latest.exists():
+            os.replace(latest, folder / PREVIOUS)
+        os.replace(temporary, latest)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class Saver:
+    """Write the state of a training when it is due.
+
+    Parameters
+    ----------
+    folder : Path
+        The fold's.
+    state : callable
+        Gives the state.
+    seconds : float
+        No more often than this, unless it is asked for.
+    """
+
+    def __init__(
+        self, folder: Path, state: Callable[[], Mapping[str, Any]], seconds: float
+    ) -> None:
+        self.folder = folder
+        self.state = state
+        self.seconds = seconds
+        self._last = time.monotonic()
+
+    def write(self) -> None:
+        """Write now."""
+        save_state(self.folder, self.state())
+        self._last = time.monotonic()
+
+    def write_if_due(self) -> bool:
+        """Write if the last time was long enough ago; say whether it was."""
+        if time.monotonic() - self._last < self.seconds:
+            return False
+        self.write()
+        return True
+
+
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """Read the state of a training that was stopped.
+
+    Parameters
+    ----------
+    folder : Path
+        The fold's.
+
+    Returns
+    -------
+    dict or None
+        What `save_state` wrote last; the one before it if that is damaged; None if
+        there is none.
+
+    Raises
+    ------
+    TrainingError
+        If there are files, and none of them can be read.
+    """
+    damaged: list[str] = []
+    for name in (CHECKPOINT_LATEST, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if state["format"] != FORMAT:
+                raise ValueError(f"format {state['format']} is unknown")
+        except Exception as error:  # a damaged file fails in many ways
+            damaged.append(f"{path} ({type(error).__name__}: {_first_line(error)})")
+            continue
+        if damaged:
+            logger.warning(
+                "%s cannot be read; going on from %s.", "; ".join(damaged), path
+            )
+        return dict(state)
+    if damaged:
+        raise TrainingError(
+            f"No checkpoint can be read: {'; '.join(damaged)}. Put a copy in its "
+            "place, or train from the start with --overwrite."
+        )
+    return None
+
+
+def remove_state(folder: Path) -> None:
+    """Remove what only a training that goes on needs."""
+    for name in (CHECKPOINT_LATEST, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def save_weights(
+    path: Path,
+    weights: Mapping[str, Tensor],
+    plan: Plan,
+    configuration: str,
+    fold: str,
+) -> None:
+    """Write a fold's weights with all that is needed to build its network.
+
+    Parameters
+    ----------
+    path : Path
+        Opens with ``torch.load(path, weights_only=True)``.
+    weights : mapping of str to Tensor
+        The network's `state_dict`.
+    plan : Plan
+        As trained.
+    configuration, fold : str
+        Which part of it was trained, on which cases.
+    """
+    plain = {
+        # Whatever the layout was in training: the same file for the same numbers.
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in weights.items()
+    }
+    write_torch(
+        path,
+        {
+            "weights": plain,
+            "plan": to_json(plan),
+            "configuration": configuration,
+            "fold": fold,
+        },
+    )
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read the weights of a file of `save_weights`.
+
+    Raises
+    ------
+    TrainingError
+        If it is missing, damaged, or something else.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return dict(content["weights"])
+    except Exception as error:  # a damaged file fails in many ways
+        raise TrainingError(
+            f"{path} holds no weights of autoseg ({type(error).__name__}: "
+            f"{_first_line(error)}). Give a model folder or its checkpoint file."
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]

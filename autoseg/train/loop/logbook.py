@@ -1,0 +1,117 @@
+"""What happened in a training: log.jsonl, a picture, and the bar's words."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from autoseg.spec.json import write_text
+from autoseg.workspace import LOG, PROGRESS
+
+logger = logging.getLogger(__name__)
+
+DRAW_SECONDS = 60.0  # a picture is drawn no more often than this
+
+
+class Meter:
+    """Sums over the iterations since the last line of the log."""
+
+    FIELDS = ("iterations", "loss", "seconds", "waiting", "reading", "augmenting")
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = dict.fromkeys(self.FIELDS, 0.0)
+
+    def add(self, **values: float) -> None:
+        """Count one iteration's loss and seconds."""
+        self.sums["iterations"] += 1
+        for key, value in values.items():
+            self.sums[key] += value
+
+    def add_loss(self, loss: float) -> None:
+        """Count a loss, which is known later than the seconds on a GPU."""
+        self.sums["loss"] += loss
+
+    def summary(self) -> dict[str, float]:
+        """Return means, and where the time went as shares of it."""
+        count = max(self.sums["iterations"], 1.0)
+        seconds = max(self.sums["seconds"], 1e-9)
+        return {
+            "loss": _digits(self.sums["loss"] / count),
+            "seconds_per_iteration": _digits(self.sums["seconds"] / count),
+            "waiting_for_loader": _digits(self.sums["waiting"] / seconds, 3),
+            "loader_reading": _digits(self.sums["reading"] / count),
+            "loader_augmenting": _digits(self.sums["augmenting"] / count),
+        }
+
+    def clear(self) -> None:
+        """Start again."""
+        self.sums = dict.fromkeys(self.FIELDS, 0.0)
+
+
+def _digits(value: float, digits: int = 5) -> float:
+    """Return a number with so many significant digits; NaN and infinity as they are."""
+    if not math.isfinite(value) or value == 0:
+        return value
+    return float(f"{value:.{digits}g}")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Return the entries of a log, also while it is being written."""
+    entries = []
+    for row in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(row))
+        except json.JSONDecodeError:  # cut off when the process was killed
+            continue
+    return entries
+
+
+class Logbook:
+    """The log of one fold: a line of JSON for each entry, and a picture of them.
+
+    Parameters
+    ----------
+    folder : Path
+        The fold's.
+    iteration : int
+        Where the training stands; entries of later iterations, which a stopped
+        training wrote after its last checkpoint, are dropped.
+    """
+
+    def __init__(self, folder: Path, iteration: int = 0) -> None:
+        self.folder = folder
+        self.entries: list[dict[str, Any]] = []
+        self._drawn = -math.inf
+        path = folder / LOG
+        if path.is_file():
+            self.entries = [
+                entry
+                for entry in read_log(path)
+                if entry.get("iteration", math.inf) <= iteration
+            ]
+            write_text(path, "".join(f"{json.dumps(e)}\n" for e in self.entries))
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Write one entry; a picture, too, if the last one is old."""
+        self.entries.append(entry)
+        with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        if time.monotonic() - self._drawn > DRAW_SECONDS:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the picture of all entries."""
+        if not any("loss" in entry for entry in self.entries):
+            return
+        try:
+            # Pictures are made a layer above: training works without them.
+            report = importlib.import_module("autoseg.report.progress")
+            report.plot_progress(self.entries, self.folder / PROGRESS)
+        except Exception:  # a picture is no reason to lose a training
+            logger.warning("progress.png was not drawn", exc_info=True)
+        self._drawn = time.monotonic()

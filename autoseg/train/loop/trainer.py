@@ -1,0 +1,386 @@
+"""The training loop, for every task, network and recipe.
+
+Legend: B batch, C channels, K classes, P patch.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autoseg.errors import TrainingError
+from autoseg.networks.base import Network
+from autoseg.parallel import Progress
+from autoseg.train.data.loader import Batch, Loader
+from autoseg.train.loop.checkpoint import Saver
+from autoseg.train.loop.criterion import Criterion
+from autoseg.train.loop.gradients import Gradients
+from autoseg.train.loop.logbook import Logbook, Meter
+from autoseg.train.loop.muon import Muon
+from autoseg.train.loop.schedule import Clock, learning_rate
+from autoseg.train.setup.hardware import Hardware, try_compile
+from autoseg.train.setup.recipes import Recipe
+
+logger = logging.getLogger(__name__)
+
+LOG_EVERY = 50  # iterations between two lines of the log
+LOOK_SECONDS = 1.0  # a GPU's losses are looked at no more often: looking waits for it
+LOOK_ITERATIONS = 100  # ... and at least this often
+SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
+
+
+def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer of all weights of a network."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.nesterov,
+        )
+    if recipe.optimizer == "muon":
+        last = network.last_parameters() if isinstance(network, Network) else ()
+        apart = {id(p) for p in last}
+        hidden = [p for p in parameters if p.dim() > 1 and id(p) not in apart]
+        chosen = {id(p) for p in hidden}
+        return Muon(
+            hidden,
+            [p for p in parameters if id(p) not in chosen],
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            second_momentum=recipe.second_momentum,
+            weight_decay=recipe.weight_decay,
+        )
+    return torch.optim.AdamW(
+        parameters,
+        lr=recipe.learning_rate,
+        betas=(recipe.momentum, recipe.second_momentum),
+        weight_decay=recipe.weight_decay,
+    )
+
+
+@dataclass
+class _Seen:
+    """A loss that nobody has looked at yet."""
+
+    iteration: int
+    cases: tuple[str, ...]
+    loss: Tensor
+
+
+class Trainer:
+    """Train one network, from where a checkpoint left it to the end.
+
+    Parameters
+    ----------
+    network : Module
+        On its device; gives a mapping of heads to logits.
+    criterion : Criterion
+        Gives the loss.
+    recipe : Recipe
+        Numbers of the optimizer and the schedule.
+    hardware : Hardware
+        Precision and layout.
+    clock : Clock
+        Length of the training.
+    loader : Loader
+        Gives batches.
+    validate : callable
+        Called with the network at the end of an epoch; gives numbers for the log.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        criterion: Criterion,
+        recipe: Recipe,
+        hardware: Hardware,
+        clock: Clock,
+        loader: Loader,
+        validate: Callable[[nn.Module], dict[str, Any]],
+    ) -> None:
+        self.network = network
+        self.criterion = criterion
+        self.recipe = recipe
+        self.hardware = hardware
+        self.clock = clock
+        self.loader = loader
+        self.validate = validate
+        self.optimizer = make_optimizer(recipe, network)
+        self.scaler = hardware.scaler()
+        batch_size = loader.sampler.batch_size
+        self.gradients = Gradients(network, criterion, hardware, batch_size)
+        self.meter = Meter()
+        self.average: float | None = None  # of the validation score, moving
+        self.best: float | None = None
+        self._unseen: list[_Seen] = []
+        self._looked = -float("inf")
+        self._last_loss = float("nan")
+        self._warned = False
+
+    def compile(self, example: Batch) -> str | None:
+        """Compile the network if that works; return why it did not."""
+
+        def once(network: nn.Module) -> None:
+            self.gradients.network = network
+            self.gradients(example.images, example.learned, self.scaler)
+            self.optimizer.zero_grad(set_to_none=True)
+
+        parts, self.gradients.parts = self.gradients.parts, 1
+        self.gradients.network, reason = try_compile(self.network, once)
+        if reason is not None:
+            self.gradients.parts = parts
+        return reason
+
+    def step(self, batch: Batch) -> Tensor:
+        """Do one step of the optimizer; return the loss, still on its device.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is not finite; on a GPU, this is seen some iterations later.
+        """
+        rate = learning_rate(self.recipe, self.clock.scheduled)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = self.gradients(batch.images, batch.learned, self.scaler)
+        self._unseen.append(_Seen(batch.iteration, batch.cases, loss))
+        if self.hardware.device.type == "cpu":
+            self.look(batch)  # before a loss that is no number spoils the weights
+        if self.recipe.gradient_clip:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(
+                self.network.parameters(), self.recipe.gradient_clip
+            )
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss
+
+    def look(self, batch: Batch | None = None) -> None:
+        """Read the losses that were not read yet; raise if one is no number."""
+        if not self._unseen:
+            return
+        values = torch.stack([seen.loss for seen in self._unseen]).float().tolist()
+        unseen, self._unseen = self._unseen, []
+        self._looked = time.perf_counter()
+        for seen, value in zip(unseen, values, strict=True):
+            if value != value or value in (float("inf"), -float("inf")):
+                raise TrainingError(_not_finite(seen, value, batch, self.hardware))
+            self.meter.add_loss(value)
+            self._last_loss = value
+
+    def fit(self, logbook: Logbook, saver: Saver, best: Callable[[], None]) -> bool:
+        """Train to the end.
+
+        Parameters
+        ----------
+        logbook : Logbook
+            Written to now and then.
+        saver : Saver
+            Writes checkpoints.
+        best : callable
+            Keeps the present weights as the best; called after a validation.
+
+        Returns
+        -------
+        bool
+            False if the training was stopped by Ctrl-C or SIGTERM before its end.
+        """
+        self.network.train()
+        total = 1000 if self.clock.iterations is None else self.clock.iterations
+        done = self._position()
+        batches = self.loader.batches(self.clock.iteration, self.clock.iterations)
+        with (
+            Progress(total - done, "train") as bar,
+            _stop_requests() as stopped,
+            self.hardware.thread_limit(),
+        ):
+            try:
+                while not self.clock.finished:
+                    self._iterate(batches)
+                    position = self._position()
+                    bar.step(self._words(), position - done)
+                    done = position
+                    self._look_up(logbook, best)
+                    if stopped.is_set():
+                        saver.write()
+                        return False
+                    start = time.perf_counter()
+                    if saver.write_if_due():
+                        self.clock.spend(time.perf_counter() - start)
+            finally:
+                batches.close()
+                self.gradients.close()
+        return True
+
+    def _position(self) -> int:
+        """Return where the bar stands: iterations, or thousandths of a time budget."""
+        if self.clock.iterations is None:
+            return int(self.clock.progress * 1000)
+        return self.clock.iteration
+
+    def _iterate(self, batches: Iterator[Batch]) -> None:
+        start = time.perf_counter()
+        batch = next(batches)
+        waited = time.perf_counter() - start
+        self.step(batch)
+        seconds = time.perf_counter() - start
+        self.meter.add(
+            seconds=seconds,
+            waiting=waited,
+            reading=batch.read_seconds,
+            augmenting=batch.augment_seconds,
+        )
+        self.clock.tick(seconds)
+        late = time.perf_counter() - self._looked > LOOK_SECONDS
+        if late or len(self._unseen) >= LOOK_ITERATIONS:
+            self.look()
+
+    def _look_up(self, logbook: Logbook, best: Callable[[], None]) -> None:
+        """Write to the log where it is time to, with a validation after an epoch."""
+        iteration = self.clock.iteration
+        epoch_ends = iteration % self.recipe.iterations_per_epoch == 0
+        if not (epoch_ends or iteration % LOG_EVERY == 0 or self.clock.finished):
+            return
+        self.look()
+        start = time.perf_counter()
+        entry: dict[str, Any] = {
+            "iteration": iteration,
+            "epoch": iteration // self.recipe.iterations_per_epoch,
+            "progress": round(self.clock.progress, 6),
+            "seconds": round(self.clock.used, 3),
+            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+            **self.meter.summary(),
+            "memory_bytes": _memory(self.hardware.device),
+        }
+        self._warn_of_slow_loader(entry["waiting_for_loader"])
+        self.meter.clear()
+        if epoch_ends or self.clock.finished:
+            entry |= self._validation(best)
+        logbook.add(entry)
+        self.clock.spend(time.perf_counter() - start)
+
+    def _validation(self, best: Callable[[], None]) -> dict[str, Any]:
+        self.network.eval()
+        with torch.no_grad():
+            numbers = self.validate(self.network)
+        self.network.train()
+        score = numbers.get("score")
+        if score is None:
+            return numbers
+        # A moving average, since a few patches tell little: nnU-Net's 0.9 and 0.1.
+        before = self.average
+        self.average = score if before is None else 0.9 * before + 0.1 * score
+        numbers["average_score"] = self.average
+        if self.best is None or self.average > self.best:
+            self.best = self.average
+            best()
+        return numbers
+
+    def _warn_of_slow_loader(self, share: float) -> None:
+        if (
+            share > SLOW_LOADER
+            and not self._warned
+            and self.clock.iteration > LOG_EVERY
+        ):
+            self._warned = True
+            logger.warning(
+                "Training waits for its data in %.0f %% of the time. More threads may "
+                "help (-np), or a disk that is nearer.",
+                100 * share,
+            )
+
+    def _words(self) -> str:
+        sums = self.meter.sums
+        count, seconds = max(sums["iterations"], 1.0), max(sums["seconds"], 1e-9)
+        words = f"loss {self._last_loss:.3f}, {seconds / count:.3f} s/iteration"
+        return f"{words}, loader {100 * sums['waiting'] / seconds:.0f} %"
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that the iterations to come depend on."""
+        self.look()
+        return {
+            "weights": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "clock": self.clock.state(),
+            "meter": dict(self.meter.sums),
+            "average": self.average,
+            "best": self.best,
+            "random": torch.get_rng_state(),  # dropout draws from it
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self.network.load_state_dict(state["weights"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
+        self.clock.load(state["clock"])
+        self.meter.sums.update(state["meter"])
+        self.average, self.best = state["average"], state["best"]
+        torch.set_rng_state(state["random"])
+
+
+def _memory(device: torch.device) -> int:
+    """Return the peak of a GPU's memory in bytes, or this process's memory now."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _not_finite(
+    seen: _Seen, value: float, batch: Batch | None, hardware: Hardware
+) -> str:
+    cause = ""
+    if batch is not None and batch.iteration == seen.iteration:
+        finite = torch.isfinite(batch.images.flatten(1)).all(1).tolist()
+        bad = sorted({c for c, ok in zip(batch.cases, finite, strict=True) if not ok})
+        cause = (
+            f" The images of {', '.join(bad)} hold values that are no numbers: mend "
+            "them and preprocess again."
+            if bad
+            else " The images are fine: the training itself went astray."
+        )
+    lower = "" if hardware.precision == "fp32" else " or --precision fp32"
+    return (
+        f"The loss of iteration {seen.iteration} is {value}; its patches came from "
+        f"case {', '.join(sorted(set(seen.cases)))}.{cause} Look at these cases, or "
+        f"try a lower --lr{lower}; the last checkpoint is untouched."
+    )
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """Turn Ctrl-C and SIGTERM into a wish; a second Ctrl-C stops at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event  # only the main thread receives signals
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+        logger.info("Stopping after this iteration; again to stop at once.")
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

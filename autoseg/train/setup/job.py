@@ -1,0 +1,246 @@
+"""Everything that a training needs, found and checked before it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import TrainingError, UsageError
+from autoseg.preprocess.folds import load_fold
+from autoseg.preprocess.store import CaseStore
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.json import dumps, to_json, write_text
+from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.run import differences
+from autoseg.tasks import TASKS
+from autoseg.tasks.base import Task
+from autoseg.train.setup.options import Options, with_changes
+from autoseg.workspace import (
+    MODEL_DATASET,
+    MODEL_FINGERPRINT,
+    MODEL_PLAN,
+    Workspace,
+    find_dataset,
+    find_root,
+)
+
+logger = logging.getLogger(__name__)
+
+DATA_FIELDS = ("spacing", "resampling", "previous")  # change what is preprocessed
+PLAN_FIELDS = ("task", "unit", "orientation", "transpose", "channels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One fold to be trained.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With its cases.
+    workspace : Workspace
+        Where everything is.
+    plan : Plan
+        As it is trained.
+    configuration : str
+        Name of one of its configurations.
+    fold : str
+        A number, or ``"all"``.
+    training, validation : tuple of str
+        Case ids.
+    """
+
+    dataset: Dataset
+    workspace: Workspace
+    plan: Plan
+    configuration: str
+    fold: str
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+
+    @property
+    def settings(self) -> Configuration:
+        """The configuration."""
+        return self.plan.configuration(self.configuration)
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        task: Task = TASKS[self.plan.task.name](**self.plan.task.options)
+        return task.for_axes(self.settings.dim)
+
+    @property
+    def store(self) -> CaseStore:
+        """The preprocessed cases."""
+        return CaseStore(self.workspace.data(self.plan.data_id(self.configuration)))
+
+    @property
+    def model_folder(self) -> Path:
+        """Folder of all folds."""
+        return self.workspace.model(self.plan.name, self.configuration)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of this fold."""
+        return self.workspace.fold(self.plan.name, self.configuration, self.fold)
+
+
+def find_job(
+    dataset: str | os.PathLike[str],
+    configuration: str,
+    fold: int | str,
+    root: str | os.PathLike[str] | None,
+    plan: str,
+    options: Options,
+) -> Job:
+    """Find data set, plan and fold.
+
+    Raises
+    ------
+    UsageError, PlanError, DatasetError
+        If one of them is missing or contradicts itself; the message says which
+        command makes it.
+    """
+    base = find_root(root)
+    described = load_dataset(find_dataset(dataset, base))
+    workspace = Workspace(root=base, dataset=described.name)
+    path = workspace.plan(plan)
+    if not path.is_file():
+        there = sorted(p.stem for p in path.parent.glob("*.json"))
+        hint = f" There are plans {', '.join(there)}." if there else ""
+        raise UsageError(
+            f"There is no plan {plan!r} for {described.name} ({path}).{hint} Run "
+            f"`autoseg plan_and_preprocess {dataset}` first."
+        )
+    # The file's name counts: a plan that was copied to be edited is another plan.
+    loaded = dataclasses.replace(Plan.load(path), name=plan)
+    loaded.configuration(configuration)  # says which there are if this is not
+    changed = with_changes(loaded, configuration, options)
+    if changed.data_id(configuration) != loaded.data_id(configuration) or (
+        "previous" in options.plan_changes
+    ):
+        raise UsageError(
+            f"--set {' '.join(options.plan_changes)}: {', '.join(DATA_FIELDS)} change "
+            "the preprocessed data, so they belong to a plan of its own: give them to "
+            "`autoseg plan --set ... --name NAME`, and train with --plan NAME."
+        )
+    training, validation = load_fold(workspace, described, fold)
+    return Job(
+        dataset=described,
+        workspace=workspace,
+        plan=changed,
+        configuration=configuration,
+        fold=str(int(fold)) if str(fold).isdigit() else str(fold),
+        training=tuple(training),
+        validation=tuple(validation),
+    )
+
+
+def ensure_preprocessed(job: Job) -> None:
+    """Preprocess the cases of a fold that are not there yet."""
+    store = job.store
+    missing = [c for c in (*job.training, *job.validation) if c not in store]
+    if not missing:
+        return
+    from autoseg.preprocess.stage import preprocess
+
+    logger.info(
+        "%d of %d cases are not preprocessed for %s yet; doing that first.",
+        len(set(missing)),
+        len({*job.training, *job.validation}),
+        job.configuration,
+    )
+    preprocess(
+        job.dataset.folder,
+        job.workspace.root,
+        plan=job.plan.name,
+        configurations=(job.configuration,),
+    )
+
+
+def write_model_files(job: Job) -> None:
+    """Write plan, data set and fingerprint beside the folds, for prediction.
+
+    Raises
+    ------
+    TrainingError
+        If other folds were trained with a plan that gives other weights or other
+        inputs: they could not be used together.
+    """
+    folder = job.model_folder
+    path = folder / MODEL_PLAN
+    others = [p for p in folder.glob("fold_*") if p != job.folder]
+    if path.is_file() and others:
+        found = differences(
+            _relevant(Plan.load(path), job.configuration),
+            _relevant(job.plan, job.configuration),
+        )
+        if found:
+            listed = "\n".join(f"  {line}" for line in found[:12])
+            raise TrainingError(
+                f"{', '.join(sorted(p.name for p in others))} in {folder} were trained "
+                f"with another plan:\n{listed}\nGive the same --set, or make a plan of "
+                "another name with `autoseg plan --name`."
+            )
+    job.plan.save(path)
+    described = dict(job.dataset.raw)
+    described.pop("dataset", None)  # where the training cases are is nobody's business
+    described.setdefault("channel_names", list(job.dataset.channel_names))
+    described.setdefault("image_ending", job.dataset.image_ending)
+    described.setdefault("annotation_ending", job.dataset.annotation_ending)
+    if "numTraining" not in described:
+        described["numTraining"] = len(job.dataset.training)
+    write_text(folder / MODEL_DATASET, dumps(described))
+    if job.workspace.fingerprint.is_file():
+        text = job.workspace.fingerprint.read_text(encoding="utf-8")
+        write_text(folder / MODEL_FINGERPRINT, text)
+
+
+def _relevant(plan: Plan, configuration: str) -> dict[str, object]:
+    """Return what all folds of a model must have in common."""
+    raw = to_json(plan)
+    settings = raw["configurations"].get(configuration, {})
+    for name in ("memory", "batch_size", "median_shape"):
+        settings.pop(name, None)
+    return {name: raw[name] for name in PLAN_FIELDS} | {configuration: settings}
+
+
+def start_again(folder: Path) -> None:
+    """Remove everything that an earlier training left in a fold's folder."""
+    if folder.is_dir():
+        logger.info("Removing the earlier training in %s.", folder)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Keep a second process from training the same fold at the same time.
+
+    Raises
+    ------
+    TrainingError
+        If there is one. The lock goes with its process, however that ends.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    path = folder.parent / f".{folder.name}.lock"
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise TrainingError(
+                f"Another process is training {folder} right now. Wait for it or stop "
+                "it; then the same command goes on from its last checkpoint."
+            ) from None
+        yield

@@ -1,0 +1,314 @@
+"""What a user asks for, and the run that it comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoseg import __version__
+from autoseg.errors import PlanError, TrainingError, UsageError
+from autoseg.spec.json import from_json, to_json
+from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.run import Run, differences
+from autoseg.train.setup.recipes import Recipe, choose_recipe
+
+TRAIN = "train."  # settings of the recipe start with it, the others are the plan's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may be said about a training; None: decide for me.
+
+    Parameters
+    ----------
+    recipe : str or None
+        ``"nnunet"``, ``"fast"`` or ``"auto"``.
+    epochs, iterations : int or None
+        Length of the training, one or the other.
+    time_budget : float or None
+        Seconds after which training and validation are to be over, instead of a length.
+    lr : float or None
+        Highest learning rate.
+    batch_size : int or None
+        Patches in one iteration; by default the plan's.
+    seed : int or None
+        Of all random numbers; 0 if not given.
+    settings : mapping of str to value
+        Any number: ``train.FIELD`` of the recipe, or ``FIELD`` or ``network.OPTION`` of
+        the plan's configuration.
+    device : str
+        As in `autoseg.train.setup.hardware.find_device`.
+    precision : str
+        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+    compile : str
+        ``"auto"``, ``"on"`` or ``"off"``.
+    threads, workers : int or None
+        Threads of an operation on the CPU, and of the loader.
+    init_from : str or None
+        A model, or a checkpoint of one, whose weights to start from.
+    keep_network : bool
+        With a time budget, train network and batch as planned even if few iterations
+        fit; see `autoseg.train.fit`.
+    overwrite : bool
+        Throw away what was trained before.
+    validation : bool
+        Predict and score the fold's validation cases at the end.
+    checkpoint_seconds : float
+        A checkpoint is written no more often than this.
+    """
+
+    recipe: str | None = None
+    epochs: int | None = None
+    iterations: int | None = None
+    time_budget: float | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    precision: str = "auto"
+    compile: str = "auto"
+    threads: int | None = None
+    workers: int | None = None
+    init_from: str | None = None
+    keep_network: bool = False
+    overwrite: bool = False
+    validation: bool = True
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        lengths = ("epochs", "iterations", "time_budget")
+        given = [name for name in lengths if getattr(self, name) is not None]
+        if len(given) > 1:
+            names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise UsageError(f"{names} both say how long to train; give one of them.")
+        for name in (*lengths, "lr", "batch_size", "threads"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UsageError(f"--{name.replace('_', '-')} is {value}; give more.")
+        if self.seed is not None and self.seed < 0:
+            raise UsageError(f"--seed is {self.seed}; give 0 or more.")
+
+    @property
+    def recipe_changes(self) -> dict[str, Any]:
+        """Fields of the recipe that are asked for."""
+        changes = {
+            key.removeprefix(TRAIN): value
+            for key, value in self.settings.items()
+            if key.startswith(TRAIN)
+        }
+        if self.lr is not None:
+            changes["learning_rate"] = self.lr
+        return changes
+
+    @property
+    def plan_changes(self) -> dict[str, Any]:
+        """Fields of the configuration that are asked for."""
+        return {k: v for k, v in self.settings.items() if not k.startswith(TRAIN)}
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds in a text such as ``45m``, ``2h30m``, ``90s`` or ``3d``.
+
+    Raises
+    ------
+    UsageError
+        If it is no such text.
+
+    Examples
+    --------
+    >>> seconds_of("1h30m")
+    5400.0
+    """
+    units = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+    found = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
+    if not found or "".join(n + u for n, u in found) != text.replace(" ", ""):
+        raise UsageError(f"{text!r} is no time; write 45m, 2h30m, 90s or 3d.")
+    return float(sum(float(number) * units[unit] for number, unit in found))
+
+
+def change_configuration(
+    configuration: Configuration, changes: Mapping[str, Any], where: str
+) -> Configuration:
+    """Return a configuration with some fields replaced.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        From the plan.
+    changes : mapping of str to JSON value
+        ``patch_size``, ``network.features`` and others, by name. The number of stages
+        of a network is that of ``features``; other lists of it are cut to that length.
+    where : str
+        Name of the configuration, for messages.
+
+    Returns
+    -------
+    Configuration
+        Checked as one that is read from a file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such field, or the result contradicts itself.
+    """
+    raw = to_json(configuration)
+    for key, value in changes.items():
+        name, _, option = key.partition(".")
+        if name not in raw or (option and name not in ("network", "resampling")):
+            raise UsageError(
+                f"--set {key}: a configuration has no such field; there are "
+                f"{', '.join(raw)}, network.OPTION, and train.FIELD of the recipe."
+            )
+        if not option:
+            raw[name] = (
+                {"name": value, "options": raw[name]["options"]}
+                if (name == "network" and isinstance(value, str))
+                else to_json(value)
+            )
+        elif name == "network":
+            raw[name]["options"][option] = to_json(value)
+        else:
+            raw[name][option] = value
+    options = raw["network"]["options"]
+    stages = len(options.get("features", ()))
+    for key, value in options.items():
+        if f"network.{key}" not in changes and isinstance(value, list) and stages:
+            decoder = key == "convs_decoder"
+            options[key] = value[: stages - 1] if decoder else value[:stages]
+    try:
+        return from_json(Configuration, raw, f"--set for {where}")
+    except PlanError as error:
+        raise UsageError(str(error)) from None
+
+
+def resolve_recipe(
+    options: Options, plan: Plan, guess: int | None = None
+) -> tuple[Recipe, str, int | None]:
+    """Return the recipe, why it is this one, and the number of iterations.
+
+    Parameters
+    ----------
+    options : Options
+        What is asked for; comes before what the plan says.
+    plan : Plan
+        Its ``training`` names a recipe and may replace numbers of it.
+    guess : int, optional
+        With a time budget, the iterations that are expected to fit.
+
+    Returns
+    -------
+    recipe : Recipe
+        All numbers.
+    because : str
+        Why.
+    iterations : int or None
+        None with a time budget.
+    """
+    changes = {**plan.training.options, **options.recipe_changes}
+    name = options.recipe or plan.training.name
+    each = changes.get("iterations_per_epoch", 250)
+    iterations = options.iterations
+    if options.epochs is not None:
+        iterations = options.epochs * int(each)
+    length = guess if options.time_budget is not None else iterations
+    recipe, because = choose_recipe(name, length, changes)
+    if options.time_budget is not None:
+        return recipe, because, None
+    if iterations is None:
+        iterations = recipe.epochs * recipe.iterations_per_epoch
+    return recipe, because, iterations
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a run was made with."""
+    import numpy
+    import torch
+
+    return {
+        "autoseg": __version__,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def split_hash(training: Sequence[str], validation: Sequence[str]) -> str:
+    """Return a short hash of which cases train and which are held back."""
+    text = "\n".join([*training, "", *validation])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# Where options and the record of a run say the same thing.
+_ASKED = {
+    "recipe": lambda run: run.recipe["name"],
+    "iterations": lambda run: run.iterations,
+    "time_budget": lambda run: run.time_budget,
+    "lr": lambda run: run.recipe["learning_rate"],
+    "batch_size": lambda run: run.batch_size,
+    "seed": lambda run: run.seed,
+    "threads": lambda run: run.threads,
+    "workers": lambda run: run.loader_threads,
+}
+
+
+def check_same(options: Options, recorded: Run, where: str) -> None:
+    """Raise unless what is asked for is what was recorded.
+
+    What is not asked for is taken from the record.
+
+    Parameters
+    ----------
+    options : Options
+        Of the present command.
+    recorded : Run
+        Of the training that is to go on.
+    where : str
+        The fold's folder, for the message.
+
+    Raises
+    ------
+    TrainingError
+        Naming everything that differs, and what can be done.
+    """
+    found: list[str] = []
+    for name, read in _ASKED.items():
+        value = getattr(options, name)
+        if value is not None and not (name == "recipe" and value == "auto"):
+            found += differences(read(recorded), value, f"--{name.replace('_', '-')}")
+    if options.epochs is not None:
+        each = recorded.recipe["iterations_per_epoch"]
+        done = None if recorded.iterations is None else recorded.iterations / each
+        found += differences(done, float(options.epochs), "--epochs")
+    for name, value in options.recipe_changes.items():
+        if name != "learning_rate" or options.lr is None:
+            before = recorded.recipe.get(name)
+            found += differences(before, value, f"--set train.{name}")
+    if options.plan_changes:
+        found += differences(recorded.overrides, options.plan_changes, "--set")
+    if options.precision != "auto":
+        found += differences(recorded.precision, options.precision, "--precision")
+    if found:
+        listed = "\n".join(f"  {line}" for line in found)
+        raise TrainingError(
+            f"{where} holds a training with other options:\n{listed}\nLeave these "
+            "options out to go on with it as it is recorded, or give --overwrite to "
+            "throw it away and start again."
+        )
+
+
+def with_changes(plan: Plan, configuration: str, options: Options) -> Plan:
+    """Return the plan as it is trained: with the fields that are asked for."""
+    if not options.plan_changes:
+        return plan
+    changed = change_configuration(
+        plan.configuration(configuration), options.plan_changes, configuration
+    )
+    return dataclasses.replace(
+        plan, configurations={**plan.configurations, configuration: changed}
+    )

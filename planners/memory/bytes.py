@@ -1,0 +1,104 @@
+"""The budget rule ``bytes``: a step never needs more than the device has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from planners._family import Family
+from planners._patch import LEAST_BATCH
+from planners._topology import MIN_EDGE, Topology
+from planners.memory.elements import count_elements
+from planners.memory.model import (
+    BYTES,
+    GIB,
+    LossCost,
+    Setting,
+    StepCost,
+    reserve,
+    step_cost,
+)
+
+MOST_BATCH = 2**16
+# Elements kept for each that a convolution writes: 2, but for the projected short cuts
+# of residual blocks, where it is 1.5 or more; at least 5.5 for 3 in a block.
+SAVED_PER_ELEMENT = 1.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByteBudget:
+    """Decides by the predicted peak of a training step.
+
+    Parameters
+    ----------
+    family : Family
+        Kind of network.
+    memory_gb : float
+        Device memory, in units of 2 ** 30 bytes.
+    in_channels : int
+        Channels of the image, in a cascade with those of the previous stage.
+    heads : sequence of LossCost
+        The outputs.
+    setting : Setting
+        Precision, optimizer, device.
+    """
+
+    family: Family
+    memory_gb: float
+    in_channels: int
+    heads: Sequence[LossCost]
+    setting: Setting = Setting()
+    _known: dict[Topology, StepCost] = field(default_factory=dict, repr=False)
+
+    steady: ClassVar[bool] = True
+    least_edge: ClassVar[int] = 2 * MIN_EDGE  # what can be halved once
+
+    def step(self, topology: Topology) -> StepCost:
+        """Return what a step on patches of a topology costs."""
+        if topology not in self._known:
+            self._known[topology] = step_cost(
+                self.family.network,
+                self.family.options(topology),
+                topology.patch_size,
+                in_channels=self.in_channels,
+                heads=self.heads,
+                setting=self.setting,
+            )
+        return self._known[topology]
+
+    def needed_gb(self, topology: Topology, batch_size: int | None = None) -> float:
+        """Return the memory that a step needs, with what the device loses besides."""
+        peak = self.step(topology).total(batch_size or LEAST_BATCH)
+        return (peak + reserve(peak, self.setting)) / GIB
+
+    def parts(self, topology: Topology, batch_size: int) -> dict[str, float]:
+        """Return the bytes at the peak of a step, by part, and the reserve."""
+        peak = self.step(topology).peak(batch_size)
+        peak["reserve"] = reserve(sum(peak.values()), self.setting)
+        return {part: float(round(size)) for part, size in peak.items()}
+
+    def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
+        """Return whether a step with this batch, two by default, fits."""
+        if topology not in self._known:
+            # Most patches on the way down are far too large: no need to walk.
+            elements = count_elements(
+                topology.shapes(), self.family.options(topology), 0
+            )
+            floor = SAVED_PER_ELEMENT * elements * BYTES[self.setting.precision]
+            if floor * (batch_size or LEAST_BATCH) > self.memory_gb * GIB:
+                return False
+        return self.needed_gb(topology, batch_size) <= self.memory_gb
+
+    def largest_batch(self, topology: Topology) -> int:
+        """Return the largest batch size that fits, 0 if none does."""
+        low, high = 0, 1
+        while high <= MOST_BATCH and self.fits(topology, high):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.fits(topology, middle):
+                low = middle
+            else:
+                high = middle
+        return low

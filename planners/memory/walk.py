@@ -1,0 +1,356 @@
+"""Walk through a training step, and note the bytes at each moment.
+
+What autograd keeps, when a gradient comes and goes, and what the losses need is that of
+PyTorch's operations in eager mode; see `planners.memory.model`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planners.memory.graph import Graph, Op
+from planners.setting import LossCost, Setting
+
+FLOAT = 4  # bytes of float32: weights, optimizer, losses, statistics
+LABEL = 2  # int16
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+STATES = {"sgd": 1, "adamw": 2}  # copies of the weights that an optimizer keeps
+PARTS = (
+    "weights",
+    "optimizer",
+    "gradients",
+    "activations",
+    "loss",
+    "backward",
+    "workspace",
+    "data",
+)
+Table = NDArray[np.float64]
+
+
+class Walk:
+    """Goes through one step and notes the bytes at each moment.
+
+    Parameters
+    ----------
+    graph : Graph
+        The forward pass.
+    heads : sequence of LossCost
+        The outputs.
+    setting : Setting
+        Precision, optimizer, device.
+
+    Attributes
+    ----------
+    saved_per_sample, saved_fixed : float
+        Bytes that autograd keeps for the backward pass.
+    """
+
+    def __init__(
+        self, graph: Graph, heads: Sequence[LossCost], setting: Setting
+    ) -> None:
+        self.graph, self.heads, self.setting = graph, heads, setting
+        self.e = BYTES[setting.precision]
+        self.parameters = graph.parameters
+        active = len(graph.logits)
+        self.levels = graph.logits[: active - 1 if active > 1 else 1]
+        self.moments: list[tuple[float, ...]] = []
+        self.gradients = 0.0  # of weights, so far
+        image = graph.elements(0)
+        self.data = image * FLOAT + graph.voxels[0] * LABEL
+        self._end_of_forward()
+        self.saved_fixed = self.copies
+        self.saved_per_sample = (
+            self.kept
+            + sum(map(self._saved_by_loss, self.levels))
+            + (image * FLOAT if self.e == FLOAT else 0)
+            + graph.voxels[0] * LABEL
+        )
+
+    def _end_of_forward(self) -> None:
+        # The coarsest head is computed, but no loss is behind it.
+        self.ops = self._trained()
+        self.savers: dict[int, int] = {}
+        for op in self.ops:
+            for tensor in op.saved:
+                self.savers[tensor] = self.savers.get(tensor, 0) + 1
+        self.kept = sum(map(self._bytes, self.savers))
+        self.kept += sum(map(self._aside, self.ops))
+        self.copies = 0.0  # of weights, in the precision of the feature maps
+        if self.e != FLOAT:
+            self.copies = self.e * sum(op.weights for op in self.ops)
+
+    def _trained(self) -> list[Op]:
+        """Return the operations that have a backward pass."""
+        unused = set(self.graph.logits) - set(self.levels)
+        return [op for op in self.graph.ops if op.output not in unused]
+
+    def _bytes(self, tensor: int) -> float:
+        if tensor == 0 and self.e == FLOAT:
+            return 0.0  # the image is counted as data
+        return float(self.e * self.graph.elements(tensor))
+
+    def _aside(self, op: Op) -> float:
+        """Return what an operation keeps in float32 for itself alone."""
+        kept = op.statistics
+        low = self.e != FLOAT and self.setting.device == "cpu"
+        if op.kind == "pool" and low and self.graph.dim == 3:
+            # The CPU pools volumes in float32 and keeps its copy of the input.
+            kept += self.graph.elements(op.inputs[0])
+        return float(FLOAT * kept)
+
+    def run(self) -> tuple[Table, Table]:
+        """Return the bytes at each moment by part: for each sample, and fixed."""
+        self._losses()
+        self._backward()
+        return self._table()
+
+    def _note(
+        self, *, loss: float = 0, backward: float = 0, workspace: float = 0
+    ) -> None:
+        """Note a moment during the pass: four parts per sample, two that are fixed."""
+        self.moments.append(
+            (self.kept, loss, backward, workspace, self.copies, self.gradients)
+        )
+
+    def _table(self) -> tuple[Table, Table]:
+        """Return the bytes of all moments by part, per sample and fixed."""
+        noted = np.array(self.moments)
+        weights = float(FLOAT * self.parameters)
+        states = weights * STATES[self.setting.optimizer]
+        per = np.zeros((len(noted), len(PARTS)))
+        per[:, 3:7] = noted[:, :4]
+        per[:, 7] = self.data
+        fixed = np.zeros_like(per)
+        fixed[:, 0] = weights + noted[:, 4]
+        fixed[:, 1] = states
+        fixed[:, 2] = noted[:, 5]
+        # Between two steps: the optimizer, and the next batch is augmented.
+        together = weights if self.setting.device == "cuda" else 0.0
+        one = 0.0
+        if self.setting.augmentation:
+            one = augmentation_bytes(self.graph.channels[0], self.graph.voxels[0])
+        between = np.zeros((2, len(PARTS)))
+        between[:, :3] = weights, states, weights
+        between[:, 6:] = (together, 0), (0, one)
+        data = np.zeros((2, len(PARTS)))
+        data[:, 7] = self.data
+        return np.vstack([per, data]), np.vstack([fixed, between])
+
+    # Losses -------------------------------------------------------------------------
+
+    def _logits(self, level: int) -> float:
+        return float(self.e * self.graph.elements(level))
+
+    def _saved_by_loss(self, level: int) -> float:
+        voxels = self.graph.voxels[level]
+        low = self.e != FLOAT
+        found, logits = 0.0, False
+        for head in self.heads:
+            if head.loss == "dice_ce" and not low:
+                found += FLOAT * head.channels * voxels  # probabilities
+            else:
+                logits = True
+            if head.loss not in ("dice_ce", "dice_bce"):
+                found += 2 * FLOAT * head.channels * voxels  # target and difference
+        return found + (self._logits(level) if logits else 0.0)
+
+    def _losses(self) -> None:
+        """Forward, finest level first; backward, coarsest level first."""
+        logits = sum(map(self._logits, self.graph.logits))
+        done = 0.0
+        for level in self.levels:
+            self._note(loss=logits + done + self._loss_forward(level))
+            done += self._saved_by_loss(level) - self._kept_logits(level)
+        waiting = {level: self._saved_by_loss(level) for level in self.levels}
+        gradients = 0.0
+        for level in reversed(self.levels):
+            inside = self._loss_backward(level)
+            self._note(loss=sum(waiting.values()) + gradients + inside)
+            del waiting[level]
+            gradients += self._logits(level)
+
+    def _kept_logits(self, level: int) -> float:
+        """Return what the loss keeps of logits that are counted already."""
+        labels_only = all(head.loss == "dice_ce" for head in self.heads)
+        return 0.0 if labels_only and self.e == FLOAT else self._logits(level)
+
+    def _loss_forward(self, level: int) -> float:
+        voxels, worst = self.graph.voxels[level], 0.0
+        for head in self.heads:
+            maps = FLOAT * voxels
+            full = head.channels * maps
+            copy = full if self.e != FLOAT else 0.0
+            extra = maps if head.ignore else 0.0
+            if head.loss == "dice_ce":
+                worst = max(worst, copy + full, full + 2 * maps + extra)
+            else:
+                worst = max(worst, copy + 4 * maps + extra)
+        return worst
+
+    def _loss_backward(self, level: int) -> float:
+        voxels, worst = self.graph.voxels[level], 0.0
+        for head in self.heads:
+            maps = FLOAT * voxels
+            full = head.channels * maps
+            low = self.e != FLOAT
+            last = self.e * head.channels * voxels if low else 0.0
+            if head.loss == "dice_ce":
+                p = full if low else 0.0  # in float32 it is what was saved
+                worst = max(worst, 2 * p, p + full + max(4 * maps, last))
+            else:
+                copy = full if low else 0.0
+                worst = max(worst, copy + full, full + max(4 * maps, last))
+        return worst
+
+    # Backward pass ------------------------------------------------------------------
+
+    def _backward(self) -> None:
+        alive = self._first_gradients()
+        # Several gradients may be views of one piece of memory: (bytes, users).
+        memory: dict[int, list[float]] = {}
+        owner: dict[int, int] = {}
+        for number, (level, size) in enumerate(alive.items()):
+            memory[number] = [size, 1]
+            owner[level] = number
+        state = _Gradients(memory, owner)
+        for op in reversed(self.ops):
+            if op.output not in state.owner:
+                continue
+            self._step_back(op, state)
+
+    def _first_gradients(self) -> dict[int, float]:
+        """Return the bytes of the gradients that the losses give, by tensor."""
+        return {level: self._logits(level) for level in self.levels}
+
+    def _step_back(self, op: Op, state: _Gradients) -> None:
+        graph, size = self.graph, self._bytes
+        given = state.take(op.output)
+        extra = 0.0
+        if op.kind == "up":  # half of a stacked gradient is copied to one piece
+            extra = size(op.output)
+        if op.kind == "act" and graph.norm == "instance":
+            # The norm's result is a view, and what changes a view in place is undone
+            # in a copy of the whole and a copy of the part.
+            extra = 2 * size(op.output)
+        self.gradients += FLOAT * op.parameters
+        if op.kind in ("add", "cat"):
+            state.share(given, op.inputs, is_view=op.kind == "cat")
+            self._note(backward=state.bytes)
+        else:
+            (source,) = op.inputs
+            if source != 0:
+                state.give(source, size(source))
+            backward = state.bytes + state.sum_bytes + extra
+            work = workspace(graph, op, self.setting, backward=True)
+            self._note(backward=backward, workspace=work)
+            state.settle()
+            state.release(given)
+        for tensor in op.saved:
+            self.savers[tensor] -= 1
+            if not self.savers[tensor]:
+                self.kept -= size(tensor)
+        self.kept -= self._aside(op)
+        if self.e != FLOAT:
+            self.copies -= self.e * op.weights
+
+
+class _Gradients:
+    """Gradients of feature maps that wait for their turn."""
+
+    def __init__(self, memory: dict[int, list[float]], owner: dict[int, int]) -> None:
+        self.memory, self.owner = memory, owner
+        self.views: set[int] = set()  # tensors whose gradient is a part of another
+        self.bytes = sum(size for size, _ in memory.values())
+        self.sum_bytes = 0.0  # of a sum that needs a new piece
+        self._next = len(memory)
+        self._pending: list[tuple[int, int]] = []
+
+    def take(self, tensor: int) -> int:
+        self.views.discard(tensor)
+        return self.owner.pop(tensor)
+
+    def share(self, piece: int, tensors: Sequence[int], *, is_view: bool) -> None:
+        self.memory[piece][1] += len(tensors) - 1
+        for tensor in tensors:
+            self._arrive(tensor, piece)
+            if is_view:
+                self.views.add(tensor)
+        self.settle()
+
+    def give(self, tensor: int, size: float) -> None:
+        piece = self._next
+        self._next += 1
+        self.memory[piece] = [size, 1]
+        self.bytes += size
+        self._arrive(tensor, piece)
+
+    def _arrive(self, tensor: int, piece: int) -> None:
+        if tensor not in self.owner:
+            self.owner[tensor] = piece
+            return
+        # Two gradients of one tensor are added: in place, but not into a part.
+        if tensor in self.views or self.memory[self.owner[tensor]][1] > 1:
+            self.sum_bytes = self.memory[piece][0]
+        self._pending.append((tensor, piece))
+
+    def settle(self) -> None:
+        """Finish additions: the sum takes the place of the second gradient."""
+        for tensor, piece in self._pending:
+            before = self.owner[tensor]
+            self.owner[tensor] = piece
+            self.views.discard(tensor)
+            self.release(before)
+        self._pending.clear()
+        self.sum_bytes = 0.0
+
+    def release(self, piece: int) -> None:
+        entry = self.memory[piece]
+        entry[1] -= 1
+        if not entry[1]:
+            self.bytes -= entry[0]
+            del self.memory[piece]
+
+
+def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> float:
+    """Return the bytes per sample that a convolution copies its tensors to.
+
+    Libraries compute on another layout than the one tensors come in: cuDNN with
+    channels last, oneDNN with blocks of 16 channels.
+
+    Parameters
+    ----------
+    graph : Graph
+        Has the sizes.
+    op : Op
+        The operation; only convolutions need a workspace.
+    setting : Setting
+        Device and precision.
+    backward : bool
+        In the backward pass, or else in the forward pass.
+    """
+    if op.kind not in ("conv", "up", "head"):
+        return 0.0
+    e, source = BYTES[setting.precision], op.inputs[0]
+    if setting.device == "cuda":
+        return e * (graph.elements(source) + graph.elements(op.output))
+    copied = (source, source, op.output) if backward else (source,)
+    padded = [math.ceil(graph.channels[t] / 16) * 16 * graph.voxels[t] for t in copied]
+    return float(e * sum(padded))
+
+
+def augmentation_bytes(channels: int, voxels: int) -> float:
+    """Return the bytes that augmenting one sample on the device takes at most.
+
+    A patch that is turned and made smaller is cut from a box of up to 1.7 times its
+    edges (4.1 times the voxels in 3-D), which is sampled on a grid of coordinates.
+    """
+    source = 4.1 * voxels
+    box = source * (channels * FLOAT + LABEL)
+    grid = voxels * 3 * FLOAT
+    results = 2 * voxels * channels * FLOAT + 4 * voxels * FLOAT
+    return box + grid + results

@@ -1,0 +1,85 @@
+"""The stage `plan`: read a fingerprint, decide, write the plan."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from autoseg.errors import UsageError
+from autoseg.gpu import has_gpu
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.json import write_text
+from autoseg.spec.plan import Plan
+from autoseg.workspace import DEFAULT_PLAN, Workspace, find_dataset, find_root
+from planners import PLANNERS
+from planners.base import Budget
+
+PREVIOUS = "previous"  # a plan that is replaced is kept as NAME.previous
+
+
+def plan(
+    dataset: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    planner: str = DEFAULT_PLAN,
+    name: str | None = None,
+    budget: Budget | None = None,
+) -> Plan:
+    """Decide how to train, and write every decision with its reason.
+
+    Reads the fingerprint only: no image is opened and torch is not imported.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder with a dataset.json, or the name or number of one in ``ROOT/raw``.
+    root : str or path, optional
+        ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
+    planner : str
+        A file in ``planners``.
+    name : str, optional
+        Name of the plan; by default the planner's, with the preset.
+    budget : Budget, optional
+        What the plan may cost, and what is fixed already; by default that of the
+        command, for the GPU or CPU that is there.
+
+    Returns
+    -------
+    Plan
+        What was written to ``ROOT/preprocessed/DATASET/plans/NAME.json``. A plan of
+        this name that was there and differs is kept as ``NAME.previous.json``.
+
+    Raises
+    ------
+    PlanError
+        If there is no fingerprint yet, or nothing fits the budget.
+    UsageError
+        If the data set, the preset or an override cannot be.
+    """
+    place = find_root(root)
+    folder = find_dataset(dataset, place)
+    workspace = Workspace(root=place, dataset=folder.name)
+    fingerprint = Fingerprint.load(workspace.fingerprint)
+    budget = budget or Budget(processor="gpu" if has_gpu() else "cpu")
+    made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
+    if name is not None:
+        made = replace(made, name=_as_name(name))
+    _write(made, workspace.plan(made.name))
+    return made
+
+
+def _as_name(name: str) -> str:
+    if not name or name in (".", "..") or set(name) & set('/\\:*?"<>|'):
+        raise UsageError(f"A plan cannot be called {name!r}: it names a folder.")
+    return name
+
+
+def _write(made: Plan, path: Path) -> None:
+    try:
+        before = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        before = None
+    made.save(path)
+    if before is not None and path.read_text(encoding="utf-8") != before:
+        write_text(path.with_name(f"{path.stem}.{PREVIOUS}.json"), before)

@@ -1,0 +1,86 @@
+"""Rules for classes: holes, components, thresholds, as JSON."""
+
+import numpy as np
+import pytest
+
+from autoseg.errors import PlanError
+from autoseg.model.postprocessing import Postprocessing, Rule
+from autoseg.spec.json import to_json
+from autoseg.tasks.semantic import SemanticTask
+
+TASK = SemanticTask(labels={"background": 0, "one": 1, "two": 5})
+
+
+def labels():
+    """Return a ring of 1 around a hole, a lone voxel of 1, and two parts of 2."""
+    found = np.zeros((9, 12), np.int16)
+    found[1:6, 1:6] = 1
+    found[3, 3] = 0
+    found[8, 11] = 1
+    found[1:3, 8:10] = 2
+    found[6:9, 7:9] = 2
+    return found
+
+
+def finish(rules, spacing=(1.0, 1.0)):
+    return Postprocessing(classes=rules).finish(labels(), TASK, spacing)
+
+
+def test_without_rules_nothing_changes():
+    np.testing.assert_array_equal(finish({}), labels())
+
+
+def test_a_hole_is_filled_and_nothing_else():
+    expected = labels()
+    expected[3, 3] = 1
+
+    np.testing.assert_array_equal(finish({"one": Rule(fill_holes=True)}), expected)
+
+
+def test_a_hole_that_another_class_fills_is_left_to_it():
+    given = labels()
+    given[3, 3] = 2
+    rules = Postprocessing(classes={"one": Rule(fill_holes=True)})
+
+    np.testing.assert_array_equal(rules.finish(given.copy(), TASK, (1, 1)), given)
+
+
+def test_only_the_largest_component_of_the_class_stays():
+    expected = labels()
+    expected[1:3, 8:10] = 0  # 4 voxels; the other part has 6
+
+    found = finish({"two": Rule(largest_component=True)})
+
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("size", "stays"), [(4.0, True), (4.1, False)])
+def test_the_minimum_size_is_a_volume(size, stays):
+    # The lone voxel of class one is 2 x 2 = 4 large.
+    found = finish({"one": Rule(minimum_size=size)}, spacing=(2.0, 2.0))
+
+    assert (found[8, 11] == 1) is np.bool_(stays)
+    assert (found[1:3, 1:6] == 1).all()
+
+
+def test_holes_are_filled_before_components_are_measured():
+    rules = {"one": Rule(fill_holes=True, minimum_size=25)}  # with its hole it has 25
+
+    assert (finish(rules)[1:6, 1:6] == 1).all()
+
+
+def test_rules_survive_json():
+    rules = Postprocessing(
+        classes={"one": Rule(threshold=0.3, fill_holes=True)}, task={"x": 1}
+    )
+
+    assert Postprocessing.from_json(to_json(rules), "here") == rules
+    assert rules.thresholds == {"one": 0.3}
+
+
+@pytest.mark.parametrize(
+    "raw", [{"threshold": 0}, {"minimum_size": -1}, {"fill": True}, {"threshold": "x"}]
+)
+def test_rules_that_cannot_be_are_refused(raw):
+    with pytest.raises(PlanError, match="rules.json"):
+        Postprocessing.from_json({"classes": {"one": raw}}, "rules.json")

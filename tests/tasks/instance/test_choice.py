@@ -1,0 +1,127 @@
+"""The choice of a representation, by the rule that docs/instance.md states."""
+
+import numpy as np
+import pytest
+
+from autoseg.errors import UsageError
+from autoseg.tasks.instance import InstanceTask
+from autoseg.tasks.instance.choice import choose, fit_spacing
+from autoseg.tasks.instance.trial import pool_trials
+from tests.representations.maps import cells, rods
+
+
+def _measured(touching=0.3, ceilings=None, **changes):
+    task = InstanceTask(labels={"cell": 1})
+    measured = task.pool([task.measure(task.read(cells()), (1.0, 1.0))])
+    measured |= {"touching": touching, "foreground": 0.5} | changes
+    if ceilings is not None:
+        measured["ceilings"] = {
+            name: dict.fromkeys(("ap", "ap_50", "ap_70", "ap_90"), value)
+            for name, value in ceilings.items()
+        }
+    return measured
+
+
+def _chosen(measured, **options):
+    return choose({"labels": {"cell": 1}, **options}, measured)[0]["representation"][
+        "name"
+    ]
+
+
+ALL = {"flow_distance": 0.99, "border_core": 0.98, "affinities": 0.995}
+
+
+@pytest.mark.parametrize(
+    ("measured", "name"),
+    [
+        (_measured(0.3, ALL), "flow_distance"),
+        (_measured(0.01, ALL), "border_core"),
+        (_measured(0.01, ALL | {"border_core": 0.9}), "flow_distance"),
+        (_measured(0.3, ALL, foreground=0.95), "affinities"),
+        (_measured(0.3, ALL | {"flow_distance": 0.5}), "border_core"),
+        (_measured(0.3), "flow_distance"),
+    ],
+    ids=["crowded", "apart", "ceiling", "no background", "flows fail", "unmeasured"],
+)
+def test_the_rule_goes_by_ceilings_and_by_what_touches(measured, name):
+    assert _chosen(measured) == name
+
+
+def test_thick_slices_of_few_each_go_to_affinities():
+    measured = _measured(
+        0.3, ALL, spacing=[6.0, 1.0, 1.0], voxels_along=[3.0, 20.0, 20.0], axes=3
+    )
+
+    assert _chosen(measured) == "affinities"
+
+
+def test_the_user_decides_against_the_rule_and_sets_options():
+    options, decisions = choose(
+        {"labels": {}, "representation": "border_core", "representation.core": 0.7},
+        _measured(0.3, ALL),
+    )
+
+    assert options["representation"]["name"] == "border_core"
+    assert options["representation"]["options"]["core"] == 0.7
+    assert decisions[0].because == "asked for"
+
+
+def test_an_unknown_representation_is_named_with_those_there_are():
+    with pytest.raises(UsageError, match="flow_distance"):
+        choose({"representation": "magic"}, _measured())
+
+
+def test_reasons_show_every_ceiling():
+    _, decisions = choose({"labels": {}}, _measured(0.3, ALL))
+
+    (ceilings,) = [d for d in decisions if d.field == "task.ceilings"]
+    assert "affinities 0.995" in ceilings.because
+    assert "border_core 0.980" in ceilings.because
+
+
+@pytest.mark.parametrize(
+    ("median", "small", "wanted"),
+    [
+        (30.0, 20.0, None),
+        (5.0, 3.0, 1 / 4),  # seen 20 voxels across
+        (200.0, 100.0, 5.0),  # seen 40 voxels across
+        (200.0, 12.0, 2.0),  # small ones keep 6 voxels
+    ],
+)
+def test_the_grid_shows_objects_in_a_size_that_is_seen_well(median, small, wanted):
+    measured = {"diameter": {"p50": median, "p5": small}}
+
+    spacing, _ = fit_spacing([1.0, 1.0], measured)
+
+    assert spacing == (None if wanted is None else [wanted, wanted])
+
+
+def test_ceilings_of_every_representation_are_measured_on_annotations():
+    task = InstanceTask(labels={"cell": 1})
+    annotation = task.read(rods(seed=3))
+    pooled = task.pool([task.measure(annotation, (1.0, 1.0))])
+
+    ceilings = pool_trials([task.trial(annotation, (1.0, 1.0), pooled)])
+
+    assert ceilings["flow_distance"]["ap_90"] > 0.95
+    assert ceilings["border_core"]["ap_50"] > 0.95
+    assert all(0 <= c["ap"] <= 1 for c in ceilings.values())
+
+
+def test_counts_of_cases_are_added_before_they_are_divided():
+    def trial(hits, missed, extra):
+        count = 9
+        return {
+            "x": {
+                "hits": [hits] * count,
+                "missed": [missed] * count,
+                "extra": [extra] * count,
+                "quality": 0.9 * hits,
+                "seconds": 1.0,
+            }
+        }
+
+    pooled = pool_trials([trial(9, 1, 0), trial(1, 0, 9)])["x"]
+
+    assert pooled["ap_50"] == 0.5
+    np.testing.assert_allclose(pooled["sq"], 0.9)

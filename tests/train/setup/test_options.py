@@ -1,0 +1,182 @@
+"""What is asked for, and what it comes to."""
+
+import pytest
+
+from autoseg.errors import TrainingError, UsageError
+from autoseg.spec.choice import Choice
+from autoseg.spec.run import Run
+from autoseg.train.setup.options import (
+    Options,
+    change_configuration,
+    check_same,
+    resolve_recipe,
+    seconds_of,
+    with_changes,
+)
+
+from ..conftest import tiny_plan
+
+PLAN = tiny_plan()
+VOLUME = PLAN.configuration("3d_fullres")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("45m", 2700), ("2h30m", 9000), ("90s", 90), ("1.5h", 5400), ("1d 2h", 93600)],
+)
+def test_times_are_read(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["45", "m", "an hour", "45m!", "", "-3m"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(UsageError, match="is no time"):
+        seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"epochs": 1, "iterations": 5}, "--epochs and --iterations"),
+        ({"iterations": 5, "time_budget": 5.0}, "--iterations and --time-budget"),
+        ({"lr": 0}, "--lr is 0"),
+        ({"batch_size": -1}, "--batch-size is -1"),
+        ({"seed": -1}, "--seed is -1"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(given, words):
+    with pytest.raises(UsageError, match=words):
+        Options(**given)
+
+
+def test_epochs_are_turned_into_iterations():
+    recipe, because, iterations = resolve_recipe(Options(epochs=4), PLAN)
+
+    assert (iterations, recipe.name) == (1000, "fast")
+    assert "1000 iterations" in because
+
+
+def test_what_is_asked_for_comes_before_what_the_plan_says():
+    plan = PLAN.__class__(
+        **{
+            **PLAN.__dict__,
+            "training": Choice(name="nnunet", options={"momentum": 0.8, "epochs": 3}),
+        }
+    )
+    asked = Options(settings={"train.momentum": 0.7}, lr=0.5)
+
+    recipe, _, iterations = resolve_recipe(asked, plan)
+
+    assert (recipe.name, recipe.momentum, recipe.learning_rate) == ("nnunet", 0.7, 0.5)
+    assert iterations == 750
+
+
+def test_with_a_time_budget_the_recipe_follows_the_iterations_that_fit():
+    asked = Options(time_budget=60.0)
+
+    assert resolve_recipe(asked, PLAN, 100)[0].name == "fast"
+    assert resolve_recipe(asked, PLAN, 1_000_000)[0].name == "nnunet"
+    assert resolve_recipe(asked, PLAN, 100)[2] is None
+
+
+def test_a_network_with_fewer_stages_needs_only_its_features():
+    changed = change_configuration(VOLUME, {"network.features": [6, 12]}, "x")
+
+    options = changed.network.options
+    assert options["features"] == [6, 12]
+    assert options["strides"] == [[1, 1, 1], [2, 2, 2]]
+    assert (options["convs_encoder"], options["convs_decoder"]) == ([1, 1], [1])
+
+
+def test_a_changed_patch_is_checked_like_one_from_a_file():
+    assert change_configuration(VOLUME, {"patch_size": [4, 4, 8]}, "x").patch_size == (
+        4,
+        4,
+        8,
+    )
+    with pytest.raises(UsageError, match="multiple of 4"):
+        change_configuration(VOLUME, {"patch_size": [6, 4, 8]}, "x")
+
+
+@pytest.mark.parametrize("key", ["patchsize", "network.a.b.c", "batch_dice.x", "x.y"])
+def test_a_field_that_is_not_there_is_refused(key):
+    if key == "network.a.b.c":  # an option of any name may be one of the network's
+        changed = change_configuration(VOLUME, {key: 1}, "x")
+        assert changed.network.options["a.b.c"] == 1
+        return
+    with pytest.raises(UsageError, match="no such field"):
+        change_configuration(VOLUME, {key: 1}, "x")
+
+
+def test_a_network_is_changed_by_its_name():
+    changed = change_configuration(VOLUME, {"network": "residual_unet"}, "x")
+
+    assert changed.network.name == "residual_unet"
+    assert changed.network.options == VOLUME.network.options
+
+
+def recorded(**changes):
+    asked = Options(iterations=500, lr=0.005, settings={"train.warmup": 0.15})
+    recipe, because, _ = resolve_recipe(asked, PLAN)
+    values = {
+        "dataset": "Toy",
+        "plan": "unet",
+        "configuration": "3d_fullres",
+        "fold": "0",
+        "recipe": recipe.__dict__,
+        "because": because,
+        "iterations": 500,
+        "batch_size": 2,
+        "seed": 0,
+        "device": "cpu",
+        "precision": "fp32",
+        "channels_last": True,
+        "compiled": False,
+        "threads": 1,
+        "loader_threads": 1,
+    }
+    return Run(**{**values, **changes})
+
+
+def test_the_same_command_again_is_the_same_run():
+    asked = Options(iterations=500, seed=0, recipe="fast", precision="fp32")
+
+    for same in (asked, Options(epochs=2), Options()):
+        assert check_same(same, recorded(), "fold_0") is None  # it did not raise
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"iterations": 800}, "--iterations: 500 is recorded, 800 is asked for"),
+        ({"epochs": 4}, "--epochs: 2.0 is recorded, 4.0"),
+        ({"lr": 0.5}, "--lr: 0.005 is recorded, 0.5"),
+        ({"seed": 3}, "--seed: 0 is recorded, 3"),
+        ({"recipe": "nnunet"}, "--recipe: fast is recorded, nnunet"),
+        ({"settings": {"train.warmup": 0.3}}, "train.warmup: 0.15 is recorded, 0.3"),
+        ({"settings": {"patch_size": [8, 8, 8]}}, "patch_size: None is recorded"),
+        ({"precision": "bf16"}, "--precision: fp32 is recorded, bf16"),
+        ({"time_budget": 60.0}, "--time-budget: None is recorded, 60.0"),
+    ],
+)
+def test_another_command_says_what_differs_and_what_to_do(given, words):
+    with pytest.raises(TrainingError, match="--overwrite") as caught:
+        check_same(Options(**given), recorded(), "fold_0")
+
+    assert words in str(caught.value)
+
+
+def test_everything_that_differs_is_said_at_once():
+    with pytest.raises(TrainingError) as caught:
+        check_same(Options(seed=1, lr=0.1, batch_size=4), recorded(), "fold_0")
+
+    assert all(
+        f"--{name}" in str(caught.value) for name in ("seed", "lr", "batch-size")
+    )
+
+
+def test_settings_of_the_plan_leave_other_configurations_alone():
+    plan = with_changes(PLAN, "3d_fullres", Options(settings={"batch_dice": True}))
+
+    assert plan.configuration("3d_fullres").batch_dice
+    assert not VOLUME.batch_dice
