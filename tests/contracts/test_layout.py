@@ -7,6 +7,7 @@ import pytest
 
 from autoseg.augmentations import AUGMENTATIONS
 from autoseg.cli import COMMANDS
+from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.formats import FORMATS
 from autoseg.losses import LOSSES
 from autoseg.networks import NETWORKS
@@ -19,6 +20,7 @@ from planners import PLANNERS
 ROOT = Path(__file__).parents[2]
 REGISTRIES = (
     AUGMENTATIONS,
+    CHECK_KINDS,
     COMMANDS,
     FORMATS,
     LOSSES,

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from autoseg.datasets.description import Description
 from autoseg.datasets.files import list_files, stem_of
-from autoseg.datasets.points import conventions
-from autoseg.errors import AutosegError
-from autoseg.fingerprint.check.case import CaseFacts
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import known_endings
-from autoseg.pointfiles.base import cases_in, point_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 
@@ -78,7 +76,7 @@ def number_problems(dataset: Dataset) -> Iterator[Problem]:
         )
 
 
-def unused_files(dataset: Dataset) -> Iterator[Problem]:
+def unused_files(dataset: Dataset, kind: CheckKind) -> Iterator[Problem]:
     """Yield images and annotations that belong to no case."""
     if dataset.raw.get("dataset") is not None:
         return
@@ -93,25 +91,9 @@ def unused_files(dataset: Dataset) -> Iterator[Problem]:
                 f"This image is not used: it does not end in {dataset.image_ending}.",
                 "Convert it, or take `file_ending` out of dataset.json.",
             )
-    folder = dataset.folder / "labelsTr"
-    masks = (
-        [] if dataset.task != "instance" or not folder.is_dir() else folder.iterdir()
-    )
-    for path in sorted(path for path in masks if path.is_dir()):
-        if path.name not in ids:
-            yield Problem(
-                "warning",
-                path,
-                "This folder of masks has no image.",
-                f"Put the image of {path.name} into imagesTr, or take the folder away.",
-            )
-    if dataset.task == "landmark":
-        yield from _of_no_image(dataset, ids)
-    endings: tuple[str, ...] = (dataset.annotation_ending,)
-    if dataset.task == "landmark":
-        endings = (*endings, *point_endings())
-    for path in list_files(folder):
-        stem = stem_of(path, endings)
+    yield from kind.unused(ids)
+    for path in list_files(dataset.folder / "labelsTr"):
+        stem = stem_of(path, kind.endings)
         if path in labels or stem is None:
             continue
         found = "This annotation has no image."
@@ -120,24 +102,6 @@ def unused_files(dataset: Dataset) -> Iterator[Problem]:
             found = f"There is another annotation for the image {stem}."
             fix = "Take one of them away."
         yield Problem("warning", path, found, fix)
-
-
-def _of_no_image(dataset: Dataset, ids: set[str]) -> Iterator[Problem]:
-    """Yield the cases of one file for all that have no image."""
-    for path in {case.annotation for case in dataset.training if case.annotation}:
-        try:
-            there = cases_in(path, conventions(dataset)[0]) if path.is_file() else ()
-        except AutosegError:
-            continue  # each of its cases says why
-        lost = [case for case in there if case not in ids]
-        if lost and len(there) > 1:
-            yield Problem(
-                "warning",
-                path,
-                f"It has points of {', '.join(lost[:5])}, of which there is no image"
-                + (f", and of {len(lost) - 5} more." if len(lost) > 5 else "."),
-                "Put the images into imagesTr, or take the points away.",
-            )
 
 
 def test_problems(dataset: Dataset) -> Iterator[Problem]:

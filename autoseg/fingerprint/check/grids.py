@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from autoseg.fingerprint.check.case import CaseFacts
+from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from autoseg.errors import AutosegError
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -55,3 +57,28 @@ def problem_of(error: Exception, file: Path) -> Problem:
     if not found:
         found, fix = [fix], ""
     return Problem("error", file, " ".join(found), fix)
+
+
+def unreadable(error: Exception, path: Path) -> Problem:
+    """Return what reading a file raised as a problem.
+
+    Parameters
+    ----------
+    error : Exception
+        Whatever a library raises on a broken file, or our own.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Problem
+        An error.
+    """
+    if isinstance(error, AutosegError):
+        return problem_of(error, path)
+    return Problem(
+        "error",
+        path,
+        f"It cannot be read ({type(error).__name__}: {error}).",
+        "Get or write it again.",
+    )

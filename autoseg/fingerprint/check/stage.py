@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from autoseg.datasets.read import read_dataset
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint.check import files
-from autoseg.fingerprint.check.case import CaseFacts, look_at
+from autoseg.fingerprint.check.annotations import annotation_problems
+from autoseg.fingerprint.check.case import look_at
+from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.grids import grid_problems
-from autoseg.fingerprint.check.labels import (
-    annotation_problems,
-    cases_by_class,
-    labels_of,
-)
-from autoseg.fingerprint.check.points import landmark_problems
+from autoseg.fingerprint.check.kinds import CHECK_KINDS
+from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
+from autoseg.tasks.base import Task
 from autoseg.workspace import find_dataset, find_root
 
 __all__ = ["Problem", "Report", "check", "check_dataset", "examine"]
@@ -42,22 +40,19 @@ class Report:
         Errors first.
     cases : tuple of CaseFacts
         What is in the training cases, sorted by id.
+    classes : mapping of str to int
+        In how many cases each class occurs; empty if its task counts none.
     """
 
     dataset: Dataset | None
     problems: tuple[Problem, ...]
     cases: tuple[CaseFacts, ...] = ()
+    classes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:
         """Whether training or prediction would fail."""
         return any(problem.severity == "error" for problem in self.problems)
-
-    @property
-    def classes(self) -> dict[str, int]:
-        """In how many cases each class of a semantic data set occurs."""
-        labels = labels_of(self.dataset) if self.dataset is not None else None
-        return cases_by_class(labels, self.cases) if labels else {}
 
 
 def check(
@@ -105,8 +100,9 @@ def check_dataset(dataset: Dataset, workers: int | None = None) -> list[Problem]
     list of Problem
         Errors first; with one of them, training or prediction would fail.
     """
-    facts = _look_at_all(dataset, workers)
-    return list(_sorted(_problems(dataset, facts)))
+    kind = _kind(dataset)
+    facts = _look_at_all(dataset, kind, workers)
+    return list(_sorted(_problems(dataset, kind, facts)))
 
 
 def examine(folder: Path, workers: int | None = None) -> Report:
@@ -138,16 +134,42 @@ def examine(folder: Path, workers: int | None = None) -> Report:
         Problem("error", where, f"{text[:1].upper()}{text[1:].rstrip('.')}.", mend)
         for text in texts
     ]
-    facts = _look_at_all(dataset, workers)
-    problems += _problems(dataset, facts)
-    return Report(dataset=dataset, problems=_sorted(problems), cases=facts)
+    kind = _kind(dataset)
+    facts = _look_at_all(dataset, kind, workers)
+    problems += _problems(dataset, kind, facts)
+    return Report(
+        dataset=dataset,
+        problems=_sorted(problems),
+        cases=facts,
+        classes=kind.classes(facts),
+    )
 
 
-def _look_at_all(dataset: Dataset, workers: int | None) -> tuple[CaseFacts, ...]:
-    task = _task(dataset)
+def _kind(dataset: Dataset) -> CheckKind:
+    """Return what is looked at in annotations; the plain look at what nobody knows."""
+    if dataset.task not in TASKS:
+        return CheckKind(dataset, None)
+    kind = TASKS[dataset.task].kind
+    look = CHECK_KINDS[kind] if kind in CHECK_KINDS else CheckKind
+    return look(dataset, _task(dataset))
+
+
+def _task(dataset: Dataset) -> Task | None:
+    """Return the task, None if dataset.json does not say enough to make it."""
+    try:
+        task = TASKS[dataset.task]
+        made: Task = task(**task.from_dataset(dataset))
+        return made
+    except AutosegError:
+        return None
+
+
+def _look_at_all(
+    dataset: Dataset, kind: CheckKind, workers: int | None
+) -> tuple[CaseFacts, ...]:
     memory = MemoryBudget()
     found = map_cases(
-        lambda case: look_at(case, dataset, task, memory),
+        lambda case: look_at(case, dataset, kind, memory),
         dataset.training,
         stage="check",
         workers=workers,
@@ -156,26 +178,19 @@ def _look_at_all(dataset: Dataset, workers: int | None) -> tuple[CaseFacts, ...]
     return tuple(found.values())
 
 
-def _task(dataset: Dataset) -> Any:
-    """Return the task, None if dataset.json does not say enough to make it."""
-    try:
-        task = TASKS[dataset.task]
-        return task(**task.from_dataset(dataset))
-    except AutosegError:
-        return None
-
-
-def _problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> list[Problem]:
+def _problems(
+    dataset: Dataset, kind: CheckKind, facts: Sequence[CaseFacts]
+) -> list[Problem]:
     return [
         *files.description_problems(dataset),
         *files.number_problems(dataset),
         *files.split_problems(dataset),
         *files.group_problems(dataset),
-        *files.unused_files(dataset),
+        *files.unused_files(dataset, kind),
         *(problem for fact in facts for problem in fact.problems),
         *annotation_problems(dataset, facts),
+        *kind.together(facts),
         *grid_problems(dataset, facts),
-        *landmark_problems(dataset, facts),
         *files.duplicates(dataset, facts),
         *files.test_problems(dataset),
     ]

@@ -1,18 +1,51 @@
-"""What is odd about a map of ids, though it can be read."""
+"""Instances: lost, in pieces, with holes, or with odd ids, though they can be read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.instance_files import crowds_of, is_many_files, names_of
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.kinds import CHECK_KINDS
+from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 
 SHOWN = 8  # ids that a message lists
 WRAPPED = {255: "8", 65_535: "16"}
+
+
+@CHECK_KINDS.register
+class InstancesCheck(CheckKind):
+    """Maps of ids, folders of masks, and COCO's JSON."""
+
+    def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
+        labels = np.asarray(annotation)
+        super().look_inside(facts, path, labels)
+        if self.task is None:
+            return
+        names = None
+        if is_many_files(path):
+            names = names_of(path, facts.case.id)
+            facts.problems += crowd_problems(path, crowds_of(path, facts.case.id))
+        facts.problems += instance_problems(labels, path, names)
+
+    def unused(self, ids: Set[str]) -> Iterator[Problem]:
+        folder = self.dataset.folder / "labelsTr"
+        masks = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
+        for path in sorted(masks):
+            if path.name not in ids:
+                yield Problem(
+                    "warning",
+                    path,
+                    "This folder of masks has no image.",
+                    f"Put the image of {path.name} into imagesTr, or take the folder "
+                    "away.",
+                )
 
 
 def instance_problems(

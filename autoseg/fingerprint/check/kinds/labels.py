@@ -1,58 +1,63 @@
-"""What the annotations of a data set say together: values, classes, emptiness."""
+"""Label maps: which values they hold, and in how many cases each class occurs."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autoseg.errors import AutosegError
-from autoseg.fingerprint.check.case import CaseFacts
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.kinds import CHECK_KINDS
+from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.base import match_ending
+from autoseg.formats.base import read_labels
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
+from autoseg.tasks.base import Task
 
 MANY = 10  # more unknown values in one file than this are no forgotten classes
-JPEG = (".jpg", ".jpeg")
 
 
-def annotation_problems(
-    dataset: Dataset, facts: Sequence[CaseFacts]
-) -> Iterator[Problem]:
-    """Yield what is wrong with the annotations as a whole.
+@CHECK_KINDS.register
+class LabelsCheck(CheckKind):
+    """The values in the files against those that dataset.json names.
 
-    Parameters
-    ----------
-    dataset : Dataset
-        The data set.
-    facts : sequence of CaseFacts
-        Of its training cases.
-
-    Yields
-    ------
-    Problem
-        About files, or about dataset.json.
+    Files are read as they are, not through the task, which refuses values that it does
+    not know: here all of them are collected, and one proposal is made. Of a task whose
+    dataset.json has no `labels`, no value is known.
     """
-    if match_ending(dataset.annotation_ending, JPEG):
-        yield Problem(
-            "error",
-            dataset.folder / "labelsTr",
-            "The annotations are JPEG files, which change values; predictions cannot "
-            "be written as such.",
-            "Convert them to png, round to the values that are meant, and set "
-            '"label_ending": ".png".',
-        )
-    yield from _empty_annotations(dataset, facts)
-    labels = labels_of(dataset)
-    if labels is not None:
-        yield from _unknown_values(dataset, facts, labels)
-        yield from _missing_classes(dataset, facts, labels)
+
+    def __init__(self, dataset: Dataset, task: Task | None) -> None:
+        super().__init__(dataset, task)
+        self.labels = labels_of(dataset)
+
+    def read(self, facts: CaseFacts, path: Path) -> tuple[Any, Geometry]:
+        if self.labels is None:
+            return super().read(facts, path)
+        return read_labels(path, self.dataset)
+
+    def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
+        super().look_inside(facts, path, annotation)
+        facts.found = _count_values(np.asarray(annotation))
+
+    def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        if self.labels is not None:
+            yield from _unknown_values(self.dataset, facts, self.labels)
+            yield from _missing_classes(self.dataset, facts, self.labels)
+
+    def classes(self, facts: Sequence[CaseFacts]) -> dict[str, int]:
+        return cases_by_class(self.labels, facts) if self.labels else {}
 
 
 def labels_of(dataset: Dataset) -> dict[str, tuple[int, ...]] | None:
-    """Return the values of each label of a semantic data set, ``ignore`` too.
+    """Return the values of each label of a data set, ``ignore`` too.
 
     Parameters
     ----------
@@ -62,13 +67,13 @@ def labels_of(dataset: Dataset) -> dict[str, tuple[int, ...]] | None:
     Returns
     -------
     dict of str to tuple of int, or None
-        None for other tasks, or if `labels` is wrong.
+        None if the task has no `labels`, or they are wrong.
     """
-    if dataset.task != "semantic":
-        return None
     try:
-        options = TASKS["semantic"].from_dataset(dataset)
+        options = TASKS[dataset.task].from_dataset(dataset)
     except AutosegError:
+        return None
+    if "labels" not in options:
         return None
     labels: dict[str, Any] = dict(options["labels"])
     if "ignore" in options:
@@ -84,7 +89,7 @@ def cases_by_class(
 ) -> dict[str, int]:
     """Return how many cases have each class, background and ``ignore`` left out."""
     background = min(v for n, values in labels.items() if n != "ignore" for v in values)
-    seen = Counter(value for f in facts for value in (f.values or {}))
+    seen = Counter(value for f in facts for value in (f.found or {}))
     counts = {}
     for name, values in labels.items():
         if name == "ignore" or values == (background,):
@@ -92,37 +97,15 @@ def cases_by_class(
         if len(values) == 1:
             counts[name] = seen[values[0]]
         else:
-            counts[name] = sum(bool(set(values) & set(f.values or {})) for f in facts)
+            counts[name] = sum(bool(set(values) & set(f.found or {})) for f in facts)
     return counts
-
-
-def _empty_annotations(
-    dataset: Dataset, facts: Sequence[CaseFacts]
-) -> Iterator[Problem]:
-    empty = [f.case.annotation for f in facts if f.empty and f.case.annotation]
-    if empty and len(empty) == len(facts):
-        yield Problem(
-            "error",
-            dataset.folder / "labelsTr",
-            "Every annotation is empty: there is nothing but zeros.",
-            "Put the right files there.",
-        )
-        return
-    for path in empty:
-        yield Problem(
-            "warning",
-            path,
-            "The annotation is empty: there is nothing but zeros.",
-            "Keep it if nothing is there to be seen; otherwise annotate the image, or "
-            "take it out.",
-        )
 
 
 def _unknown_values(
     dataset: Dataset, facts: Sequence[CaseFacts], labels: dict[str, tuple[int, ...]]
 ) -> Iterator[Problem]:
     known = {value for values in labels.values() for value in values}
-    seen = {value for f in facts for value in (f.values or {})}
+    seen = {value for f in facts for value in (f.found or {})}
     if seen <= known:
         return
     proposal = propose(labels, seen)
@@ -135,7 +118,7 @@ def _unknown_values(
             f'If they mean the same, say "labels": {json.dumps(proposal)}.',
         )
     for fact in facts:
-        unknown = set(fact.values or {}) - known
+        unknown = set(fact.found or {}) - known
         if not unknown or fact.case.annotation is None:
             continue
         yield Problem(
@@ -189,10 +172,10 @@ def _cure(unknown: set[int]) -> str:
 def _missing_classes(
     dataset: Dataset, facts: Sequence[CaseFacts], labels: dict[str, tuple[int, ...]]
 ) -> Iterator[Problem]:
-    read = [f for f in facts if f.values is not None]
+    read = [f for f in facts if f.found is not None]
     if not read:
         return
-    seen = {value for f in read for value in (f.values or {})}
+    seen = {value for f in read for value in (f.found or {})}
     proposal = propose(labels, seen) is not None
     where = dataset.folder / "dataset.json"
     for name, cases in cases_by_class(labels, read).items():
@@ -204,7 +187,7 @@ def _missing_classes(
                 "Take it out of `labels`, or correct the annotations.",
             )
         if cases == 1 and len(read) > 1:
-            only = next(f for f in read if set(labels[name]) & set(f.values or {}))
+            only = next(f for f in read if set(labels[name]) & set(f.found or {}))
             yield Problem(
                 "warning",
                 only.case.annotation or where,
@@ -218,3 +201,12 @@ def _listed(values: set[int]) -> str:
     shown = sorted(values)
     text = ", ".join(map(str, shown[:MANY]))
     return text if len(shown) <= MANY else f"{text}, ... ({len(shown)} of them)"
+
+
+def _count_values(labels: NDArray[Any]) -> dict[int, int]:
+    """Return the voxels of each value."""
+    if labels.size and labels.min() >= 0 and labels.max() < 1 << 16:
+        counts = np.bincount(labels.ravel())
+        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    values, counts = np.unique(labels, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoseg.fingerprint.check.instances import instance_problems
+from autoseg.fingerprint.check.kinds.instances import instance_problems
 
 
 def _found(labels):

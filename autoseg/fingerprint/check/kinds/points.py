@@ -1,19 +1,24 @@
-"""What can be wrong with landmarks: of one case, and of all of them together."""
+"""Points: outside of the image, at one place, unknown names, and swapped sides."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoseg.datasets.points import read_points
-from autoseg.fingerprint.check.frames import inside, too_large, way_in
+from autoseg.datasets.points import conventions, read_points
+from autoseg.errors import AutosegError
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.frames import has_convention, inside, too_large, way_in
+from autoseg.fingerprint.check.kinds import CHECK_KINDS
+from autoseg.fingerprint.check.kinds.base import CheckKind, json_problems
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import known_endings
+from autoseg.pointfiles.base import cases_in, point_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import UNKNOWN, Points
@@ -24,6 +29,42 @@ FAR = 2.0  # voxels outside, from which on the frame may be wrong
 SHOWN = 5  # names in a message
 LEAST_CASES = 8  # before sides are called odd
 WRONG_SHARE = 0.1  # of the cases with swapped sides: more than that is no mistake
+
+
+@CHECK_KINDS.register
+class PointsCheck(CheckKind):
+    """Files of points, of one case or of all, and label maps with a cube for each."""
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        return (*super().endings, *point_endings())
+
+    def look(self, facts: CaseFacts, path: Path) -> None:
+        known = facts.geometry is not None and has_convention(self.dataset)
+        if self.task is None or known:
+            super().look(facts, path)
+        else:
+            facts.problems += json_problems(path)
+
+    def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
+        if self.task is None or facts.geometry is None:
+            return
+        facts.found = annotation
+        facts.problems += point_problems(annotation, path, facts.geometry, self.dataset)
+        facts.problems += strange_names(
+            path, self.dataset, facts.case.id, facts.geometry, annotation.names
+        )
+
+    def unused(self, ids: Set[str]) -> Iterator[Problem]:
+        yield from _of_no_image(self.dataset, ids)
+
+    def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        given = [fact for fact in facts if fact.found is not None]
+        if given:
+            where = self.dataset.folder / "dataset.json"
+            yield from _never_seen(where, given)
+            yield from _unknown_notes(where, given)
+            yield from _swapped_sides(self.task, given)
 
 
 def point_problems(
@@ -100,52 +141,32 @@ def point_problems(
     return problems
 
 
-def landmark_problems(dataset: Dataset, facts: Sequence[Any]) -> list[Problem]:
-    """Return what is wrong with the landmarks of all cases together.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The data set.
-    facts : sequence of CaseFacts
-        With ``points`` and ``geometry`` of the cases.
-
-    Returns
-    -------
-    list of Problem
-        Landmarks that no case has, and cases whose sides are swapped.
-    """
-    given = [fact for fact in facts if fact.points is not None]
-    if not given:
-        return []
-    where = dataset.folder / "dataset.json"
-    names = given[0].points.names
+def _never_seen(where: Path, given: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield the landmarks that no case has."""
+    names = given[0].found.names
     seen = {
         name
         for fact in given
-        for name, there in zip(names, fact.points.present, strict=True)
+        for name, there in zip(names, fact.found.present, strict=True)
         if there
     }
-    problems = [
-        Problem(
-            "warning",
-            where,
-            f"No training case has the landmark {name!r}.",
-            "It cannot be learnt: take it out, or look how files call it.",
-        )
-        for name in names
-        if name not in seen
-    ]
-    return [*problems, *_unknown_notes(where, given), *_side_problems(dataset, given)]
+    for name in names:
+        if name not in seen:
+            yield Problem(
+                "warning",
+                where,
+                f"No training case has the landmark {name!r}.",
+                "It cannot be learnt: take it out, or look how files call it.",
+            )
 
 
-def _unknown_notes(where: Path, given: Sequence[Any]) -> list[Problem]:
+def _unknown_notes(where: Path, given: Sequence[CaseFacts]) -> list[Problem]:
     """Return of how many cases nobody knows where a landmark is."""
-    status = np.stack([fact.points.status for fact in given])
+    status = np.stack([fact.found.status for fact in given])
     counts = (status == UNKNOWN).sum(axis=0)
     rare = [
         f"{name} in {count} of {len(status)} cases"
-        for name, count in zip(given[0].points.names, counts, strict=True)
+        for name, count in zip(given[0].found.names, counts, strict=True)
         if 0 < count < len(status)
     ]
     if not rare:
@@ -203,15 +224,12 @@ def strange_names(
     ]
 
 
-def _side_problems(dataset: Dataset, given: Sequence[Any]) -> list[Problem]:
-    """Return cases in which the members of a pair stand as in a mirror."""
-    from autoseg.tasks import TASKS
-
-    kind = TASKS[dataset.task]
-    task: Any = kind(**kind.from_dataset(dataset))
+def _swapped_sides(task: Any, given: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield cases in which the members of a pair stand as in a mirror."""
     index = {name: i for i, name in enumerate(task.classes)}
-    cloud = np.stack([f.points.coordinates * f.geometry.spacing for f in given])
-    problems = []
+    cloud = np.stack(
+        [f.found.coordinates * f.geometry.spacing for f in given if f.geometry]
+    )
     for one, other in task.pairs:
         apart = cloud[:, index[other]] - cloud[:, index[one]]
         seen = np.isfinite(apart).all(1)
@@ -221,13 +239,28 @@ def _side_problems(dataset: Dataset, given: Sequence[Any]) -> list[Problem]:
         usual = np.sign(np.median(apart[seen, axis]))
         swapped = seen & (np.sign(apart[:, axis]) == -usual)
         if 0 < swapped.sum() <= WRONG_SHARE * seen.sum():
-            problems += [
-                Problem(
+            for fact in itertools.compress(given, swapped):
+                yield Problem(
                     "warning",
-                    fact.case.annotation,
+                    fact.case.annotation or fact.case.images[0],
                     f"{one} and {other} stand the other way round than in other cases.",
                     "Look whether left and right were swapped.",
                 )
-                for fact in itertools.compress(given, swapped)
-            ]
-    return problems
+
+
+def _of_no_image(dataset: Dataset, ids: Set[str]) -> Iterator[Problem]:
+    """Yield the cases of one file for all that have no image."""
+    for path in {case.annotation for case in dataset.training if case.annotation}:
+        try:
+            there = cases_in(path, conventions(dataset)[0]) if path.is_file() else ()
+        except AutosegError:
+            continue  # each of its cases says why
+        lost = [case for case in there if case not in ids]
+        if lost and len(there) > 1:
+            yield Problem(
+                "warning",
+                path,
+                f"It has points of {', '.join(lost[:5])}, of which there is no image"
+                + (f", and of {len(lost) - 5} more." if len(lost) > 5 else "."),
+                "Put the images into imagesTr, or take the points away.",
+            )

@@ -1,0 +1,63 @@
+"""What is wrong with annotations as files, whatever they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.problem import Problem
+from autoseg.formats.base import match_ending
+from autoseg.spec.dataset import Dataset
+
+JPEG = (".jpg", ".jpeg")
+
+
+def annotation_problems(
+    dataset: Dataset, facts: Sequence[CaseFacts]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the annotations as a whole.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    facts : sequence of CaseFacts
+        Of its training cases.
+
+    Yields
+    ------
+    Problem
+        About files, or about dataset.json.
+    """
+    if match_ending(dataset.annotation_ending, JPEG):
+        yield Problem(
+            "error",
+            dataset.folder / "labelsTr",
+            "The annotations are JPEG files, which change values; predictions cannot "
+            "be written as such.",
+            "Convert them to png, round to the values that are meant, and set "
+            '"label_ending": ".png".',
+        )
+    yield from _empty_annotations(dataset, facts)
+
+
+def _empty_annotations(
+    dataset: Dataset, facts: Sequence[CaseFacts]
+) -> Iterator[Problem]:
+    empty = [f.case.annotation for f in facts if f.empty and f.case.annotation]
+    if empty and len(empty) == len(facts):
+        yield Problem(
+            "error",
+            dataset.folder / "labelsTr",
+            "Every annotation is empty: there is nothing but zeros.",
+            "Put the right files there.",
+        )
+        return
+    for path in empty:
+        yield Problem(
+            "warning",
+            path,
+            "The annotation is empty: there is nothing but zeros.",
+            "Keep it if nothing is there to be seen; otherwise annotate the image, or "
+            "take it out.",
+        )

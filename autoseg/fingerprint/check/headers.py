@@ -1,0 +1,117 @@
+"""Compare the grids that the files of one case say they have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoseg.fingerprint.check.problem import Problem
+from autoseg.geometry.orientation import orientation_of
+from autoseg.spec.image import Geometry
+
+SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
+DIRECTION_TOLERANCE = 0.01  # of a cosine
+ORIGIN_TOLERANCE = 0.1  # of the shortest edge of a voxel
+LOOK = (
+    "Voxels are matched by their index. Look at both in a viewer: if they lie on each "
+    "other, copy the image's header, else resample the second to the image's grid."
+)
+
+
+def channel_problems(
+    geometry: Geometry, path: Path, second: Geometry, other: Path
+) -> list[Problem]:
+    """Return how the grid of a channel's file differs from that of the first.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the first file.
+    path : Path
+        The first file.
+    second : Geometry
+        Of the other file.
+    other : Path
+        The other file.
+    """
+    shape = geometry.shape
+    if second.shape != shape:
+        return [
+            Problem(
+                "error",
+                other,
+                f"Its shape {second.shape} is not that of {path.name}, {shape}.",
+                "Resample the channels of a case to one grid.",
+            )
+        ]
+    differing = _differences(geometry, second)
+    return [
+        Problem(
+            # Reading the case refuses these two.
+            "error" if what in ("spacing", "direction") else "warning",
+            other,
+            f"Its {what} {ours} is not that of {path.name}, {theirs}.",
+            "Resample the channels of a case to one grid, or correct the header.",
+        )
+        for what, theirs, ours in differing
+    ]
+
+
+def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[Problem]:
+    """Return how the grid of an annotation differs from that of its image.
+
+    Parameters
+    ----------
+    image : Geometry
+        Of the image.
+    labels : Geometry
+        Of the annotation.
+    path : Path
+        The annotation.
+    """
+    if labels.shape != image.shape:
+        fix = "Resample the annotation to the image's grid, by nearest neighbor."
+        if path.name.lower().endswith(".seg.nrrd"):
+            fix = (
+                "Export it on the image's grid; segmentation editors save only the box "
+                "around the segments."
+            )
+        elif sorted(labels.shape) == sorted(image.shape):
+            fix = "Its axes are in another order: transpose the annotation."
+        found = f"Its shape {labels.shape} is not that of the image, {image.shape}."
+        return [Problem("error", path, found, fix)]
+    return [
+        Problem(
+            "warning",
+            path,
+            f"Its {what} {ours} is not that of the image, {theirs}.",
+            LOOK,
+        )
+        for what, theirs, ours in _differences(image, labels)
+    ]
+
+
+def _differences(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:
+    """Return what differs between two grids of one shape: name and both values."""
+    if "px" in (a.unit, b.unit):
+        return []  # one of the files has no place in the world
+    found: list[tuple[str, Any, Any]] = []
+    if not np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE, atol=0):
+        found.append(("spacing", _short(a.spacing), _short(b.spacing)))
+    if not np.allclose(a.direction, b.direction, rtol=0, atol=DIRECTION_TOLERANCE):
+        codes = (orientation_of(a), orientation_of(b))
+        if codes[0] == codes[1]:
+            codes = (_short(a.direction), _short(b.direction))
+        found.append(("direction", *codes))
+    else:  # turned axes have their origin elsewhere
+        apart = np.linalg.norm(np.subtract(a.origin, b.origin))
+        if apart > ORIGIN_TOLERANCE * min(a.spacing):
+            found.append(("origin", _short(a.origin), _short(b.origin)))
+    return found
+
+
+def _short(values: Sequence[float]) -> str:
+    return f"({', '.join(f'{value:.4g}' for value in values)})"

@@ -1,0 +1,120 @@
+"""The interface of what `check` looks at in annotations of one kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoseg.datasets.annotations import read_annotation
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.headers import annotation_problems
+from autoseg.fingerprint.check.problem import Problem, unreadable
+from autoseg.formats.base import known_endings, match_ending, read_labels
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.tasks.base import Task
+
+
+class CheckKind:
+    """What is looked at in the annotations of a data set.
+
+    As it stands, it reads every annotation and compares its grid with that of the
+    image. A kind overrides what it knows more about. None of its methods raises because
+    of what is in a file.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    task : Task or None
+        What its annotations mean; None if dataset.json does not say enough.
+    """
+
+    def __init__(self, dataset: Dataset, task: Task | None) -> None:
+        self.dataset = dataset
+        self.task = task
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Endings of files in labelsTr that are annotations."""
+        return (self.dataset.annotation_ending,)
+
+    def look(self, facts: CaseFacts, path: Path) -> None:
+        """Read the annotation of a case, and note what is wrong with it.
+
+        Parameters
+        ----------
+        facts : CaseFacts
+            What was found in the case's images; problems are added to it.
+        path : Path
+            The annotation, which is there.
+        """
+        if self.task is None and not match_ending(path.name, known_endings()):
+            facts.problems += json_problems(path)
+            return
+        try:
+            annotation, geometry = self.read(facts, path)
+        except Exception as error:  # whatever a library raises on a broken file
+            facts.problems.append(unreadable(error, path))
+            return
+        self.look_inside(facts, path, annotation)
+        if facts.geometry is not None:
+            facts.problems += annotation_problems(facts.geometry, geometry, path)
+
+    def read(self, facts: CaseFacts, path: Path) -> tuple[Any, Geometry]:
+        """Return an annotation in the task's inner form, and the grid it lies on.
+
+        Without a task, it is what stands in the file of a label map.
+        """
+        if self.task is None:
+            return read_labels(path, self.dataset)
+        return read_annotation(
+            path, self.dataset, self.task, image=facts.geometry, case_id=facts.case.id
+        )
+
+    def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
+        """Note what is wrong with an annotation that could be read.
+
+        Parameters
+        ----------
+        facts : CaseFacts
+            Of the case; problems are added to it.
+        path : Path
+            The annotation.
+        annotation : Any
+            What `read` gave.
+        """
+        facts.empty = not np.asarray(annotation).any()
+
+    def unused(self, ids: Set[str]) -> Iterator[Problem]:
+        """Yield annotations of no case, beside single files in labelsTr.
+
+        Parameters
+        ----------
+        ids : set of str
+            The training cases.
+        """
+        yield from ()
+
+    def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        """Yield what the annotations of all training cases say together."""
+        yield from ()
+
+    def classes(self, facts: Sequence[CaseFacts]) -> dict[str, int]:
+        """Return in how many cases each class occurs; empty if nothing is counted."""
+        return {}
+
+
+def json_problems(path: Path) -> list[Problem]:
+    """Return whether a file that ends in .json is none."""
+    if path.suffix.lower() != ".json":
+        return []
+    try:
+        json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        return [Problem("error", path, f"It is no JSON ({error}).", "Write it again.")]
+    return []
