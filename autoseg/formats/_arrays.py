@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,21 @@ from autoseg.errors import FormatError
 
 Array = NDArray[Any]
 INTEGERS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.uint64)
+COLORS = (("red", "green", "blue"), ("r", "g", "b"), ("rgb_to_0_1",) * 3)
 
 
-def fit_channels(array: Array, channels: int | None, path: Path) -> Array:
+def fit_channels(
+    array: Array,
+    channels: int | None,
+    path: Path,
+    names: Sequence[str] = (),
+    picture: bool = True,
+) -> Array:
     """Bring a picture's channels to the number that is expected, without loss.
 
     Gray that was saved as color becomes one channel, an opaque alpha channel goes, and
-    gray between color pictures is repeated; anything else must fit.
+    gray between color pictures is repeated; anything else must fit. What is no picture
+    is left as it is: the channels of a scan are not copies of each other.
 
     Parameters
     ----------
@@ -29,6 +38,11 @@ def fit_channels(array: Array, channels: int | None, path: Path) -> Array:
         How many are expected; None takes what is there.
     path : Path
         The file, for the message.
+    names : sequence of str
+        Of the channels, if they are known. Red, green and blue make a picture of any
+        file; others keep a file that is one of several from being repeated.
+    picture : bool
+        Whether the file itself is a picture.
 
     Returns
     -------
@@ -42,23 +56,67 @@ def fit_channels(array: Array, channels: int | None, path: Path) -> Array:
     """
     if channels is None or len(array) == channels:
         return array
+    colors = are_colors(names)
     kept = array
-    if len(kept) in (2, 4) and _is_opaque(kept[-1]):
-        kept = kept[:-1]
-    if channels == 1 and len(kept) > 1 and all(_same(c, kept[0]) for c in kept[1:]):
-        kept = kept[:1]
-    if channels == 3 and len(kept) == 1:
-        kept = np.repeat(kept, 3, axis=0)
+    if picture or colors:
+        if len(kept) in (2, 4) and _is_opaque(kept[-1]):
+            kept = kept[:-1]
+        if channels == 1 and len(kept) > 1 and all(_same(c, kept[0]) for c in kept[1:]):
+            kept = kept[:1]
+        alone = not names or _numbered(path) is None
+        if channels == 3 and len(kept) == 1 and (colors or alone):
+            kept = np.repeat(kept, 3, axis=0)
     if len(kept) != channels:
+        listed = f" ({', '.join(names)})" if names else ""
         raise FormatError(
             f"{path} holds {len(array)} channels where {channels} "
-            f"{'is' if channels == 1 else 'are'} expected. Name each of them in "
-            "`channel_names` of dataset.json, or correct the file."
+            f"{'is' if channels == 1 else 'are'} expected{listed}. "
+            f"{_cure(array, channels, path, names)}"
         )
     return kept
 
 
-def as_integers(array: Array, path: Path) -> Array:
+def are_colors(names: Sequence[str]) -> bool:
+    """Return whether names of channels are those of a picture's colors, any case.
+
+    Examples
+    --------
+    >>> are_colors(("Red", "Green", "Blue")), are_colors(("T1", "T2", "FLAIR"))
+    (True, False)
+    """
+    words = [name.strip().lower() for name in names]
+    return any(words == list(colors) for colors in COLORS)
+
+
+def _cure(array: Array, channels: int, path: Path, names: Sequence[str]) -> str:
+    """Return what to do about a file with too few or too many channels."""
+    found = _numbered(path)
+    if len(array) == 1 and found is not None and channels > 1:
+        before, number, ending = found
+        missing = [
+            f"{before}_{i:04d}{ending}" + (f" ({names[i]})" if names else "")
+            for i in range(channels)
+            if i != number
+        ]
+        return (
+            f"One file for each channel is needed: put {', '.join(missing)} beside "
+            "it, or correct `channel_names` of dataset.json."
+        )
+    if len(array) == 1 and channels > 1:
+        return (
+            "Give one file for each channel, named CASE_0000, CASE_0001 and so on, or "
+            "one that holds them all."
+        )
+    return "Name each of them in `channel_names` of dataset.json, or correct the file."
+
+
+def _numbered(path: Path) -> tuple[str, int, str] | None:
+    """Return what is before a channel's number in a file's name, it, and the ending."""
+    found = re.fullmatch(r"(.+)_(\d{4})((?:\.\w+)+)", path.name)
+    return (found[1], int(found[2]), found[3]) if found else None
+
+
+def as_integers(array: Array, path: Path, picture: bool = True) -> Array:
     """Return a file's array as labels.
 
     Parameters
@@ -67,6 +125,9 @@ def as_integers(array: Array, path: Path) -> Array:
         As in the file.
     path : Path
         The file, for the message.
+    picture : bool
+        Whether the file is a picture: gray saved as color, and an opaque alpha
+        channel, are an annotation there, while layers of a volume are not.
 
     Returns
     -------
@@ -78,9 +139,14 @@ def as_integers(array: Array, path: Path) -> Array:
     FormatError
         If channels differ, or values are not whole.
     """
-    if len(array) in (2, 4) and _is_opaque(array[-1]):
+    if picture and len(array) in (2, 4) and _is_opaque(array[-1]):
         array = array[:-1]
     labels = array[0]
+    if len(array) > 1 and not picture:
+        raise FormatError(
+            f"{path} holds {len(array)} channels, but an annotation is one number for "
+            "each voxel. Save the one layer that counts, or number the classes in one."
+        )
     if any(not _same(other, labels) for other in array[1:]):
         raise FormatError(
             f"{path} holds {len(array)} channels that differ, but an annotation is one "

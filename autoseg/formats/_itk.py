@@ -13,6 +13,7 @@ from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._header import fields_of, with_fields
 from autoseg.formats._nifti import (
+    COLORS,
     NiftiFile,
     read_nifti,
     read_nifti_header,
@@ -87,6 +88,11 @@ class ItkFiles(Format):
             unit=unit or "mm",
             origin=tuple(reader.GetOrigin()[:dim]),
             direction=tuple(direction[:dim, :dim].ravel().tolist()),
+        )
+
+    def is_picture(self, path: Path) -> bool:
+        return is_nifti(path) and int(read_nifti_header(path).header["datatype"]) in (
+            COLORS
         )
 
     def remarks(self, geometry: Geometry) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps
 
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
+COLORS = (2, 3, 5, 6, 8)  # RGB, palette, CMYK, YCbCr, CIELab by TIFF's numbers
+ALPHA = (1, 2)  # of extra samples
 TILE = (512, 512)  # of what is large: whoever looks at a part reads only that
 IMAGEJ_KINDS = (np.uint8, np.uint16, np.float32)  # all that ImageJ knows
 
@@ -87,6 +89,14 @@ class TiffFiles(Format):
             raise FormatError(
                 f"{path} is damaged or no TIFF ({error}). Get or write it again."
             ) from None
+
+    def is_picture(self, path: Path) -> bool:
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            page: Any = file.series[0].keyframe
+            alpha = [extra for extra in page.extrasamples if int(extra) in ALPHA]
+            return page.photometric in COLORS or bool(alpha)
 
     def _geometry(
         self,

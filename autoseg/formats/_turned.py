@@ -89,6 +89,9 @@ class TurnedFormat(Format):
     ) -> tuple[Array, Geometry]:
         return turned_to_ras(*self.inner.load(path, spacing, unit, channels))
 
+    def is_picture(self, path: Path) -> bool:
+        return self.inner.is_picture(path)
+
     def write_labels(self, path: Path, labels: Array, geometry: Geometry) -> None:
         self.inner.write_labels(path, *turned_back(labels, geometry))
 

@@ -116,6 +116,14 @@ class Format(ABC):
     def write_image(self, path: Path, array: Array, geometry: Geometry) -> None:
         """Write a float32 array of shape (C, *S) or S, atomically."""
 
+    def is_picture(self, path: Path) -> bool:
+        """Return whether a file is a picture by what it says of itself.
+
+        Only there is gray the same as three equal colors, and an opaque alpha channel
+        nothing. Asked only of files whose channels do not fit.
+        """
+        return False
+
     def remarks(self, geometry: Geometry) -> tuple[str, ...]:
         """Return what is odd about the header that a geometry was read from."""
         return ()
@@ -127,6 +135,7 @@ class Format(ABC):
         spacing: Sequence[float] | None = None,
         unit: str | None = None,
         channels: int | None = None,
+        names: Sequence[str] = (),
         lazily: bool = False,
     ) -> Image:
         """Read an image from one file for each channel, or one that holds them all.
@@ -141,6 +150,8 @@ class Format(ABC):
             Unit of the spacing; by default what the files say.
         channels : int, optional
             How many channels there must be in all.
+        names : sequence of str
+            Of the channels, where they are known; see `fit_channels`.
         lazily : bool
             Leave a large image where it is, if the format can map it into memory.
 
@@ -165,7 +176,9 @@ class Format(ABC):
             _must_exist(path)
             array, geometry = self.load(path, spacing, unit, share)
             _must_have_size(geometry, path)
-            array = fit_channels(array, share, path)
+            if share is not None and len(array) != share:
+                picture = self.is_picture(path)
+                array = fit_channels(array, share, path, names, picture)
             if array.dtype.kind == "c":
                 raise FormatError(f"{path} holds complex numbers; save the magnitude.")
             if first is not None:
@@ -220,7 +233,8 @@ class Format(ABC):
         _must_exist(path)
         array, geometry = self.load_labels(path, spacing, unit)
         _must_have_size(geometry, path)
-        return as_integers(array, path), geometry
+        picture = len(array) == 1 or self.is_picture(path)
+        return as_integers(array, path, picture), geometry
 
 
 def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
@@ -303,6 +317,7 @@ def read_image(case: Case, dataset: Dataset, *, lazily: bool = False) -> Image:
         spacing=dataset.spacing,
         unit=dataset.unit,
         channels=len(dataset.channel_names),
+        names=dataset.channel_names,
         lazily=lazily,
     )
 

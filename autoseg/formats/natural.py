@@ -77,6 +77,9 @@ class NaturalFormat(Format):
             ) from None
         return flat_geometry(path, shape, spacing, unit)
 
+    def is_picture(self, path: Path) -> bool:
+        return not _is_tiff(path) or PlainTiff().is_picture(path)
+
     def load_labels(
         self, path: Path, spacing: Sequence[float] | None, unit: str | None
     ) -> tuple[Array, Geometry]:

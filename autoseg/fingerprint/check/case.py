@@ -86,7 +86,11 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         try:
             reader = find_format(path, dataset.format)
             image = reader.read_image(
-                [path], spacing=dataset.spacing, unit=dataset.unit, channels=share
+                [path],
+                spacing=dataset.spacing,
+                unit=dataset.unit,
+                channels=share,
+                names=dataset.channel_names if len(paths) == 1 else (),
             )
         except Exception as error:  # whatever a library raises on a broken file
             facts.problems.append(unreadable(error, path))
