@@ -16,7 +16,7 @@ autoseg is a bug in autoseg.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class AutosegError(Exception):
@@ -83,3 +83,32 @@ class CaseErrors(AutosegError):
             f"the others are done. Mend these and run the same command again:\n"
             + "\n".join(lines)
         )
+
+
+def some_of(things: Sequence[object], most: int = 5, between: str = ", ") -> str:
+    """Return a list as a message shows it: the first ones, and how many more.
+
+    Parameters
+    ----------
+    things : sequence
+        Such as names of cases.
+    most : int
+        How many are shown.
+    between : str
+        What stands between two of them.
+
+    Returns
+    -------
+    str
+        In one line.
+
+    Examples
+    --------
+    >>> some_of(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    >>> some_of([3, 5], between=" or ")
+    '3 or 5'
+    """
+    shown = between.join(map(str, things[:most]))
+    more = len(things) - most
+    return f"{shown} and {more} more" if more > 0 else shown

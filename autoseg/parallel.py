@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TextIO, TypeVar
 
-from autoseg.errors import AutosegError, CaseErrors
+from autoseg.errors import AutosegError, CaseErrors, UsageError
 from autoseg.machine import cores, free_memory
 
 Item = TypeVar("Item")
@@ -127,8 +127,17 @@ class Share:
         self._budget._resize(self, size)
 
 
+def check_part(num_parts: int, part_id: int) -> None:
+    """Raise UsageError if there is no part of this number."""
+    if not 0 <= part_id < num_parts:
+        raise UsageError(
+            f"part {part_id} of {num_parts}: parts are counted from 0 to num_parts - 1."
+        )
+
+
 def part(items: Sequence[Item], num_parts: int = 1, part_id: int = 0) -> list[Item]:
     """Return every ``num_parts``-th item from ``part_id`` on: one machine's share."""
+    check_part(num_parts, part_id)
     return list(items[part_id::num_parts])
 
 

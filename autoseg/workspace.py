@@ -127,6 +127,29 @@ class Workspace:
     root: Path
     dataset: str
 
+    @classmethod
+    def find(
+        cls,
+        dataset: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None = None,
+    ) -> Workspace:
+        """Return the folders of a data set that is named as a user does.
+
+        Parameters
+        ----------
+        dataset : str or path
+            See `find_dataset`.
+        root : str or path, optional
+            See `find_root`.
+
+        Returns
+        -------
+        Workspace
+            Nothing of it has to exist yet.
+        """
+        place = find_root(root)
+        return cls(root=place, dataset=find_dataset(dataset, place).name)
+
     @property
     def preprocessed(self) -> Path:
         """Folder of fingerprint, plans and preprocessed cases."""

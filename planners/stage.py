@@ -11,7 +11,7 @@ from autoseg.gpu import has_gpu
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
-from autoseg.workspace import DEFAULT_PLAN, Workspace, find_dataset, find_root
+from autoseg.workspace import DEFAULT_PLAN, Workspace
 from planners import PLANNERS
 from planners.base import Budget
 
@@ -57,9 +57,7 @@ def plan(
     UsageError
         If the data set, the preset or an override cannot be.
     """
-    place = find_root(root)
-    folder = find_dataset(dataset, place)
-    workspace = Workspace(root=place, dataset=folder.name)
+    workspace = Workspace.find(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
     budget = budget or Budget(processor="gpu" if has_gpu() else "cpu")
     made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from autoseg.errors import CaseErrors, FormatError
+from autoseg.errors import CaseErrors, FormatError, UsageError
 from autoseg.parallel import (
     MemoryBudget,
     Progress,
@@ -210,6 +210,12 @@ def test_parts_share_out_all_items():
 
     assert shares == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]
     assert part(items) == items
+
+
+@pytest.mark.parametrize(("num_parts", "part_id"), [(2, 2), (2, -1), (0, 0)])
+def test_a_part_that_is_not_there_is_refused(num_parts, part_id):
+    with pytest.raises(UsageError, match=f"part {part_id} of {num_parts}"):
+        part([1, 2, 3], num_parts, part_id)
 
 
 def test_there_is_always_a_worker():

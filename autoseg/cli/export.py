@@ -54,13 +54,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    from autoseg.workspace import Workspace, find_dataset, find_root
+    from autoseg.workspace import Workspace
 
     if arguments.model is not None:
         return Path(arguments.model)
     if arguments.configuration is None:
         raise UsageError("Say which configuration: -c 3d_fullres, for example.")
-    root = find_root(arguments.root)
-    folder = find_dataset(chosen_datasets(arguments)[0], root)
-    space = Workspace(root=root, dataset=folder.name)
+    space = Workspace.find(chosen_datasets(arguments)[0], arguments.root)
     return space.model(arguments.plan, arguments.configuration)

@@ -19,7 +19,7 @@ from autoseg.gpu import gpu_memory_gb
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, write_text
 from autoseg.spec.plan import Plan
-from autoseg.workspace import Workspace, find_dataset, find_root
+from autoseg.workspace import Workspace
 from planners.explain import decisions, explain, overview
 from planners.memory.model import GIB
 from planners.stage import plan
@@ -68,8 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         name=arguments.name,
         budget=budget_of(arguments),
     )
-    root = find_root(arguments.root)
-    place = Workspace(root=root, dataset=find_dataset(chosen[0], root).name)
+    place = Workspace.find(chosen[0], arguments.root)
     for warning in _too_large(made):
         print(f"warning: {warning}", file=sys.stderr)
     measured = _measurements(made, place, arguments)

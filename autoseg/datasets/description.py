@@ -13,6 +13,7 @@ from typing import Any
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case
+from autoseg.spec.json import load_json
 
 READERS = {  # nnU-Net's readers, and the formats with their conventions
     "SimpleITKIO": "itk",
@@ -81,7 +82,7 @@ class Description:
         if raw is not None:
             self.raw: dict[str, Any] = dict(raw)
             return
-        raw = load_json(folder / "dataset.json")
+        raw = load_json(folder / "dataset.json", error=DatasetError)
         if not isinstance(raw, dict):
             raise DatasetError(
                 f"{folder / 'dataset.json'} holds a {type(raw).__name__}, not an "
@@ -212,7 +213,8 @@ class Description:
             return None
         try:
             if isinstance(value, str):
-                where, value = value, load_json(resolve(self.folder, value))
+                path = resolve(self.folder, value)
+                where, value = value, load_json(path, error=DatasetError)
             return read_splits(value, where)
         except DatasetError as error:
             self.problems.append(str(error))
@@ -293,23 +295,6 @@ def read_splits(value: Any, where: str) -> Splits:
             '{"train": ["CASE", ...], "val": ["CASE", ...]} for each fold'
         )
     return tuple((tuple(fold["train"]), tuple(fold["val"])) for fold in value)
-
-
-def load_json(path: Path) -> Any:
-    """Return what a JSON file holds, or raise DatasetError with the place."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise DatasetError(f"{path} does not exist.") from None
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not UTF-8 text ({error}).") from None
-    except json.JSONDecodeError as error:
-        raise DatasetError(
-            f"{path} is no JSON: {error.msg} in line {error.lineno}, "
-            f"column {error.colno}."
-        ) from None
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error}).") from None
 
 
 def resolve(folder: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import DatasetError
+from autoseg.errors import DatasetError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.spec.instances import Instances, ids_of
 
@@ -73,10 +73,10 @@ def with_classes(
             found[i] = int(kind)
     problems = []
     if missing:
-        problems.append(f"gives no class to the instances {_some(missing)}")
+        problems.append(f"gives no class to the instances {some_of(missing, SHOWN)}")
     if wrong:
         problems.append(
-            f"gives classes that dataset.json does not know: {_some(wrong)}"
+            f"gives classes that dataset.json does not know: {some_of(wrong, SHOWN)}"
         )
     if problems:
         raise DatasetError(
@@ -103,8 +103,3 @@ def _read(side_car: Path, count: int) -> Mapping[str, Any]:
     if not isinstance(given, dict):
         raise DatasetError(f"{side_car} has no `instances`, such as {example}.")
     return given
-
-
-def _some(words: list[str]) -> str:
-    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, some_of
 from autoseg.pointfiles.base import Item, cases_in
 from autoseg.pointfiles.base import case_id as case_of_file
 from autoseg.pointfiles.base import read_points as read_file
@@ -17,7 +17,6 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points
 
 ENDING = ".json"
-SHOWN = 5  # cases of a file that a message names
 
 
 def read_points(
@@ -57,8 +56,8 @@ def read_points(
     there = cases_in(path, names)
     if there and case not in there:
         raise FormatError(
-            f"{path} has {_some(there)}, and no case {case!r}. Add it, or take its "
-            "image away."
+            f"{path} has the case{'s' * (len(there) > 1)} {some_of(there)}, and no "
+            f"case {case!r}. Add it, or take its image away."
         )
     found = read_file(
         path,
@@ -82,12 +81,6 @@ def conventions(
     if isinstance(names, dict):
         names = names.get("names")
     return names if isinstance(names, list) else None, raw.get("coordinates")
-
-
-def _some(cases: Sequence[str]) -> str:
-    shown = ", ".join(cases[:SHOWN])
-    more = f" and {len(cases) - SHOWN} more" if len(cases) > SHOWN else ""
-    return f"the case{'s' * (len(cases) > 1)} {shown}{more}"
 
 
 def _geometry(path: Path, case: str | None) -> Geometry:

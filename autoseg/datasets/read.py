@@ -26,12 +26,44 @@ from autoseg.pointfiles.base import point_endings
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
+from autoseg.workspace import Workspace, find_dataset, find_root
 
 OTHER_ANNOTATIONS = (".json", ".csv")  # points, say: a task reads them
 FOR_ALL = (
     "labelsTr.json",
     "annotations.json",
 )  # instances of all images, in COCO's way
+
+
+def open_dataset(
+    dataset: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
+) -> tuple[Dataset, Workspace]:
+    """Find and read a data set that is named as a user does.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder with a dataset.json, or the name or number of one in ``ROOT/raw``.
+    root : str or path, optional
+        ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
+
+    Returns
+    -------
+    dataset : Dataset
+        See `load_dataset`.
+    workspace : Workspace
+        Its folders in ROOT.
+
+    Raises
+    ------
+    UsageError
+        If there is no such data set.
+    DatasetError
+        With everything that is wrong with dataset.json, at once.
+    """
+    place = find_root(root)
+    found = load_dataset(find_dataset(dataset, place))
+    return found, Workspace(root=place, dataset=found.name)
 
 
 def load_dataset(folder: Path) -> Dataset:

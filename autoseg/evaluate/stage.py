@@ -19,7 +19,7 @@ import numpy as np
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import is_many_files
 from autoseg.datasets.read import load_dataset
-from autoseg.errors import CaseErrors, FormatError, UsageError
+from autoseg.errors import CaseErrors, FormatError, UsageError, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import files_by_case, match
 from autoseg.evaluate.grids import differing_grids
@@ -140,7 +140,11 @@ def evaluate(
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
     if extra and cases is None:
-        log.info("%d predictions have no annotation: %s", len(extra), _some(extra))
+        log.info(
+            "%d predictions have no annotation: %s",
+            len(extra),
+            some_of(extra, SHOWN_CASES),
+        )
     scorer.find_size_limits({case: references[case] for case in ids}, workers)
     scores, failures = _score(scorer, ids, found, references, workers)
     classes, foreground = aggregate(scores)
@@ -361,7 +365,9 @@ def _references(
     if cases is not None:
         unknown = [case for case in cases if case not in references]
         if unknown:
-            raise UsageError(f"there is no annotation of {_some(unknown)}.")
+            raise UsageError(
+                f"there is no annotation of {some_of(unknown, SHOWN_CASES)}."
+            )
         references = {case: references[case] for case in cases}
     if not references:
         raise UsageError(f"{folder or 'the data set'} has no annotation that is read.")
@@ -379,14 +385,9 @@ def _complain(
     if missing and not chill:
         raise UsageError(
             f"{folder} lacks the predictions of {len(missing)} annotated cases: "
-            f"{_some(missing)}. Predict them, or score what is there with --chill."
+            f"{some_of(missing, SHOWN_CASES)}. Predict them, or score what is there "
+            "with --chill."
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_CASES
-    shown = ", ".join(names[:SHOWN_CASES])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def output_file(predictions: PathLike, output: PathLike | None) -> Path:

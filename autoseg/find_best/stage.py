@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.datasets.read import load_dataset
+from autoseg.datasets.read import open_dataset
 from autoseg.errors import UsageError
 from autoseg.evaluate.measures import main_measure, measure_of, spelled
 from autoseg.find_best.candidates import Candidate, find_candidates
@@ -54,7 +54,7 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 from autoseg.tasks.landmark import LandmarkTask
-from autoseg.workspace import Workspace, find_dataset, find_root
+from autoseg.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -116,9 +116,7 @@ def find_best(
     CaseErrors
         If cases could not be predicted or scored.
     """
-    base = find_root(root)
-    described = load_dataset(find_dataset(dataset, base))
-    workspace = Workspace(root=base, dataset=described.name)
+    described, workspace = open_dataset(dataset, root)
     candidates, left_out = find_candidates(workspace, described)
     for line in left_out:
         logger.warning("Left out:%s", line.replace("\n", "\n "))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import files_of
-from autoseg.datasets.read import load_dataset
+from autoseg.datasets.read import open_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
@@ -37,8 +37,8 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Image
 from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.points import Points
-from autoseg.tasks import TASKS
-from autoseg.workspace import Workspace, find_dataset, find_root, stamps_of
+from autoseg.tasks import TASKS, choose_task, make_task
+from autoseg.workspace import Workspace, stamps_of
 
 MEASURES = 2  # raise it when what is measured of a case changes
 # Bytes in work for each byte of an image in memory: the image, its annotation, the
@@ -85,12 +85,8 @@ def fingerprint(
     CaseErrors
         If some cases could not be read; the others are kept for the next run.
     """
-    base = find_root(root)
-    described = load_dataset(find_dataset(dataset, base))
-    workspace = Workspace(root=base, dataset=described.name)
-    task = Choice(
-        name=described.task, options=TASKS[described.task].from_dataset(described)
-    )
+    described, workspace = open_dataset(dataset, root)
+    task = choose_task(described)
     survey = _Survey(dataset=described, task=task, folder=workspace.fingerprint_partial)
     stamps = survey.stamps()
     if overwrite:
@@ -180,7 +176,7 @@ class _Survey:
 
     def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
         """Measure one case and write it to the journal."""
-        task = TASKS[self.task.name](**self.task.options)
+        task = make_task(self.task)
         with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))) as share:
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)

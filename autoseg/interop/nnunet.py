@@ -24,7 +24,7 @@ from autoseg.model.model import Model
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan
-from autoseg.tasks import TASKS
+from autoseg.tasks import choose_task, make_task
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ def _load(
             f"network {network}, which autoseg cannot build."
         )
     plan = _adapt(plan, configuration, checkpoints)
-    head = TASKS[task.name](**task.options).heads[0].name
+    head = make_task(task).heads[0].name
     named = [rename_weights(c["network_weights"], head) for c in checkpoints]
     _check(plan, configuration, named, names, archive, chosen)
     weights = tuple(map(as_float32, named))
@@ -216,7 +216,7 @@ def _task(dataset: Mapping[str, Any], where: str) -> Choice:
         annotation_ending="",
         raw=dataset,
     )
-    return Choice(name="semantic", options=TASKS["semantic"].from_dataset(described))
+    return choose_task(described)
 
 
 def _fold_names(

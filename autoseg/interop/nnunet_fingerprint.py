@@ -10,7 +10,7 @@ from autoseg.errors import DatasetError
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.fingerprint import Fingerprint, Intensity
-from autoseg.tasks import TASKS
+from autoseg.tasks import choose_task
 
 
 def fingerprint_from_nnunet(
@@ -66,7 +66,7 @@ def fingerprint_from_nnunet(
         annotation_ending=str(dataset.get("file_ending", "")),
         raw=dataset,
     )
-    task = Choice(name="semantic", options=TASKS["semantic"].from_dataset(described))
+    task = choose_task(described)
     return (
         Fingerprint(
             dataset=name,

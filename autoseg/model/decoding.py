@@ -10,8 +10,7 @@ from typing import Any
 from autoseg.errors import ModelError, PlanError
 from autoseg.spec.choice import Choice
 from autoseg.spec.json import dumps, from_json, load_object, write_text
-from autoseg.tasks import TASKS
-from autoseg.tasks.base import Task
+from autoseg.tasks import make_task
 from autoseg.workspace import DECODING
 
 SCHEMA = 1
@@ -190,7 +189,7 @@ def task_options(task: Choice, decodings: Sequence[Decoding], where: str) -> Par
     """
     if not decodings:
         return {}
-    made: Task = TASKS[task.name](**task.options)
+    made = make_task(task)
     for one in decodings:
         own, known = made.decoding_name, made.tunable
         if one.decoder != own or set(one.parameters) != set(known):

@@ -6,7 +6,7 @@ from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 from autoseg.networks.base import Network
 from autoseg.spec.plan import Plan
-from autoseg.tasks import TASKS
+from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
 
 # What constructors of networks and torch raise about options of wrong kind or size.
@@ -39,7 +39,7 @@ def build_network(
         If the plan names no network, or options that the network does not have.
     """
     chosen = plan.configuration(configuration)
-    task: Task = TASKS[plan.task.name](**plan.task.options).for_axes(chosen.dim)
+    task = make_task(plan.task).for_axes(chosen.dim)
     channels = len(plan.channels)
     if chosen.previous is not None:
         channels += cascade_channels(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,66 @@ from autoseg.parallel import map_cases
 from autoseg.spec.json import dumps, write_text
 
 WriteCase = Callable[[int, Path, Path], None]  # number, image and annotation
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeUp:
+    """A made-up data set: a call writes it, and what is there is not made again.
+
+    Parameters
+    ----------
+    description : mapping
+        Of dataset.json.
+    size : int
+        Edge of an image by default, in voxels.
+    write : callable
+        Writes a case, given the seed, its number from 0, the size, its image's file
+        and its annotation's.
+    """
+
+    description: Mapping[str, Any]
+    size: int
+    write: Callable[[int, int, int, Path, Path], None]
+
+    def __call__(
+        self,
+        folder: Path,
+        training: int = 20,
+        test: int = 5,
+        seed: int = 0,
+        size: int | None = None,
+        workers: int | None = None,
+    ) -> Path:
+        """Write the data set.
+
+        Parameters
+        ----------
+        folder : Path
+            The data set's folder.
+        training, test : int
+            Number of cases.
+        seed : int
+            Of everything.
+        size : int, optional
+            Edge of an image in voxels.
+        workers : int, optional
+            Cases at a time.
+
+        Returns
+        -------
+        Path
+            The folder; see `write_dataset`.
+        """
+        edge = self.size if size is None else size
+        return write_dataset(
+            folder,
+            self.description,
+            lambda number, *files: self.write(seed, number, edge, *files),
+            training,
+            test,
+            {"seed": seed, "size": edge},
+            workers=workers,
+        )
 
 
 def write_dataset(

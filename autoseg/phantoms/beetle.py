@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.formats.base import find_format
-from autoseg.phantoms._dataset import write_dataset
+from autoseg.phantoms._dataset import MadeUp
 from autoseg.phantoms._fields import Floats, ball, grid, smooth
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps, write_text
@@ -196,48 +196,23 @@ def _measured(bright: Floats, edge: float, rng: np.random.Generator) -> Floats:
     return gain * np.abs(blurred + rng.normal(scale=NOISE, size=bright.shape))
 
 
-def make_dataset(
-    folder: Path,
-    training: int = 20,
-    test: int = 5,
-    seed: int = 0,
-    size: int = 40,
-    workers: int | None = None,
-) -> Path:
-    """Write a data set of beetles; what is there already is not made again.
+def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:
+    beetle = make_beetle(seed, number, size)
+    geometry = Geometry(shape=beetle.image.shape, spacing=beetle.spacing)
+    find_format(image).write_image(image, beetle.image, geometry)
+    points = {
+        name: None if place is None else place[::-1].round(4).tolist()
+        for name, place in beetle.points.items()
+    }
+    annotation.parent.mkdir(parents=True, exist_ok=True)
+    said = {"coordinate_system": "voxel_xyz", "points": points}
+    write_text(annotation, dumps(said))
 
-    Parameters
-    ----------
-    folder : Path
-        The data set's folder.
-    training, test : int
-        Number of cases.
-    seed : int
-        Of everything.
-    size : int
-        See `make_beetle`.
-    workers : int, optional
-        Cases at a time.
 
-    Returns
-    -------
-    Path
-        The folder; see `write_dataset`.
-    """
-
-    def write(number: int, image: Path, annotation: Path) -> None:
-        beetle = make_beetle(seed, number, size)
-        geometry = Geometry(shape=beetle.image.shape, spacing=beetle.spacing)
-        find_format(image).write_image(image, beetle.image, geometry)
-        points = {
-            name: None if place is None else place[::-1].round(4).tolist()
-            for name, place in beetle.points.items()
-        }
-        annotation.parent.mkdir(parents=True, exist_ok=True)
-        said = {"coordinate_system": "voxel_xyz", "points": points}
-        write_text(annotation, dumps(said))
-
-    description = {
+make_dataset = MadeUp(
+    size=40,
+    write=_write,
+    description={
         "name": "Beetles",
         "description": "Made-up beetles with known points, made by `autoseg demo`.",
         "task": "landmark",
@@ -246,8 +221,5 @@ def make_dataset(
         "missing_means": "absent",
         "file_ending": ".nii.gz",
         "label_ending": ".json",
-    }
-    return write_dataset(
-        folder, description, write, training, test, {"seed": seed, "size": size},
-        workers=workers,
-    )  # fmt: skip
+    },
+)

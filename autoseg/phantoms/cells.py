@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.formats.base import find_format
-from autoseg.phantoms._dataset import write_dataset
+from autoseg.phantoms._dataset import MadeUp
 from autoseg.phantoms._fields import Floats, grid, smooth
 from autoseg.spec.image import Geometry
 
@@ -154,51 +154,23 @@ def _seen(bright: Floats, rng: np.random.Generator) -> Floats:
     return 100 + 8.0 * photons + rng.normal(scale=12.0, size=bright.shape)
 
 
-def make_dataset(
-    folder: Path,
-    training: int = 20,
-    test: int = 5,
-    seed: int = 0,
-    size: int = 128,
-    workers: int | None = None,
-) -> Path:
-    """Write a data set of cells; what is there already is not made again.
+def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:
+    cells = make_cells(seed, number, size)
+    geometry = Geometry(shape=cells.ids.shape, spacing=cells.spacing, unit="um")
+    writer = find_format(image)
+    writer.write_image(image, cells.image, geometry)
+    writer.write_labels(annotation, cells.ids, geometry)
 
-    Parameters
-    ----------
-    folder : Path
-        The data set's folder.
-    training, test : int
-        Number of images.
-    seed : int
-        Of everything.
-    size : int
-        See `make_cells`.
-    workers : int, optional
-        Images at a time.
 
-    Returns
-    -------
-    Path
-        The folder; see `write_dataset`.
-    """
-
-    def write(number: int, image: Path, annotation: Path) -> None:
-        cells = make_cells(seed, number, size)
-        geometry = Geometry(shape=cells.ids.shape, spacing=cells.spacing, unit="um")
-        writer = find_format(image)
-        writer.write_image(image, cells.image, geometry)
-        writer.write_labels(annotation, cells.ids, geometry)
-
-    description = {
+make_dataset = MadeUp(
+    size=128,
+    write=_write,
+    description={
         "name": "Cells",
         "description": "Made-up cells with a known answer, made by `autoseg demo`.",
         "task": "instance",
         "channel_names": {"0": "fluorescence"},
         "labels": {"background": 0, "cell": 1},
         "file_ending": ".tif",
-    }
-    return write_dataset(
-        folder, description, write, training, test, {"seed": seed, "size": size},
-        workers=workers,
-    )  # fmt: skip
+    },
+)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.formats.base import find_format
-from autoseg.phantoms._dataset import write_dataset
+from autoseg.phantoms._dataset import MadeUp
 from autoseg.phantoms._fields import Floats, ball, grid, smooth, wobble
 from autoseg.spec.image import Geometry
 
@@ -171,50 +171,22 @@ def _acquired(
     return gain * np.hypot(measured + noise[0], noise[1])
 
 
-def make_dataset(
-    folder: Path,
-    training: int = 20,
-    test: int = 5,
-    seed: int = 0,
-    size: int = 64,
-    workers: int | None = None,
-) -> Path:
-    """Write a data set of phantoms; what is there already is not made again.
+def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:
+    phantom = make_phantom(seed, number, size)
+    geometry = Geometry(shape=phantom.labels.shape, spacing=phantom.spacing)
+    writer = find_format(ENDING)
+    writer.write_image(image, phantom.image, geometry)
+    writer.write_labels(annotation, phantom.labels, geometry)
 
-    Parameters
-    ----------
-    folder : Path
-        The data set's folder.
-    training, test : int
-        Number of cases.
-    seed : int
-        Of everything.
-    size : int
-        See `make_phantom`.
-    workers : int, optional
-        Cases at a time.
 
-    Returns
-    -------
-    Path
-        The folder; see `write_dataset`.
-    """
-
-    def write(number: int, image: Path, annotation: Path) -> None:
-        phantom = make_phantom(seed, number, size)
-        geometry = Geometry(shape=phantom.labels.shape, spacing=phantom.spacing)
-        writer = find_format(ENDING)
-        writer.write_image(image, phantom.image, geometry)
-        writer.write_labels(annotation, phantom.labels, geometry)
-
-    description = {
+make_dataset = MadeUp(
+    size=64,
+    write=_write,
+    description={
         "name": "Phantom",
         "description": "Made-up hearts with a known answer, made by `autoseg demo`.",
         "channel_names": {"0": "MR"},
         "labels": LABELS,
         "file_ending": ENDING,
-    }
-    return write_dataset(
-        folder, description, write, training, test, {"seed": seed, "size": size},
-        workers=workers,
-    )  # fmt: skip
+    },
+)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, some_of
 from autoseg.pointfiles._kind import Entry
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
@@ -68,8 +68,8 @@ def _rename(
         return {name: name for name in found}
     if not set(found) <= {str(i) for i in range(1, len(names) + 1)}:
         raise FormatError(
-            f"it has the landmarks {_some(found)}; none of them is in `landmarks`: "
-            f"{_some(names)}. Correct the names in one of them."
+            f"it has the landmarks {some_of(found)}; none of them is in `landmarks`: "
+            f"{some_of(names)}. Correct the names in one of them."
         )
     return {name: names[int(name) - 1] for name in found}
 
@@ -94,8 +94,3 @@ def _columns(
                 column[i] = values[name]
         columns[key] = column
     return columns
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(map(str, names[:5]))
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, some_of
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import table_of
 from autoseg.pointfiles.base import Entry, PointFile, image_case, in_order, place_of
@@ -45,7 +45,8 @@ class WideCsv(PointFile):
             raise FormatError("it is empty.")
         lengths = {len(row) for row in rows}
         if len(lengths) > 1:
-            raise FormatError(f"its rows have {_some(lengths)} cells; they must agree.")
+            found = some_of(sorted(lengths), 4, between=" or ")
+            raise FormatError(f"its rows have {found} cells; they must agree.")
         if [cell.lower() for cell in rows[0]] in (["x", "y"], ["x", "y", "z"]):
             rows = rows[1:]
             return [in_order(None, rows)]
@@ -109,7 +110,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _some(numbers: set[int]) -> str:
-    return " or ".join(map(str, sorted(numbers)[:4]))

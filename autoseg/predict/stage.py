@@ -17,7 +17,7 @@ from autoseg.atomic import sweep
 from autoseg.errors import UsageError
 from autoseg.instancefiles.files import check_kinds
 from autoseg.model.model import Model, load_model
-from autoseg.parallel import part
+from autoseg.parallel import check_part, part
 from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
@@ -103,10 +103,7 @@ def predict(
     CaseErrors
         At the end, if some cases failed; the others are written.
     """
-    if not 0 <= part_id < num_parts:
-        raise UsageError(
-            f"part {part_id} of {num_parts}: parts are counted from 0 to num_parts - 1."
-        )
+    check_part(num_parts, part_id)
     if isinstance(model, (str, os.PathLike)):
         model = load_model(
             Path(model), configuration=configuration, folds=folds, checkpoint=checkpoint

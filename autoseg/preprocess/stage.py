@@ -19,10 +19,10 @@ from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import files_of
-from autoseg.datasets.read import load_dataset
-from autoseg.errors import DatasetError, UsageError
+from autoseg.datasets.read import open_dataset
+from autoseg.errors import DatasetError
 from autoseg.formats.base import read_image
-from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases, part
+from autoseg.parallel import MemoryBudget, check_part, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.forecast import check_space, prepare_threads, target_grid
@@ -33,12 +33,10 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
 from autoseg.spec.points import Points
-from autoseg.tasks import TASKS
+from autoseg.tasks import TASKS, make_task
 from autoseg.workspace import (
     DEFAULT_PLAN,
     Workspace,
-    find_dataset,
-    find_root,
     stamps_of,
 )
 
@@ -94,13 +92,8 @@ def preprocess(
     CaseErrors
         If some cases failed; all others are finished by then.
     """
-    if not 0 <= part_id < num_parts:
-        raise UsageError(
-            f"part {part_id} of {num_parts}: parts are counted from 0 to num_parts - 1."
-        )
-    base = find_root(root)
-    described = load_dataset(find_dataset(dataset, base))
-    workspace = Workspace(root=base, dataset=described.name)
+    check_part(num_parts, part_id)
+    described, workspace = open_dataset(dataset, root)
     loaded = replace(Plan.load(workspace.plan(plan)), name=plan)
     _check(loaded, described)
     work = _Work(
@@ -178,7 +171,7 @@ class _Work:
     ) -> None:
         """Read a case once and write it for each of the configurations."""
         stamp = self.stamp(case)  # before reading: a change from now on is seen
-        task = TASKS[self.plan.task.name](**self.plan.task.options)
+        task = make_task(self.plan.task)
         with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))) as share:
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)

@@ -14,7 +14,7 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.datasets.files import find_cases
-from autoseg.datasets.read import load_dataset
+from autoseg.datasets.read import open_dataset
 from autoseg.errors import AutosegError, UsageError
 from autoseg.evaluate.measures import MEASURES
 from autoseg.evaluate.summary import plain
@@ -39,7 +39,7 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.plan import Plan
 from autoseg.train.after.results import Trained, find_trained
-from autoseg.workspace import Workspace, find_dataset, find_root
+from autoseg.workspace import Workspace
 
 PathLike = str | os.PathLike[str]
 
@@ -98,9 +98,7 @@ def report(
     UsageError, DatasetError, PlanError
         If there is no such data set, it has no fingerprint yet, or a file is damaged.
     """
-    place = find_root(root)
-    described = load_dataset(find_dataset(dataset, place))
-    workspace = Workspace(root=place, dataset=described.name)
+    described, workspace = open_dataset(dataset, root)
     file = _output_file(workspace, output)
     fingerprint = Fingerprint.load(workspace.fingerprint)
     trained = find_trained(workspace)

@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from autoseg.errors import PlanError
+from autoseg.errors import AutosegError, PlanError
 
 T = TypeVar("T")
 LARGEST = 1e300  # of numbers that are surely finite
@@ -59,6 +59,45 @@ def _dump(value: Any, indent: str) -> str:
     return "[\n" + ",\n".join(rows) + f"\n{indent}]"
 
 
+def load_json(path: Path, hint: str = "", error: type[AutosegError] = PlanError) -> Any:
+    """Read what a JSON file holds.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8 text, with or without a byte order mark.
+    hint : str
+        What to do if there is no such file.
+    error : type of AutosegError
+        What is raised.
+
+    Returns
+    -------
+    JSON value
+        Of any kind.
+
+    Raises
+    ------
+    AutosegError
+        If the file is missing, cannot be read or is no JSON; with the place.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise error(f"{path} does not exist.{' ' + hint if hint else ''}") from None
+    except UnicodeDecodeError as fault:
+        raise error(f"{path} is not UTF-8 text ({fault}).") from None
+    except json.JSONDecodeError as fault:
+        raise error(
+            f"{path} is no JSON: {fault.msg} in line {fault.lineno}, "
+            f"column {fault.colno}."
+        ) from None
+    except (ValueError, RecursionError) as fault:  # endless numbers or brackets
+        raise error(f"{path} is no JSON: {fault}.") from None
+    except OSError as fault:
+        raise error(f"{path} cannot be read ({fault}).") from None
+
+
 def load_object(path: Path, hint: str = "") -> dict[str, Any]:
     """Read a JSON object from a file.
 
@@ -67,19 +106,7 @@ def load_object(path: Path, hint: str = "") -> dict[str, Any]:
     PlanError
         If the file is missing, no JSON, or no object; with the place.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"{path} does not exist.{' ' + hint if hint else ''}") from None
-    except UnicodeDecodeError as error:
-        raise PlanError(f"{path} is not UTF-8 text ({error}).") from None
-    except json.JSONDecodeError as error:
-        raise PlanError(
-            f"{path} is no JSON: {error.msg} in line {error.lineno}, "
-            f"column {error.colno}."
-        ) from None
-    except (ValueError, RecursionError) as error:  # endless numbers or brackets
-        raise PlanError(f"{path} is no JSON: {error}.") from None
+    raw = load_json(path, hint)
     if not isinstance(raw, dict):
         raise PlanError(f"{path} holds a {type(raw).__name__}, not a JSON object.")
     return raw

@@ -44,7 +44,7 @@ class Task(ABC):
 
     A task is NumPy only, so that planning and scoring run without torch: it names its
     losses and does not import them. It is made from the options in the plan:
-    ``TASKS[plan.task.name](**plan.task.options)``.
+    ``autoseg.tasks.make_task(plan.task)``.
 
     Attributes
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
-from autoseg.tasks import TASKS
+from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
 from autoseg.tasks.landmark import AT_ONCE
 from planners.memory.model import StepCost, inference_bytes, step_cost
@@ -20,7 +20,7 @@ LABEL_BYTES = 1  # int8 for fewer than 128 labels; compressed to a few percent o
 
 def task_of(plan: Plan) -> Task:
     """Return the task of a plan."""
-    task: Task = TASKS[plan.task.name](**plan.task.options)
+    task = make_task(plan.task)
     return task
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
-from autoseg.errors import PlanError
-from autoseg.spec.json import dumps, from_json, load_object, write_text
+from autoseg.errors import DatasetError, PlanError
+from autoseg.spec.json import dumps, from_json, load_json, load_object, write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,3 +92,15 @@ def test_a_file_that_is_no_object_is_refused(tmp_path, content, message):
 
     with pytest.raises(PlanError, match=message):
         load_object(path)
+
+
+def test_a_byte_order_mark_of_a_text_editor_is_no_fault(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}')
+
+    assert load_object(path) == {"a": 1}
+
+
+def test_a_file_that_cannot_be_opened_is_the_error_that_was_asked_for(tmp_path):
+    with pytest.raises(DatasetError, match=f"{tmp_path} cannot be read"):
+        load_json(tmp_path, error=DatasetError)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autoseg.datasets.description import Description
 from autoseg.datasets.files import list_files, stem_of
+from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
@@ -183,7 +184,7 @@ def split_problems(dataset: Dataset) -> Iterator[Problem]:
                 "error",
                 where,
                 f"Fold {number} of `splits` names {len(unknown)} unknown case(s): "
-                f"{_some(unknown)}.",
+                f"{some_of(unknown)}.",
                 "Correct the ids.",
             )
         if not train or not val:
@@ -199,7 +200,7 @@ def split_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 where,
-                f"Fold {number} of `splits` trains and validates on {_some(both)}.",
+                f"Fold {number} of `splits` trains and validates on {some_of(both)}.",
                 "Its scores will say little; take them out of one side.",
             )
         leaking = {group_of.get(i) for i in train} & {group_of.get(i) for i in val}
@@ -208,7 +209,7 @@ def split_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 where,
-                f"Fold {number} of `splits` has cases of the group {_some(named)} on "
+                f"Fold {number} of `splits` has cases of the group {some_of(named)} on "
                 "both sides.",
                 "Keep a group together, or leave `splits` out: they are made so.",
             )
@@ -225,7 +226,7 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 where,
-                f"`groups` names {len(unknown)} unknown case(s): {_some(unknown)}.",
+                f"`groups` names {len(unknown)} unknown case(s): {some_of(unknown)}.",
                 "Correct the ids.",
             )
     if groups is not None:
@@ -234,7 +235,7 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 where,
-                f"`groups` says nothing about {len(alone)} case(s): {_some(alone)}.",
+                f"`groups` says nothing about {len(alone)} case(s): {some_of(alone)}.",
                 "Add them, unless each is a group of its own.",
             )
         return
@@ -254,7 +255,3 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
             'If these are images of one patient, say "groups": "(.+)_", so that no '
             "patient is learned and tested.",
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

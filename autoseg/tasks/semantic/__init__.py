@@ -193,10 +193,10 @@ class SemanticTask(Task):
             mask = labels == members[0]
             for value in members[1:]:
                 mask |= labels == value
-            places[name] = _some(np.flatnonzero(mask))
+            places[name] = _share(np.flatnonzero(mask))
         if self.ignore_index is not None:
             annotated = (labels != self.ignore_index) & (labels != OUTSIDE)
-            places["annotated"] = _some(np.flatnonzero(annotated))
+            places["annotated"] = _share(np.flatnonzero(annotated))
         return places
 
     def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
@@ -259,7 +259,7 @@ def _values(labels: Array) -> list[int]:
     return [int(value) for value in np.unique(labels)]
 
 
-def _some(indices: Array) -> Array:
+def _share(indices: Array) -> Array:
     """Keep a fair, reproducible share of sorted indices, evenly spread."""
     keep = max(MOST_INDICES, math.ceil(LEAST_SHARE * len(indices)))
     if len(indices) > keep:

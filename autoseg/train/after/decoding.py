@@ -20,7 +20,7 @@ from autoseg.predict.predictor import Predictor
 from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.predict.readouts.uncertainty import Qualities
 from autoseg.spec.dataset import Dataset
-from autoseg.tasks import TASKS
+from autoseg.tasks import make_task
 from autoseg.tasks.instance import InstanceTask
 from autoseg.train.after.tuning import (
     MOST_CASES,
@@ -50,7 +50,7 @@ def tunes(model: Model) -> bool:
 def task_of(model: Model) -> Any:
     """Return the task as the model's network learned it."""
     choice = model.plan.task
-    return TASKS[choice.name](**choice.options).for_axes(model.settings.dim)
+    return make_task(choice).for_axes(model.settings.dim)
 
 
 def untuned(model: Model) -> Model:

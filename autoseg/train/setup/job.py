@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoseg.datasets.read import load_dataset
+from autoseg.datasets.read import open_dataset
 from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.folds import load_fold
 from autoseg.preprocess.store import CaseStore
@@ -19,7 +19,7 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.plan import Configuration, Plan
 from autoseg.spec.run import differences
-from autoseg.tasks import TASKS
+from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
 from autoseg.train.setup.options import Options, with_changes
 from autoseg.workspace import (
@@ -27,8 +27,6 @@ from autoseg.workspace import (
     MODEL_FINGERPRINT,
     MODEL_PLAN,
     Workspace,
-    find_dataset,
-    find_root,
 )
 
 logger = logging.getLogger(__name__)
@@ -73,8 +71,7 @@ class Job:
     @property
     def task(self) -> Task:
         """The task."""
-        task: Task = TASKS[self.plan.task.name](**self.plan.task.options)
-        return task.for_axes(self.settings.dim)
+        return make_task(self.plan.task).for_axes(self.settings.dim)
 
     @property
     def store(self) -> CaseStore:
@@ -108,9 +105,7 @@ def find_job(
         If one of them is missing or contradicts itself; the message says which
         command makes it.
     """
-    base = find_root(root)
-    described = load_dataset(find_dataset(dataset, base))
-    workspace = Workspace(root=base, dataset=described.name)
+    described, workspace = open_dataset(dataset, root)
     path = workspace.plan(plan)
     if not path.is_file():
         there = sorted(p.stem for p in path.parent.glob("*.json"))

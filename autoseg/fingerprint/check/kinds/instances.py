@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.instance_files import crowds_of, is_many_files, names_of
+from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
@@ -113,7 +114,7 @@ def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Pr
         Problem(
             "warning",
             path,
-            f"{text} ones: {_some(lost)}.",
+            f"{text} ones: {some_of(lost, SHOWN)}.",
             "Take them out, or draw them where they are to be seen.",
         )
     ]
@@ -161,7 +162,9 @@ def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Pro
     problems = _background(small, old, path, names)
     for what, numbers, fix in remarks:
         if numbers:
-            named = _some([_name(old[number - 1], names) for number in numbers])
+            named = some_of(
+                [_name(old[number - 1], names) for number in numbers], SHOWN
+            )
             text = f"{len(numbers)} of {count} instances {what}: {named}."
             problems.append(Problem("warning", path, text, fix))
     top = int(old[-1])
@@ -199,8 +202,3 @@ def _background(
 
 def _name(instance: Any, names: Mapping[int, str]) -> str:
     return names.get(int(instance), str(int(instance)))
-
-
-def _some(ids: Sequence[str]) -> str:
-    shown = ", ".join(ids[:SHOWN])
-    return shown if len(ids) <= SHOWN else f"{shown}, ..."

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.points import conventions, read_points
-from autoseg.errors import AutosegError
+from autoseg.errors import AutosegError, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.frames import has_convention, inside, too_large, way_in
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -171,12 +171,11 @@ def _unknown_notes(where: Path, given: Sequence[CaseFacts]) -> list[Problem]:
     ]
     if not rare:
         return []
-    more = f" and {len(rare) - SHOWN} more" if len(rare) > SHOWN else ""
     return [
         Problem(
             "note",
             where,
-            f"Landmarks are unknown: {', '.join(rare[:SHOWN])}{more}.",
+            f"Landmarks are unknown: {some_of(rare, SHOWN)}.",
             'They count for nothing. If they are not there, say "missing_means": '
             '"absent".',
         )
