@@ -21,7 +21,6 @@ from planners._landmarks import (
     NO_HEAD_STAGE,
     about_fine,
     about_outputs,
-    head_stage,
     lacking_fine,
     too_coarse,
 )
@@ -134,10 +133,10 @@ class Planning:
         spacing, shape = grid.ordered(grid.spacing), grid.ordered(grid.median_shape)
         total = voxels(shape) * self.fingerprint.num_cases
         plane = slice(len(spacing) - 2, None)
-        if len(spacing) == 2 or self.task.kind != "points":
+        if len(spacing) == 2 or not self.task.no_slices:
             self._add(self._target("2d", spacing[plane], shape[plane], total))
         else:
-            self.decisions.append(left_out("2d", "a slice does not hold all landmarks"))
+            self.decisions.append(left_out("2d", self.task.no_slices))
         if len(spacing) == 2:
             return
         if shape[0] == 1:
@@ -157,7 +156,7 @@ class Planning:
             Of the images themselves.
         """
         coarse = self.full_resolution
-        if self.task.kind != "points":
+        if not self.task.fine_reach:
             if any(map(self.overrides.has_own, FINE.values())):
                 raise UsageError(NO_FINE)
             return
@@ -184,7 +183,7 @@ class Planning:
             if fit.batch_size > FINE_BATCH and fit.limit != "user":
                 fit = replace(fit, batch_size=FINE_BATCH, limit="fine")
             made = self._configuration(target, fit)
-            lacking = lacking_fine(made, coarse)
+            lacking = lacking_fine(made, coarse, self.task.fine_reach)
             if fixed or lacking <= 1:
                 break
             spacing = tuple(edge * lacking for edge in spacing)
@@ -212,8 +211,9 @@ class Planning:
 
     def _enter(self, made: Configuration, target: _Target, fit: Fit) -> None:
         self.configurations[target.name] = made
-        if self.task.kind == "points":
-            self.decisions.append(about_outputs(target.name, made, self.task))
+        stage = self.task.output_stage(made.spacing)
+        if stage is not None:
+            self.decisions.append(about_outputs(target.name, made, stage))
         self.decisions += about_configuration(
             target.name,
             made,
@@ -268,8 +268,9 @@ class Planning:
     ) -> tuple[Family, ByteBudget, Cost]:
         """Return the network's family, its bytes, and what decides."""
         options = self.overrides.options(name, "network")
-        if self.task.kind == "points":
-            options.setdefault("head_stage", head_stage(self.task, spacing))
+        stage = self.task.output_stage(spacing)
+        if stage is not None:
+            options.setdefault("head_stage", stage.stage)
         elif options.get("head_stage"):
             raise UsageError(NO_HEAD_STAGE)
         key = name, options.get("head_stage", 0)
@@ -317,7 +318,7 @@ class Planning:
 
     def mirror_axes(self, dim: int) -> Sequence[int]:
         """Return the axes of a patch that may be flipped: all, unless the task says."""
-        own = getattr(self.task, "mirror_axes", None)
+        own = self.task.mirror_axes
         if own is None:
             return range(dim)
         return [self._transpose.index(axis) for axis in own]
@@ -334,7 +335,7 @@ class Planning:
             self._enter(full, target, fit)
             return
         cascade = ""
-        if not hasattr(self.task, "values"):
+        if not self.task.previous_channels:
             cascade = "the task's annotation is not made of label values"
         self.decisions += about_lowres(share, gain, cascade)
         self._enter(self._configuration(low, low_fit), low, low_fit)

@@ -16,7 +16,7 @@ from typing import Any
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration
-from autoseg.tasks.landmark import REACH
+from autoseg.tasks.base import OutputStage
 from planners._patch import times
 from planners._spacing import Grid, choose_grid, coarser
 from planners.base import Budget
@@ -29,7 +29,6 @@ FINE = {2: "2d_fine", 3: "3d_fine"}  # the fine stage, by number of axes
 FINE_EDGE = {2: 256, 3: 96}  # of its patch at most: it has to see one place
 FINE_BATCH = 32  # patches of a fine stage in one step at most
 TOO_COARSE = 2.0  # times the images' spacing: from there on there is a fine stage
-WIDE = 3.0  # voxels: a target this wide is drawn as well at half the resolution
 NO_FINE = "--set: 2d_fine and 3d_fine are stages of landmarks; leave them out."
 NO_HEAD_STAGE = (
     "--set network.head_stage: only landmarks can be read off coarser outputs; leave "
@@ -83,18 +82,18 @@ class Cloud:
         return worst
 
 
-def affordable(budget: Budget, kind: str) -> tuple[Budget, tuple[Decision, ...]]:
+def affordable(budget: Budget, needs_all: bool) -> tuple[Budget, tuple[Decision, ...]]:
     """Return a budget whose grid the processor can train on, and why.
 
     Parameters
     ----------
     budget : Budget
         As given.
-    kind : str
-        Of annotations; only ``"points"`` are seen on a grid that depends on memory.
+    needs_all : bool
+        Of the task; only then does the grid depend on memory.
     """
     given = budget.memory_gb is not None
-    if given or budget.processor == "gpu" or kind != "points":
+    if given or budget.processor == "gpu" or not needs_all:
         return budget, ()
     decision = Decision(
         field="landmarks.memory",
@@ -238,16 +237,26 @@ def too_coarse(coarse: Configuration, own: Sequence[float]) -> bool:
     return any(edge > TOO_COARSE * fine for edge, fine in pairs)
 
 
-def lacking_fine(made: Configuration, coarse: Configuration) -> float:
+def lacking_fine(made: Configuration, coarse: Configuration, reach: float) -> float:
     """Return how many times coarser a fine stage must be to forgive coarse mistakes.
 
-    A landmark is looked for where the middle of the fine stage's patch is, up to a
-    quarter of its edge away. That quarter has to be as long as what the coarse stage
-    may be off.
+    Parameters
+    ----------
+    made, coarse : Configuration
+        The fine stage and the first one.
+    reach : float
+        A landmark is looked for where the middle of the fine stage's patch is, up to
+        this share of its edge away, which has to be as long as what the coarse stage
+        may be off.
+
+    Returns
+    -------
+    float
+        At most 1 if it forgives them as it is.
     """
     rows = zip(made.patch_size, made.spacing, coarse.spacing, strict=True)
     return max(
-        MISSED * wide / (patch * edge * REACH) if edge < wide else 0.0
+        MISSED * wide / (patch * edge * reach) if edge < wide else 0.0
         for patch, edge, wide in rows
     )
 
@@ -282,34 +291,12 @@ def about_fine(
     )
 
 
-def head_stage(task: Any, spacing: Sequence[float]) -> int:
-    """Return the stage of the encoder whose resolution the outputs should have.
-
-    Parameters
-    ----------
-    task : LandmarkTask
-        Has the width of the target.
-    spacing : sequence of float, length D
-        Of the network's grid.
-
-    Returns
-    -------
-    int
-        1, half the resolution, if the target's Gaussian is at least `WIDE` voxels along
-        the finest axis; else 0.
-    """
-    widths = task.sigma_on(spacing)
-    return int(widths[list(spacing).index(min(spacing))] >= WIDE)
-
-
-def about_outputs(name: str, made: Configuration, task: Any) -> Decision:
+def about_outputs(name: str, made: Configuration, stage: OutputStage) -> Decision:
     """Return why outputs have the resolution that they have."""
-    widths = [round(width, 2) for width in task.sigma_on(made.spacing)]
     return Decision(
         field=f"{name}.network.head_stage",
         value=f"{made.network.options.get('head_stage', 0)}, a place in "
         f"{times(made.head_stride)} voxels",
-        rule=f"1, half the resolution, if the target is {WIDE:g} voxels wide or wider: "
-        "the place between the voxels is found as well, in an eighth of the memory",
-        because=f"sigma is {times(widths)} voxels",
+        rule=stage.rule,
+        because=stage.because,
     )

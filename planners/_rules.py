@@ -76,7 +76,7 @@ def make_plan(
     )
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
-    budget, of_budget = affordable(budget, kind.kind)
+    budget, of_budget = affordable(budget, kind.needs_all)
 
     def planned(grid: Grid) -> Planning:
         planning = Planning(
@@ -90,7 +90,7 @@ def make_plan(
         return planning
 
     fixed = "spacing" in overrides.values
-    if not fixed and kind.kind == "points":
+    if not fixed and kind.needs_all:
         grid, of_spacing = hold_landmarks(fingerprint, grid, planned, bool(of_budget))
     planning = _finished(planned(grid))
     plan = Plan(

@@ -43,7 +43,7 @@ def build_network(
     channels = len(plan.channels)
     if chosen.previous is not None:
         channels += cascade_channels(task)
-    if any(step > 1 for step in chosen.head_stride) and task.kind != "points":
+    if any(step > 1 for step in chosen.head_stride) and not task.learns_points:
         raise PlanError(
             f"configurations.{configuration}.network.head_stage must be 0: only points "
             "can be read off coarser outputs."
@@ -65,22 +65,17 @@ def build_network(
 def cascade_channels(task: Task) -> int:
     """Return how many channels the previous stage's prediction has as an input.
 
-    One 0/1 channel for each label value but the background's, in ascending order of the
-    inner values 1, 2, ...: also where values are grouped to regions, and without the
-    ignored value. The rule is nnU-Net's. The fine stage of landmarks sees only where
-    the coarse one found them: it has no further channel.
+    See `Task.previous_channels`.
 
     Raises
     ------
     PlanError
-        If the task's annotation is not made of label values.
+        If a task of this kind has one stage only.
     """
-    if getattr(task, "kind", "labels") == "points":
-        return 0
-    values = getattr(task, "values", None)
-    if values is None:
+    channels = task.previous_channels
+    if channels is None:
         raise PlanError(
             f"A cascade needs a task with label values; {type(task).__name__} has "
             "none. Set `previous` to null."
         )
-    return len(values) - 1
+    return channels

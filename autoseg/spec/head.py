@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from autoseg.spec.choice import Choice
 
+AT_ONCE = 16  # channels of points whose outputs are there at the same time
+
 
 @dataclass(frozen=True)
 class Mirrored:

@@ -39,6 +39,23 @@ class Pointwise:
     painted: tuple[int, ...] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class OutputStage:
+    """How coarse outputs may be, and why: see `Task.output_stage`.
+
+    Parameters
+    ----------
+    stage : int
+        Of the encoder; 0: the resolution of the patch, 1: half of it.
+    rule, because : str
+        See `autoseg.spec.choice.Decision`.
+    """
+
+    stage: int
+    rule: str
+    because: str
+
+
 class Task(ABC):
     """How an annotation becomes a target, and an output an annotation again.
 
@@ -62,6 +79,11 @@ class Task(ABC):
     learns_map : bool
         The losses are given the stored map (`to_map`) itself. Otherwise they are given
         what `targets` makes of it, patch by patch, after augmentation.
+    learns_points : bool
+        No map is stored but `autoseg.spec.points.Points`: the losses are given places
+        and status, moved by augmentation, and are losses of points. Such outputs are
+        read at one resolution, which may be coarser than the patch, and some channels
+        at a time (`autoseg.spec.head.AT_ONCE`).
     sturdy : bool
         What `decode` gives hardly changes with the last digits of outputs: prediction
         computes in half precision where the processor does, takes fewer windows, and
@@ -73,6 +95,22 @@ class Task(ABC):
         Cases, at most, that the fingerprint looks at a second time (`trial`).
     settable : tuple of str
         Options that a user may fix before `configure`, by ``--set task.OPTION=...``.
+    needs_all : bool
+        What a thing is depends on where the others are: one patch has to hold all that
+        is annotated, and the grid is made coarser until it does. The fingerprint's
+        numbers then say its ``extent``.
+    no_slices : str
+        Why slices of a volume are not enough to learn from, so that no 2-D
+        configuration is planned for volumes; empty: they are.
+    fine_reach : float
+        Where the grid that holds everything is coarse, a fine stage looks again at the
+        places that the first one finds: how far from the middle of its patch they may
+        be, as a share of its edge. 0: there is no fine stage.
+    values : sequence of int
+        Label values in files, in ascending order, without the ignored one; empty where
+        annotations are not made of label values.
+    mirror_axes : tuple of int, or None
+        Axes of the image along which it may be mirrored; None: all.
     """
 
     score_options: ClassVar[tuple[str, ...]] = ()
@@ -83,6 +121,12 @@ class Task(ABC):
     wanted_steps: ClassVar[int] = 1_000  # docs/benchmarks.md: what more and fewer reach
     trials: ClassVar[int] = 0
     settable: ClassVar[tuple[str, ...]] = ()
+    learns_points: ClassVar[bool] = False
+    needs_all: ClassVar[bool] = False
+    no_slices: ClassVar[str] = ""
+    fine_reach: ClassVar[float] = 0.0
+    values: Sequence[int] = ()
+    mirror_axes: tuple[int, ...] | None = None
 
     @classmethod
     @abstractmethod
@@ -134,6 +178,47 @@ class Task(ABC):
     @property
     def pointwise(self) -> Pointwise | None:
         """How `decode` decides, if by single voxels; None if it looks around."""
+        return None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of what is told apart and scored, in order; patches center on each."""
+        return ()
+
+    def members(self, name: str) -> tuple[int, ...]:
+        """Return the inner label values that make up a class.
+
+        Empty where classes are not values of a map.
+        """
+        return ()
+
+    @property
+    def ignore_index(self) -> int | None:
+        """Inner label value of voxels that nobody annotated, if there is one."""
+        return None
+
+    @property
+    def swapped(self) -> tuple[int, ...]:
+        """Which point each one is in a mirror; empty where it stays what it is."""
+        return ()
+
+    @property
+    def previous_channels(self) -> int | None:
+        """Channels that a stage before this one's prediction adds to the image's.
+
+        0: a second stage looks where the first one found something, and sees no more
+        than that. None: there is no second stage.
+        """
+        return 0 if self.fine_reach else None
+
+    def output_stage(self, spacing: Sequence[float]) -> OutputStage | None:
+        """Return the resolution that outputs should have on a grid of a spacing.
+
+        Returns
+        -------
+        OutputStage or None
+            None: that of the patch, and no other can be read.
+        """
         return None
 
     @property
@@ -256,10 +341,12 @@ class Task(ABC):
 
     @property
     def tunable(self) -> Mapping[str, Sequence[Any]]:
-        """Parameters of `decode` that are tuned after training: values to try.
+        """Parameters of `decode` that are tuned after training: values to try."""
+        return {}
 
-        A task that has some also gives their present values as ``parameters``.
-        """
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The present values of `tunable`."""
         return {}
 
     @property

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.head import AT_ONCE
 from autoseg.spec.plan import Plan
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
-from autoseg.tasks.landmark import AT_ONCE
 from planners.memory.model import StepCost, inference_bytes, step_cost
 from planners.setting import LossCost, Setting
 
@@ -20,8 +20,7 @@ LABEL_BYTES = 1  # int8 for fewer than 128 labels; compressed to a few percent o
 
 def task_of(plan: Plan) -> Task:
     """Return the task of a plan."""
-    task = make_task(plan.task)
-    return task
+    return make_task(plan.task)
 
 
 def heads_of(task: Task) -> list[LossCost]:
@@ -31,7 +30,7 @@ def heads_of(task: Task) -> list[LossCost]:
             channels=head.channels,
             loss=head.loss.name,
             ignore=head.loss.options.get("ignore_index") is not None,
-            points=task.kind == "points",
+            points=task.learns_points,
         )
         for head in task.heads
     ]
@@ -43,15 +42,13 @@ def inputs_of(task: Task, channels: int, *, cascade: bool) -> int:
     Parameters
     ----------
     task : Task
-        Of a previous stage's prediction, each label value but the background's is one.
+        Says how many a previous stage's prediction gives.
     channels : int
         Of the image.
     cascade : bool
         Whether there is a previous stage.
     """
-    if not cascade:
-        return channels
-    return channels + len(getattr(task, "values", (0,))) - 1
+    return channels + (task.previous_channels or 0) * cascade
 
 
 def cost_of(plan: Plan, name: str, setting: Setting) -> StepCost:
@@ -93,7 +90,7 @@ def window_bytes(plan: Plan, name: str, setting: Setting) -> float:
     """Return the peak bytes of predicting one window, weights included."""
     chosen, task = plan.configuration(name), task_of(plan)
     outputs = sum(head.channels for head in task.heads)
-    if task.kind == "points":
+    if task.learns_points:
         outputs = min(outputs, AT_ONCE)
     per_window, fixed = inference_bytes(
         chosen.network.name,

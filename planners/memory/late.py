@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from autoseg.tasks.landmark import AT_ONCE
+from autoseg.spec.head import AT_ONCE
 from planners.memory.graph import Op
 from planners.memory.walk import FLOAT, Walk
 

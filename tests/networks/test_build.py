@@ -85,11 +85,10 @@ def test_a_cascade_has_one_input_more_for_each_foreground_value(labels, ignore, 
 
 
 def test_a_cascade_of_a_task_without_label_values_is_refused():
-    class Points:
-        pass
+    task = TASKS["instance"](labels={"cell": 1})
 
-    with pytest.raises(PlanError, match="Points has none"):
-        cascade_channels(Points())
+    with pytest.raises(PlanError, match="InstanceTask has none"):
+        cascade_channels(task)
 
 
 def test_a_network_that_does_not_exist_is_named():

@@ -18,14 +18,14 @@ from autoseg.landmarks.presence import PLAIN
 from autoseg.metrics.points import score_points
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.head import AT_ONCE
 from autoseg.spec.points import ABSENT, PRESENT, STATUS, Points
 from autoseg.tasks import TASKS
-from autoseg.tasks.base import Array, Head, Task
+from autoseg.tasks.base import Array, Head, OutputStage, Task
 from autoseg.tasks.landmark.options import options_from_dataset, pairs_in_names
 
 HEAD = "points"
 SIGMA_VOXELS = 1.5  # what trained best at whole images and patches: docs/landmark.md
-AT_ONCE = 16  # landmarks whose outputs are there at the same time
 THINNEST = 0.7  # voxels: a narrower Gaussian falls between the voxels
 TRAINING = {  # landmarks have one resolution, and few images to be learnt from
     "deep_supervision": False,
@@ -37,6 +37,7 @@ TRAINING = {  # landmarks have one resolution, and few images to be learnt from
     "gamma.probability=0.4",
 }
 REACH = 0.25  # of a fine stage's patch: how far from its middle a landmark may be
+WIDE = 3.0  # voxels: a target this wide is drawn as well at half the resolution
 
 
 @TASKS.register
@@ -76,6 +77,10 @@ class LandmarkTask(Task):
     kind = "points"
     score_options = ("normalization",)
     learns_map = False
+    learns_points = True
+    needs_all = True
+    no_slices = "a slice does not hold all landmarks"
+    fine_reach = REACH
     wanted_steps = 500  # docs/benchmarks.md: a wider network gains more than more steps
     settable = (
         "decoder",
@@ -100,7 +105,7 @@ class LandmarkTask(Task):
         decoder: str = "log_quadratic",
         thresholds: Mapping[str, float] | None = None,
     ) -> None:
-        self.classes = tuple(landmarks)
+        self._names = tuple(landmarks)
         given = pairs_in_names(self.classes) if mirror_pairs is None else mirror_pairs
         self.pairs = tuple((one, other) for one, other in given)
         self.mirror_axes = tuple(mirror_axes)
@@ -133,6 +138,11 @@ class LandmarkTask(Task):
             "loss": task.loss.name,
         }
         return decide(complete, measured)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the landmarks."""
+        return self._names
 
     @property
     def planned_channels(self) -> int:
@@ -176,6 +186,18 @@ class LandmarkTask(Task):
         steps = stride or (1,) * len(spacing)
         rows = zip(wanted[-len(spacing) :], spacing, steps, strict=True)
         return tuple(max(THINNEST, length / (edge * n)) for length, edge, n in rows)
+
+    def output_stage(self, spacing: Sequence[float]) -> OutputStage:
+        widths = self.sigma_on(spacing)
+        along = widths[list(spacing).index(min(spacing))]
+        shown = " x ".join(f"{round(width, 2):.6g}" for width in widths)
+        return OutputStage(
+            stage=int(along >= WIDE),
+            rule=f"1, half the resolution, if the target is {WIDE:g} voxels wide or "
+            "wider: the place between the voxels is found as well, in an eighth of the "
+            "memory",
+            because=f"sigma is {shown} voxels",
+        )
 
     @property
     def heads(self) -> tuple[Head, ...]:

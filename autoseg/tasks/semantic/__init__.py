@@ -79,6 +79,13 @@ class SemanticTask(Task):
         )
 
     @property
+    def previous_channels(self) -> int:
+        # One 0/1 channel for each label value but the background's, in ascending order
+        # of the inner values 1, 2, ...: also where values are grouped to regions, and
+        # without the ignored value. The rule is nnU-Net's.
+        return len(self.values) - 1
+
+    @property
     def ignore_index(self) -> int | None:
         """Inner value of ignored voxels."""
         return None if self.ignore is None else len(self.values)

@@ -16,8 +16,8 @@ from torch.utils.checkpoint import checkpoint
 from autoseg.losses import LOSSES
 from autoseg.losses.points import PointLoss, counted
 from autoseg.networks.base import LateLogits
+from autoseg.spec.head import AT_ONCE
 from autoseg.tasks.base import Task
-from autoseg.tasks.landmark import AT_ONCE
 
 
 def level_weights(levels: int) -> list[float]:
