@@ -117,6 +117,10 @@ class Registry(Generic[T]):
                 f"@register over the class, or start the file's name with '_'."
             ) from None
 
+    def get(self, name: str, default: T) -> T:
+        """Return the plug-in of this name, or the default if there is none."""
+        return self[name] if name in self else default
+
     def origin(self, name: str) -> str:
         """Return where a plug-in is that another package added, as ``module:name``."""
         return next(p.value for p in self._entry_points() if p.name == name)

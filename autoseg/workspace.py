@@ -232,4 +232,5 @@ DECODING = "decoding.json"  # parameters of decoding that a fold has tuned
 KEPT_OUTPUTS = "outputs"  # in a fold's folder, while they are tuned
 UNCERTAINTY = "uncertainty.json"  # one number for each case
 SUMMARY_TABLE = "summary.csv"
+PREVIEW = "_preview.png"  # after the id of a case: its prediction over its image
 ALL_POINTS = "points"  # and an ending: a file with the predicted points of all cases

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,35 +92,19 @@ def aggregate(
     >>> classes["spleen"]["dice"].count, round(foreground["dice"].mean, 6)
     (1, 0.65)
     """
-    names = list(dict.fromkeys(name for case in cases.values() for name in case))
-    metrics = dict.fromkeys(
-        metric
-        for case in cases.values()
-        for scores in case.values()
-        for metric in scores
-    )
-    classes: dict[str, dict[str, Statistic]] = {name: {} for name in names}
-    foreground: dict[str, Statistic] = {}
+    classes: dict[str, dict[str, Statistic]] = {n: {} for n in class_names(cases)}
+    names = list(classes)
     own = [column for column, name in enumerate(names) if name not in apart]
+    foreground: dict[str, Statistic] = {}
     weights = resample(len(cases), seed) if cases else np.zeros((0, 0))
-    for metric in metrics:
-        rows = [
-            [case.get(name, {}).get(metric, math.nan) for name in names]
-            for case in cases.values()
-        ]
-        table = np.array(rows, dtype=np.float64)
+    for metric in metric_names(cases):
+        table = _table(cases, names, metric, math.nan)
         means = weighted_means(table, weights)
         for column, name in enumerate(names):
             if any(metric in case.get(name, {}) for case in cases.values()):
                 classes[name][metric] = _statistic(table[:, column], means[:, column])
         foreground[metric] = _foreground(table[:, own], means[:, own])
-    once = np.vstack([np.ones(len(cases)), weights])  # all cases, then resampled
-    for metric, ratios in pooled.items():
-        needed = {name for r in ratios for side in (r.over, r.under) for name in side}
-        if not needed <= set(metrics):
-            continue
-        sums = {name: once @ _table(cases, names, name) for name in needed}
-        values = np.mean([ratio(sums) for ratio in ratios], axis=0)
+    for metric, values in _pooled_values(cases, names, weights, pooled):
         for column, name in enumerate(names):
             classes[name][metric] = _pooled(values[:, column], len(cases))
         over = np.array([_mean(row[np.isfinite(row)]) for row in values[:, own]])
@@ -128,14 +112,50 @@ def aggregate(
     return classes, foreground
 
 
+def class_names(cases: Mapping[str, Scores]) -> list[str]:
+    """Return the classes of all cases, in the order in which they are met."""
+    return list(dict.fromkeys(name for case in cases.values() for name in case))
+
+
+def metric_names(cases: Mapping[str, Scores]) -> list[str]:
+    """Return the metrics of all cases, in the order in which they are met.
+
+    Examples
+    --------
+    >>> metric_names({"1": {"liver": {"dice": 0.9}}, "2": {"liver": {"hd95": 3.0}}})
+    ['dice', 'hd95']
+    """
+    found: dict[str, None] = {}
+    for case in cases.values():
+        for scores in case.values():
+            found.update(dict.fromkeys(scores))
+    return list(found)
+
+
 def _table(
-    cases: Mapping[str, Scores], names: Sequence[str], metric: str
+    cases: Mapping[str, Scores], names: Sequence[str], metric: str, missing: float
 ) -> NDArray[np.float64]:
-    """Return a count by case and class, 0 where there is none."""
-    rows = [
-        [case.get(n, {}).get(metric, 0.0) for n in names] for case in cases.values()
-    ]
-    return np.array(rows, dtype=np.float64).reshape(len(cases), len(names))
+    """Return a metric by case and class: (cases, classes)."""
+    table = np.full((len(cases), len(names)), missing)
+    for row, case in zip(table, cases.values(), strict=True):
+        row[:] = [case.get(name, {}).get(metric, missing) for name in names]
+    return table
+
+
+def _pooled_values(
+    cases: Mapping[str, Scores],
+    names: Sequence[str],
+    weights: NDArray[np.float64],
+    pooled: Pooled,
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield each pooled metric that can be had: (1 + B, classes), all cases first."""
+    there = set(metric_names(cases))
+    once = np.vstack([np.ones(len(cases)), weights])  # all cases, then resampled
+    for metric, ratios in pooled.items():
+        needed = {name for r in ratios for side in (r.over, r.under) for name in side}
+        if needed <= there:
+            sums = {name: once @ _table(cases, names, name, 0.0) for name in needed}
+            yield metric, np.mean([ratio(sums) for ratio in ratios], axis=0)
 
 
 def _pooled(values: NDArray[np.float64], cases: int) -> Statistic:

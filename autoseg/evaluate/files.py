@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autoseg.errors import UsageError
 from autoseg.formats.base import known_endings, match_ending
-from autoseg.workspace import SUMMARY
+from autoseg.workspace import PREVIEW, SUMMARY
 
 
 def files_by_case(
@@ -16,7 +16,8 @@ def files_by_case(
     """Return the annotation files in a folder by case id, whatever their endings.
 
     A case id is a file's name without the ending that a format knows. Files that no
-    format knows, such as ``summary.json``, are passed over.
+    format knows, such as ``summary.json``, are passed over, and so is the preview that
+    `predict` draws of a case that is there.
 
     Parameters
     ----------
@@ -50,7 +51,14 @@ def files_by_case(
                 f"{path.name}. Take away the one that does not count."
             )
         found[case] = path
-    return dict(sorted(found.items()))
+    return {
+        c: path for c, path in sorted(found.items()) if not _is_preview(path, found)
+    }
+
+
+def _is_preview(path: Path, found: Mapping[str, Path]) -> bool:
+    """Return whether a file is the picture of another prediction."""
+    return path.name.endswith(PREVIEW) and path.name[: -len(PREVIEW)] in found
 
 
 def case_of(name: str, endings: Sequence[str]) -> str | None:

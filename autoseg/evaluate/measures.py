@@ -104,18 +104,6 @@ def mean_over_classes(scores: Mapping[str, Mapping[str, float]], name: str) -> f
     return sum(known) / len(known) if known else math.nan
 
 
-def per_case(cases: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[str]:
-    """Return the measures that cases have; a summary has others, of all of them."""
-    return list(
-        dict.fromkeys(
-            name
-            for scores in cases.values()
-            for by_measure in scores.values()
-            for name in by_measure
-        )
-    )
-
-
 def spelled(by: str, measures: Collection[str]) -> str:
     """Return a measure as summaries call it, however it is written.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import PlanError
-from autoseg.evaluate.aggregate import Scores, Statistic
+from autoseg.evaluate.aggregate import Scores, Statistic, metric_names
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
@@ -125,8 +125,7 @@ class Summary:
 
     def save_table(self, path: Path) -> None:
         """Write the scores as CSV: a row for each case and class, empty where NaN."""
-        every = (s for case in self.cases.values() for s in case.values())
-        metrics = list(dict.fromkeys(metric for scores in every for metric in scores))
+        metrics = metric_names(self.cases)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["case", "class", *metrics])
@@ -199,7 +198,6 @@ class Summary:
                 "IoU 0.50 to 0.95."
             )
             notes.extend(self._by_size())
-        return ["", *notes]
         return ["", *notes]
 
     def _over_all_points(self) -> list[str]:

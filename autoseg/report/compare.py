@@ -11,7 +11,7 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.errors import UsageError
-from autoseg.evaluate.aggregate import aggregate
+from autoseg.evaluate.aggregate import aggregate, metric_names
 from autoseg.evaluate.compare import (
     Pair,
     compare_pair,
@@ -23,7 +23,6 @@ from autoseg.evaluate.measures import (
     main_measure,
     mean_over_classes,
     measure_of,
-    per_case,
 )
 from autoseg.evaluate.summary import plain
 from autoseg.report._figure import PALETTE
@@ -123,7 +122,7 @@ def compare(
     if not cases or not classes:
         what = "class" if cases else "case"
         raise UsageError(f"the runs have no {what} in common, so nothing is compared.")
-    every = [per_case(run.summary.cases) for run in runs]
+    every = [metric_names(run.summary.cases) for run in runs]
     measures = [m for m in every[0] if all(m in others for others in every)]
     chosen = measure or main_measure(measures)
     if chosen not in measures:

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.evaluate.aggregate import Statistic
+from autoseg.evaluate.aggregate import Statistic, metric_names
 from autoseg.evaluate.measures import (
     badness,
     main_measure,
     mean_over_classes,
     measure_of,
-    per_case,
 )
 from autoseg.evaluate.summary import Summary
 from autoseg.model.decoding import MEASURE, Decoding
@@ -176,7 +175,7 @@ def describe_fold(fold: Fold) -> dict[str, Any]:
     last = fold.log[-1] if fold.log else {}
     logged = [entry for entry in fold.log if "waiting_for_loader" in entry]
     waiting = [float(entry["waiting_for_loader"]) for entry in logged]
-    measure = main_measure(per_case(fold.summary.cases)) if fold.summary else None
+    measure = main_measure(metric_names(fold.summary.cases)) if fold.summary else None
     return {
         "fold": fold.name,
         "finished": fold.finished,
@@ -251,7 +250,7 @@ def describe_trained(trained: Trained) -> dict[str, Any]:
         ``quality``, how well predictions rank themselves by their uncertainty.
     """
     pooled = trained.pooled()
-    measure = main_measure(per_case(pooled.cases)) if pooled else None
+    measure = main_measure(metric_names(pooled.cases)) if pooled else None
     return {
         "name": trained.name,
         "plan": trained.plan,

@@ -27,8 +27,8 @@ from autoseg.report.statistics import (
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Image
 from autoseg.spec.points import Points
+from autoseg.workspace import PREVIEW
 
-PREVIEW = "_preview.png"
 OBJECTS = {"instance": "instances", "landmark": "landmarks found"}
 USUAL = 0.95  # of the training cases: what is in as many is missed in a prediction
 

@@ -7,6 +7,7 @@ import pytest
 
 from autoseg.augmentations import AUGMENTATIONS
 from autoseg.cli import COMMANDS
+from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.formats import FORMATS
 from autoseg.losses import LOSSES
@@ -22,6 +23,7 @@ REGISTRIES = (
     AUGMENTATIONS,
     CHECK_KINDS,
     COMMANDS,
+    EVALUATE_KINDS,
     FORMATS,
     LOSSES,
     NETWORKS,

@@ -16,6 +16,14 @@ def test_case_ids_are_names_without_endings(tmp_path):
     assert found["b"] == tmp_path / "b.nii.gz"
 
 
+def test_a_preview_is_no_case_unless_it_stands_alone(tmp_path):
+    names = ("a.nii.gz", "a_preview.png", "b.png", "b_preview.png", "c_preview.png")
+    for name in names:
+        (tmp_path / name).touch()
+
+    assert list(files_by_case(tmp_path)) == ["a", "b", "c_preview"]
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UsageError, match="is no folder"):
         files_by_case(tmp_path / "nothing")

@@ -248,3 +248,12 @@ def test_a_data_set_can_be_given_by_name(dataset, predictions, tmp_path):
     summary = evaluate(predictions, dataset="Toy", root=tmp_path / "root", workers=1)
 
     assert len(summary.cases) == 4
+
+
+def test_predictions_and_annotations_the_wrong_way_round_are_refused(
+    dataset, predictions
+):
+    with pytest.raises(UsageError, match="Give predictions with -p"):
+        evaluate(dataset / "labelsTr", predictions, dataset)
+
+    assert not (dataset / "labelsTr" / "summary.json").exists()

@@ -29,7 +29,8 @@ def annotation_problems(
     Problem
         About files, or about dataset.json.
     """
-    if match_ending(dataset.annotation_ending, JPEG):
+    drawn = [case.annotation for case in dataset.training if case.annotation]
+    if any(match_ending(path.name, JPEG) for path in drawn):
         yield Problem(
             "error",
             dataset.folder / "labelsTr",

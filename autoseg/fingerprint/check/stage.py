@@ -19,7 +19,7 @@ from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
-from autoseg.tasks import TASKS
+from autoseg.tasks import TASKS, choose_task, make_task
 from autoseg.tasks.base import Task
 from autoseg.workspace import find_dataset, find_root
 
@@ -149,17 +149,14 @@ def _kind(dataset: Dataset) -> CheckKind:
     """Return what is looked at in annotations; the plain look at what nobody knows."""
     if dataset.task not in TASKS:
         return CheckKind(dataset, None)
-    kind = TASKS[dataset.task].kind
-    look = CHECK_KINDS[kind] if kind in CHECK_KINDS else CheckKind
-    return look(dataset, _task(dataset))
+    kind = CHECK_KINDS.get(TASKS[dataset.task].kind, CheckKind)
+    return kind(dataset, _task(dataset))
 
 
 def _task(dataset: Dataset) -> Task | None:
     """Return the task, None if dataset.json does not say enough to make it."""
     try:
-        task = TASKS[dataset.task]
-        made: Task = task(**task.from_dataset(dataset))
-        return made
+        return make_task(choose_task(dataset))
     except AutosegError:
         return None
 

@@ -203,3 +203,25 @@ def test_a_convention_that_is_none_is_told_once(tmp_path):
     told = [(file, text) for s, file, text in found if s == "error"]
     assert [file for file, _ in told] == ["dataset.json"]
     assert "there are LPS, RAS" in told[0][1]
+
+
+@pytest.mark.parametrize("table", ["labelsTr.csv", "labelsTr/points.csv"])
+def test_points_of_jpeg_images_are_no_jpeg_annotations(tmp_path, table):
+    described = {
+        "task": "landmark",
+        "channel_names": {"0": "gray"},
+        "landmarks": ["tip", "root"],
+        "file_ending": ".jpg",
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+    for name in ("imagesTr", "labelsTr"):
+        (tmp_path / name).mkdir()
+    rng = np.random.default_rng(0)
+    rows = "case,landmark,x,y\n"
+    for i in range(5):
+        image = rng.integers(0, 255, (20, 30), dtype=np.uint8)
+        io.imsave(tmp_path / f"imagesTr/c{i}_0000.jpg", image, check_contrast=False)
+        rows += f"c{i},tip,20,{5 + i}\nc{i},root,5,{5 + i}\n"
+    (tmp_path / table).write_text(rows)
+
+    assert check(tmp_path, workers=1) == []

@@ -1,0 +1,45 @@
+"""Instances: what is a small and what a large object depends on all that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoseg.datasets.instance_files import is_many_files
+from autoseg.errors import CaseErrors
+from autoseg.evaluate.kinds import EVALUATE_KINDS
+from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.parallel import map_cases
+
+SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
+
+
+@EVALUATE_KINDS.register
+class InstancesEvaluation(EvaluateKind):
+    """Limits of size are the quartiles of all annotated objects, unless given."""
+
+    def look_ahead(self, annotations: Mapping[str, Path], workers: int | None) -> None:
+        known = "size_limits" in self.task.score_options
+        if not known or "size_limits" in self.options:
+            return
+        sizes: dict[str, Any] = {}
+        with suppress(CaseErrors):  # the same files fail again when they are scored
+            map_cases(
+                lambda case: self._sizes(case, annotations[case]),
+                list(annotations),
+                stage="measure objects",
+                workers=workers,
+                done=sizes.__setitem__,
+            )
+        every = np.concatenate([np.zeros(0), *sizes.values()])
+        if len(every):
+            self.options["size_limits"] = np.quantile(every, SIZE_QUANTILES).tolist()
+
+    def _sizes(self, case: str, annotation: Path) -> Any:
+        image = self.image_of(case) if is_many_files(annotation) else None
+        reference, geometry = self.read(annotation, image, case)
+        return self.task.object_sizes(reference, geometry.spacing)

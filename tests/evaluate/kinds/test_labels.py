@@ -1,0 +1,54 @@
+"""Label maps are found and scored as they lie, and a kind without a file like them."""
+
+import numpy as np
+import pytest
+
+from autoseg.errors import FormatError
+from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.evaluate.kinds.labels import LabelsEvaluation
+from autoseg.evaluate.stage import evaluate
+from autoseg.tasks import TASKS
+from autoseg.tasks.semantic import SemanticTask
+from tests import toy
+
+TASK = SemanticTask({"background": 0, "organ": 1})
+
+
+def _files(folder):
+    """Two of four voxels are shared: a Dice of 2 * 2 / (4 + 4)."""
+    first, second = np.zeros((2, 4, 6, 6), np.uint8)
+    first[1, 2, 0:4], second[1, 2, 2:6] = 1, 1
+    paths = [folder / name / "case.nii.gz" for name in ("found", "drawn")]
+    for path, labels in zip(paths, (first, second), strict=True):
+        path.parent.mkdir()
+        toy.write_nifti(path, labels)
+    return paths
+
+
+def test_a_case_is_scored_from_its_two_files(tmp_path):
+    found, drawn = _files(tmp_path)
+    kind = LabelsEvaluation(TASK, None, {})
+
+    assert kind.files(tmp_path / "found") == {"case": found}
+    assert kind.score("case", found, drawn)["organ"]["dice"] == 0.5
+    assert kind.unit == "mm"
+    assert kind.summed({}) == {}
+
+
+def test_a_prediction_on_another_grid_is_refused(tmp_path):
+    found, drawn = _files(tmp_path)
+    toy.write_nifti(found, np.zeros((4, 6, 5), np.uint8))
+
+    with pytest.raises(FormatError, match=r"not on the grid of its annotation"):
+        LabelsEvaluation(TASK, None, {}).score("case", found, drawn)
+
+
+def test_a_kind_without_a_file_of_its_own_is_scored_alike(tmp_path, monkeypatch):
+    found, _ = _files(tmp_path)
+    monkeypatch.setattr(TASKS["semantic"], "kind", "fields")
+    before = EvaluateKind(TASK, None, {}).files(found.parent)
+
+    summary = evaluate(found.parent, tmp_path / "drawn", labels=[1], workers=1)
+
+    assert before == {"case": found}
+    assert summary.mean("dice") == 0.5
