@@ -227,6 +227,7 @@ LOG = "log.jsonl"
 PROGRESS = "progress.png"
 VALIDATION = "validation"
 SUMMARY = "summary.json"
+POSTPROCESSING = "postprocessing.json"  # in a bundle
 CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
 DECODING = "decoding.json"  # parameters of decoding that a fold has tuned
 KEPT_OUTPUTS = "outputs"  # in a fold's folder, while they are tuned

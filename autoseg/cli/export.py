@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the model, write the bundle, say what is in it."""
     from autoseg.model.bundle import write_bundle
-    from autoseg.model.model import load_model
+    from autoseg.model.load import load_model
 
     model = load_model(
         _folder(arguments),

@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, check and write; say what is in it."""
-    from autoseg.interop.nnunet import load_nnunet
     from autoseg.model.bundle import write_bundle
-    from autoseg.model.model import checkpoint_name
+    from autoseg.model.chosen import checkpoint_name
+    from autoseg.model.loaders import LOADERS
 
-    model = load_nnunet(
+    model = LOADERS["nnunet"]().load(
         arguments.path,
         configuration=arguments.configuration,
         folds=arguments.folds,

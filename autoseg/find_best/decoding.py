@@ -13,7 +13,7 @@ from autoseg.find_best.candidates import Candidate
 from autoseg.find_best.table import Table, gain_of, table_of
 from autoseg.find_best.tuning import Step
 from autoseg.model.decoding import Decoding
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job, prediction_ending

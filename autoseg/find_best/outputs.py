@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.find_best.candidates import Candidate
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.cases import PROBABILITIES, Job, prediction_ending
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline

@@ -45,7 +45,8 @@ from autoseg.find_best.tuning import (
 from autoseg.model.bundle import write_bundle
 from autoseg.model.confidence import Learnt
 from autoseg.model.decoding import Decoding
-from autoseg.model.model import Model, load_model
+from autoseg.model.load import load_model
+from autoseg.model.model import Model
 from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.parallel import map_cases
 from autoseg.predict.readouts.ensemble import decide, open_outputs

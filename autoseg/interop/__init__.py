@@ -1,1 +1,1 @@
-"""Other tools' models and files."""
+"""Other tools' files, where the layers below do not need them."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from autoseg.errors import ModelError
+from autoseg.errors import ModelError, PlanError
+from autoseg.spec.json import parse_object
 
-MOST_TEXT = 256 * 2**20  # bytes; a longer JSON file is no plan
-MOST_RATIO = 2000  # of a zip's member, unpacked to packed: more is a bomb
+MOST_TEXT = 64 * 2**20  # bytes; a longer JSON file is no plan
+MOST_RATIO = 2000  # of any member, unpacked to packed: deflate reaches half of it
 MOST_BYTES = 64 * 2**30
+# All that is read of a zip, to the zip itself: trained weights shrink by a tenth, where
+# deflate makes a thousandth of zeros.
+MOST_GROWTH = 20
+ANY_BYTES = 256 * 2**20  # so much may come out of any zip: texts shrink well
 
 
 class Archive:
@@ -29,13 +33,14 @@ class Archive:
     Raises
     ------
     ModelError
-        If there is neither, or the zip is damaged or holds a name that would leave
-        it, a link, the same name twice, or a member that unpacks to something huge.
+        If there is neither, or the zip is damaged or holds a name that would leave it,
+        a link, the same name twice, or a member that unpacks to something huge.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._zip: zipfile.ZipFile | None = None
+        self._unpacked = 0
         if path.is_file():
             try:
                 self._zip = zipfile.ZipFile(path)
@@ -63,26 +68,46 @@ class Archive:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the zip."""
         if self._zip is not None:
             self._zip.close()
+
+    @property
+    def is_zip(self) -> bool:
+        """Whether its files are packed."""
+        return self._zip is not None
 
     def where(self, name: str) -> str:
         """Return how to call a file in a message."""
         return f"{self.path}{'!' if self._zip else ''}/{name}"
 
-    def read(self, name: str) -> bytes:
-        """Return a file's content.
+    def read(self, name: str, most: int = MOST_TEXT) -> bytes:
+        """Return a file's content; nothing of it is unpacked before its size is known.
+
+        Parameters
+        ----------
+        name : str
+            One of ``names``.
+        most : int
+            Bytes that such a file can have at most.
 
         Raises
         ------
         ModelError
-            If the file is missing or damaged; it names the file.
+            If the file is missing or damaged, or a member of a zip that unpacks to more
+            than that, or with what was read before to far more than the zip takes; it
+            names the file.
         """
         if name not in self.names:
             raise ModelError(f"{self.where(name)} is missing; the model is incomplete.")
         if self._zip is None:
             return (self.path / name).read_bytes()
+        self._refuse_swelling(self._zip.getinfo(name), most)
         try:
+            # No more than the size that the zip states is ever unpacked.
             return self._zip.read(name)
         except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
             raise ModelError(f"{self.where(name)} is damaged: {error}.") from None
@@ -91,16 +116,28 @@ class Archive:
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return a JSON object; raises ModelError naming the file and the place."""
-        raw = self.read(name)
+        raw = self.read(name, MOST_TEXT)
         if len(raw) > MOST_TEXT:
             raise ModelError(f"{self.where(name)} is too long for a JSON file of ours.")
         try:
-            value = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise ModelError(f"{self.where(name)} is no JSON: {error}.") from None
-        if not isinstance(value, dict):
-            raise ModelError(f"{self.where(name)} holds no JSON object.")
-        return value
+            return parse_object(raw, self.where(name))
+        except PlanError as error:
+            raise ModelError(str(error)) from None
+
+    def _refuse_swelling(self, info: zipfile.ZipInfo, most: int) -> None:
+        where = self.where(info.filename)
+        if info.file_size > most:
+            raise ModelError(
+                f"{where} unpacks to {info.file_size} bytes; {most} are the most that "
+                "such a file can have."
+            )
+        self._unpacked += info.file_size
+        size = self.path.stat().st_size
+        if self._unpacked > ANY_BYTES + MOST_GROWTH * size:
+            raise ModelError(
+                f"{where}: what is read of {size} bytes has unpacked to "
+                f"{self._unpacked} so far; no weights shrink like that."
+            )
 
 
 def _refuse_unsafe(path: Path, members: list[zipfile.ZipInfo]) -> None:

@@ -15,7 +15,6 @@ A zip without any pickle::
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import zipfile
 from collections.abc import Mapping
@@ -23,22 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import autoseg
-from autoseg.errors import ModelError, PlanError
-from autoseg.landmarks.confidence import Confidence
+from autoseg.errors import ModelError
 from autoseg.model.archive import Archive
+from autoseg.model.fields import FIELDS, SCHEMA, parts, schema_of, unpack
 from autoseg.model.model import Model
-from autoseg.model.postprocessing import Postprocessing
-from autoseg.spec.json import dumps, from_json
-from autoseg.spec.plan import Plan
-from autoseg.workspace import CONFIDENCE
+from autoseg.model.packed import MANIFEST, open_parts
+from autoseg.spec.json import dumps, load_object
+from autoseg.workspace import SUMMARY, VALIDATION
 
-MANIFEST = "manifest.json"
 CARD = "MODEL_CARD.md"
 KIND = "autoseg model"
-SCHEMA = 3  # 2: partners and postprocessing; 3: confidence; the lowest that will do
-PREVIOUS = "previous/"
-PARTNER = "partner_{}/"
-POSTPROCESSING = "postprocessing.json"
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
@@ -63,15 +56,20 @@ def write_bundle(
     Path
         ``path``; complete, or not there.
     """
-    files = _files(model, "")
+    files = {
+        prefix + file: content
+        for prefix, part in parts(model)
+        for name, field in FIELDS.items()
+        for file, content in field.files(name, part).items()
+    }
     files[CARD] = (_card(model, license) + notes).encode()
     manifest = {
         "kind": KIND,
-        "schema": _schema(model),
+        "schema": schema_of(model),
         "autoseg": autoseg.__version__,
         "dataset": model.plan.dataset,
         "license": license,
-        "stages": _stages(model, ""),
+        "stages": {prefix: _entries(part) for prefix, part in parts(model)},
         "sha256": {n: hashlib.sha256(c).hexdigest() for n, c in files.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,12 +89,13 @@ def write_bundle(
     return path
 
 
-def _schema(model: Model) -> int:
-    """Return the lowest schema that can say what the model has."""
-    if model.confidence is not None:
-        return 3
-    plain = not model.partners and model.postprocessing == Postprocessing()
-    return 1 if plain else 2
+def _entries(model: Model) -> dict[str, Any]:
+    """Return what the manifest says of a model."""
+    return {
+        key: value
+        for name, field in FIELDS.items()
+        for key, value in field.entries(name, model).items()
+    }
 
 
 def is_bundle(path: Path) -> bool:
@@ -137,129 +136,14 @@ def read_bundle(path: Path) -> Model:
                 f"{path} has schema {manifest.get('schema')}; this autoseg "
                 f"({autoseg.__version__}) reads up to {SCHEMA}. Update autoseg."
             )
-        sums = manifest.get("sha256")
-        if not isinstance(sums, dict):
-            raise ModelError(f"{archive.where(MANIFEST)} holds no checksums.")
-        stray = sorted(set(archive.names) - set(sums) - {MANIFEST})
-        if stray:
-            raise ModelError(f"{archive.where(stray[0])} is not in the manifest.")
-        contents = {name: _verified(archive, name, sums[name]) for name in sums}
-        try:
-            return _stage(contents, manifest["stages"], "", path)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ModelError(
-                f"{path}: {MANIFEST} or a file that it names is no part of a model "
-                f"({type(error).__name__}: {error})."
-            ) from None
-
-
-def _verified(archive: Archive, name: str, wanted: str) -> bytes:
-    content = archive.read(name)
-    if hashlib.sha256(content).hexdigest() != wanted:
-        raise ModelError(
-            f"{archive.where(name)} is damaged: its checksum differs. Get the file "
-            "again."
-        )
-    return content
-
-
-def _stage(
-    contents: Mapping[str, bytes], stages: Mapping[str, Any], prefix: str, path: Path
-) -> Model:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    def weights(fold: str) -> dict[str, Any]:
-        name = f"fold_{fold}.safetensors"
-        try:
-            return dict(load(need(name)))
-        except SafetensorError as error:
-            raise ModelError(f"{path}!/{prefix}{name} is damaged: {error}.") from None
-
-    def need(name: str) -> bytes:
-        if f"{prefix}{name}" not in contents:
-            raise ModelError(f"{path}!/{prefix}{name} is missing; get the file again.")
-        return contents[f"{prefix}{name}"]
-
-    stage = stages[prefix]
-    rules = contents.get(f"{prefix}{POSTPROCESSING}", b"{}")
-    try:
-        plan = from_json(
-            Plan, json.loads(need("plan.json")), f"{path}!/{prefix}plan.json"
-        )
-        postprocessing = Postprocessing.from_json(
-            json.loads(rules), f"{path}!/{prefix}{POSTPROCESSING}"
-        )
-        trust = contents.get(f"{prefix}{CONFIDENCE}")
-        confidence = None
-        if trust is not None:
-            where = f"{path}!/{prefix}{CONFIDENCE}"
-            confidence = from_json(Confidence, json.loads(trust), where)
-    except PlanError as error:
-        raise ModelError(str(error)) from None
-    fingerprint = contents.get(f"{prefix}fingerprint.json")
-    return Model(
-        plan=plan,
-        configuration=stage["configuration"],
-        weights=tuple(weights(fold) for fold in stage["folds"]),
-        folds=tuple(stage["folds"]),
-        dataset=json.loads(need("dataset.json")),
-        format=stage["format"],
-        fingerprint=json.loads(fingerprint) if fingerprint else None,
-        previous=(
-            _stage(contents, stages, prefix + PREVIOUS, path)
-            if prefix + PREVIOUS in stages
-            else None
-        ),
-        source=str(path),
-        origin=stage["origin"],
-        partners=tuple(
-            _stage(contents, stages, f"{prefix}{PARTNER.format(number)}", path)
-            for number in range(1, stage.get("partners", 0) + 1)
-        ),
-        postprocessing=postprocessing,
-        confidence=confidence,
-    )
-
-
-def _files(model: Model, prefix: str) -> dict[str, bytes]:
-    from safetensors.torch import save
-
-    files = {
-        f"{prefix}plan.json": dumps(model.plan).encode(),
-        f"{prefix}dataset.json": dumps(model.dataset).encode(),
-    }
-    if model.fingerprint is not None:
-        files[f"{prefix}fingerprint.json"] = dumps(model.fingerprint).encode()
-    for fold, weights in zip(model.folds, model.weights, strict=True):
-        tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
-        files[f"{prefix}fold_{fold}.safetensors"] = save(tensors)
-    if model.postprocessing != Postprocessing():
-        files[f"{prefix}{POSTPROCESSING}"] = dumps(model.postprocessing).encode()
-    if model.confidence is not None:
-        files[f"{prefix}{CONFIDENCE}"] = dumps(model.confidence).encode()
-    if model.previous is not None:
-        files.update(_files(model.previous, prefix + PREVIOUS))
-    for number, partner in enumerate(model.partners, start=1):
-        files.update(_files(partner, prefix + PARTNER.format(number)))
-    return files
-
-
-def _stages(model: Model, prefix: str) -> dict[str, Any]:
-    stage: dict[str, Any] = {
-        "configuration": model.configuration,
-        "folds": list(model.folds),
-        "format": model.format,
-        "origin": model.origin,
-    }
-    if model.partners:
-        stage["partners"] = len(model.partners)
-    stages = {prefix: stage}
-    if model.previous is not None:
-        stages.update(_stages(model.previous, prefix + PREVIOUS))
-    for number, partner in enumerate(model.partners, start=1):
-        stages.update(_stages(partner, prefix + PARTNER.format(number)))
-    return stages
+        packed = open_parts(archive, manifest)
+        model = unpack(packed)
+        if packed.has(CARD):
+            packed.read(CARD)
+        unknown = sorted(set(packed.sums) - packed.looked_at)
+        if unknown:
+            raise ModelError(f"{archive.where(unknown[0])} belongs to no part of it.")
+    return model
 
 
 def _card(model: Model, license: str) -> str:
@@ -304,14 +188,13 @@ def _scores(model: Model) -> list[str]:
     """Return the card's table of validation scores, when the folds have them."""
     rows = []
     for fold in model.folds:
-        summary = Path(model.source) / f"fold_{fold}" / "validation" / "summary.json"
+        summary = Path(model.source) / f"fold_{fold}" / VALIDATION / SUMMARY
         if summary.is_file():
-            numbers = json.loads(summary.read_text()).get("foreground", {})
-            dice = numbers.get("dice", {})
+            dice = load_object(summary).get("foreground", {}).get("dice", {})
             if isinstance(dice.get("mean"), float):
                 rows.append(
-                    f"| {fold} | {dice['mean']:.4f} | {dice['low']:.4f} to "
-                    f"{dice['high']:.4f} | {dice['count']} |"
+                    f"| {fold} | {dice['mean']:.4f} | {_interval(dice)} | "
+                    f"{dice['count']} |"
                 )
     head = [
         "",
@@ -319,3 +202,10 @@ def _scores(model: Model) -> list[str]:
         "|---|---|---|---|",
     ]
     return head + rows if rows else []
+
+
+def _interval(numbers: Mapping[str, Any]) -> str:
+    low, high = numbers.get("low"), numbers.get("high")
+    if low is None or high is None:
+        return "unknown"  # one case says nothing about how cases differ
+    return f"{low:.4f} to {high:.4f}"

@@ -15,7 +15,8 @@ from torch import nn
 from autoseg.errors import ModelError, UsageError
 from autoseg.machine import free_memory
 from autoseg.model.confidence import judged
-from autoseg.model.model import Model, load_model
+from autoseg.model.load import load_model
+from autoseg.model.model import Model
 from autoseg.networks.build import cascade_channels
 from autoseg.predict import inputs
 from autoseg.predict.backends.choose import build_networks, resolve

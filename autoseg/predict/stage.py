@@ -16,7 +16,8 @@ from typing import Any
 from autoseg.atomic import sweep
 from autoseg.errors import UsageError
 from autoseg.instancefiles.files import check_kinds
-from autoseg.model.model import Model, load_model
+from autoseg.model.load import load_model
+from autoseg.model.model import Model
 from autoseg.parallel import check_part, part
 from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
 from autoseg.predict.options import Options
@@ -56,7 +57,7 @@ def predict(
     Parameters
     ----------
     model : path, Model or Predictor
-        What predicts; see `autoseg.model.model.load_model`.
+        What predicts; see `autoseg.model.load.load_model`.
     input : path, or sequence of paths or of sequences of paths
         A folder of images, or files; see docs/predict.md.
     output : path

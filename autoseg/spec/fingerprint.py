@@ -139,11 +139,29 @@ class Fingerprint:
     def load(cls, path: Path) -> Fingerprint:
         """Read it; raises PlanError with every fault of the file at once."""
         raw = load_object(path, "Run `autoseg fingerprint DATASET` first.")
-        raw = migrate(raw, kind="fingerprint", newest=SCHEMA, where=str(path))
+        return cls.from_object(raw, str(path))
+
+    @classmethod
+    def from_object(cls, raw: dict[str, Any], where: str) -> Fingerprint:
+        """Build it from a file's JSON object, of this schema or an older one.
+
+        Parameters
+        ----------
+        raw : dict
+            What the file holds; rows are made tuples in place.
+        where : str
+            The file, for messages.
+
+        Raises
+        ------
+        PlanError
+            As `load`.
+        """
+        raw = migrate(raw, kind="fingerprint", newest=SCHEMA, where=where)
         for name in ("shapes", "spacings"):
             if isinstance(raw.get(name), list):
                 _compact(raw[name])
-        return from_json(cls, raw, str(path))
+        return from_json(cls, raw, where)
 
 
 def _compact(rows: list[Any]) -> None:

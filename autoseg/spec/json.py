@@ -22,7 +22,7 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -82,20 +82,49 @@ def load_json(path: Path, hint: str = "", error: type[AutosegError] = PlanError)
         If the file is missing, cannot be read or is no JSON; with the place.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        raw = path.read_bytes()
     except FileNotFoundError:
         raise error(f"{path} does not exist.{' ' + hint if hint else ''}") from None
-    except UnicodeDecodeError as fault:
-        raise error(f"{path} is not UTF-8 text ({fault}).") from None
-    except json.JSONDecodeError as fault:
-        raise error(
-            f"{path} is no JSON: {fault.msg} in line {fault.lineno}, "
-            f"column {fault.colno}."
-        ) from None
-    except (ValueError, RecursionError) as fault:  # endless numbers or brackets
-        raise error(f"{path} is no JSON: {fault}.") from None
     except OSError as fault:
         raise error(f"{path} cannot be read ({fault}).") from None
+    return parse_json(raw, str(path), error)
+
+
+def parse_json(raw: bytes, where: str, error: type[AutosegError] = PlanError) -> Any:
+    """Return what a file's content says, in JSON.
+
+    Parameters
+    ----------
+    raw : bytes
+        UTF-8 text, with or without a byte order mark.
+    where : str
+        The file, for messages.
+    error : type of AutosegError
+        What is raised.
+
+    Returns
+    -------
+    JSON value
+        Of any kind.
+
+    Raises
+    ------
+    AutosegError
+        If it is no JSON; with the place.
+    """
+    try:
+        return json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as fault:
+        raise error(f"{where} is not UTF-8 text ({fault}).") from None
+    except json.JSONDecodeError as fault:
+        raise error(
+            f"{where} is no JSON: {fault.msg} in line {fault.lineno}, "
+            f"column {fault.colno}."
+        ) from None
+    except RecursionError:
+        raise error(f"{where} is no JSON: brackets without end.") from None
+    except ValueError as fault:  # a number of thousands of digits
+        raise error(f"{where} is no JSON: {fault}.") from None
 
 
 def load_object(path: Path, hint: str = "") -> dict[str, Any]:
@@ -106,10 +135,31 @@ def load_object(path: Path, hint: str = "") -> dict[str, Any]:
     PlanError
         If the file is missing, no JSON, or no object; with the place.
     """
-    raw = load_json(path, hint)
-    if not isinstance(raw, dict):
-        raise PlanError(f"{path} holds a {type(raw).__name__}, not a JSON object.")
-    return raw
+    return _object(load_json(path, hint), str(path))
+
+
+def parse_object(raw: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object that a file's content is.
+
+    Parameters
+    ----------
+    raw : bytes
+        UTF-8 text.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    PlanError
+        If it is no JSON, or no object; with the place.
+    """
+    return _object(parse_json(raw, where), where)
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PlanError(f"{where} holds a {type(value).__name__}, not a JSON object.")
+    return value
 
 
 def from_json(kind: type[T], raw: Any, where: str) -> T:

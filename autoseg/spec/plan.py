@@ -327,9 +327,27 @@ class Plan:
         the file is of a newer schema. Older ones are read (`autoseg.spec._migrate`).
         """
         raw = load_object(path, "Run `autoseg plan DATASET` first.")
+        return cls.from_object(raw, str(path))
+
+    @classmethod
+    def from_object(cls, raw: dict[str, Any], where: str) -> Plan:
+        """Build it from a file's JSON object, of this schema or an older one.
+
+        Parameters
+        ----------
+        raw : dict
+            What the file holds.
+        where : str
+            The file, for messages.
+
+        Raises
+        ------
+        PlanError
+            As `load`.
+        """
         raw.pop("$schema", None)  # where an editor finds docs/plan.schema.json
-        raw = migrate(raw, kind="plan", newest=SCHEMA, where=str(path))
-        return from_json(cls, raw, str(path))
+        raw = migrate(raw, kind="plan", newest=SCHEMA, where=where)
+        return from_json(cls, raw, where)
 
 
 def as_options(**options: Any) -> dict[str, Any]:

@@ -95,6 +95,9 @@ class Task(ABC):
         Cases, at most, that the fingerprint looks at a second time (`trial`).
     settable : tuple of str
         Options that a user may fix before `configure`, by ``--set task.OPTION=...``.
+    decoders : tuple of str
+        Ways to read predictions off outputs that a user may choose among when a trained
+        model predicts: values of the option ``decoder``.
     needs_all : bool
         What a thing is depends on where the others are: one patch has to hold all that
         is annotated, and the grid is made coarser until it does. The fingerprint's
@@ -121,6 +124,7 @@ class Task(ABC):
     wanted_steps: ClassVar[int] = 1_000  # docs/benchmarks.md: what more and fewer reach
     trials: ClassVar[int] = 0
     settable: ClassVar[tuple[str, ...]] = ()
+    decoders: ClassVar[tuple[str, ...]] = ()
     learns_points: ClassVar[bool] = False
     needs_all: ClassVar[bool] = False
     no_slices: ClassVar[str] = ""

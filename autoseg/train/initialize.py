@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.train.loop.checkpoint import load_weights
 
 logger = logging.getLogger(__name__)

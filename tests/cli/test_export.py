@@ -3,9 +3,9 @@
 import pytest
 
 from autoseg.cli.main import main
-from autoseg.interop.nnunet import load_nnunet
-from autoseg.model.model import load_model
-from tests.interop import nnunet_files as files
+from autoseg.model.load import load_model
+from autoseg.model.loaders.nnunet.read import load_nnunet
+from tests.model.loaders import nnunet_files as files
 
 
 def test_a_model_folder_becomes_a_file(tmp_path, capsys):

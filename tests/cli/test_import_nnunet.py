@@ -1,9 +1,9 @@
 """`autoseg import_nnunet` turns a foreign model into one file."""
 
 from autoseg.cli.main import main
-from autoseg.interop.nnunet import load_nnunet
-from autoseg.model.model import load_model
-from tests.interop import nnunet_files as files
+from autoseg.model.load import load_model
+from autoseg.model.loaders.nnunet.read import load_nnunet
+from tests.model.loaders import nnunet_files as files
 
 
 def test_a_foreign_model_becomes_a_file(tmp_path, capsys):

@@ -11,6 +11,7 @@ from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.formats import FORMATS
 from autoseg.losses import LOSSES
+from autoseg.model.loaders import LOADERS
 from autoseg.networks import NETWORKS
 from autoseg.normalizers import NORMALIZERS
 from autoseg.pointfiles import POINTFILES
@@ -25,6 +26,7 @@ REGISTRIES = (
     COMMANDS,
     EVALUATE_KINDS,
     FORMATS,
+    LOADERS,
     LOSSES,
     NETWORKS,
     NORMALIZERS,

@@ -11,7 +11,7 @@ from PIL import Image
 from autoseg.evaluate.stage import evaluate
 from autoseg.find_best.stage import find_best
 from autoseg.fingerprint.stage import fingerprint
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace

@@ -16,7 +16,7 @@ from autoseg.find_best.table import goodness
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.landmarks.confidence import Evidence, learn
 from autoseg.model.confidence import Learnt
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.choice import Choice

@@ -12,7 +12,7 @@ from autoseg.evaluate.stage import evaluate
 from autoseg.find_best.outputs import ensure_outputs
 from autoseg.find_best.stage import find_best
 from autoseg.fingerprint.stage import fingerprint
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.model.postprocessing import Rule
 from autoseg.workspace import Workspace
 from tests import toy

@@ -53,6 +53,67 @@ def test_a_zip_bomb_is_refused(tmp_path):
         Archive(packed)
 
 
+def test_no_more_of_a_zip_is_unpacked_than_such_a_file_can_have(tmp_path):
+    zeros = {"plan.json": b"0" * 2**20}  # deflate makes about 1,000 bytes of them
+    path = _zip(tmp_path / "model.zip", zeros)
+
+    with Archive(path) as archive:
+        assert archive.read("plan.json", 2**20) == zeros["plan.json"]
+        with pytest.raises(
+            ModelError, match=r"plan\.json unpacks to 1048576 bytes; 983040"
+        ):
+            archive.read("plan.json", 2**20 - 2**16)
+
+
+def test_what_is_read_of_a_zip_may_not_grow_beyond_what_weights_can(
+    tmp_path, monkeypatch
+):
+    zeros = {f"{name}.bin": b"0" * 2**20 for name in "abc"}
+    path = _zip(tmp_path / "model.zip", zeros)  # about 3,300 bytes
+    honest = _zip(tmp_path / "honest.zip", zeros, zipfile.ZIP_STORED)
+    monkeypatch.setattr("autoseg.model.archive.ANY_BYTES", 2**21)
+
+    with Archive(path) as archive:
+        archive.read("a.bin")
+        archive.read("b.bin")
+        # 20 times 3,300 bytes are less than the third megabyte.
+        with pytest.raises(ModelError, match=r"c\.bin: what is read of \d{4} bytes"):
+            archive.read("c.bin")
+    with Archive(honest) as archive:
+        assert all(archive.read(name) == zeros[name] for name in archive.names)
+
+
+def test_a_member_that_states_a_smaller_size_than_it_has_is_damaged(tmp_path):
+    path = _zip(tmp_path / "model.zip", {"plan.json": b"0" * 2**20})
+    raw = path.read_bytes()
+    stated = (2**20).to_bytes(4, "little")
+    assert raw.count(stated) == 2  # before the member, and in the directory
+    path.write_bytes(raw.replace(stated, (2**10).to_bytes(4, "little")))
+
+    with Archive(path) as archive, pytest.raises(ModelError, match="damaged"):
+        archive.read("plan.json", 2**11)
+
+
+@pytest.mark.parametrize(
+    "content, word",
+    [
+        (b"[" * 100_000, "brackets without end"),
+        (b'{"a": 1' + b"0" * 10_000 + b"}", "no JSON"),
+        (b"[1]", "holds a list"),
+        (b'{"a": "\xfc"}', "not UTF-8"),
+    ],
+    ids=["brackets", "number", "list", "latin1"],
+)
+def test_what_is_no_json_object_is_named_with_its_fault(tmp_path, content, word):
+    path = _zip(tmp_path / "model.zip", {"plan.json": content})
+
+    with (
+        Archive(path) as archive,
+        pytest.raises(ModelError, match=rf"model\.zip!/plan\.json .*{word}"),
+    ):
+        archive.read_json("plan.json")
+
+
 def test_a_file_that_is_no_zip_is_called_so(tmp_path):
     path = tmp_path / "model.zip"
     path.write_text("hello")

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from autoseg.errors import ModelError
-from autoseg.interop.nnunet import load_nnunet
 from autoseg.model.bundle import CARD, MANIFEST, is_bundle, read_bundle, write_bundle
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
+from autoseg.model.loaders.nnunet.read import load_nnunet
 from autoseg.model.postprocessing import Postprocessing, Rule
-from tests.interop import nnunet_files as files
+from tests.model.loaders import nnunet_files as files
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from autoseg.errors import ModelError
 from autoseg.landmarks.confidence import Evidence, learn
 from autoseg.model.bundle import read_bundle, write_bundle
 from autoseg.model.confidence import Learnt, judged, load_confidence, pool
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.preprocess.points import lengths_in_plan_order
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points

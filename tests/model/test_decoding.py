@@ -8,7 +8,7 @@ import pytest
 from autoseg.errors import ModelError
 from autoseg.model.bundle import read_bundle, write_bundle
 from autoseg.model.decoding import Decoding, Part, combined, task_options
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.choice import Choice
 from tests.predict import toy_model as toy

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from autoseg.errors import ModelError, PlanError
-from autoseg.model.model import checkpoint_name, choose_folds, load_model
+from autoseg.model.chosen import checkpoint_name, choose_folds
+from autoseg.model.load import load_model
 from tests.predict import toy_model as toy
 
 

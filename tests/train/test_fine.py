@@ -8,7 +8,7 @@ from PIL import Image
 
 from autoseg.errors import UsageError
 from autoseg.fingerprint.stage import fingerprint
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
 from autoseg.train.data.sampler import Sampler
 from autoseg.train.stage import train

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.landmarks.decoders import decode, reach
+from autoseg.landmarks.decoders import DECODERS, decode, reach
 from autoseg.landmarks.keeper import PeakKeeper
 from autoseg.landmarks.presence import PLAIN
 from autoseg.metrics.points import score_points
@@ -75,6 +75,7 @@ class LandmarkTask(Task):
     """
 
     kind = "points"
+    decoders = tuple(DECODERS)
     score_options = ("normalization",)
     learns_map = False
     learns_points = True

@@ -10,7 +10,7 @@ from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.model.decoding import Decoding
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.cases import Job as PredictionJob
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.options import Options

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoseg.model.bundle import write_bundle
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor

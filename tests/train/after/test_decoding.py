@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from autoseg.model.decoding import Decoding, Part
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Channel

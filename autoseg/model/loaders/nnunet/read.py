@@ -2,7 +2,7 @@
 
 A model folder (``Trainer__Plans__Configuration`` with ``fold_*``), a results folder or
 an exported zip becomes a `Model` of ours. Nothing in it is executed: plans are JSON,
-checkpoints are opened with ``weights_only=True`` (`_checkpoint.py`), zips are read
+checkpoints are opened with ``weights_only=True`` (`checkpoint.py`), zips are read
 member by member and never unpacked. ``postprocessing.pkl`` is not opened.
 """
 
@@ -16,10 +16,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autoseg.errors import ModelError
-from autoseg.interop._checkpoint import load_checkpoint
-from autoseg.interop._nnunet_plans import convert_plans, reader_of
-from autoseg.interop._nnunet_weights import as_float32, check_weights, rename_weights
 from autoseg.model.archive import Archive
+from autoseg.model.fields import most_bytes
+from autoseg.model.loaders.nnunet.checkpoint import load_checkpoint
+from autoseg.model.loaders.nnunet.plans import convert_plans, reader_of
+from autoseg.model.loaders.nnunet.weights import (
+    as_float32,
+    check_weights,
+    rename_weights,
+)
 from autoseg.model.model import Model
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
@@ -32,6 +37,8 @@ CHECKPOINTS = {"final": "checkpoint_final", "best": "checkpoint_best"}
 CHECKPOINTS["latest"] = "checkpoint_latest"
 # Trainers whose networks are those of the plan but for the normalization layer.
 BATCH_NORM_TRAINERS = ("nnUNetTrainerBN",)
+MOST_COPIES = 4  # of the weights in a checkpoint, with what its optimizer keeps
+MOST_LOG = 64 * 2**20  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,9 +183,10 @@ def _load(
     dataset = archive.read_json(f"{chosen.prefix}dataset.json")
     task = _task(dataset, archive.where(f"{chosen.prefix}dataset.json"))
     names = _fold_names(chosen, folds, archive)
-    checkpoints = [_read(archive, chosen, name, checkpoint) for name in names]
-    configuration = _configuration_name(checkpoints[0], chosen)
     plan = convert_plans(plans, dataset, task)
+    most = _most_bytes(plan, chosen.configuration) if archive.is_zip else 0
+    checkpoints = [_read(archive, chosen, name, checkpoint, most) for name in names]
+    configuration = _configuration_name(checkpoints[0], chosen)
     if configuration not in plan.configurations:
         kind = plans["configurations"].get(configuration, {}).get("architecture", {})
         network = kind.get("network_class_name", "unknown")
@@ -235,12 +243,19 @@ def _fold_names(
     return names
 
 
+def _most_bytes(plan: Plan, configuration: str) -> int:
+    """Return how long a checkpoint can be: weights, what an optimizer keeps, a log."""
+    known = configuration in plan.configurations
+    names = [configuration] if known else list(plan.configurations)
+    return MOST_COPIES * max(most_bytes(plan, name) for name in names) + MOST_LOG
+
+
 def _read(
-    archive: Archive, chosen: Candidate, fold: str, checkpoint: str
+    archive: Archive, chosen: Candidate, fold: str, checkpoint: str, most: int
 ) -> dict[str, Any]:
     stem = CHECKPOINTS.get(checkpoint, checkpoint.removesuffix(".pth"))
     name = f"{chosen.prefix}fold_{fold}/{stem}.pth"
-    content = load_checkpoint(archive.read(name), archive.where(name))
+    content = load_checkpoint(archive.read(name, most), archive.where(name))
     if not isinstance(content.get("network_weights"), Mapping):
         raise ModelError(f"{archive.where(name)} holds no network weights.")
     return content

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from autoseg.errors import AutosegError, ModelError
-from autoseg.interop._checkpoint import load_checkpoint
-from autoseg.interop._nnunet_plans import convert_plans
-from autoseg.interop.nnunet import is_nnunet, load_nnunet
-from autoseg.model.model import load_model
+from autoseg.model.load import load_model
+from autoseg.model.loaders.nnunet.checkpoint import load_checkpoint
+from autoseg.model.loaders.nnunet.plans import convert_plans
+from autoseg.model.loaders.nnunet.read import is_nnunet, load_nnunet
 from autoseg.spec.choice import Choice
-from tests.interop import nnunet_files as files
+from tests.model.loaders import nnunet_files as files
 
 NAME = "nnUNetTrainer__nnUNetPlans__3d_fullres"
 

@@ -11,8 +11,8 @@ from autoseg import Predictor
 from autoseg.cli.main import main
 from autoseg.errors import AutosegError
 from autoseg.model.bundle import write_bundle
-from autoseg.model.model import load_model
-from tests.interop import nnunet_files as files
+from autoseg.model.load import load_model
+from tests.model.loaders import nnunet_files as files
 
 LAST = "nnUNetTrainer__nnUNetPlans__3d_cascade_fullres"
 FIRST = "nnUNetTrainer__nnUNetPlans__3d_lowres"

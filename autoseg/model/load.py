@@ -1,0 +1,99 @@
+"""Read a trained model from wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoseg.errors import ModelError
+from autoseg.model.archive import Archive
+from autoseg.model.chosen import checkpoint_name
+from autoseg.model.fields import parts
+from autoseg.model.loaders import LOADERS
+from autoseg.model.model import Model
+from autoseg.spec.choice import Choice
+from autoseg.tasks import make_task
+from autoseg.workspace import MODEL_PLAN
+
+MOST_NAMED = 10  # folders in a message
+
+
+def load_model(
+    path: str | Path,
+    *,
+    configuration: str | None = None,
+    folds: Sequence[str | int] | None = None,
+    checkpoint: str = "final",
+) -> Model:
+    """Read a model from wherever it is.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that `autoseg train` made (``results/DATASET/PLAN/CONFIGURATION``), a
+        bundle, a folder or zip of nnU-Net v2, or what a further plug-in in
+        ``autoseg/model/loaders`` reads.
+    configuration : str, optional
+        Which one, where there are several.
+    folds : sequence of int or str, optional
+        Default: all that are there.
+    checkpoint : str
+        ``"final"`` or ``"best"``; names of files such as ``checkpoint_final.pth`` are
+        understood.
+
+    Returns
+    -------
+    Model
+        With one set of weights for each fold.
+
+    Raises
+    ------
+    ModelError
+        If there is no model, or it is incomplete or damaged.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ModelError(f"There is no model {path}: no such file or folder.")
+    readers = [LOADERS[name]() for name in LOADERS.names()]
+    for loader in readers:
+        if loader.is_mine(path):
+            found = loader.load(
+                path,
+                configuration=configuration,
+                folds=folds,
+                checkpoint=checkpoint_name(checkpoint),
+            )
+            check_model(found)
+            return found
+    if path.is_file():
+        Archive(path).close()  # what is damaged or unsafe says so
+    inside = sorted(str(p.parent) for p in path.rglob(MODEL_PLAN))[:MOST_NAMED]
+    hint = f" Models in it: {', '.join(inside)}." if inside else ""
+    kinds = ", nor ".join(loader.reads for loader in readers)
+    raise ModelError(f"{path} is no model: neither {kinds}.{hint}")
+
+
+def check_model(model: Model) -> None:
+    """Raise ModelError unless all parts of a model can be used.
+
+    Weights have to be real numbers, and the task has to be one that there is, with
+    options that it has.
+    """
+    import torch
+
+    for _, part in parts(model):
+        for fold, weights in zip(part.folds, part.weights, strict=True):
+            for name, tensor in weights.items():
+                if not isinstance(tensor, torch.Tensor) or tensor.is_complex():
+                    raise ModelError(
+                        f"{model.source}: {name} of fold {fold} is no tensor of real "
+                        "numbers; such weights are of no network of ours."
+                    )
+        task = part.plan.task.name
+        try:
+            make_task(Choice(name=task, options=part.task_options()))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise ModelError(
+                f"{model.source}: the task {task} cannot be made with its options "
+                f"({error})."
+            ) from None
