@@ -80,9 +80,12 @@ def _groups(problems: Sequence[Problem], every: bool) -> list[list[Problem]]:
 
 def _paragraph(problems: Sequence[Problem], folder: Path, every: bool) -> list[str]:
     first = problems[0]
-    names = [_relative(problem.file, folder) for problem in problems]
+    names = [_named(problem, folder) for problem in problems]
     shown = names if every else names[:FEW]
     files = ", ".join(shown)
+    if len({problem.file for problem in problems}) == 1 and first.case:
+        cases = ", ".join(problem.case for problem in problems[: len(shown)])
+        files = f"{_relative(first.file, folder)}: {cases}"
     if len(names) > len(shown):
         files += f" and {len(names) - len(shown)} more (--all names them)"
     alike = any(problem.found != first.found for problem in problems)
@@ -91,6 +94,12 @@ def _paragraph(problems: Sequence[Problem], folder: Path, every: bool) -> list[s
         f"  {first.found}" + (" The others are alike." if alike else ""),
         *([f"  {first.fix}"] if first.fix else []),
     ]
+
+
+def _named(problem: Problem, folder: Path) -> str:
+    """Return the file of a problem, and the case where the file has several."""
+    file = _relative(problem.file, folder)
+    return f"{file}: {problem.case}" if problem.case else file
 
 
 def _relative(path: Path, folder: Path) -> str:

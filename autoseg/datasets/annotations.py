@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.instance_classes import with_classes
-from autoseg.datasets.instance_files import is_many_files, names_of, read_many
+from autoseg.datasets.instance_files import is_many_files, read_many
 from autoseg.datasets.points import read_points
 from autoseg.errors import DatasetError
 from autoseg.formats.base import find_format, read_labels
@@ -54,11 +54,7 @@ def read_annotation(
         points, geometry = read_points(path, dataset, image, case_id)
         return task.read(points), geometry
     if task.class_names and is_many_files(path):
-        instances, geometry = read_many(path, dataset, image, case_id)
-        if path.is_dir() and len(task.class_names) > 1:
-            names = names_of(path, path.name)
-            labels = instances.labels
-            return with_classes(path, labels, task.class_names, names), geometry
+        instances, geometry = read_many(path, dataset, image, case_id, task.class_names)
         try:
             return task.read(instances), geometry
         except DatasetError as error:

@@ -31,6 +31,7 @@ KEYS = (
     "annotation_ending",
     "channel_names",
     "coordinates",
+    "crowds",
     "dataset",
     "file_ending",
     "format",

@@ -1,4 +1,4 @@
-"""Instances that are not in one map: a file for each of them, or COCO's JSON.
+"""Instances that are not in one map: a file for each of them, or one of outlines.
 
 Legend: S spatial shape.
 """
@@ -7,26 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets._coco import places_of, read_coco
-from autoseg.errors import FormatError
+from autoseg.datasets.instance_classes import with_classes
+from autoseg.errors import DatasetError, FormatError, some_of
 from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
+from autoseg.instancefiles.readers import base as readers
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 
 Array = NDArray[Any]
 
-SHOWN = 5  # faults of a file that a message lists
+NO_CLASSES: Mapping[int, str] = MappingProxyType({})
 
 
 def is_many_files(path: Path) -> bool:
-    """Return whether an annotation is no map: a folder of masks, or a JSON file."""
-    return path.is_dir() or path.suffix.lower() == ".json"
+    """Return whether an annotation is no map, but a folder of masks or objects."""
+    return path.is_dir() or readers.is_instance_file(path)
+
+
+def crowds_are_objects(dataset: Dataset | None) -> bool:
+    """Return whether dataset.json takes crowds that are in one piece for objects."""
+    return dataset is not None and dataset.raw.get("crowds") == "objects"
 
 
 def files_of(case: Case) -> list[Path]:
@@ -53,15 +60,21 @@ def files_of(case: Case) -> list[Path]:
     return files + [path for path in beside if path.is_file() and path not in files]
 
 
-def names_of(path: Path, case_id: str) -> dict[int, str]:
+def names_of(
+    path: Path, case_id: str, dataset: Dataset | None = None, dim: int = 2
+) -> dict[int, str]:
     """Return what each instance is called in the files, by the id that it is given.
 
     Parameters
     ----------
     path : Path
-        A folder of masks, or COCO's JSON.
+        A folder of masks, or a file of objects.
     case_id : str
-        Which image of the JSON.
+        Which picture of the file.
+    dataset : Dataset, optional
+        Says what crowds are.
+    dim : int
+        Number of spatial axes of the image.
 
     Returns
     -------
@@ -70,26 +83,36 @@ def names_of(path: Path, case_id: str) -> dict[int, str]:
     """
     if path.is_dir():
         return {i: file.name for i, file in enumerate(_masks(path), 1)}
-    own = read_coco(path).of_case(case_id)
-    return {i: f"annotation {one.get('id', i)}" for i, one in enumerate(own, 1)}
+    crowds = crowds_are_objects(dataset)
+    return readers.names_of(path, case_id, dim, crowds=crowds)
 
 
-def crowds_of(path: Path, case_id: str) -> int:
+def crowds_of(
+    path: Path, case_id: str, dataset: Dataset | None = None
+) -> tuple[int, int]:
     """Return how many crowd regions are left out of a case's instances.
 
     Parameters
     ----------
     path : Path
-        A folder of masks, which has none, or COCO's JSON: those with ``iscrowd`` 1.
+        A folder of masks, which has none, or a file of objects: COCO's with ``iscrowd``
+        1.
     case_id : str
-        Which image of the JSON.
+        Which picture of the file.
+    dataset : Dataset, optional
+        Says what crowds are.
 
     Returns
     -------
-    int
+    left_out : int
         Regions of several objects that nobody drew one by one.
+    single : int
+        Those of them that are in one piece, and so may be an object.
     """
-    return 0 if path.is_dir() else read_coco(path).crowds_of(case_id)
+    if path.is_dir():
+        return 0, 0
+    count, single = readers.crowds_of(path, case_id)
+    return (count - single, 0) if crowds_are_objects(dataset) else (count, single)
 
 
 def read_many(
@@ -97,37 +120,61 @@ def read_many(
     dataset: Dataset | None,
     image: Geometry | None = None,
     case_id: str | None = None,
+    classes: Mapping[int, str] = NO_CLASSES,
 ) -> tuple[Instances, Geometry]:
-    """Read the instances of a case from a folder of masks or from COCO's JSON.
+    """Read the instances of a case from a folder of masks or from a file of objects.
 
     Parameters
     ----------
     path : Path
         A folder with one mask for each instance, everything over 0 being the instance;
-        or a JSON file.
+        or a file that ``autoseg/instancefiles/readers`` reads.
     dataset : Dataset or None
         Gives spacing, unit and format for files that do not say.
     image : Geometry, optional
         Of the case's image.
     case_id : str, optional
-        Which image of a JSON file; by default that of the file's name, or the only one.
+        Which picture of a file; by default that of the file's name, or the only one.
+    classes : mapping of int to str
+        Names of the classes by number. With several, what the file does not say is in
+        ``CASE.json`` beside it.
 
     Returns
     -------
     instances : Instances
-        Ids from 1 on, in the order of the files' names or of the JSON's entries. Where
-        two overlap, the voxel belongs to the later one. COCO's crowd regions are none.
+        Ids from 1 on, in the order of the files' names or of the file's entries. Where
+        two overlap, the voxel belongs to the later one. COCO's crowd regions are none,
+        unless dataset.json says so.
     geometry : Geometry
         Of the grid.
 
     Raises
     ------
-    FormatError
+    FormatError, DatasetError
         If it cannot be read; names the file.
     """
     if path.is_dir():
-        return _from_masks(path, dataset)
-    return _from_coco(path, dataset, image, case_id or path.stem)
+        instances, geometry = _from_masks(path, dataset)
+        if len(classes) < 2:
+            return instances, geometry
+        names = names_of(path, path.name)
+        return with_classes(path, instances.labels, classes, names), geometry
+    case = case_id or readers.case_id(path)
+    crowds = crowds_are_objects(dataset)
+    found = readers.read_objects(path, case, classes, image, crowds=crowds)
+    geometry = image or _geometry(found.labels.shape, dataset)
+    unsaid: set[int] = set()
+    if len(classes) > 1:
+        unsaid = set(np.unique(found.labels).tolist()) - {0, *found.classes}
+    if not unsaid:
+        return Instances(found.labels, found.classes), geometry
+    if len(unsaid) < len(found.names):
+        raise DatasetError(
+            f"{path} says of some objects of which class they are, and not of "
+            f"{some_of([found.names[i] for i in sorted(unsaid)])}. Name it for each."
+        )
+    side_car = path.with_name(case)
+    return with_classes(side_car, found.labels, classes, found.names), geometry
 
 
 def _masks(folder: Path) -> list[Path]:
@@ -165,45 +212,7 @@ def _read_mask(file: Path, dataset: Dataset | None) -> tuple[Array, Geometry]:
     return read_labels(file, dataset)
 
 
-def _from_coco(
-    path: Path, dataset: Dataset | None, image: Geometry | None, case_id: str
-) -> tuple[Instances, Geometry]:
-    coco = read_coco(path)
-    entry = coco.image(case_id)
-    shape = (int(entry["height"]), int(entry["width"]))
-    geometry = image or _geometry(shape, dataset)
-    if geometry.shape != shape:
-        raise FormatError(
-            f"{path} says that {entry['file_name']} has {shape[0]} rows and {shape[1]} "
-            f"columns; the image has {' x '.join(map(str, geometry.shape))}. Correct "
-            "`height` and `width`, or put the right image there."
-        )
-    labels = np.zeros(shape, np.int32)
-    classes: dict[int, int] = {}
-    faults = []
-    for number, annotation in enumerate(coco.of_case(case_id), 1):
-        try:
-            labels[places_of(annotation, shape)] = number
-            classes[number] = int(annotation["category_id"])
-        except KeyError as error:
-            faults.append(f"annotation {annotation.get('id', number)}: no {error}")
-        except (TypeError, ValueError) as error:
-            faults.append(f"annotation {annotation.get('id', number)}: {error}")
-    if faults:
-        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise FormatError(
-            f"{path} has annotations of {entry['file_name']} that cannot be drawn: "
-            f"{'; '.join(faults[:SHOWN])}{more}. Correct them, or take them out."
-        )
-    there = set(np.unique(labels).tolist())
-    return Instances(labels, _kept(classes, there)), geometry
-
-
-def _kept(classes: Mapping[int, int], there: set[int]) -> dict[int, int]:
-    return {i: kind for i, kind in classes.items() if i in there}
-
-
-def _geometry(shape: tuple[int, int], dataset: Dataset | None) -> Geometry:
+def _geometry(shape: tuple[int, ...], dataset: Dataset | None) -> Geometry:
     """Return the grid of an image that nobody has read."""
     spacing = None if dataset is None else dataset.spacing
     unit = None if dataset is None else dataset.unit

@@ -4,4 +4,4 @@ from typing import Any
 
 from autoseg.registry import Registry
 
-FORMATS: Registry[Any] = Registry("format", __name__)
+FORMATS: Registry[Any] = Registry("format", __name__, besides=("names",))

@@ -1,47 +1,15 @@
-"""Text files of points: JSON objects, and tables of cells."""
+"""Text files of points: tables of cells, and JSON objects."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import FormatError
-
-
-def load_json(path: Path) -> Any:
-    """Return what a JSON file holds; NaN is taken, as many tools write it."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        return json.loads(text, object_pairs_hook=_once)
-    except json.JSONDecodeError as error:
-        raise FormatError(
-            f"no JSON: {error.msg} in line {error.lineno}, column {error.colno}."
-        ) from None
-    except RecursionError:
-        raise FormatError("no JSON of points: its brackets are too deep.") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object, unless a key comes twice: the first would be lost silently."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise FormatError(f"it has {twice!r} twice. Leave one.")
-    return found
-
-
-def keys_of(path: Path) -> set[str]:
-    """Return the keys of the object that a JSON file holds; none if it is none."""
-    try:
-        raw = load_json(path)
-    except (FormatError, UnicodeDecodeError, OSError):
-        return set()
-    return set(raw) if isinstance(raw, dict) else set()
+from autoseg.spec.foreign import keys_of as keys_of
+from autoseg.spec.foreign import load_json as load_json
 
 
 def table_of(path: Path) -> list[list[str]]:

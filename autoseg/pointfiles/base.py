@@ -9,7 +9,8 @@ from typing import Any
 
 from autoseg.atomic import atomically
 from autoseg.errors import FormatError
-from autoseg.formats.base import known_endings, match_ending
+from autoseg.formats.base import match_ending
+from autoseg.formats.names import image_case as image_case
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._entries import points_of
 from autoseg.pointfiles._kind import Entry, Item, PointFile
@@ -230,22 +231,6 @@ def case_id(path: Path) -> str:
     """
     ending = match_ending(path.name.lower(), point_endings())
     return path.name[: -len(ending)] if ending else path.stem
-
-
-def image_case(name: str) -> str:
-    """Return the case of an image's file name, as tables give it.
-
-    Examples
-    --------
-    >>> image_case("images/scan_1_0000.nii.gz"), image_case("scan_1")
-    ('scan_1', 'scan_1')
-    """
-    file = name.strip().replace("\\", "/").rpartition("/")[2]
-    ending = match_ending(file.lower(), known_endings())
-    if not ending:
-        return file
-    stem = file[: -len(ending)]
-    return stem[:-5] if stem.endswith("_0000") else stem
 
 
 def status_of(text: str) -> int | None:

@@ -10,6 +10,7 @@ from autoseg.cli import COMMANDS
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.formats import FORMATS
+from autoseg.instancefiles.readers import INSTANCEFILES
 from autoseg.losses import LOSSES
 from autoseg.model.loaders import LOADERS
 from autoseg.networks import NETWORKS
@@ -27,6 +28,7 @@ REGISTRIES = (
     EVALUATE_KINDS,
     FORMATS,
     LOADERS,
+    INSTANCEFILES,
     LOSSES,
     NETWORKS,
     NORMALIZERS,

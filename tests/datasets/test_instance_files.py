@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from autoseg.datasets._coco import places_of
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import crowds_of, files_of, names_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.check.stage import check
 from autoseg.formats.base import find_format
+from autoseg.instancefiles.readers.coco import places_of
 from autoseg.spec.image import Geometry
 from autoseg.tasks.instance import InstanceTask
 from autoseg.workspace import stamps_of
@@ -112,7 +112,7 @@ def test_crowd_regions_are_no_instances(tmp_path):
     assert found.class_of(2) == 7
     assert found.ids == [1, 2]
     assert names_of(path, "case") == {1: "annotation 10", 2: "annotation 30"}
-    assert crowds_of(path, "case") == 1
+    assert crowds_of(path, "case") == (1, 1)
 
 
 def test_a_file_without_the_image_says_what_it_needs(tmp_path):

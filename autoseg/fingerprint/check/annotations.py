@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.facts import CaseFacts, is_shared
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import match_ending
 from autoseg.spec.dataset import Dataset
@@ -45,7 +45,7 @@ def annotation_problems(
 def _empty_annotations(
     dataset: Dataset, facts: Sequence[CaseFacts]
 ) -> Iterator[Problem]:
-    empty = [f.case.annotation for f in facts if f.empty and f.case.annotation]
+    empty = [f for f in facts if f.empty and f.case.annotation]
     if empty and len(empty) == len(facts):
         yield Problem(
             "error",
@@ -54,11 +54,12 @@ def _empty_annotations(
             "Put the right files there.",
         )
         return
-    for path in empty:
+    for fact in empty:
         yield Problem(
             "warning",
-            path,
+            fact.case.annotation or dataset.folder,
             "The annotation is empty: there is nothing but zeros.",
             "Keep it if nothing is there to be seen; otherwise annotate the image, or "
             "take it out.",
+            case=fact.case.id if is_shared(fact, facts) else "",
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from autoseg.fingerprint.check.problem import Problem
@@ -45,3 +48,38 @@ class CaseFacts:
         if self.geometry is None or self.geometry.unit == "px":
             return None
         return orientation_of(self.geometry)
+
+
+def told(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield the problems of all cases; of a file for several, with the case.
+
+    What keeps a whole file from being read is told once.
+
+    Parameters
+    ----------
+    facts : sequence of CaseFacts
+        Of all cases.
+    """
+    shared = _shared(facts)
+    counts: dict[Path, Counter[Problem]] = defaultdict(Counter)
+    for fact in facts:
+        for problem in dict.fromkeys(fact.problems):
+            counts[problem.file][problem] += 1
+    for fact in facts:
+        for problem in fact.problems:
+            users = shared.get(problem.file, 0)
+            whole = problem.severity == "error"
+            whole = whole and counts[problem.file][problem] == users
+            alone = users < 2 or whole
+            yield problem if alone else replace(problem, case=fact.case.id)
+
+
+def is_shared(fact: CaseFacts, facts: Sequence[CaseFacts]) -> bool:
+    """Return whether other cases have their annotations in the same file."""
+    own = fact.case.annotation
+    return sum(other.case.annotation == own for other in facts) > 1
+
+
+def _shared(facts: Sequence[CaseFacts]) -> Counter[Path]:
+    """Return how many cases each file of annotations has."""
+    return Counter(f.case.annotation for f in facts if f.case.annotation is not None)

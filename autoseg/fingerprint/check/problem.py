@@ -27,12 +27,15 @@ class Problem:
         What was found, a sentence.
     fix : str
         What to do, a sentence.
+    case : str
+        Which case, where the file has several.
     """
 
     severity: Severity
     file: Path
     found: str
     fix: str = ""
+    case: str = ""
 
 
 def problem_of(error: Exception, file: Path) -> Problem:

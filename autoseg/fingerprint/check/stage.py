@@ -12,7 +12,7 @@ from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint.check import files
 from autoseg.fingerprint.check.annotations import annotation_problems
 from autoseg.fingerprint.check.case import look_at
-from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.facts import CaseFacts, told
 from autoseg.fingerprint.check.grids import grid_problems
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
@@ -184,7 +184,7 @@ def _problems(
         *files.split_problems(dataset),
         *files.group_problems(dataset),
         *files.unused_files(dataset, kind),
-        *(problem for fact in facts for problem in fact.problems),
+        *told(facts),
         *annotation_problems(dataset, facts),
         *kind.together(facts),
         *grid_problems(dataset, facts),

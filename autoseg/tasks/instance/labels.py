@@ -8,6 +8,7 @@ from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
 
 BACKGROUND = "background"
+CROWDS = ("left out", "objects")  # what COCO's `iscrowd` 1 may mean
 
 
 def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
@@ -40,6 +41,10 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     unknown = [name for name in stuff if name not in labels]
     if unknown and labels:
         problems.append(f"`stuff` names {', '.join(unknown)}, not one of `labels`")
+    if dataset.raw.get("crowds", CROWDS[0]) not in CROWDS:
+        problems.append(
+            f"`crowds` is {dataset.raw['crowds']!r}; there are {', '.join(CROWDS)}"
+        )
     objects = {name: n for name, n in labels.items() if name not in stuff}
     if not objects and not problems:
         problems.append(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,26 @@ from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.instancefiles.readers.base import remarks_of
 
 SHOWN = 8  # ids that a message lists
 WRAPPED = {255: "8", 65_535: "16"}
+
+
+@dataclass(frozen=True)
+class Crowds:
+    """Crowd regions of a case.
+
+    Parameters
+    ----------
+    left_out : int
+        How many are no objects.
+    single : int
+        How many of these are in one piece.
+    """
+
+    left_out: int
+    single: int
 
 
 @CHECK_KINDS.register
@@ -31,8 +49,8 @@ class InstancesCheck(CheckKind):
             return
         names = None
         if is_many_files(path):
-            names = names_of(path, facts.case.id)
-            facts.problems += crowd_problems(path, crowds_of(path, facts.case.id))
+            names = names_of(path, facts.case.id, self.dataset, labels.ndim)
+            facts.found = Crowds(*crowds_of(path, facts.case.id, self.dataset))
         facts.problems += instance_problems(labels, path, names)
 
     def unused(self, ids: Set[str]) -> Iterator[Problem]:
@@ -47,6 +65,16 @@ class InstancesCheck(CheckKind):
                     f"Put the image of {path.name} into imagesTr, or take the folder "
                     "away.",
                 )
+
+    def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        yield from crowd_problems(facts)
+        if self.task is None:
+            return
+        paths = dict.fromkeys(f.case.annotation for f in facts if f.found is not None)
+        for path in paths:
+            if path is not None and path.is_file():
+                for remark in remarks_of(path, self.task.class_names):
+                    yield Problem("warning", path, remark.found, remark.fix)
 
 
 def instance_problems(
@@ -75,32 +103,38 @@ def instance_problems(
     return problems + _odd(labels, path, names or {})
 
 
-def crowd_problems(path: Path, count: int) -> list[Problem]:
-    """Return a warning of regions that were left out.
+def crowd_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield a warning for each file of regions that were left out.
 
     Parameters
     ----------
-    path : Path
-        COCO's JSON.
-    count : int
-        Entries with ``iscrowd`` 1, of one case.
-
-    Returns
-    -------
-    list of Problem
-        Of one, or none.
+    facts : sequence of CaseFacts
+        What was found in each case; `found` are its `Crowds`.
     """
-    if not count:
-        return []
-    text = f"{count} crowd region(s) (`iscrowd` 1) left out, for they are no instances"
-    return [
-        Problem(
+    by_file: dict[Path, list[CaseFacts]] = {}
+    for fact in facts:
+        if fact.case.annotation is not None and fact.found and fact.found.left_out:
+            by_file.setdefault(fact.case.annotation, []).append(fact)
+    for path, own in by_file.items():
+        count = sum(fact.found.left_out for fact in own)
+        single = sum(fact.found.single for fact in own)
+        where = ""
+        if len(own) > 1:
+            where = f" in {len(own)} cases ({some_of([f.case.id for f in own])})"
+        fix = "Draw their objects one by one, or crop the image to where that is done."
+        if single:
+            fix = (
+                f"{single} of them are run lengths in one piece, as CVAT's brush "
+                'writes single objects: if they are, say "crowds": "objects" in '
+                f"dataset.json. If not: {fix[:1].lower()}{fix[1:]}"
+            )
+        yield Problem(
             "warning",
             path,
-            f"{text}; what they cover is taken for background.",
-            "Draw their objects one by one, or crop the image to where that is done.",
+            f"{count} crowd region(s) (`iscrowd` 1){where} left out, for they are "
+            "no instances; what they cover is taken for background.",
+            fix,
         )
-    ]
 
 
 def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:

@@ -1,0 +1,210 @@
+"""From the objects that a file has to one map of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import FormatError, some_of
+from autoseg.instancefiles.readers._classes import Classes, described
+from autoseg.instancefiles.readers._kind import Drawn, Picture, Places
+from autoseg.spec.image import Geometry
+
+SHOWN = 5  # faults that a message lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painted:
+    """The objects of a picture or volume, one over the other.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        The n-th object has the id n; where two overlap, a voxel is of the later one.
+    classes : mapping of int to int
+        By id, for those whose class the file says.
+    names : mapping of int to str
+        What messages call them; also of those that left no voxel.
+    crowds : sequence of Places
+        Rows and columns of crowds, which are no objects.
+    """
+
+    labels: NDArray[np.int32]
+    classes: Mapping[int, int]
+    names: Mapping[int, str]
+    crowds: Sequence[Places] = ()
+
+
+def paint(
+    path: Path,
+    picture: Picture,
+    classes: Classes,
+    geometry: Geometry | None = None,
+    *,
+    crowds: bool = False,
+) -> Painted:
+    """Draw the objects of a picture or volume.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    picture : Picture
+        What it says.
+    classes : Classes
+        Which class is which.
+    geometry : Geometry, optional
+        Of the image; by default two axes of the size that the file says.
+    crowds : bool
+        Crowds that are in one piece are objects.
+
+    Returns
+    -------
+    Painted
+        The map, and what is known of each object.
+
+    Raises
+    ------
+    FormatError
+        If the sizes disagree, or an object cannot be drawn; with every fault.
+    """
+    shape = _shape(path, picture, geometry)
+    labels = np.zeros(shape, np.int32)
+    numbers = Numbers(len(shape) == 3)
+    kinds: dict[int, int] = {}
+    faults: list[str] = []
+    strange: dict[str, int] = {}
+    areas: list[Places] = []
+    for drawn in picture.objects:
+        try:
+            places = drawn.draw((shape[-2], shape[-1]))
+            if drawn.crowd and not (crowds and may_be_one(drawn, places)):
+                areas.append(places)
+                continue
+            number = numbers.of(drawn)
+            labels[_plane(drawn, shape)][places] = number
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            faults.append(f"{drawn.name}: {error}")
+            continue
+        try:
+            kind = classes.of(picture, drawn)
+        except ValueError as error:
+            strange[str(error)] = strange.get(str(error), 0) + 1
+            continue
+        if kind is not None:
+            kinds[number] = kind
+    _refuse(path, picture, faults, strange, classes.labels)
+    there = set(np.unique(labels).tolist())
+    return Painted(
+        labels=labels,
+        classes={i: kind for i, kind in kinds.items() if i in there},
+        names=numbers.names,
+        crowds=areas,
+    )
+
+
+def may_be_one(drawn: Drawn, places: Places) -> bool:
+    """Return whether a crowd is a mask whose pixels hang together."""
+    from scipy.ndimage import label
+
+    if not drawn.brushed:
+        return False
+
+    rows, columns = places
+    if not len(rows):
+        return False
+    low = rows.min(), columns.min()
+    mask = np.zeros((rows.max() - low[0] + 1, columns.max() - low[1] + 1), bool)
+    mask[rows - low[0], columns - low[1]] = True
+    return bool(label(mask, np.ones((3, 3)))[1] == 1)
+
+
+class Numbers:
+    """Ids in the order in which objects come; planes of one share theirs."""
+
+    def __init__(self, volume: bool) -> None:
+        self.volume = volume
+        self.names: dict[int, str] = {}
+        self._of: dict[str, int] = {}
+
+    def of(self, drawn: Drawn) -> int:
+        """Return the id of an object; raise ValueError where a plane is of none."""
+        part = drawn.part_of
+        if not self.volume or part is None:
+            if self.volume and drawn.plane is not None:
+                raise ValueError(
+                    "it does not say of which object it is a plane. Give all planes of "
+                    "one object the same name"
+                )
+            return self._new(drawn.name)
+        if part not in self._of:
+            self._of[part] = self._new(part)
+        return self._of[part]
+
+    def _new(self, name: str) -> int:
+        number = len(self.names) + 1
+        self.names[number] = name
+        return number
+
+
+def _shape(path: Path, picture: Picture, geometry: Geometry | None) -> tuple[int, ...]:
+    """Return the shape to draw in, or raise where sizes are not known or disagree."""
+    said = picture.shape
+    if geometry is None:
+        if said is None:
+            raise FormatError(
+                f"{path} does not say how large its picture is. Give the data set, or "
+                "the images."
+            )
+        return said
+    shape = tuple(geometry.shape)
+    if said is None or shape[-2:] == said:
+        return shape
+    turned = shape[-2:] == said[::-1]
+    hint = " It may be turned by EXIF: write the picture as viewers show it." * turned
+    raise FormatError(
+        f"{path} says that {picture.called or picture.case} has {said[0]} rows and "
+        f"{said[1]} columns; the image has {' x '.join(map(str, shape))}.{hint} "
+        "Correct "
+        "`height` and `width`, or put the right image there."
+    )
+
+
+def _plane(drawn: Drawn, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the index of the plane in which an object lies."""
+    if len(shape) == 2:
+        if drawn.plane:
+            raise ValueError(f"it lies in plane {drawn.plane}; the picture has one")
+        return ()
+    if drawn.plane is None:
+        raise ValueError(f"it does not say in which of the {shape[0]} planes it lies")
+    if not 0 <= drawn.plane < shape[0]:
+        raise ValueError(
+            f"it lies in plane {drawn.plane}, counted from 0; there are {shape[0]}"
+        )
+    return (drawn.plane,)
+
+
+def _refuse(
+    path: Path,
+    picture: Picture,
+    faults: Sequence[str],
+    strange: Mapping[str, int],
+    labels: Mapping[int, str],
+) -> None:
+    called = picture.called or picture.case or path.name
+    if faults:
+        raise FormatError(
+            f"{path} has annotations of {called} that cannot be drawn: "
+            f"{some_of(faults, SHOWN, '; ')}. Correct them, or take them out."
+        )
+    if strange:
+        named = [f"{what} ({n} times)" for what, n in strange.items()]
+        raise FormatError(
+            f"{path}: {called} has {some_of(named)}; `labels` in dataset.json has "
+            f"{described(labels)}. Use the same names in both."
+        )
