@@ -44,6 +44,15 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--overwrite`` of a command whose output has a name of the user's."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace also files that autoseg did not write; never what is read",
+    )
+
+
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Declare ``--workers``, also as nnU-Net's ``-np``."""
     parser.add_argument(

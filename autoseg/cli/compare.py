@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_root, add_workers
+from autoseg.cli._arguments import add_overwrite, add_root, add_workers
 from autoseg.errors import UsageError
 
 
@@ -56,12 +56,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PAGE",
         help="an .html file; numbers go into a .json beside it. Default: %(default)s",
     )
+    add_overwrite(parser)
     add_root(parser)
     add_workers(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare, say what was found, and where the page is."""
+    from autoseg.outputs import refuse_foreign
     from autoseg.report.compare import CAVEAT, compare, write_comparison
     from autoseg.report.runs import read_runs
 
@@ -70,6 +72,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"-o {page}: give a file name ending in .html.")
     if not arguments.margin >= 0:
         raise UsageError(f"--margin {arguments.margin}: give 0 or more.")
+    refuse_foreign(
+        [page, page.with_suffix(".json")],
+        inputs=[Path(text.rpartition("=")[2]) for text in arguments.runs],
+        overwrite=arguments.overwrite,
+    )
     found = compare(
         read_runs(
             arguments.runs,

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoseg.cli._demos import DEMOS, Demo, Size
+from autoseg.outputs import refuse_foreign, writing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     size = demo.quick if arguments.quick else demo.full
     folder: Path = arguments.folder
     raw = folder / "raw" / demo.dataset
+    refuse_foreign([_picture(demo, folder)], option="another --folder")
     _say(f"Making {size.training + size.test} images with a known answer in {raw}")
     demo.make(raw, size, arguments.seed)
     for text, words in _commands(demo, size, folder):
@@ -108,6 +110,10 @@ def _predictions(demo: Demo, folder: Path) -> Path:
     return folder / "predictions" / demo.dataset
 
 
+def _picture(demo: Demo, folder: Path) -> Path:
+    return folder / f"{demo.dataset.lower()}.png"
+
+
 def _step(text: str, words: Sequence[str]) -> None:
     """Run a command just as it is printed."""
     from autoseg.cli.main import load_command, make_parser
@@ -132,14 +138,15 @@ def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> int:
 
     raw, predictions = folder / "raw" / demo.dataset, _predictions(demo, folder)
     summary = Summary.load(predictions / SUMMARY)
-    picture = folder / f"{demo.dataset.lower()}.png"
-    plot_evaluation(
-        summary,
-        load_dataset(raw),
-        {"predictions": predictions, "annotations": raw / "labelsTs"},
-        picture,
-        title="autoseg demo: best, middle and worst of the unseen cases",
-    )
+    picture = _picture(demo, folder)
+    with writing([picture]):
+        plot_evaluation(
+            summary,
+            load_dataset(raw),
+            {"predictions": predictions, "annotations": raw / "labelsTs"},
+            picture,
+            title="autoseg demo: best, middle and worst of the unseen cases",
+        )
     _say(f"{demo.measures} on {len(summary.cases)} cases that the network never saw")
     print("\n".join(demo.table(summary, size)))
     print(f"\nPicture: {picture}")

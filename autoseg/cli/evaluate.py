@@ -16,7 +16,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_root, add_workers
+from autoseg.cli._arguments import add_overwrite, add_root, add_workers
 from autoseg.errors import CaseErrors, UsageError
 
 WORST = "worst_cases.png"
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="score what is there, even if predictions are missing",
     )
+    add_overwrite(parser)
     add_root(parser)
     add_workers(parser)
 
@@ -124,13 +125,16 @@ def _add_meaning(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score, and print what was found."""
-    from autoseg.evaluate.stage import evaluate, output_file
+    from autoseg.evaluate.files import output_file
+    from autoseg.evaluate.stage import evaluate
     from autoseg.evaluate.summary import Summary
+    from autoseg.outputs import refuse_foreign, writing
 
     labels = None if arguments.labels is None else read_labels(arguments.labels)
     if arguments.ignore is not None and labels is None:
         raise UsageError("-il goes with -l; a data set names its ignored value itself.")
     file = output_file(arguments.predictions, arguments.output)
+    refuse_foreign([file.with_name(WORST)], overwrite=arguments.overwrite)
     try:
         evaluate(
             arguments.predictions,
@@ -145,6 +149,7 @@ def run(arguments: argparse.Namespace) -> None:
             images=arguments.images,
             chill=arguments.chill,
             output=file,
+            overwrite=arguments.overwrite,
             root=arguments.root,
             workers=arguments.workers,
         )
@@ -157,7 +162,8 @@ def run(arguments: argparse.Namespace) -> None:
     if summary.missing:
         print(f"Not predicted, and not scored: {', '.join(summary.missing)}.")
     if summary.points and arguments.dataset is not None:
-        _draw_worst(summary, arguments, file.with_name(WORST))
+        with writing([file.with_name(WORST)]):
+            _draw_worst(summary, arguments, file.with_name(WORST))
     print(f"\nPer case: {file} and {file.with_suffix('.csv').name} beside it.")
 
 

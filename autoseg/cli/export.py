@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, chosen_datasets, command
+from autoseg.cli._arguments import add_dataset, add_overwrite, chosen_datasets, command
 from autoseg.errors import UsageError
 
 
@@ -32,20 +32,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--license", default="not stated", help="terms of the weights, for the card"
     )
+    add_overwrite(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the model, write the bundle, say what is in it."""
     from autoseg.model.bundle import write_bundle
     from autoseg.model.load import load_model
+    from autoseg.outputs import refuse_foreign
 
+    refuse_foreign([arguments.output], overwrite=arguments.overwrite)
     model = load_model(
         _folder(arguments),
         configuration=arguments.configuration if arguments.model else None,
         folds=arguments.folds,
         checkpoint=arguments.checkpoint,
     )
-    path = write_bundle(model, arguments.output, license=arguments.license)
+    path = write_bundle(
+        model,
+        arguments.output,
+        license=arguments.license,
+        overwrite=arguments.overwrite,
+    )
     print(
         f"{path}: {model.plan.dataset}, {model.configuration}, folds "
         f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from autoseg.cli._arguments import (
     add_dataset,
+    add_overwrite,
     add_workers,
     chosen_datasets,
     command,
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--license", default="not stated", help="terms of the weights, for the card"
     )
+    add_overwrite(parser)
     add_workers(parser)
 
 
@@ -73,6 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
             device=arguments.device,
             workers=arguments.workers,
             output=arguments.output,
+            overwrite=arguments.overwrite,
             license=arguments.license,
         )
         print(selection.text())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import command
+from autoseg.cli._arguments import add_overwrite, command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--license", default="not stated", help="terms of the weights, for the card"
     )
+    add_overwrite(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -34,14 +35,23 @@ def run(arguments: argparse.Namespace) -> None:
     from autoseg.model.bundle import write_bundle
     from autoseg.model.chosen import checkpoint_name
     from autoseg.model.loaders import LOADERS
+    from autoseg.outputs import refuse_foreign
 
+    refuse_foreign(
+        [arguments.output], inputs=[arguments.path], overwrite=arguments.overwrite
+    )
     model = LOADERS["nnunet"]().load(
         arguments.path,
         configuration=arguments.configuration,
         folds=arguments.folds,
         checkpoint=checkpoint_name(arguments.checkpoint),
     )
-    path = write_bundle(model, arguments.output, license=arguments.license)
+    path = write_bundle(
+        model,
+        arguments.output,
+        license=arguments.license,
+        overwrite=arguments.overwrite,
+    )
     print(
         f"{path}: {model.plan.dataset}, {model.configuration}, folds "
         f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"

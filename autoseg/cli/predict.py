@@ -202,6 +202,12 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="leave out what is predicted already",
     )
     group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace also files that autoseg did not write, or that were changed "
+        "since; never the images",
+    )
+    group.add_argument(
         "-npp", dest="readers", type=int, metavar="N", help="threads that read"
     )
     group.add_argument(
@@ -235,7 +241,9 @@ def run(arguments: argparse.Namespace) -> None:
         num_parts=arguments.num_parts,
         part_id=arguments.part_id,
         progress=not arguments.disable_progress_bar,
+        overwrite=arguments.overwrite,
         after=_extras(arguments),
+        after_files=_extra_files(arguments),
         **_threads(arguments),
         folds=arguments.folds,
         checkpoint=arguments.checkpoint,
@@ -266,6 +274,26 @@ def _extras(arguments: argparse.Namespace) -> Callable[..., None]:
             print(f"{len(previews_of(jobs, dataset))} previews, CASE_preview.png")
 
     return make
+
+
+def _extra_files(arguments: argparse.Namespace) -> Callable[..., list[Path]] | None:
+    """Return what says which files `_extras` will make."""
+    if not (arguments.statistics or arguments.preview):
+        return None
+
+    def files(jobs: Sequence[Any]) -> list[Path]:
+        from autoseg.report.predictions import PREVIEW
+        from autoseg.report.statistics import STATISTICS
+
+        found = []
+        if arguments.statistics and jobs:
+            folder = jobs[0].output.parent
+            found += [folder / f"{STATISTICS}{ending}" for ending in (".csv", ".json")]
+        if arguments.preview:
+            found += [j.output.with_name(f"{j.case.id}{PREVIEW}") for j in jobs]
+        return found
+
+    return files
 
 
 def _model(arguments: argparse.Namespace) -> Path:

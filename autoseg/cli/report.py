@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, chosen_datasets
+from autoseg.cli._arguments import add_dataset, add_overwrite, chosen_datasets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show no cases: faster, and no image is read",
     )
+    add_overwrite(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -68,5 +69,6 @@ def run(arguments: argparse.Namespace) -> None:
             predictions=arguments.predictions,
             images=arguments.images,
             outputs=arguments.calibration,
+            overwrite=arguments.overwrite,
         )
         print(f"{page}\nOpen it in a browser; it needs no other file.")

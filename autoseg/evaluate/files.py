@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -81,3 +82,14 @@ def match(
     missing = [case for case in annotations if case not in predictions]
     extra = [case for case in predictions if case not in annotations]
     return both, missing, extra
+
+
+def output_file(
+    predictions: str | os.PathLike[str], output: str | os.PathLike[str] | None
+) -> Path:
+    """Return the file of a summary; by default beside the predictions."""
+    if output is None:
+        path = Path(predictions)
+        return (path.parent if path.is_file() else path) / SUMMARY
+    path = Path(output)
+    return path if path.suffix == ".json" else path / SUMMARY

@@ -14,7 +14,7 @@ from typing import Any
 
 from autoseg.errors import CaseErrors, UsageError, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
-from autoseg.evaluate.files import match
+from autoseg.evaluate.files import match, output_file
 from autoseg.evaluate.inputs import (
     SHOWN_CASES,
     Labels,
@@ -28,6 +28,7 @@ from autoseg.evaluate.kinds.base import EvaluateKind
 from autoseg.evaluate.point_files import images_in
 from autoseg.evaluate.points import POINT_TABLE, write_point_table
 from autoseg.evaluate.summary import Summary
+from autoseg.outputs import refuse_foreign
 from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
@@ -55,6 +56,7 @@ def evaluate(
     images: PathLike | None = None,
     chill: bool = False,
     output: PathLike | None = None,
+    overwrite: bool = False,
     root: PathLike | None = None,
     workers: int | None = None,
 ) -> Summary:
@@ -101,6 +103,9 @@ def evaluate(
     output : path, optional
         Where ``summary.json`` goes, or a file name ending in ``.json``; a table of the
         same name goes beside it. By default the folder of predictions.
+    overwrite : bool
+        Replace also files that autoseg did not write, such as another program's
+        ``summary.json``; never what is scored.
     root : path, optional
         ROOT, for ``dataset`` given by name.
     workers : int, optional
@@ -114,7 +119,7 @@ def evaluate(
     Raises
     ------
     UsageError
-        If predictions are missing, nothing says what the labels mean, or an option
+        If predictions are missing, nothing says what the labels mean, an option
         means nothing to the task.
     CaseErrors
         If some cases could not be scored; the summary of the others is written.
@@ -137,6 +142,9 @@ def evaluate(
     found = kind.files(Path(predictions))
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
+    file = output_file(predictions, output)
+    read = [*found.values(), *references.values()]
+    refuse_foreign(_tables(file), inputs=read, overwrite=overwrite)
     if extra and cases is None:
         said = some_of(extra, SHOWN_CASES)
         log.info("%d predictions have no annotation: %s", len(extra), said)
@@ -153,7 +161,7 @@ def evaluate(
         without_annotation=tuple(extra) if cases is None else (),
         points=kind.summed(scores),
     )
-    _write(summary, output_file(predictions, output))
+    _write(summary, file)
     if failures is not None:
         raise failures
     return summary
@@ -178,6 +186,11 @@ def _kind(
         raise UsageError(f"the tolerance is {options['tolerance']}; give 0 or more.")
     kind = EVALUATE_KINDS.get(task.kind, EvaluateKind)
     return kind(task, dataset, options, images)
+
+
+def _tables(file: Path) -> list[Path]:
+    """Return every file that a summary may be written to."""
+    return [file, file.with_suffix(".csv"), file.with_name(POINT_TABLE)]
 
 
 def _write(summary: Summary, file: Path) -> None:
@@ -223,12 +236,3 @@ def _complain(
             f"{some_of(missing, SHOWN_CASES)}. Predict them, or score what is there "
             "with --chill."
         )
-
-
-def output_file(predictions: PathLike, output: PathLike | None) -> Path:
-    """Return the file of a summary; by default beside the predictions."""
-    if output is None:
-        path = Path(predictions)
-        return (path.parent if path.is_file() else path) / SUMMARY
-    path = Path(output)
-    return path if path.suffix == ".json" else path / SUMMARY

@@ -48,6 +48,7 @@ from autoseg.model.decoding import Decoding
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.model.postprocessing import Postprocessing, Rule
+from autoseg.outputs import refuse_foreign
 from autoseg.parallel import map_cases
 from autoseg.predict.readouts.ensemble import decide, open_outputs
 from autoseg.spec.dataset import Dataset
@@ -75,6 +76,7 @@ def find_best(
     device: str = "auto",
     workers: int | None = None,
     output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     license: str = "not stated",
 ) -> tuple[Path, Selection]:
     """Choose among everything that was trained on a data set, and write a bundle.
@@ -100,6 +102,8 @@ def find_best(
     output : path, optional
         The bundle; by default ``ROOT/results/DATASET/best/model.zip``. The selection
         goes beside it, as ``.json``.
+    overwrite : bool
+        Replace also files that autoseg did not write.
     license : str
         Under which terms others may use the weights; stands in the bundle's card.
 
@@ -113,11 +117,13 @@ def find_best(
     Raises
     ------
     UsageError
-        If no cross-validation is complete, or nothing was scored by this measure.
+        If nothing can be compared, or a file of the user's would be replaced.
     CaseErrors
         If cases could not be predicted or scored.
     """
     described, workspace = open_dataset(dataset, root)
+    path = Path(output) if output is not None else workspace.best
+    refuse_foreign([path, path.with_suffix(".json")], overwrite=overwrite)
     candidates, left_out = find_candidates(workspace, described)
     for line in left_out:
         logger.warning("Left out:%s", line.replace("\n", "\n "))
@@ -136,7 +142,6 @@ def find_best(
             _, members, table = max(sure, key=lambda f: mean_of(f[2]))
     last = search.last_steps(members, table) if postprocessing else _Last(table=table)
     name = " + ".join(member.name for member in members)
-    path = Path(output) if output is not None else workspace.best
     learnt = search.learnt(members)
     selection = Selection(
         dataset=described.name,
@@ -154,7 +159,8 @@ def find_best(
         decoding=last.decoding,
     )
     model = _model_of(members, last.rules, learnt)
-    write_bundle(model, path, license=license, notes=selection.markdown())
+    text = selection.markdown()
+    write_bundle(model, path, license=license, notes=text, overwrite=overwrite)
     selection.save(path.with_suffix(".json"))
     return path, selection
 

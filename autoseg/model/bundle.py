@@ -27,6 +27,7 @@ from autoseg.model.archive import Archive
 from autoseg.model.fields import FIELDS, SCHEMA, parts, schema_of, unpack
 from autoseg.model.model import Model
 from autoseg.model.packed import MANIFEST, open_parts
+from autoseg.outputs import refuse_foreign
 from autoseg.spec.json import dumps, load_object
 from autoseg.workspace import SUMMARY, VALIDATION
 
@@ -36,7 +37,12 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the same model gives the same bytes
 
 
 def write_bundle(
-    model: Model, path: Path, *, license: str = "not stated", notes: str = ""
+    model: Model,
+    path: Path,
+    *,
+    license: str = "not stated",
+    notes: str = "",
+    overwrite: bool = False,
 ) -> Path:
     """Write a model as one file.
 
@@ -50,12 +56,21 @@ def write_bundle(
         Under which terms others may use the weights; stands in the card.
     notes : str
         More for the card, in Markdown.
+    overwrite : bool
+        Replace also a file that is no bundle.
 
     Returns
     -------
     Path
         ``path``; complete, or not there.
+
+    Raises
+    ------
+    UsageError
+        If a file is there that autoseg did not write.
     """
+    source = Path(model.source)
+    refuse_foreign([path], inputs=[source] * source.is_file(), overwrite=overwrite)
     files = {
         prefix + file: content
         for prefix, part in parts(model)

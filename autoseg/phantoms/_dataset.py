@@ -110,7 +110,7 @@ def write_dataset(
     Raises
     ------
     UsageError
-        If the folder holds another data set.
+        If the folder holds another data set, or other files.
     """
     made_with = {**made_with, "training": training, "test": test}
     file = folder / "dataset.json"
@@ -124,14 +124,25 @@ def write_dataset(
     ending = description["file_ending"]
     label_ending = description.get("label_ending", ending)
 
-    def write_case(number: int) -> None:
+    def files_of(number: int) -> tuple[Path, Path]:
         part = "Tr" if number < training else "Ts"
         name = f"{description['name'].lower()}_{number + 1:03d}"
         image = folder / f"images{part}" / f"{name}_0000{ending}"
-        annotation = folder / f"labels{part}" / f"{name}{label_ending}"
+        return image, folder / f"labels{part}" / f"{name}{label_ending}"
+
+    def write_case(number: int) -> None:
+        image, annotation = files_of(number)
         if not (image.is_file() and annotation.is_file()):
             write(number, image, annotation)
 
+    ours = {file for number in range(training + test) for file in files_of(number)}
+    others = (path for path in folder.rglob("*") if path.is_file())
+    foreign = next((p for p in others if p not in ours and p.name[0] != "."), None)
+    if foreign is not None:
+        raise UsageError(
+            f"{folder} holds files that autoseg did not make, such as {foreign}. "
+            "Nothing was done. Give another --folder."
+        )
     map_cases(write_case, range(training + test), stage="make images", workers=workers)
     complete = {**description, "numTraining": training, "made_with": made_with}
     write_text(file, dumps(complete))  # last: it stands for a complete data set

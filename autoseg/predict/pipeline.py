@@ -35,6 +35,7 @@ from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.predict.readouts.labels import Sink
 from autoseg.predict.readouts.probabilities import open_sink
 from autoseg.predict.readouts.uncertainty import Doubt, Qualities, mean_score
+from autoseg.predict.written import Written
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
@@ -62,6 +63,7 @@ class _Case:
     points: Points | None = None
     share: Share | None = None  # of the memory
     held: ExitStack = field(default_factory=ExitStack)  # gives the share back
+    noted: ExitStack = field(default_factory=ExitStack)  # notes what was written
     labels: NDArray[Any] | Instances | Points | None = None
     doubt: Doubt | None = None
 
@@ -89,6 +91,8 @@ class Pipeline:
         If the predictor sees uncertainty: where the number of each case goes.
     doubt_images : bool
         Also write an image of it, ``uncertainty/CASE.EXT`` beside the prediction.
+    written : Written, optional
+        Which files are noted as autoseg's, in a folder of the user.
     """
 
     predictor: Predictor
@@ -99,6 +103,7 @@ class Pipeline:
     instance_files: Collection[str] = ()
     qualities: Qualities | None = None
     doubt_images: bool = False
+    written: Written | None = None
 
     def run(self, jobs: Sequence[Job], readers: int = 1, writers: int = 1) -> None:
         """Predict all cases and write them.
@@ -128,10 +133,13 @@ class Pipeline:
                 percent.begin(job)
                 if isinstance(case, _Case):
                     try:
+                        if self.written is not None:
+                            case.noted.enter_context(self.written.noting(job))
                         self.segment(case, percent.show)
                         writing.submit(job, functools.partial(self.write, case))
                     except Exception as error:
                         case.held.close()
+                        case.noted.close()
                         failures[job.case.id] = _explain(error, job)
                 else:
                     failures[job.case.id] = case
@@ -226,7 +234,7 @@ class Pipeline:
 
     def write(self, case: _Case) -> None:
         """Write a prediction, and give back the case's share of the memory."""
-        with case.held:
+        with case.held, case.noted:
             path = case.job.output
             labels = case.labels
             if labels is None:  # outputs were kept in its place

@@ -18,6 +18,7 @@ from autoseg.errors import UsageError
 from autoseg.instancefiles.files import check_kinds
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
+from autoseg.outputs import writing
 from autoseg.parallel import check_part, part
 from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
 from autoseg.predict.options import Options
@@ -25,8 +26,8 @@ from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.readouts.point_files import check_point_files, write_point_files
 from autoseg.predict.readouts.uncertainty import Qualities
+from autoseg.predict.written import Written
 from autoseg.spec.dataset import Dataset
-from autoseg.workspace import UNCERTAINTY
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,9 @@ def predict(
     readers: int = 1,
     writers: int = 1,
     progress: bool = True,
+    overwrite: bool = False,
     after: Callable[[Sequence[Job], Dataset], None] | None = None,
+    after_files: Callable[[Sequence[Job]], Collection[Path]] | None = None,
     **options: Any,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
@@ -86,9 +89,15 @@ def predict(
         after the other.
     progress : bool
         Show how far it is.
+    overwrite : bool
+        Replace also what autoseg did not write, or what was changed since; never the
+        images themselves. With ``continue_prediction`` what is there stays, and counts
+        as autoseg's from then on.
     after : callable, optional
         Called with all cases and the model's description of its data, once every
         prediction is there: what is made of predictions belongs to layers above.
+    after_files : callable, optional
+        Called with all cases; returns the files that ``after`` will write.
     **options
         Fields of `Options`, such as ``device="cpu"``.
 
@@ -100,7 +109,8 @@ def predict(
     Raises
     ------
     UsageError, ModelError
-        If there is no image or no model, or options contradict each other.
+        If there is no image or no model, options contradict each other, or a file
+        would be replaced that autoseg did not write: nothing is predicted then.
     CaseErrors
         At the end, if some cases failed; the others are written.
     """
@@ -114,10 +124,16 @@ def predict(
     kind = _kind(save_probabilities)
     _check_files(model, instance_files, point_files, num_parts)
     jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
+    written = Written(
+        predictor=model,
+        probabilities=kind,
+        instance_files=instance_files,
+        point_files=point_files,
+        after_files=after_files,
+    )
+    written.check(jobs, input, overwrite, keep=continue_prediction)
     sweep(file for job in jobs for file in (job.output, job.spare) if file)
-    qualities = None
-    if model.options.uncertainty and jobs:
-        qualities = Qualities(jobs[0].output.parent / UNCERTAINTY)
+    qualities = next(map(Qualities, written.of_uncertainty(jobs)), None)
     waiting = _not_done(jobs, kind, qualities) if continue_prediction else jobs
     if waiting:
         pipeline = Pipeline(
@@ -128,12 +144,23 @@ def predict(
             instance_files=instance_files,
             qualities=qualities,
             doubt_images=True,
+            written=written,
         )
-        pipeline.run(waiting, readers, writers)
-    jobs = [job.done() for job in jobs]
-    write_point_files(jobs, point_files)
-    if after is not None:
-        after(jobs, model.model.describe())
+        with writing(written.of_uncertainty(jobs)):
+            pipeline.run(waiting, readers, writers)
+    return _finish([job.done() for job in jobs], written, after)
+
+
+def _finish(
+    jobs: Sequence[Job],
+    written: Written,
+    after: Callable[[Sequence[Job], Dataset], None] | None,
+) -> list[Path]:
+    """Make what is made of all predictions; return their files."""
+    with writing(written.of_all(jobs)):
+        write_point_files(jobs, written.point_files)
+        if after is not None:
+            after(jobs, written.predictor.model.describe())
     return [job.output for job in jobs]
 
 

@@ -20,6 +20,7 @@ from autoseg.evaluate.measures import MEASURES
 from autoseg.evaluate.summary import plain
 from autoseg.find_best.candidates import held_out, quote
 from autoseg.find_best.outputs import ensure_outputs
+from autoseg.outputs import refuse_foreign
 from autoseg.parallel import Progress
 from autoseg.report import _sections as sections
 from autoseg.report._case_picture import draw_case
@@ -59,6 +60,7 @@ def report(
     predictions: PathLike | None = None,
     images: PathLike | None = None,
     outputs: bool = False,
+    overwrite: bool = False,
     device: str = "auto",
     workers: int | None = None,
 ) -> Path:
@@ -83,6 +85,8 @@ def report(
     outputs : bool
         Predict the probabilities of held-out cases that are not kept, to show their
         calibration; by default those are shown that `autoseg.find_best` has kept.
+    overwrite : bool
+        Replace also a page and a JSON file that autoseg did not write.
     device : str
         Where to predict them.
     workers : int, optional
@@ -96,10 +100,12 @@ def report(
     Raises
     ------
     UsageError, DatasetError, PlanError
-        If there is no such data set, it has no fingerprint yet, or a file is damaged.
+        If there is no such data set, it has no fingerprint yet, a file is damaged, or
+        one would be replaced that autoseg did not write.
     """
     described, workspace = open_dataset(dataset, root)
     file = _output_file(workspace, output)
+    refuse_foreign([file, file.with_suffix(".json")], overwrite=overwrite)
     fingerprint = Fingerprint.load(workspace.fingerprint)
     trained = find_trained(workspace)
     artist = _artist(described)

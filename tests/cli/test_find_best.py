@@ -45,6 +45,7 @@ def test_every_flag_reaches_the_stage(called, capsys):
         "device": "cpu",
         "workers": 2,
         "output": Path("m.zip"),
+        "overwrite": False,
         "license": "CC0",
     }
     printed = capsys.readouterr().out

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autoseg.cli.main import load_command, main, make_parser
+from autoseg.outputs import JOURNAL
 from autoseg.spec.choice import Choice
 from tests.predict import toy_model as model
 
@@ -91,7 +92,7 @@ def test_parts_and_continuing(root):
     words += ["-m", root / "results" / "Toy" / "toy" / "net"]
 
     assert run(*words, "-num_parts", "2", "-part_id", "1") == 0
-    assert [p.name for p in (root / "out").iterdir()] == ["c1.nii.gz"]
+    assert {p.name for p in (root / "out").iterdir()} == {"c1.nii.gz", JOURNAL}
     before = (root / "out" / "c1.nii.gz").stat().st_mtime_ns
     assert run(*words, "--continue_prediction") == 0
     assert (root / "out" / "c1.nii.gz").stat().st_mtime_ns == before
@@ -109,6 +110,7 @@ def test_probabilities(root):
         "c0_probabilities.b2nd",
         "c0_probabilities.json",
         "c0.npz",
+        JOURNAL,
     }
 
 
@@ -199,7 +201,8 @@ def test_files_of_instances_are_written_on_request(tmp_path):
     assert run(*words, "--instance-files", "coco", "geojson") == 0
 
     found = {path.name for path in (tmp_path / "out").iterdir()}
-    assert found == {"c.png", "c_instances.csv", "c_coco.json", "c.geojson"}
+    beside = {"c_instances.csv", "c_coco.json", "c.geojson"}
+    assert found == {"c.png", *beside, JOURNAL}
 
 
 def test_statistics_and_previews_lie_beside_the_predictions(root, capsys):

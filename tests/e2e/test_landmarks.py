@@ -10,6 +10,7 @@ from PIL import Image
 from autoseg.cli.main import main
 from autoseg.landmarks.confidence import Evidence, learn
 from autoseg.model.confidence import Learnt
+from autoseg.outputs import JOURNAL
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.choice import Choice
 from tests.predict import toy_model
@@ -70,7 +71,7 @@ def test_points_are_predicted_with_radii_and_scored_from_one_file(root, capsys):
     out, raw = root / "out", root / "raw" / "Toy"
     assert {path.name for path in out.iterdir()} == {
         *("one.json", "two.json", "one.mrk.json", "two.mrk.json"),
-        *("points.csv", "points.coco.json"),
+        *("points.csv", "points.coco.json", JOURNAL),
     }
     tip = json.loads((out / "one.json").read_text())["points"]["tip"]
     assert tip["present"] is True and 0 < tip["error_p50_mm"] < tip["error_p95_mm"]

@@ -111,3 +111,15 @@ def test_another_data_set_is_not_overwritten(tmp_path):
     (tmp_path / "dataset.json").write_text("{}")
     with pytest.raises(UsageError, match="not ours"):
         make_dataset(tmp_path, training=1, test=1, size=24)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    mine = tmp_path / "Phantom" / "imagesTr" / "patient.nii.gz"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("a scan")
+
+    with pytest.raises(UsageError, match=r"patient\.nii\.gz.*--folder"):
+        make_dataset(tmp_path / "Phantom", training=2, test=1)
+
+    assert mine.read_text() == "a scan"
+    assert list(mine.parent.iterdir()) == [mine]

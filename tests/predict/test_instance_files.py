@@ -11,6 +11,7 @@ from PIL import Image
 
 from autoseg.errors import UsageError
 from autoseg.geometry import mapped
+from autoseg.outputs import JOURNAL
 from autoseg.predict.cases import Job
 from autoseg.predict.readouts import instances
 from autoseg.predict.stage import predict
@@ -71,7 +72,8 @@ def test_ids_are_numbered_in_order_and_the_table_says_what_they_are(images, tmp_
     assert float(rows[0]["mean_channel 0"]) == pytest.approx(
         (3000 + 5200) / 56, rel=1e-4
     )
-    assert sorted(path.name for path in out.iterdir()) == ["a.png", "a_instances.csv"]
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["a.png", "a_instances.csv", JOURNAL]
 
 
 def test_of_instances_the_number_of_a_case_is_the_mean_of_their_scores(

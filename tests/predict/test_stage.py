@@ -11,6 +11,7 @@ from PIL import Image as Picture
 
 import autoseg
 from autoseg.errors import CaseErrors, ModelError, UsageError
+from autoseg.outputs import JOURNAL
 from autoseg.predict.stage import predict
 from tests.predict import toy_model as toy
 
@@ -79,7 +80,7 @@ def test_one_bad_case_does_not_cost_the_others(images, predictor, tmp_path):
     assert "case_1_0000.nii.gz (channel 0)" in str(caught.value)
     assert (caught.value.finished, caught.value.exit_code) == (2, 1)
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert found == ["case_0.nii.gz", "case_2.nii.gz"]
+    assert found == [JOURNAL, "case_0.nii.gz", "case_2.nii.gz"]
 
 
 def test_a_case_that_fails_while_it_is_predicted_is_reported(
@@ -99,7 +100,7 @@ def test_a_case_that_fails_while_it_is_predicted_is_reported(
         predict(predictor, tmp_path / "images", tmp_path / "out")
 
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert found == ["case_0.nii.gz", "case_2.nii.gz"]
+    assert found == [JOURNAL, "case_0.nii.gz", "case_2.nii.gz"]
 
 
 def test_memory_that_runs_out_is_called_by_its_name(images, predictor, tmp_path):
@@ -313,7 +314,7 @@ def test_nothing_is_left_of_an_interrupted_case(images, predictor, tmp_path):
             predictor, tmp_path / "images", tmp_path / "out", save_probabilities=True
         )
 
-    assert not list((tmp_path / "out").iterdir())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [JOURNAL]
 
 
 def cascade(tmp_path):
