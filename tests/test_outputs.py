@@ -17,7 +17,7 @@ def written(path, text="ours"):
 
 
 def test_what_is_not_there_may_be_written(tmp_path):
-    refuse_foreign([tmp_path / "new" / "a.png"])
+    assert refuse_foreign([tmp_path / "new" / "a.png"]) is None
 
 
 def test_a_file_of_the_user_is_named_and_kept(tmp_path):
@@ -30,11 +30,11 @@ def test_a_file_of_the_user_is_named_and_kept(tmp_path):
 def test_whoever_insists_may_replace_it(tmp_path):
     (tmp_path / "a.png").write_text("drawn by hand")
 
-    refuse_foreign([tmp_path / "a.png"], overwrite=True)
+    assert refuse_foreign([tmp_path / "a.png"], overwrite=True) is None
 
 
 def test_what_was_written_here_may_be_replaced(tmp_path):
-    refuse_foreign([written(tmp_path / "a.png")])
+    assert refuse_foreign([written(tmp_path / "a.png")]) is None
 
 
 def test_a_file_that_was_changed_since_is_the_users(tmp_path):

@@ -119,8 +119,8 @@ def evaluate(
     Raises
     ------
     UsageError
-        If predictions are missing, nothing says what the labels mean, an option
-        means nothing to the task.
+        If predictions are missing, nothing says what the labels mean, an option means
+        nothing to the task, or a file would be replaced that autoseg did not write.
     CaseErrors
         If some cases could not be scored; the summary of the others is written.
     """
@@ -142,9 +142,8 @@ def evaluate(
     found = kind.files(Path(predictions))
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
-    file = output_file(predictions, output)
     read = [*found.values(), *references.values()]
-    refuse_foreign(_tables(file), inputs=read, overwrite=overwrite)
+    file = _checked_output(predictions, output, read, overwrite)
     if extra and cases is None:
         said = some_of(extra, SHOWN_CASES)
         log.info("%d predictions have no annotation: %s", len(extra), said)
@@ -188,9 +187,17 @@ def _kind(
     return kind(task, dataset, options, images)
 
 
-def _tables(file: Path) -> list[Path]:
-    """Return every file that a summary may be written to."""
-    return [file, file.with_suffix(".csv"), file.with_name(POINT_TABLE)]
+def _checked_output(
+    predictions: PathLike,
+    output: PathLike | None,
+    read: Sequence[Path],
+    overwrite: bool,
+) -> Path:
+    """Return the file of the summary, unless one of its files is not ours."""
+    file = output_file(predictions, output)
+    files = (file, file.with_suffix(".csv"), file.with_name(POINT_TABLE))
+    refuse_foreign(files, inputs=read, overwrite=overwrite)
+    return file
 
 
 def _write(summary: Summary, file: Path) -> None:
