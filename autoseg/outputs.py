@@ -85,8 +85,8 @@ def refuse_foreign(
     if foreign:
         raise UsageError(
             f"{some_of(foreign, SHOWN)}: there already, and not known to be written by "
-            "autoseg (or changed since), so it is not replaced. Nothing was done. Give another "
-            f"folder or file name, or {option} if it may be lost."
+            "autoseg (or changed since), so it is not replaced. Nothing was done. Give "
+            f"another folder or file name, or {option} if it may be lost."
         )
 
 

@@ -33,7 +33,6 @@ from autoseg.parallel import map_cases
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.tasks import make_task
-from autoseg.workspace import SUMMARY
 
 PathLike = str | os.PathLike[str]
 

@@ -100,8 +100,7 @@ def find_best(
     workers : int, optional
         Cases scored at a time.
     output : path, optional
-        The bundle; by default ``ROOT/results/DATASET/best/model.zip``. The selection
-        goes beside it, as ``.json``.
+        The bundle; by default ``ROOT/results/DATASET/best/model.zip``.
     overwrite : bool
         Replace also files that autoseg did not write.
     license : str
@@ -159,8 +158,8 @@ def find_best(
         decoding=last.decoding,
     )
     model = _model_of(members, last.rules, learnt)
-    text = selection.markdown()
-    write_bundle(model, path, license=license, notes=text, overwrite=overwrite)
+    said = {"license": license, "notes": selection.markdown()}
+    write_bundle(model, path, **said, overwrite=overwrite)
     selection.save(path.with_suffix(".json"))
     return path, selection
 
