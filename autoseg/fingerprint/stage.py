@@ -31,13 +31,14 @@ from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
 from autoseg.formats.base import read_image
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
+from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Image
 from autoseg.spec.json import dumps, to_json, write_text
-from autoseg.spec.points import Points
 from autoseg.tasks import TASKS, choose_task, make_task
+from autoseg.tasks.base import Task
 from autoseg.workspace import Workspace, stamps_of
 
 MEASURES = 2  # raise it when what is measured of a case changes
@@ -300,7 +301,7 @@ def _must_be_finite(image: Image) -> None:
         )
 
 
-def _annotation(case: Case, dataset: Dataset, task: Any, image: Image) -> Any:
+def _annotation(case: Case, dataset: Dataset, task: Task, image: Image) -> Any:
     """Read a case's annotation in the task's inner form."""
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
@@ -315,19 +316,14 @@ def _annotation(case: Case, dataset: Dataset, task: Any, image: Image) -> Any:
     return annotation
 
 
-def _foreground(task: Any, annotation: Any, image: Image) -> NDArray[np.bool_]:
+def _foreground(task: Task, annotation: Any, image: Image) -> NDArray[np.bool_]:
     """Return where intensities are measured: in the annotated classes.
 
-    Points have no inside; then it is wherever the image is not 0.
+    What has no inside, as points, is measured wherever the image is not 0.
     """
-    if isinstance(annotation, Points):
-        somewhere: NDArray[np.bool_] = (image.array != 0).any(0)
-        return somewhere
-    labels = np.asarray(annotation)
-    inside: NDArray[np.bool_] = labels > 0
-    ignored = getattr(task, "ignore_index", None)
-    if ignored is not None:
-        inside &= labels != ignored
+    inside = as_annotation(annotation).region(task.ignore_index)
+    if inside is None:
+        inside = (image.array != 0).any(0)
     return inside
 
 

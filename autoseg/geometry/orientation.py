@@ -82,6 +82,10 @@ class Turn:
             turned[:, axis] = shape[self.axes[axis]] - 1 - turned[:, axis]
         return turned
 
+    def shape_of(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of an array of a shape when it is turned."""
+        return tuple(shape[axis] for axis in self.axes)
+
     def undo_points(self, points: Array, shape: Sequence[int]) -> Array:
         """Return where points of a turned array are in the one of this shape."""
         back = np.array(points)

@@ -21,14 +21,11 @@ from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import resample_image, resample_labels, resampled_shape
 from autoseg.normalizers import NORMALIZERS
 from autoseg.preprocess.placement import Placement
-from autoseg.preprocess.points import points_in_plan_order
+from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.plan import Configuration, Plan
-from autoseg.spec.points import Points, resized
 
 Array = NDArray[Any]
-
-OUTSIDE = -1  # label of unlabeled voxels outside the nonzero region, as in nnU-Net
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +36,15 @@ class Prepared:
     ----------
     array : ndarray of float32, shape (C, *S)
         Normalized image, axes in the plan's order.
-    annotation : ndarray of int16 or int32, shape S, or Points, or None
-        Inner labels, ``-1`` for background outside the nonzero region; or points in
-        voxels of ``array``.
+    annotation : ndarray of int16 or int32, shape S, or Annotation, or None
+        Inner labels, ``-1`` for background outside the nonzero region; or another
+        annotation on the grid of ``array``, such as points in its voxels.
     placement : Placement
         How to go back.
     """
 
     array: NDArray[np.float32]
-    annotation: NDArray[np.integer] | Points | None
+    annotation: NDArray[np.integer] | Annotation | None
     placement: Placement
 
 
@@ -59,14 +56,14 @@ class Normalized:
     ----------
     array : ndarray of float32, shape (C, *S)
         Normalized image, axes in the plan's order; may be a view.
-    annotation : ndarray of int16 or int32, shape S, or None
-        Inner labels, ``-1`` for background outside the nonzero region.
+    annotation : ndarray of int16 or int32, shape S, or Annotation, or None
+        As in `Prepared`, on this grid.
     placement : Placement
         As if nothing were to be resampled.
     """
 
     array: NDArray[np.float32]
-    annotation: NDArray[np.integer] | Points | None
+    annotation: NDArray[np.integer] | Annotation | None
     placement: Placement
 
     def resample(self, configuration: Configuration, exact: bool = False) -> Prepared:
@@ -91,12 +88,12 @@ class Normalized:
         grids = (shape, old, new, configuration.resampling)
         array = resample_image(self.array, *grids, exact=exact)
         annotation = self.annotation
-        if isinstance(annotation, Points):
-            moved = resized(annotation.coordinates, self.array.shape[1:], shape)
-            annotation = annotation.moved(moved, shape)
-        elif annotation is not None:
-            annotation = resample_labels(annotation, *grids, exact=exact)
-            annotation = np.ascontiguousarray(annotation)
+        if annotation is not None:
+            annotation = (
+                as_annotation(annotation)
+                .resized(shape, lambda map: resample_labels(map, *grids, exact=exact))
+                .inner
+            )
         placement = replace(self.placement, shape=array.shape[1:], spacing=new)
         return Prepared(
             array=np.ascontiguousarray(array),
@@ -111,7 +108,7 @@ def prepare_image(
     configuration: str,
     *,
     exact: bool = False,
-    annotation: Array | Points | None = None,
+    annotation: Array | Annotation | None = None,
     overwrite: bool = False,
 ) -> Prepared:
     """Bring a case to the grid of a configuration of a plan.
@@ -126,8 +123,8 @@ def prepare_image(
         Name of the configuration.
     exact : bool
         Resample by the plain library call, for the very bits of nnU-Net.
-    annotation : ndarray of int, shape S, optional
-        Inner label map on the image's grid.
+    annotation : ndarray of int, shape S, or Annotation, optional
+        Inner label map, or another annotation, on the image's grid.
     overwrite : bool
         The image's array may be changed: saves a copy.
 
@@ -152,7 +149,7 @@ def prepare_image(
 def normalize_case(
     image: Image,
     plan: Plan,
-    annotation: Array | Points | None = None,
+    annotation: Array | Annotation | None = None,
     *,
     overwrite: bool = False,
 ) -> Normalized:
@@ -164,8 +161,8 @@ def normalize_case(
         As a format read it.
     plan : Plan
         Gives orientation, axis order and normalization.
-    annotation : ndarray of int, shape S, optional
-        Inner label map on the image's grid.
+    annotation : ndarray of int, shape S, or Annotation, optional
+        Inner label map, or another annotation, on the image's grid.
     overwrite : bool
         The image's array may be changed: saves a copy.
 
@@ -191,19 +188,16 @@ def normalize_case(
     shape = array.shape[1:]
     box = nonzero_box(array)
     array = array[(slice(None), *box)]
-    labels: NDArray[np.integer] | Points | None = None
+    inner: NDArray[np.integer] | Annotation | None = None
     mask = None
     if annotation is not None or any(channel.masked for channel in plan.channels):
         mask = nonzero_mask(array)
-    if isinstance(annotation, Points):
-        labels = points_in_plan_order(annotation, image.geometry, plan, box)
-    elif annotation is not None and mask is not None:
-        labels = to_plan_order(np.asarray(annotation), image.geometry, plan)[box]
-        labels = labels.astype(_label_type(labels))
-        labels[(labels == 0) & ~mask] = OUTSIDE
+    if annotation is not None and mask is not None:
+        placed = annotation_in_plan_order(annotation, image.geometry, plan)
+        inner = placed.cropped(box).masked(mask).inner
     array = _normalize(array, plan, mask, image)
     placement = place(image.geometry, plan, shape, box)
-    return Normalized(array=array, annotation=labels, placement=placement)
+    return Normalized(array=array, annotation=inner, placement=placement)
 
 
 def place(
@@ -242,13 +236,8 @@ def place(
     )
 
 
-def _label_type(labels: Array) -> type[np.integer]:
-    """Return int16 for what fits in it by its type, else int32: ids of instances."""
-    return np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
-
-
 def check_image(
-    image: Image, plan: Plan, annotation: Array | Points | None = None
+    image: Image, plan: Plan, annotation: Array | Annotation | None = None
 ) -> None:
     """Raise FormatError or DatasetError if a plan cannot be applied to a case."""
     array, where = image.array, image.path or "the image"
@@ -273,10 +262,7 @@ def check_image(
             f"{where} has {bad} of {array.size} values that are NaN or infinite. "
             "Replace them in the file, for example by 0."
         )
-    grid = shape
-    if annotation is not None:
-        points = isinstance(annotation, Points)
-        grid = annotation.shape if points else np.shape(annotation)
+    grid = shape if annotation is None else as_annotation(annotation).shape
     if tuple(grid) != shape:
         raise DatasetError(
             f"{where} has shape {shape}, its annotation {grid}; "
@@ -290,6 +276,16 @@ def to_plan_order(array: Array, geometry: Geometry, plan: Plan) -> Array:
         array = turn_to(geometry, plan.orientation).apply(array)
     lead = array.ndim - plan.dim
     return array.transpose(*range(lead), *(lead + axis for axis in plan.transpose))
+
+
+def annotation_in_plan_order(
+    annotation: Array | Annotation, geometry: Geometry, plan: Plan
+) -> Annotation:
+    """Return an inner annotation of an image with the axes in the plan's order."""
+    placed = as_annotation(annotation)
+    if plan.orientation and geometry.dim == 3:
+        placed = placed.turned(turn_to(geometry, plan.orientation))
+    return placed.transposed(plan.transpose)
 
 
 def _spacing_in_plan_order(geometry: Geometry, plan: Plan) -> tuple[float, ...]:

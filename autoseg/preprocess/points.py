@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,39 +11,9 @@ from autoseg.geometry.orientation import turn_to
 from autoseg.preprocess.placement import Placement
 from autoseg.spec.image import Geometry
 from autoseg.spec.plan import Plan
-from autoseg.spec.points import Points, resized
+from autoseg.spec.points import resized
 
 Array = NDArray[Any]
-
-
-def points_in_plan_order(
-    points: Points, geometry: Geometry, plan: Plan, box: Sequence[slice]
-) -> Points:
-    """Return points of an image's grid on the turned, transposed, cropped one.
-
-    Parameters
-    ----------
-    points : Points
-        In voxels of the image.
-    geometry : Geometry
-        Of the image.
-    plan : Plan
-        Gives orientation and order of the axes.
-    box : sequence of slice, length D
-        The crop, in the plan's order.
-
-    Returns
-    -------
-    Points
-        In voxels of the crop.
-    """
-    places = points.coordinates
-    if plan.orientation and geometry.dim == 3:
-        turn = turn_to(geometry, plan.orientation)
-        places = turn.apply_points(places, geometry.shape)
-    start = np.array([part.start for part in box])
-    shape = [part.stop - part.start for part in box]
-    return points.moved(places[:, plan.transpose] - start, shape)
 
 
 def lengths_in_plan_order(places: Array, geometry: Geometry, plan: Plan) -> Array:

@@ -32,8 +32,8 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
-from autoseg.spec.points import Points
 from autoseg.tasks import TASKS, make_task
+from autoseg.tasks.base import Task
 from autoseg.workspace import (
     DEFAULT_PLAN,
     Workspace,
@@ -283,7 +283,7 @@ def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
 
 
 def _read_annotation(
-    case: Case, dataset: Dataset, task: Any, geometry: Geometry
+    case: Case, dataset: Dataset, task: Task, geometry: Geometry
 ) -> Any:
     """Read a case's annotation as what is stored: a map, or points."""
     if case.annotation is None:
@@ -291,4 +291,4 @@ def _read_annotation(
     annotation, _ = read_annotation(
         case.annotation, dataset, task, image=geometry, case_id=case.id
     )
-    return annotation if isinstance(annotation, Points) else task.to_map(annotation)
+    return task.stored(annotation)

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, UsageError
-from autoseg.preprocess._points_json import from_json, to_json
 from autoseg.preprocess.packing import PRECISIONS, layout, reduced, smallest
+from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.json import write_text
 from autoseg.spec.points import Points
 
@@ -77,7 +77,7 @@ class CaseStore:
         self,
         case_id: str,
         image: NDArray[np.float32],
-        annotation: NDArray[np.integer] | Points,
+        annotation: NDArray[np.integer] | Annotation,
         foreground: Mapping[str, NDArray[np.unsignedinteger]],
         properties: Mapping[str, Any],
     ) -> None:
@@ -89,8 +89,8 @@ class CaseStore:
             The case.
         image : ndarray of float, shape (C, *S)
             Preprocessed image.
-        annotation : ndarray of int, shape S, or Points
-            Annotation in the task's inner form, on the same grid.
+        annotation : ndarray of int, shape S, or Annotation
+            What the task stores of an annotation, on the same grid.
         foreground : mapping of str to ndarray of unsigned int
             Sorted linear indices into S, by class.
         properties : mapping of str to JSON value
@@ -101,10 +101,11 @@ class CaseStore:
         DatasetError
             If image and annotation differ in shape, or a value is not finite.
         """
-        if image.shape[1:] != annotation.shape:
+        kept = as_annotation(annotation)
+        if image.shape[1:] != kept.shape:
             raise DatasetError(
                 f"case {case_id}: the image has shape {image.shape[1:]} and the "
-                f"annotation {annotation.shape}; they must be equal."
+                f"annotation {kept.shape}; they must be equal."
             )
         stored = reduced(image, self.precision, case_id)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -115,20 +116,18 @@ class CaseStore:
             "image": self._write_array(f"{case_id}.b2nd", stored, dim),
             "foreground": self._write_indices(case_id, foreground),
         }
-        kind: dict[str, Any]
-        if isinstance(annotation, Points):
-            kind = {"points": to_json(annotation)}
-        else:
-            labels = smallest(annotation)
+        said = kept.to_stored()
+        if kept.map is not None:
+            labels = smallest(kept.map)
             name = f"{case_id}{ANNOTATION}.b2nd"
             sizes["annotation"] = self._write_array(name, labels, dim)
-            kind = {"annotation_dtype": labels.dtype.name}
+            said["annotation_dtype"] = labels.dtype.name
         ends = np.cumsum([0, *(len(places) for places in foreground.values())]).tolist()
         written = {
             "schema": SCHEMA,
             "shape": stored.shape,
             "image_dtype": stored.dtype.name,
-            **kind,
+            **said,
             "bytes": sizes,
             "foreground": {
                 name: [ends[i], ends[i + 1]] for i, name in enumerate(foreground)
@@ -314,7 +313,7 @@ class StoredCase:
         raw = self.raw.get("points")
         if raw is None:
             return None
-        return from_json(raw, self.shape)
+        return Points.from_stored(raw, self.shape)
 
     def foreground(self, name: str) -> NDArray[np.unsignedinteger]:
         """Return the sorted linear indices of a class, from a memory map.

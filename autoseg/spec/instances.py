@@ -5,13 +5,15 @@ Legend: S spatial shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autoseg.spec.annotation import Annotation, LabelMap, Turning
 
 Array = NDArray[Any]
 
@@ -19,7 +21,7 @@ _NOTHING: Mapping[int, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
-class Instances:
+class Instances(Annotation):
     """The inner annotation of an instance task.
 
     ``numpy.asarray`` of it is the map of ids.
@@ -46,6 +48,49 @@ class Instances:
         if dtype is None or np.dtype(dtype) == self.labels.dtype:
             return self.labels.copy() if copy else self.labels
         return self.labels.astype(dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.labels.shape
+
+    @property
+    def nbytes(self) -> int:
+        return self.labels.nbytes
+
+    @property
+    def empty(self) -> bool:
+        return self._map.empty
+
+    def turned(self, turn: Turning) -> Instances:
+        return self._on(self._map.turned(turn))
+
+    def transposed(self, axes: Sequence[int]) -> Instances:
+        return self._on(self._map.transposed(axes))
+
+    def cropped(self, box: Sequence[slice]) -> Instances:
+        return self._on(self._map.cropped(box))
+
+    def resized(
+        self, shape: Sequence[int], resample: Callable[[Array], Array]
+    ) -> Instances:
+        return self._on(self._map.resized(shape, resample))
+
+    def masked(self, mask: NDArray[np.bool_]) -> Instances:
+        return self._on(self._map.masked(mask))
+
+    def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
+        return self._map.region()
+
+    @property
+    def map(self) -> Array:
+        return self.labels
+
+    @property
+    def _map(self) -> LabelMap:
+        return LabelMap(self.labels)
+
+    def _on(self, ids: LabelMap) -> Instances:
+        return replace(self, labels=ids.labels)
 
     @property
     def ids(self) -> list[int]:

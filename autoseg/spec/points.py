@@ -5,7 +5,7 @@ Legend: L landmarks, D axes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.spec.annotation import Annotation, Turning
 
 ABSENT, PRESENT, UNKNOWN = 0, 1, 2
 STATUS = ("absent", "present", "unknown")
@@ -23,7 +24,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class Points(Annotation):
     """Points of one case, in index space.
 
     Parameters
@@ -137,6 +138,51 @@ class Points:
     def moved(self, coordinates: NDArray[Any], shape: Sequence[int] = ()) -> Points:
         """Return the same points at other coordinates (L, D), on a grid of a shape."""
         return Points(self.names, coordinates, self.status, self.details, tuple(shape))
+
+    @property
+    def nbytes(self) -> int:
+        return self.coordinates.nbytes + self.status.nbytes
+
+    @property
+    def empty(self) -> bool:
+        return not self.present.any()
+
+    def turned(self, turn: Turning) -> Points:
+        places = turn.apply_points(self.coordinates, self.shape)
+        return self.moved(places, turn.shape_of(self.shape))
+
+    def transposed(self, axes: Sequence[int]) -> Points:
+        shape = [self.shape[axis] for axis in axes]
+        return self.moved(self.coordinates[:, axes], shape)
+
+    def cropped(self, box: Sequence[slice]) -> Points:
+        start = np.array([part.start for part in box])
+        return self.moved(
+            self.coordinates - start, [part.stop - part.start for part in box]
+        )
+
+    def resized(self, shape: Sequence[int], resample: Callable[[Any], Any]) -> Points:
+        return self.moved(resized(self.coordinates, self.shape, shape), shape)
+
+    def to_stored(self) -> dict[str, Any]:
+        places = [
+            place.tolist() if there else None
+            for place, there in zip(self.coordinates, self.present, strict=True)
+        ]
+        return {
+            "points": {
+                "names": self.names,
+                "places": places,
+                "status": self.status.tolist(),
+            }
+        }
+
+    @classmethod
+    def from_stored(cls, raw: Mapping[str, Any], shape: Sequence[int]) -> Points:
+        """Return what `to_stored` gave as ``points``, on a grid of a shape."""
+        rows = [[np.nan] * len(shape) if c is None else c for c in raw["places"]]
+        status = np.array(raw["status"])
+        return cls(tuple(raw["names"]), np.array(rows), status, {}, tuple(shape))
 
     @property
     def inside(self) -> NDArray[np.bool_]:

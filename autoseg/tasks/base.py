@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
+from autoseg.spec.points import Points
 
 __all__ = ["Head", "Pointwise", "Task"]
 
@@ -77,7 +78,7 @@ class Task(ABC):
     score_options : tuple of str
         What `score` can be told beside annotations and spacing.
     learns_map : bool
-        The losses are given the stored map (`to_map`) itself. Otherwise they are given
+        The losses are given the map that is `stored` itself. Otherwise they are given
         what `targets` makes of it, patch by patch, after augmentation.
     learns_points : bool
         No map is stored but `autoseg.spec.points.Points`: the losses are given places
@@ -263,21 +264,24 @@ class Task(ABC):
     def write(self, annotation: Any) -> Any:
         """Return an inner annotation as it belongs in a file; undoes `read`."""
 
-    def to_map(self, annotation: Any) -> Array:
-        """Return an inner annotation as one integer array of shape S.
+    def stored(self, annotation: Any) -> Array | Points:
+        """Return what preprocessing stores of an annotation, and augmentation moves.
 
-        It is what preprocessing stores and augmentation moves; 0 is background and -1
-        outside of the image.
+        Returns
+        -------
+        ndarray of int, shape S, or Points
+            One map in which 0 is background and -1 outside of the image; or, for a task
+            that `learns_points`, points.
         """
         return np.asarray(annotation)
 
     def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
-        """Return what the loss of each head is to learn from a map of shape S.
+        """Return what the loss of each head is to learn from a stored map of shape S.
 
         Parameters
         ----------
         labels : ndarray of int, shape S
-            A patch of what `to_map` gave.
+            A patch of what `stored` gave.
         spacing : tuple of float, length D
             Edge of a voxel.
 

@@ -23,7 +23,6 @@ from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
 
 CLASSES = "classes"  # the head that says what an instance is
-OUTSIDE = -1
 DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
 MOST_PLACES = 10_000  # foreground voxels kept for each class of a case
 
@@ -177,7 +176,11 @@ class InstanceTask(Task):
             let_go(written)
         return written
 
+    def stored(self, annotation: Any) -> NDArray[np.int32]:
+        return self.to_map(annotation)
+
     def to_map(self, annotation: Any) -> NDArray[np.int32]:
+        """Return instances as one map of shape S whose values tell id and class."""
         instances = as_instances(annotation)
         labels, _ = numbered(instances.labels)
         kinds = list(self.numbers.values())

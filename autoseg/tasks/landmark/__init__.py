@@ -228,8 +228,9 @@ class LandmarkTask(Task):
         points: Points = annotation
         return points
 
-    def to_map(self, annotation: Any) -> Array:
-        raise NotImplementedError("points are stored as they are")
+    def stored(self, annotation: Any) -> Points:
+        points: Points = annotation
+        return points
 
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
         points: Points = annotation

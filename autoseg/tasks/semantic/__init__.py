@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.spec.annotation import OUTSIDE
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, Pointwise, Task
 
 IGNORE = "ignore"
-OUTSIDE = -1  # inner value of voxels outside the nonzero mask: background to the loss
 MOST_INDICES = 10_000  # foreground voxels kept for each class of a case
 LEAST_SHARE = 0.01  # ... but at least this share of them, as in nnU-Net
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoseg.augmentations.pipeline import Pipeline, Sample
-from autoseg.tasks.semantic import OUTSIDE
+from autoseg.spec.annotation import OUTSIDE
 from autoseg.train.data.sampler import Drawn
 
 

@@ -1,0 +1,190 @@
+"""What an inner annotation can do, whatever its kind: a label map, instances, points.
+
+Legend: S spatial shape, D axes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+OUTSIDE = -1  # inner label of voxels outside the nonzero region, as in nnU-Net
+
+
+class Turning(Protocol):
+    """A permutation of axes and flips: `autoseg.geometry.orientation.Turn`."""
+
+    def apply(self, array: Array) -> Array:
+        """Return a view of an array that is turned."""
+
+    def apply_points(self, points: Array, shape: Sequence[int]) -> Array:
+        """Return where points (L, D) of an array of a shape are when it is turned."""
+
+    def shape_of(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape of an array of a shape when it is turned."""
+
+
+class Annotation(ABC):
+    """What a person drew on a grid, or a machine.
+
+    A label map is a plain integer array to everybody who works with it; `as_annotation`
+    gives it these methods, and `inner` the array back.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Voxels of the grid along each axis, length D."""
+
+    @property
+    def inner(self) -> Any:
+        """The annotation as its task has it."""
+        return self
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+
+    @property
+    @abstractmethod
+    def empty(self) -> bool:
+        """Whether nothing is annotated."""
+
+    @abstractmethod
+    def turned(self, turn: Turning) -> Annotation:
+        """Return it on the grid turned."""
+
+    @abstractmethod
+    def transposed(self, axes: Sequence[int]) -> Annotation:
+        """Return it with the axes of the grid in another order."""
+
+    @abstractmethod
+    def cropped(self, box: Sequence[slice]) -> Annotation:
+        """Return what lies in a box of the grid; each slice has a start and a stop."""
+
+    @abstractmethod
+    def resized(
+        self, shape: Sequence[int], resample: Callable[[Array], Array]
+    ) -> Annotation:
+        """Return it on another grid that covers the same box.
+
+        Parameters
+        ----------
+        shape : sequence of int, length D
+            Of the other grid.
+        resample : callable
+            Brings a label map to that grid, for annotations that are one.
+        """
+
+    def masked(self, mask: NDArray[np.bool_]) -> Annotation:
+        """Return it knowing where the image is, bool of shape S, as the losses do."""
+        return self
+
+    def region(self, ignored: int | None = None) -> NDArray[np.bool_] | None:
+        """Return which voxels something is annotated at, shape S.
+
+        Parameters
+        ----------
+        ignored : int, optional
+            Label value that says that nobody has looked.
+
+        Returns
+        -------
+        ndarray of bool, or None
+            None: what is annotated has no inside.
+        """
+        return None
+
+    @property
+    def map(self) -> Array | None:
+        """The integers of shape S that are stored for it, if it is stored as a map."""
+        return None
+
+    def to_stored(self) -> dict[str, Any]:
+        """Return what is stored of it beside `map`, as JSON values by name."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap(Annotation):
+    """An integer array of shape S, with the methods of an annotation."""
+
+    labels: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.labels.shape
+
+    @property
+    def inner(self) -> Array:
+        return self.labels
+
+    @property
+    def nbytes(self) -> int:
+        return self.labels.nbytes
+
+    @property
+    def empty(self) -> bool:
+        return not (self.labels > 0).any()
+
+    def turned(self, turn: Turning) -> LabelMap:
+        return LabelMap(turn.apply(self.labels))
+
+    def transposed(self, axes: Sequence[int]) -> LabelMap:
+        return LabelMap(self.labels.transpose(*axes))
+
+    def cropped(self, box: Sequence[slice]) -> LabelMap:
+        return LabelMap(self.labels[tuple(box)])
+
+    def resized(
+        self, shape: Sequence[int], resample: Callable[[Array], Array]
+    ) -> LabelMap:
+        return LabelMap(np.ascontiguousarray(resample(self.labels)))
+
+    def masked(self, mask: NDArray[np.bool_]) -> LabelMap:
+        """Return int16 or int32 with `OUTSIDE` for background outside of the mask."""
+        small = np.can_cast(self.labels.dtype, np.int16)
+        labels = self.labels.astype(np.int16 if small else np.int32)
+        labels[(labels == 0) & ~mask] = OUTSIDE
+        return LabelMap(labels)
+
+    def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = self.labels > 0
+        if ignored is not None:
+            inside &= self.labels != ignored
+        return inside
+
+    @property
+    def map(self) -> Array:
+        return self.labels
+
+
+def as_annotation(annotation: Any) -> Annotation:
+    """Return an inner annotation with its methods; an array is a label map.
+
+    Parameters
+    ----------
+    annotation : Annotation, or array of int of shape S
+        In inner form.
+
+    Returns
+    -------
+    Annotation
+        The same, or a `LabelMap` of the array.
+
+    Examples
+    --------
+    >>> as_annotation(np.array([[0, 2]])).cropped((slice(0, 1), slice(1, 2))).inner
+    array([[2]])
+    """
+    if isinstance(annotation, Annotation):
+        return annotation
+    return LabelMap(np.asarray(annotation))
