@@ -16,7 +16,7 @@ autoseg is a bug in autoseg.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class AutosegError(Exception):
@@ -112,3 +112,36 @@ def some_of(things: Sequence[object], most: int = 5, between: str = ", ") -> str
     shown = between.join(map(str, things[:most]))
     more = len(things) - most
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a sentence with the nearest of some names, to put after a message.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    names : iterable of str
+        What could have been meant.
+
+    Returns
+    -------
+    str
+        Begins with a space; empty if nothing is near.
+
+    Examples
+    --------
+    >>> did_you_mean("3d_fulres", ["2d", "3d_fullres"])
+    " Did you mean '3d_fullres'?"
+    >>> did_you_mean("MyHipo", ["Dataset004_MyHippocampus", "Dataset003_Liver"])
+    " Did you mean 'Dataset004_MyHippocampus'?"
+    """
+    import difflib
+
+    given = name.casefold()
+    near_by: dict[str, str] = {known.casefold(): known for known in names}
+    for key, known in list(near_by.items()):
+        # Half of a name is what one remembers of Dataset004_Hippocampus.
+        near_by.setdefault(key.replace(".", "_").rpartition("_")[2], known)
+    near = difflib.get_close_matches(given, near_by, n=1)
+    return f" Did you mean {near_by[near[0]]!r}?" if near else ""

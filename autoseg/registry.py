@@ -9,14 +9,13 @@ by an entry point of the group ``autoseg.<kind>``.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Collection
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from autoseg.errors import PluginError
+from autoseg.errors import PluginError, did_you_mean
 
 T = TypeVar("T")
 Plugin = TypeVar("Plugin")
@@ -96,10 +95,8 @@ class Registry(Generic[T]):
             return cast(T, self._plugins[name])
         names = self.names()
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise PluginError(
-                f"No {self.kind} is called {name!r}.{hint} "
+                f"No {self.kind} is called {name!r}.{did_you_mean(name, names)} "
                 f"There are: {', '.join(names)}."
             )
         for point in self._entry_points():

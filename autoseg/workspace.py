@@ -31,7 +31,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, did_you_mean
 
 DEFAULT_PLAN = "unet"
 ALL_FOLDS = "all-folds"  # in a command: every fold of the cross-validation
@@ -83,7 +83,8 @@ def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
             raise UsageError(f"Number {name} fits several: {', '.join(found)}.")
     raise UsageError(
         f"No data set {name!r}: it is no folder with a dataset.json, and {raw} has "
-        f"{', '.join(there) if there else 'no data set'}. Give a path, or --root."
+        f"{', '.join(there) if there else 'no data set'}.{did_you_mean(name, there)} "
+        "Give a path, or --root."
     )
 
 

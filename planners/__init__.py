@@ -9,5 +9,5 @@ from typing import Any
 from autoseg.registry import Registry
 
 PLANNERS: Registry[Any] = Registry(
-    "planner", __name__, besides=("explain", "memory", "setting", "stage")
+    "planner", __name__, besides=("explain", "memory", "network", "setting", "stage")
 )

@@ -1,25 +1,11 @@
 """What the user fixes; the planner plans around it.
 
-Keys, each alone (for all configurations) or behind a configuration's name, as in
-``3d_fullres.patch_size`` (of landmarks, ``2d_fine`` or ``3d_fine`` is the second stage,
-which is then planned in any case):
-
-=====================  ===============================================================
-``spacing``            the grid; alone, it is the full-resolution grid that all
-                       configurations follow
-``patch_size``         strides and kernels follow; alone, for all configurations with
-                       as many axes
-``batch_size``         the patch is chosen for it
-``network``            ``plain_unet`` or ``residual_unet``
-``network.features``   channels of each stage; no more stages than that
-``network.head_stage``  of landmarks: outputs have the resolution of this stage
-``network.OPTION``     ``convs_encoder``, ``convs_decoder``, ``blocks``, ``norm``, ...
-``resampling.FIELD``   as in `autoseg.spec.plan.Resampling`
-``mirror_axes``, ``batch_dice``
-``training``           ``auto``, ``nnunet`` or ``fast``, for the plan as a whole
-``training.FIELD``     a number of the recipe
-``task.OPTION``        an option of the task, such as ``task.representation``
-=====================  ===============================================================
+The keys are those of `autoseg.spec.settings`. Alone, ``spacing`` is the grid of full
+resolution that all configurations follow, and ``patch_size`` is for all configurations
+with as many axes. Of landmarks, ``2d_fine`` or ``3d_fine`` is the second stage, and is
+planned in any case if something is set for it. No network has more stages than
+``network.features`` has entries; ``network.head_stage`` of landmarks is the stage that
+has the resolution of the outputs.
 
 Axes are in the order that the plan has without overrides: coarsest first.
 """
@@ -27,33 +13,38 @@ Axes are in the order that the plan has without overrides: coarsest first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_type_hints
 
-from autoseg.errors import UsageError
+from autoseg.errors import PluginError, UsageError, did_you_mean
+from autoseg.networks import NETWORKS
 from autoseg.spec.plan import Resampling
+from autoseg.spec.recipe import recipe_values
+from autoseg.spec.settings import (
+    CONFIGURATIONS,
+    as_given,
+    key_problem,
+    one_spelling,
+    split_key,
+)
+from autoseg.spec.values import fault
+from planners._family import KNOWN
 
-CONFIGURATIONS = (
-    "2d",
-    "2d_fine",
-    "3d_lowres",
-    "3d_fullres",
-    "3d_cascade_fullres",
-    "3d_fine",
-)
-NETWORKS = ("plain_unet", "residual_unet")
-OPTIONS = (
-    "features",
-    "head_stage",
-    "convs_encoder",
-    "convs_decoder",
-    "blocks",
-    "norm",
-    "bias",
-    "eps",
-    "slope",
-)
+# What may be set of the networks that are planned for; the rest follows from the patch.
+# It stands here because reading it off the networks would import torch.
+OPTIONS: Mapping[str, Any] = {
+    "features": Sequence[int],
+    "head_stage": int,
+    "convs_encoder": Sequence[int],
+    "convs_decoder": Sequence[int],
+    "blocks": Sequence[int],
+    "norm": Literal["instance", "batch"],
+    "bias": bool,
+    "eps": float,
+    "slope": float,
+}
+RESAMPLING = get_type_hints(Resampling)
 RECIPES = ("auto", "nnunet", "fast")
 
 
@@ -103,15 +94,15 @@ class Overrides:
         return any(key.startswith(f"{configuration}.") for key in self.values)
 
 
-def check_overrides(given: Mapping[str, Any], dim: int) -> Overrides:
+def check_overrides(given: Mapping[str, Any], dim: int | None) -> Overrides:
     """Return overrides that can be planned around.
 
     Parameters
     ----------
     given : mapping of str to JSON value
         By key.
-    dim : int
-        Number of spatial axes of the images.
+    dim : int or None
+        Number of spatial axes of the images; None: not known yet.
 
     Returns
     -------
@@ -123,68 +114,83 @@ def check_overrides(given: Mapping[str, Any], dim: int) -> Overrides:
     UsageError
         With every key that is unknown and every value that cannot be.
     """
+    settings, names = one_spelling(given), as_given(given)
     problems: list[str] = []
-    for key, value in given.items():
-        configuration, base = _split(key)
-        axes = _axes_of(configuration, base, dim)
-        problem = _problem(base, value, axes, configuration is None)
-        if configuration is not None and base.partition(".")[0] in ("training", "task"):
-            problem = "is for the plan as a whole: leave the configuration out"
+    for key, value in settings.items():
+        problem = key_problem(key) or _problem(key, value, settings, dim)
         if problem:
-            problems.append(f"  {key}={value!r}: {problem}")
+            problems.append(f"  {names[key]}={value!r}: {problem}")
     if problems:
         raise UsageError(
             "What is set cannot be planned around:\n" + "\n".join(problems)
         )
-    return Overrides(values=dict(given))
+    return Overrides(values=settings)
 
 
-def _split(key: str) -> tuple[str | None, str]:
-    first, _, rest = key.partition(".")
-    return (first, rest) if first in CONFIGURATIONS and rest else (None, key)
-
-
-def _axes_of(configuration: str | None, base: str, dim: int) -> tuple[int, ...]:
+def _axes_of(configuration: str | None, base: str, dim: int | None) -> tuple[int, ...]:
     if configuration is not None:
         return (2,) if configuration.startswith("2d") else (3,)
-    return (dim,) if base == "spacing" else (2, 3)
+    return (2, 3) if dim is None or base != "spacing" else (dim,)
 
 
-def _problem(base: str, value: Any, axes: tuple[int, ...], shared: bool) -> str | None:
+def _problem(
+    key: str, value: Any, settings: Mapping[str, Any], dim: int | None
+) -> str | None:
+    configuration, base = split_key(key)
+    if configuration is not None and configuration not in CONFIGURATIONS:
+        near = did_you_mean(configuration, CONFIGURATIONS)
+        return f"no such configuration.{near} There are {', '.join(CONFIGURATIONS)}"
+    axes = _axes_of(configuration, base, dim)
     name, _, option = base.partition(".")
     if option:
-        return _option_problem(name, option, value)
+        return _option_problem(name, option, value, _network(key, settings))
     checks: dict[str, Callable[[], str | None]] = {
         "spacing": lambda: _list_problem(value, axes, whole=False),
         "patch_size": lambda: _list_problem(value, axes, whole=True),
         "batch_size": lambda: None if _whole(value) else "give a whole number from 1",
-        "network": lambda: _one_of(value, NETWORKS),
+        "network": lambda: _network_problem(value),
         "batch_dice": lambda: None if isinstance(value, bool) else "give true or false",
         "mirror_axes": lambda: _mirror_problem(value, max(axes)),
-        "training": lambda: _one_of(value, RECIPES),
+        "train": lambda: _one_of(value, RECIPES),
     }
-    if name not in checks:
-        return f"no such key; there are {', '.join(checks)}, network.OPTION, " + (
-            "resampling.FIELD, training.FIELD and task.OPTION"
-        )
     return checks[name]()
 
 
-def _option_problem(name: str, option: str, value: Any) -> str | None:
-    if name in ("training", "task"):
-        return None  # the recipe and the task check their own fields
+def _network(key: str, settings: Mapping[str, Any]) -> Any:
+    """Return the network that an option is set of, None if it is the planner's own."""
+    configuration, _ = split_key(key)
+    named = settings.get(f"{configuration}.network", settings.get("network"))
+    return named if isinstance(named, str) and named in NETWORKS else None
+
+
+def _network_problem(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return "give the name of a network"
+    try:
+        return None if value in KNOWN or NETWORKS[value] else None
+    except PluginError as error:
+        return str(error)
+
+
+def _option_problem(name: str, option: str, value: Any, network: Any) -> str | None:
+    if name == "train":
+        try:
+            recipe_values({option: value})
+        except UsageError as error:
+            return str(error)
     if name == "resampling":
-        return _one_of(option, [f.name for f in fields(Resampling)])
-    if name != "network":
-        return f"no such key; {name} has no fields"
+        return fault(option, RESAMPLING[option], value)
+    if name != "network" or (network is not None and network not in KNOWN):
+        return None  # a task and a network that is not planned for check their own
     if option not in OPTIONS:
-        return f"follows from the patch; there are {', '.join(OPTIONS)}"
-    if option in ("features", "convs_encoder", "convs_decoder", "blocks"):
+        near = did_you_mean(option, OPTIONS)
+        return f"follows from the patch. There are {', '.join(OPTIONS)}.{near}"
+    if OPTIONS[option] == Sequence[int]:
         good = isinstance(value, list) and value and all(map(_whole, value))
         return None if good else "give a list of whole numbers from 1, one per stage"
     if option == "head_stage":
         return None if value in (0, 1, 2) else "give 0, 1 or 2"
-    return None
+    return fault(option, OPTIONS[option], value)
 
 
 def _whole(value: Any) -> bool:
@@ -210,5 +216,6 @@ def _mirror_problem(value: Any, dim: int) -> str | None:
     return None if good else f"give a list of axes from 0 to {dim - 1}"
 
 
-def _one_of(value: Any, allowed: Any) -> str | None:
-    return None if value in allowed else f"there are {', '.join(allowed)}"
+def _one_of(value: Any, allowed: Sequence[str]) -> str | None:
+    near = did_you_mean(str(value), allowed)
+    return None if value in allowed else f"there are {', '.join(allowed)}.{near}"

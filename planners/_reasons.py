@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration, Plan
+from planners._family import KNOWN
 from planners._patch import LARGEST, Fit, times
 from planners._spacing import ANISOTROPY, LOWRES_GAIN, LOWRES_SHARE, Grid
 
@@ -120,8 +121,6 @@ def about_configuration(
         )
     else:
         because = f"the median case is {median}, and this fits {budget}"
-    stages = len(made.network.options["strides"])
-    poolings = times(fit.topology.divisors)
     return [
         Decision(
             field=f"{name}.patch_size",
@@ -129,16 +128,7 @@ def about_configuration(
             rule=RULE_PATCH.format(unit=unit, edge=largest or LARGEST[made.dim]),
             because=because,
         ),
-        Decision(
-            field=f"{name}.network",
-            value=f"{made.network.name} with {stages} stages, {poolings} times smaller "
-            "at the bottom",
-            rule="an axis is halved while it has 8 voxels and is not twice as coarse "
-            "as the finest; kernels are 1 along axes that still are; 32 channels, "
-            "doubled with each stage",
-            because=f"patch {times(made.patch_size)}, spacing {times(made.spacing)} "
-            f"{unit}",
-        ),
+        _about_network(name, made, fit, unit),
         Decision(
             field=f"{name}.batch_size",
             value=str(made.batch_size),
@@ -153,6 +143,27 @@ def about_configuration(
             because=_share(made),
         ),
     ]
+
+
+def _about_network(name: str, made: Configuration, fit: Fit, unit: str) -> Decision:
+    if made.network.name not in KNOWN:
+        return Decision(
+            field=f"{name}.network",
+            value=made.network.name,
+            rule="patch and batch are those of a U-Net in the same budget, since "
+            "nobody knows what this network needs; `plan --measure` measures it",
+            because="set by the user",
+        )
+    poolings = times(fit.topology.divisors)
+    return Decision(
+        field=f"{name}.network",
+        value=f"{made.network.name} with {fit.topology.stages} stages, {poolings} "
+        "times smaller at the bottom",
+        rule="an axis is halved while it has 8 voxels and is not twice as coarse "
+        "as the finest; kernels are 1 along axes that still are; 32 channels, "
+        "doubled with each stage",
+        because=f"patch {times(made.patch_size)}, spacing {times(made.spacing)} {unit}",
+    )
 
 
 def _share(made: Configuration) -> str:

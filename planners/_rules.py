@@ -15,10 +15,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from autoseg.errors import PlanError, UsageError
+from autoseg.errors import PlanError, UsageError, did_you_mean
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan, as_options
+from autoseg.spec.values import fault, parameters_of
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 from planners._channels import choose_channels
@@ -72,7 +73,7 @@ def make_plan(
     kind = TASKS[task.name]
     overrides = check_overrides(budget.overrides, fingerprint.dim)
     options, of_task = kind.configure(
-        {**task.options, **_wishes(kind, overrides)}, fingerprint.annotation
+        {**task.options, **wishes_of(kind, overrides)}, fingerprint.annotation
     )
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
@@ -118,7 +119,7 @@ def make_plan(
     return replace(plan, decisions=decisions)
 
 
-def _wishes(kind: Any, overrides: Overrides) -> dict[str, Any]:
+def wishes_of(kind: Any, overrides: Overrides) -> dict[str, Any]:
     """Return the task's options that the user fixed."""
     found = {
         key.removeprefix("task."): value
@@ -129,9 +130,17 @@ def _wishes(kind: Any, overrides: Overrides) -> dict[str, Any]:
     if unknown:
         there = ", ".join(f"task.{key}" for key in kind.settable) or "none"
         raise UsageError(
-            f"--set: the task has no task.{unknown[0]} that can be set; there are "
-            f"{there}."
+            f"--set: the task has no task.{unknown[0]} that can be set; "
+            f"there are {there}.{did_you_mean(unknown[0], kind.settable)}"
         )
+    hints = {name: p.annotation for name, p in parameters_of(kind).items()}
+    wrong = [
+        problem
+        for key, value in found.items()
+        if key in hints and (problem := fault(f"task.{key}", hints[key], value))
+    ]
+    if wrong:
+        raise UsageError(f"--set {'; '.join(wrong)}.")
     return found
 
 
@@ -180,8 +189,8 @@ def _record(budget: Budget, gb: float) -> Choice:
 
 def _training(overrides: Overrides, task: Task) -> Choice:
     options: dict[str, Any] = dict(task.training) | {
-        key.removeprefix("training."): value
+        key.removeprefix("train."): value
         for key, value in overrides.values.items()
-        if key.startswith("training.")
+        if key.startswith("train.")
     }
-    return Choice(name=overrides.values.get("training", "auto"), options=options)
+    return Choice(name=overrides.values.get("train", "auto"), options=options)

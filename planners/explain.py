@@ -11,6 +11,7 @@ import numpy as np
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
+from planners._family import KNOWN
 from planners._patch import times
 from planners.memory.costs import cost_of, disk_bytes, window_bytes
 from planners.memory.model import GIB
@@ -176,7 +177,7 @@ def _memory(plan: Plan) -> list[str]:
     budget = plan.budget.options
     names = [name for name, c in plan.configurations.items() if c.memory]
     if not names:
-        return ["  unknown: no planner of ours made this plan"]
+        return ["  unknown: no planner of ours made this plan, or knows its network"]
     rows: list[tuple[str, ...]] = [("GB", *names)]
     memory = [plan.configurations[name].memory for name in names]
     for part in (*PARTS, "reserve"):
@@ -195,7 +196,9 @@ def _memory(plan: Plan) -> list[str]:
 
 
 def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
-    names = list(plan.configurations)
+    names = [name for name, c in plan.configurations.items() if c.network.name in KNOWN]
+    if not names:
+        return ["  unknown: the network is not one that the planners know"]
     rows: list[tuple[str, ...]] = [("", *names)]
     setting = Setting(precision=str(plan.budget.options.get("precision", "bf16")))
     costs = {name: cost_of(plan, name, setting) for name in names}
@@ -230,6 +233,18 @@ def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
     ]
 
 
+def _peak(found: Mapping[str, Any]) -> str:
+    """Return the memory that was measured, beside what was predicted, if anything."""
+    real, predicted = float(found["measured_bytes"]), found["predicted_bytes"]
+    grew = f"this process grew by {real / GIB:.2f} GB, libraries included"
+    if predicted is None:
+        return grew if found["device"] == "cpu" else f"peak {real / GIB:.2f} GB"
+    if found["device"] == "cpu":
+        return f"{grew}; {predicted / GIB:.2f} GB are predicted without them"
+    share = f" ({predicted / real - 1:+.0%})" if real > 0 else ""
+    return f"peak {real / GIB:.2f} GB, predicted {predicted / GIB:.2f} GB{share}"
+
+
 def _time(plan: Plan, measured: Mapping[str, Any]) -> list[str]:
     if not measured:
         return _wrap(
@@ -240,22 +255,10 @@ def _time(plan: Plan, measured: Mapping[str, Any]) -> list[str]:
     for name, found in measured.items():
         seconds = float(found["seconds_per_step"])
         epoch = seconds * STEPS
-        predicted, real = (
-            float(found["predicted_bytes"]),
-            float(found["measured_bytes"]),
-        )
-        memory = f"peak {real / GIB:.2f} GB, predicted {predicted / GIB:.2f} GB"
-        if found["device"] == "cpu":
-            memory = (
-                f"this process grew by {real / GIB:.2f} GB, libraries included; "
-                f"{predicted / GIB:.2f} GB are predicted without them"
-            )
-        elif real > 0:
-            memory += f" ({predicted / real - 1:+.0%})"
         lines += _wrap(
             f"{name} on {found['device']} in {found['precision']}: {seconds:.3g} s a "
             f"step, {epoch / 60:.3g} minutes an epoch, {epoch * EPOCHS / 3600:.3g} "
             f"hours for {EPOCHS} epochs of {STEPS} steps (reading not counted); "
-            f"{memory}."
+            f"{_peak(found)}."
         )
     return lines

@@ -11,8 +11,11 @@ from autoseg.gpu import has_gpu
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
+from autoseg.tasks import TASKS
 from autoseg.workspace import DEFAULT_PLAN, Workspace
 from planners import PLANNERS
+from planners._overrides import check_overrides
+from planners._rules import wishes_of
 from planners.base import Budget
 
 PREVIOUS = "previous"  # a plan that is replaced is kept as NAME.previous
@@ -65,6 +68,27 @@ def plan(
         made = replace(made, name=_as_name(name))
     _write(made, workspace.plan(made.name))
     return made
+
+
+def check_settings(task: str, planner: str, budget: Budget) -> None:
+    """Raise unless a plan can be made with these settings, before there is anything.
+
+    Parameters
+    ----------
+    task : str
+        A file in ``autoseg/tasks``.
+    planner : str
+        A file in ``planners``.
+    budget : Budget
+        Its overrides are looked at; how many axes the images have is not known yet.
+
+    Raises
+    ------
+    UsageError, PluginError
+        With what cannot be.
+    """
+    PLANNERS[planner]
+    wishes_of(TASKS[task], check_overrides(budget.overrides, None))
 
 
 def _as_name(name: str) -> str:

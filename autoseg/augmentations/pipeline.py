@@ -18,6 +18,11 @@ from autoseg.augmentations.base import Context
 from autoseg.errors import TrainingError
 
 
+def check_policy(text: str) -> None:
+    """Raise PluginError or UsageError unless a text names a policy that can be made."""
+    make_steps(text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Draw:
     """All random decisions of one sample.

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autoseg.errors import UsageError
+from autoseg.cli._settings import add_settings, parse_settings
+from autoseg.errors import DatasetError, UsageError
+from autoseg.gpu import gpu_memory_gb, has_gpu
+
+if TYPE_CHECKING:
+    from planners.base import Budget
 
 
 def add_dataset(parser: argparse.ArgumentParser, several: bool = False) -> None:
@@ -83,6 +90,116 @@ def add_parts(parser: argparse.ArgumentParser) -> None:
         metavar="I",
         help="which share this run takes: 0 to N - 1",
     )
+
+
+def add_planning(parser: argparse.ArgumentParser) -> None:
+    """Declare what chooses a planner and its budget."""
+    from planners import PLANNERS
+
+    parser.add_argument(
+        "--planner",
+        default="unet",
+        metavar="NAME",
+        help=f"one of {', '.join(PLANNERS.names())}; by default %(default)s",
+    )
+    parser.add_argument(
+        "--preset", metavar="SIZE", help="size of the planner: M, L or XL"
+    )
+    parser.add_argument(
+        "--name",
+        "-overwrite_plans_name",
+        metavar="NAME",
+        help="name of the plan; by default the planner's, with the preset",
+    )
+    parser.add_argument(
+        "--gpu-memory",
+        "-gpu_memory_target",
+        type=float,
+        metavar="GB",
+        help="device memory for training; by default 8, or the preset's (M 8, L 24, "
+        "XL 40), and with --budget-rule bytes that of the GPU that is there; for "
+        "landmarks 0.5 if there is no GPU",
+    )
+    parser.add_argument(
+        "--budget-rule",
+        choices=("nnunet", "bytes"),
+        default="nnunet",
+        help="nnunet: plans as nnU-Net v2 makes them; bytes: by what a step needs",
+    )
+    add_settings(
+        parser,
+        "fix values and plan around them: spacing, patch_size, batch_size, network, "
+        "network.features, ..., also for one configuration, as in 2d.batch_size=16",
+    )
+
+
+def budget_of(arguments: argparse.Namespace) -> Budget:
+    """Return the budget that the arguments of `add_planning` give."""
+    from planners.base import Budget
+
+    memory = arguments.gpu_memory
+    if memory is None and arguments.budget_rule == "bytes":
+        memory = gpu_memory_gb()
+    return Budget(
+        memory_gb=memory,
+        rule=arguments.budget_rule,
+        preset=arguments.preset,
+        overrides=parse_settings(arguments.settings),
+        processor="gpu" if has_gpu() else "cpu",
+    )
+
+
+def add_preparing(parser: argparse.ArgumentParser) -> None:
+    """Declare which configurations are preprocessed, and how they are stored."""
+    from autoseg.preprocess.packing import PRECISIONS
+
+    parser.add_argument(
+        "-c",
+        "--configurations",
+        nargs="+",
+        metavar="NAME",
+        help="such as 2d or 3d_fullres; by default all that the plan has",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="in which images are stored; auto: float16 unless a value is too large",
+    )
+
+
+def verify(dataset: str, root: Path | None, workers: int | None = None) -> None:
+    """Check a data set, print every problem, and raise if it cannot be used.
+
+    Parameters
+    ----------
+    dataset : str
+        A folder, or the name or number of a data set in ``ROOT/raw``.
+    root : Path or None
+        ROOT.
+    workers : int, optional
+        Cases looked at at the same time.
+
+    Raises
+    ------
+    DatasetError
+        If there is an error among the problems; warnings are printed only.
+    """
+    from autoseg.datasets.read import load_dataset
+    from autoseg.fingerprint.check.stage import check_dataset
+    from autoseg.workspace import find_dataset, find_root
+
+    folder = find_dataset(dataset, find_root(root))
+    problems = check_dataset(load_dataset(folder), workers)
+    for problem in problems:
+        said = f"{problem.severity}: {problem.file}: {problem.found} {problem.fix}"
+        print(said.rstrip(), file=sys.stderr)
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise DatasetError(
+            f"{folder} has {errors} error(s), listed above. Mend them and run the same "
+            "command again."
+        )
 
 
 def chosen_datasets(arguments: argparse.Namespace) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
 from planners.memory.costs import cost_of
+from planners.memory.graph import KNOWN
 from planners.memory.model import GIB
 from planners.setting import Setting
 
@@ -31,8 +32,8 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
     -------
     dict
         ``device``, ``precision``, ``seconds_per_step``, ``measured_bytes`` and
-        ``predicted_bytes``. On a GPU the bytes are those of PyTorch's allocator, on a
-        CPU the growth of this process.
+        ``predicted_bytes``, None for a network that the planners do not know. On a GPU
+        the bytes are those of PyTorch's allocator, on a CPU the growth of this process.
 
     Raises
     ------
@@ -46,17 +47,19 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
     hardware = choose_hardware(device, compile="off")
     kind = "cuda" if hardware.device.type == "cuda" else "cpu"
     setting = Setting(precision=hardware.precision, optimizer="sgd", device=kind)
-    batch = plan.configuration(name).batch_size
-    predicted = cost_of(plan, name, setting).total(batch)
-    if kind == "cpu":
+    chosen = plan.configuration(name)
+    predicted = None
+    if chosen.network.name in KNOWN:
+        predicted = cost_of(plan, name, setting).total(chosen.batch_size)
+    if kind == "cpu" and predicted is not None:
         _check_free(predicted, name)
     before = _resident()
     try:
         seconds, measured = _steps(plan, name, hardware)
     except torch.cuda.OutOfMemoryError:
         raise UsageError(
-            f"A step of {name} does not fit the GPU: {predicted / GIB:.1f} GB are "
-            "predicted. Plan with --budget-rule bytes, or a smaller --gpu-memory."
+            f"A step of {name} does not fit the GPU{_words(predicted)}. Plan with "
+            "--budget-rule bytes, or a smaller --gpu-memory."
         ) from None
     if kind == "cpu":
         measured = _resident() - before
@@ -65,8 +68,12 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
         "precision": hardware.precision,
         "seconds_per_step": seconds,
         "measured_bytes": measured,
-        "predicted_bytes": round(predicted),
+        "predicted_bytes": None if predicted is None else round(predicted),
     }
+
+
+def _words(predicted: float | None) -> str:
+    return "" if predicted is None else f": {predicted / GIB:.1f} GB are predicted"
 
 
 def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:

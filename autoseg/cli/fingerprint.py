@@ -11,8 +11,7 @@ import argparse
 
 import numpy as np
 
-from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
-from autoseg.cli._checked import verify
+from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets, verify
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.spec.fingerprint import Fingerprint
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import difflib
 import errno
 import logging
 import os
@@ -28,7 +27,7 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.cli import COMMANDS
-from autoseg.errors import AutosegError, PluginError, UsageError
+from autoseg.errors import AutosegError, PluginError, UsageError, did_you_mean
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 # OpenMP threads that spin while they wait take the cores from everybody else on a busy
@@ -60,8 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = argparse.Namespace(verbose=False)
     try:
+        if given[:1] == ["help"]:
+            given = [*given[1:2], "--help"]
         if not given or given[0].startswith("-"):
-            return _without_command(given)
+            return _without_command(given or ["--help"])
         name = given[0].replace("-", "_")
         command = load_command(name)
         arguments = make_parser(name, command).parse_args(given[1:])
@@ -112,8 +113,7 @@ def load_command(name: str) -> Any:
     """
     names = commands()
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, names)
         raise UsageError(
             f"there is no command {name!r}.{hint} There are: {', '.join(names)}."
         )
@@ -142,7 +142,7 @@ def make_parser(name: str, command: Any) -> argparse.ArgumentParser:
     ArgumentParser
         With the command's own arguments and ``--verbose``.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"autoseg {name}",
         description=command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -157,6 +157,19 @@ def make_parser(name: str, command: Any) -> argparse.ArgumentParser:
             help="say more, and show where an error came from",
         )
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers an unknown option with the nearest one."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options = [word for word in unknown if word.startswith("-")]
+            known = self._option_string_actions
+            near = did_you_mean(options[0].partition("=")[0], known) if options else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}.{near}")
+        return found
 
 
 def start_logging(verbose: bool = False) -> None:

@@ -12,8 +12,7 @@ import json
 import sys
 from typing import Any
 
-from autoseg.cli._arguments import add_dataset, chosen_datasets
-from autoseg.cli._planning import add_planning, budget_of
+from autoseg.cli._arguments import add_dataset, add_planning, budget_of, chosen_datasets
 from autoseg.errors import UsageError
 from autoseg.gpu import gpu_memory_gb
 from autoseg.spec.fingerprint import Fingerprint

@@ -11,18 +11,20 @@ import shlex
 
 from autoseg.cli._arguments import (
     add_dataset,
+    add_planning,
+    add_preparing,
     add_workers,
+    budget_of,
     chosen_datasets,
     positive,
+    verify,
 )
-from autoseg.cli._checked import verify
-from autoseg.cli._planning import add_planning, budget_of
-from autoseg.cli._preparing import add_preparing
+from autoseg.datasets.read import open_dataset
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import ALL_FOLDS, Workspace, find_root
-from planners.stage import plan
+from planners.stage import check_settings, plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the three stages on each of the data sets."""
+    budget = budget_of(arguments)
     for dataset in chosen_datasets(arguments):
+        described, _ = open_dataset(dataset, arguments.root)
+        check_settings(described.task, arguments.planner, budget)
         if arguments.verify_dataset_integrity:
             verify(dataset, arguments.root, arguments.workers)
         fingerprint(
@@ -77,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.root,
             planner=arguments.planner,
             name=arguments.name,
-            budget=budget_of(arguments),
+            budget=budget,
         )
         print(_summary(made))
         if not arguments.no_preprocessing:

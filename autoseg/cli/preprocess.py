@@ -12,10 +12,10 @@ import argparse
 from autoseg.cli._arguments import (
     add_dataset,
     add_parts,
+    add_preparing,
     add_workers,
     chosen_datasets,
 )
-from autoseg.cli._preparing import add_preparing
 from autoseg.preprocess.stage import preprocess
 from autoseg.workspace import DEFAULT_PLAN
 

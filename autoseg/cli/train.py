@@ -14,12 +14,9 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
-from typing import Any
 
 from autoseg.cli._arguments import add_root, command, positive
-from autoseg.errors import UsageError
+from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
 
 
@@ -100,15 +97,10 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="start from the weights of a model, as far as they fit",
     )
-    group.add_argument(
-        "--set",
-        dest="settings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any other number: train.momentum=0.9, patch_size=[40,56,40], "
-        "network.features=[8,16,32,64]",
+    add_settings(
+        group,
+        "any other number: train.momentum=0.9, patch_size=40x56x40, "
+        "network.features=8,16,32,64",
     )
 
 
@@ -193,38 +185,6 @@ def run(arguments: argparse.Namespace) -> None:
             print(
                 "Next:", command("predict", "-i", images, "-o", "predictions", *model)
             )
-
-
-def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the settings in texts such as ``train.momentum=0.9``.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        ``KEY=VALUE``; a value is JSON, or else a text.
-
-    Returns
-    -------
-    dict of str to JSON value
-        By key.
-
-    Raises
-    ------
-    UsageError
-        If a text has no ``=``, or a key is given twice.
-    """
-    settings: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {text!r}: write KEY=VALUE.")
-        if key in settings:
-            raise UsageError(f"--set gives {key} twice.")
-        try:
-            settings[key] = json.loads(value)
-        except json.JSONDecodeError:
-            settings[key] = value
-    return settings
 
 
 def _not_negative(text: str) -> int:

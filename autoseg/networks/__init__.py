@@ -5,5 +5,5 @@ from typing import Any
 from autoseg.registry import Registry
 
 NETWORKS: Registry[Any] = Registry(
-    "network", __name__, besides=("build", "onednn", "packed")
+    "network", __name__, besides=("build", "onednn", "options", "packed")
 )

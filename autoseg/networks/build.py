@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 from autoseg.networks.base import Network
+from autoseg.networks.options import network_faults
 from autoseg.spec.plan import Plan
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
@@ -49,6 +50,10 @@ def build_network(
             "can be read off coarser outputs."
         )
     heads = {head.name: head.channels for head in task.heads}
+    where = f"configurations.{configuration}.network"
+    faults = network_faults(chosen.network, f"{where}.options.")
+    if faults:
+        raise PlanError(f"{chosen.network.name} cannot be made: {'; '.join(faults)}.")
     try:
         network: Network = NETWORKS[chosen.network.name](
             channels, heads, deep_supervision, **chosen.network.options
@@ -56,7 +61,7 @@ def build_network(
     except NOT_BUILT as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PlanError(
-            f"configurations.{configuration}.network: {chosen.network.name} cannot be "
+            f"{where}: {chosen.network.name} cannot be "
             f"made with the options {', '.join(chosen.network.options)}: {reason}."
         ) from None
     return network

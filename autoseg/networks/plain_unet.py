@@ -15,7 +15,7 @@ Legend: B batch, C channels, S spatial shape, D number of axes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -82,9 +82,8 @@ class PlainUNet(UNet):
     head_stage : int
         Stage of the encoder whose resolution the finest outputs have. The levels of
         the decoder above it are left out.
-    **layers
-        Fields of `autoseg.networks._blocks.Layers`: ``norm``, ``bias``, ``eps``,
-        ``slope``.
+    norm, bias, eps, slope
+        As in `autoseg.networks._blocks.Layers`.
 
     References
     ----------
@@ -108,7 +107,10 @@ class PlainUNet(UNet):
         convs_encoder: Sequence[int],
         convs_decoder: Sequence[int],
         head_stage: int = 0,
-        **layers: Any,
+        norm: Literal["instance", "batch"] = "instance",
+        bias: bool = True,
+        eps: float = 1e-5,
+        slope: float = 0.01,
     ) -> None:
         check_lengths(
             dim,
@@ -118,7 +120,7 @@ class PlainUNet(UNet):
             convs_encoder=convs_encoder,
             convs_decoder=convs_decoder,
         )
-        kind = Layers(dim=dim, **layers)
+        kind = Layers(dim=dim, norm=norm, bias=bias, eps=eps, slope=slope)
         channels = [in_channels, *features]
         encoder = _Encoder(kind, channels, kernels, strides, convs_encoder)
         outputs = sum(heads.values())

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
@@ -140,9 +140,8 @@ class ResidualUNet(UNet):
     head_stage : int
         Stage of the encoder whose resolution the finest outputs have. The levels of
         the decoder above it are left out.
-    **layers
-        Fields of `autoseg.networks._blocks.Layers`: ``norm``, ``bias``, ``eps``,
-        ``slope``.
+    norm, bias, eps, slope
+        As in `autoseg.networks._blocks.Layers`.
 
     References
     ----------
@@ -166,7 +165,10 @@ class ResidualUNet(UNet):
         blocks: Sequence[int],
         convs_decoder: Sequence[int],
         head_stage: int = 0,
-        **layers: Any,
+        norm: Literal["instance", "batch"] = "instance",
+        bias: bool = True,
+        eps: float = 1e-5,
+        slope: float = 0.01,
     ) -> None:
         check_lengths(
             dim,
@@ -176,7 +178,7 @@ class ResidualUNet(UNet):
             blocks=blocks,
             convs_decoder=convs_decoder,
         )
-        kind = Layers(dim=dim, **layers)
+        kind = Layers(dim=dim, norm=norm, bias=bias, eps=eps, slope=slope)
         encoder = _Encoder(kind, in_channels, features, kernels, strides, blocks)
         outputs = sum(heads.values())
         check_head_stage(head_stage, len(features))

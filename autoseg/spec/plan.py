@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import PlanError
+from autoseg.errors import PlanError, did_you_mean
 from autoseg.spec._migrate import migrate
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
@@ -288,7 +288,8 @@ class Plan:
         """
         if name not in self.configurations:
             raise PlanError(
-                f"Plan {self.name!r} has no configuration {name!r}. It has: "
+                f"Plan {self.name!r} has no configuration {name!r}."
+                f"{did_you_mean(name, self.configurations)} It has: "
                 f"{', '.join(self.configurations)}."
             )
         return self.configurations[name]

@@ -83,12 +83,15 @@ def train_folds(
         )
     devices = _devices(str(options.pop("device", "auto")))
     asked = Options(**options)
-    job = find_job(dataset, configuration, 0, root, plan, asked)
+    job = find_job(dataset, configuration, 0, root, plan, asked.of(configuration, None))
     count = len(load_splits(job.workspace, job.dataset))
     before = job.settings.previous
+    chain = (configuration, *([] if before is None else [before]))
+    own = {**options, "settings": asked.of(configuration, chain).settings}
     if before is not None:
+        earlier = {**options, "settings": asked.of(before, chain).settings}
         train_folds(
-            dataset, before, root, plan=plan, device=",".join(devices), **options
+            dataset, before, root, plan=plan, device=",".join(devices), **earlier
         )
     folders = [job.workspace.fold(plan, configuration, fold) for fold in range(count)]
     missing = [n for n, f in enumerate(folders) if not is_complete(f, asked.validation)]
@@ -106,7 +109,7 @@ def train_folds(
             "fold": fold,
             "root": str(job.workspace.root),
             "plan": plan,
-            **options,
+            **own,
         }
         for fold in missing
     ]

@@ -99,7 +99,7 @@ def train(
     KeyboardInterrupt
         After Ctrl-C or SIGTERM: the checkpoint is written, and the same call goes on.
     """
-    asked = Options(**options)
+    asked = Options(**options).of(configuration)
     job = find_job(dataset, configuration, fold, root, plan, asked)
     with only_one(job.folder):
         if asked.overwrite:

@@ -73,7 +73,12 @@ class ByteBudget:
         return (peak + reserve(peak, self.setting)) / GIB
 
     def parts(self, topology: Topology, batch_size: int) -> dict[str, float]:
-        """Return the bytes at the peak of a step, by part, and the reserve."""
+        """Return the bytes at the peak of a step, by part, and the reserve.
+
+        Nothing, if it is not the U-Net that is trained.
+        """
+        if self.family.other is not None:
+            return {}
         peak = self.step(topology).peak(batch_size)
         peak["reserve"] = reserve(sum(peak.values()), self.setting)
         return {part: float(round(size)) for part, size in peak.items()}

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoseg.errors import PlanError
-
-KNOWN = ("plain_unet", "residual_unet")
+from planners._family import KNOWN
 
 
 @dataclass(frozen=True)

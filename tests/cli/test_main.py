@@ -112,11 +112,26 @@ def test_help_of_a_command_before_training_imports_no_torch(name):
     assert "IMPORTED set()" in out.stdout, out.stderr
 
 
-def test_without_a_command_it_is_said_where_to_look():
-    out = _autoseg()
+@pytest.mark.parametrize("words", [[], ["help"]])
+def test_without_a_command_there_is_help(words):
+    out = _autoseg(*words)
 
-    assert out.returncode == 2
-    assert "autoseg --help" in out.stderr
+    assert (out.returncode, out.stdout) == (0, _autoseg("--help").stdout)
+    assert "plan_and_preprocess" in out.stdout
+
+
+def test_help_of_a_command_can_be_asked_for_by_a_word():
+    out = _autoseg("help", "plan")
+
+    assert (out.returncode, out.stdout) == (0, _autoseg("plan", "--help").stdout)
+
+
+@pytest.mark.parametrize("words", [["--iteration", "5"], ["--iteration=5"]])
+def test_an_unknown_option_is_answered_with_the_nearest(words, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "D", "2d", "0", *words])
+
+    assert "Did you mean '--iterations'?" in capsys.readouterr().err
 
 
 def test_an_unknown_command_is_answered_with_the_nearest():

@@ -224,7 +224,7 @@ def test_without_a_driver_there_is_no_gpu(monkeypatch):
 
 
 def test_bytes_are_planned_for_the_gpu_that_is_there(root, monkeypatch):
-    monkeypatch.setattr("autoseg.cli._planning.gpu_memory_gb", lambda: 3.0)
+    monkeypatch.setattr("autoseg.cli._arguments.gpu_memory_gb", lambda: 3.0)
 
     main(["plan", NAME, "--root", str(root), "--budget-rule", "bytes"])
     by_bytes = _plan(root).budget.options["memory_gb"]
@@ -253,6 +253,15 @@ def test_a_plan_that_the_gpu_here_cannot_hold_is_warned_of(root, monkeypatch, ca
         ("[40, 56, 40]", [40, 56, 40]),
         ("40x56x40", [40, 56, 40]),
         ("1,0.8,0.8", [1, 0.8, 0.8]),
+        ("8,16", [8, 16]),
+        ("8, 16", [8, 16]),
+        ("8,", [8]),
+        ("-1,1e-3", [-1, 0.001]),
+        ("1x1,2x2", [[1, 1], [2, 2]]),
+        ("True", True),
+        ("none", None),
+        ('{"a": [1]}', {"a": [1]}),
+        ("nnunet,-mirror", "nnunet,-mirror"),
         ("residual_unet", "residual_unet"),
         ("", ""),
     ],

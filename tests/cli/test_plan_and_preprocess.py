@@ -155,3 +155,22 @@ def test_the_fine_stage_of_landmarks_comes_after_the_coarse_one(tmp_path):
     first, then, *_ = _next(made, "XRAYS", arguments).splitlines()
     assert first == f"Next: autoseg train XRAYS 2d 0 --root {tmp_path}"
     assert then == f"then: autoseg train XRAYS 2d_fine 0 --root {tmp_path}"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "patchsize=8x8x8"], "Did you mean 'patch_size'?"),
+        (["--set", "task.represent=flow_distance"], "no task.represent"),
+        (["--set", "training.momentm=0.9"], "Did you mean 'train.momentum'?"),
+        (["--set", "network=plain_unett"], "Did you mean 'plain_unet'?"),
+        (["--planner", "unett"], "Did you mean 'unet'?"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_written(
+    folder, capsys, words, message
+):
+    assert _run(folder, *words) == 2
+
+    assert message in capsys.readouterr().err
+    assert not _prepared(folder).exists()

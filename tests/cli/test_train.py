@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from autoseg.cli import train as command
+from autoseg.cli._settings import parse_settings
 from autoseg.cli.main import main
-from autoseg.cli.train import parse_settings
 from autoseg.errors import UsageError
+
+
+def test_train_and_plan_read_settings_alike():
+    from autoseg.cli._arguments import parse_settings as of_plan
+
+    assert of_plan is command.parse_settings
 
 
 def test_settings_are_json_or_text():

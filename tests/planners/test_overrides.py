@@ -152,3 +152,82 @@ def test_everything_that_is_wrong_is_said_at_once():
 def test_what_belongs_to_the_other_network_is_refused(plan):
     with pytest.raises(UsageError, match="plain_unet has no network.blocks"):
         plan(network__blocks=[1, 1, 1])
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Register a network with one option of a U-Net's and one of its own."""
+    from autoseg.networks import NETWORKS
+
+    class Narrow:
+        def __init__(
+            self, in_channels, heads, deep_supervision=False, *, dim: int, width: int
+        ):
+            pass
+
+    monkeypatch.setattr(NETWORKS, "names", lambda: ("narrow", "plain_unet"))
+    monkeypatch.setitem(NETWORKS._plugins, "narrow", Narrow)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"network": "narrow", "network.width": 8},
+        {"network": {"name": "narrow", "options": {"width": 8}}},
+        {"network.name": "narrow", "network.options.width": 8},
+    ],
+)
+def test_a_network_of_which_nothing_is_known_is_planned_like_the_unet(
+    plan, narrow, given
+):
+    chosen, usual = plan(**given), plan()
+
+    for name, configuration in chosen.configurations.items():
+        same = usual.configuration(name)
+        assert configuration.network.name == "narrow"
+        assert configuration.network.options == {"dim": same.dim, "width": 8}
+        assert configuration.patch_size == same.patch_size
+        assert configuration.memory == {}  # nobody knows
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "network.width: a whole number is missing"),
+        ({"network.width": "wide"}, "network.width: a whole number, got 'wide'"),
+        ({"network.width": 8, "network.depth": 2}, "network.depth: no such option"),
+    ],
+)
+def test_options_of_another_network_are_held_against_its_signature(
+    plan, narrow, given, words
+):
+    with pytest.raises(UsageError, match=words):
+        plan(**{"network": "narrow", **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"3d_fulres.patch_size": [8, 8, 8]}, "Did you mean '3d_fullres'?"),
+        ({"train.momentm": 0.9}, "Did you mean 'train.momentum'?"),
+        ({"network.feature": [8]}, "Did you mean 'features'?"),
+        ({"network.norm": "group"}, "one of instance, batch, got 'group'"),
+        ({"resampling.image_order": "3"}, "a whole number, got '3'"),
+        ({"train.epochs": "many"}, "a whole number is wanted"),
+        ({"train": "fsat"}, "Did you mean 'fast'?"),
+    ],
+)
+def test_what_is_set_wrong_is_told_with_what_was_meant(given, words):
+    with pytest.raises(UsageError) as error:
+        check_overrides(given, dim=3)
+
+    assert words in str(error.value)
+
+
+def test_the_types_of_the_unets_options_are_those_of_their_signatures():
+    from autoseg.networks.options import network_parameters
+    from planners._overrides import OPTIONS
+
+    of_both = network_parameters("plain_unet") | network_parameters("residual_unet")
+
+    assert {name: of_both[name].annotation for name in OPTIONS} == OPTIONS

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from autoseg.errors import DatasetError
+from autoseg.errors import DatasetError, did_you_mean
 from autoseg.spec.dataset import Dataset
 
 SIDES = (
@@ -85,7 +85,8 @@ def _pair_problems(pairs: Any, names: Sequence[str]) -> list[str]:
         return ['`mirror_pairs` must list pairs, such as [["left eye", "right eye"]]']
     flat = [name for pair in pairs for name in pair]
     problems = [
-        f"`mirror_pairs` names {name!r}, which is no landmark"
+        f"`mirror_pairs` names {name!r}, which is no landmark."
+        f"{did_you_mean(str(name), names)}"
         for name in dict.fromkeys(flat)
         if name not in names
     ]

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoseg.augmentations.pipeline import check_policy
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.folds import load_fold
@@ -21,7 +22,7 @@ from autoseg.spec.plan import Configuration, Plan
 from autoseg.spec.run import differences
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
-from autoseg.train.setup.options import Options, with_changes
+from autoseg.train.setup.options import Options, resolve_recipe, with_changes
 from autoseg.workspace import (
     MODEL_DATASET,
     MODEL_FINGERPRINT,
@@ -31,7 +32,7 @@ from autoseg.workspace import (
 
 logger = logging.getLogger(__name__)
 
-DATA_FIELDS = ("spacing", "resampling", "previous")  # change what is preprocessed
+DATA_FIELDS = ("spacing", "resampling")  # change what is preprocessed
 PLAN_FIELDS = ("task", "unit", "orientation", "transpose", "channels")
 
 
@@ -117,10 +118,10 @@ def find_job(
     # The file's name counts: a plan that was copied to be edited is another plan.
     loaded = dataclasses.replace(Plan.load(path), name=plan)
     loaded.configuration(configuration)  # says which there are if this is not
+    recipe, *_ = resolve_recipe(options, loaded, 1)
+    check_policy(recipe.augmentation)
     changed = with_changes(loaded, configuration, options)
-    if changed.data_id(configuration) != loaded.data_id(configuration) or (
-        "previous" in options.plan_changes
-    ):
+    if changed.data_id(configuration) != loaded.data_id(configuration):
         raise UsageError(
             f"--set {' '.join(options.plan_changes)}: {', '.join(DATA_FIELDS)} change "
             "the preprocessed data, so they belong to a plan of its own: give them to "

@@ -6,18 +6,21 @@ import dataclasses
 import hashlib
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from autoseg import __version__
-from autoseg.errors import PlanError, TrainingError, UsageError
-from autoseg.spec.json import from_json, to_json
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.errors import TrainingError, UsageError
+from autoseg.spec.plan import Plan
+from autoseg.spec.recipe import AUTO, Recipe
 from autoseg.spec.run import Run, differences
-from autoseg.train.setup.recipes import Recipe, choose_recipe
+from autoseg.spec.settings import check_keys
+from autoseg.train.setup.recipes import choose_recipe
+from autoseg.train.setup.settings import change_configuration, settings_of
 
 TRAIN = "train."  # settings of the recipe start with it, the others are the plan's
+RECIPE = "train"  # as a setting, the recipe itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Options:
         Of all random numbers; 0 if not given.
     settings : mapping of str to value
         Any number: ``train.FIELD`` of the recipe, or ``FIELD`` or ``network.OPTION`` of
-        the plan's configuration.
+        the plan's configuration; see `autoseg.spec.settings`.
     device : str
         As in `autoseg.train.setup.hardware.find_device`.
     precision : str
@@ -93,6 +96,20 @@ class Options:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; give more.")
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; give 0 or more.")
+        settings = check_keys(self.settings)
+        named = settings.pop(RECIPE, self.recipe)
+        if self.recipe not in (None, named):
+            raise UsageError(
+                f"--recipe {self.recipe} and --set train={named} contradict each other."
+            )
+        object.__setattr__(self, "recipe", named)
+        object.__setattr__(self, "settings", settings)
+        choose_recipe(named or AUTO, None, self.recipe_changes)  # raises if it cannot
+
+    def of(self, configuration: str, others: Collection[str] | None = ()) -> Options:
+        """Return the options of one configuration; see `settings_of`."""
+        own = settings_of(self.settings, configuration, others)
+        return dataclasses.replace(self, settings=own)
 
     @property
     def recipe_changes(self) -> dict[str, Any]:
@@ -130,61 +147,6 @@ def seconds_of(text: str) -> float:
     if not found or "".join(n + u for n, u in found) != text.replace(" ", ""):
         raise UsageError(f"{text!r} is no time; write 45m, 2h30m, 90s or 3d.")
     return float(sum(float(number) * units[unit] for number, unit in found))
-
-
-def change_configuration(
-    configuration: Configuration, changes: Mapping[str, Any], where: str
-) -> Configuration:
-    """Return a configuration with some fields replaced.
-
-    Parameters
-    ----------
-    configuration : Configuration
-        From the plan.
-    changes : mapping of str to JSON value
-        ``patch_size``, ``network.features`` and others, by name. The number of stages
-        of a network is that of ``features``; other lists of it are cut to that length.
-    where : str
-        Name of the configuration, for messages.
-
-    Returns
-    -------
-    Configuration
-        Checked as one that is read from a file.
-
-    Raises
-    ------
-    UsageError
-        If there is no such field, or the result contradicts itself.
-    """
-    raw = to_json(configuration)
-    for key, value in changes.items():
-        name, _, option = key.partition(".")
-        if name not in raw or (option and name not in ("network", "resampling")):
-            raise UsageError(
-                f"--set {key}: a configuration has no such field; there are "
-                f"{', '.join(raw)}, network.OPTION, and train.FIELD of the recipe."
-            )
-        if not option:
-            raw[name] = (
-                {"name": value, "options": raw[name]["options"]}
-                if (name == "network" and isinstance(value, str))
-                else to_json(value)
-            )
-        elif name == "network":
-            raw[name]["options"][option] = to_json(value)
-        else:
-            raw[name][option] = value
-    options = raw["network"]["options"]
-    stages = len(options.get("features", ()))
-    for key, value in options.items():
-        if f"network.{key}" not in changes and isinstance(value, list) and stages:
-            decoder = key == "convs_decoder"
-            options[key] = value[: stages - 1] if decoder else value[:stages]
-    try:
-        return from_json(Configuration, raw, f"--set for {where}")
-    except PlanError as error:
-        raise UsageError(str(error)) from None
 
 
 def resolve_recipe(

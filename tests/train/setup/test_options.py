@@ -1,5 +1,7 @@
 """What is asked for, and what it comes to."""
 
+import re
+
 import pytest
 
 from autoseg.errors import TrainingError, UsageError
@@ -7,12 +9,12 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.run import Run
 from autoseg.train.setup.options import (
     Options,
-    change_configuration,
     check_same,
     resolve_recipe,
     seconds_of,
     with_changes,
 )
+from autoseg.train.setup.settings import change_configuration
 
 from ..conftest import tiny_plan
 
@@ -98,21 +100,92 @@ def test_a_changed_patch_is_checked_like_one_from_a_file():
         change_configuration(VOLUME, {"patch_size": [6, 4, 8]}, "x")
 
 
-@pytest.mark.parametrize("key", ["patchsize", "network.a.b.c", "batch_dice.x", "x.y"])
-def test_a_field_that_is_not_there_is_refused(key):
-    if key == "network.a.b.c":  # an option of any name may be one of the network's
-        changed = change_configuration(VOLUME, {key: 1}, "x")
-        assert changed.network.options["a.b.c"] == 1
-        return
-    with pytest.raises(UsageError, match="no such field"):
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("patchsize", "no such key. Did you mean 'patch_size'?"),
+        ("network.a.b.c", "network.a.b.c: no such option"),
+        ("network.feature", "no such option. Did you mean 'features'?"),
+        ("batch_dice.x", "no such key"),
+        ("x.y", "no such key"),
+        ("memory", "cannot be set"),
+        ("task.representation", "autoseg plan --set ... --name NAME"),
+    ],
+)
+def test_a_field_that_is_not_there_is_refused(key, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
         change_configuration(VOLUME, {key: 1}, "x")
 
 
-def test_a_network_is_changed_by_its_name():
-    changed = change_configuration(VOLUME, {"network": "residual_unet"}, "x")
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"network.features": "8,16"}, "features: a list of whole numbers, got '8,16'"),
+        ({"network.features": 8}, "features: a list of whole numbers, got 8"),
+        ({"network.bias": "yes"}, "network.bias: true or false, got 'yes'"),
+        ({"network.norm": "group"}, "norm: one of instance, batch, got 'group'"),
+        ({"patch_size": "32x32"}, "patch_size: a list of whole numbers, got '32x32'"),
+        ({"batch_size": 2.5}, "batch_size: a whole number, got 2.5"),
+        ({"batch_dice": 1}, "batch_dice: true or false, got 1"),
+        ({"network": 3}, "network: a text, got 3"),
+        ({"resampling.image_order": "3"}, "a whole number, got '3'"),
+        ({"network": {}}, "network: a text, got {}"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_what_is_wanted(changes, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        change_configuration(VOLUME, changes, "x")
 
-    assert changed.network.name == "residual_unet"
-    assert changed.network.options == VOLUME.network.options
+
+def test_a_network_is_changed_by_its_name():
+    changed = change_configuration(VOLUME, {"network": "residual_unet"}, "x").network
+    plain = VOLUME.network.options
+
+    # 3 stages have 1, 3, 4 blocks as planned, and one convolution a level on the way up
+    assert (changed.name, changed.options["blocks"]) == ("residual_unet", [1, 3, 4])
+    assert changed.options["convs_decoder"] == [1, 1]
+    for name in ("dim", "features", "kernels", "strides"):
+        assert changed.options[name] == plain[name]
+    assert "convs_encoder" not in changed.options
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        {"network.name": "residual_unet", "network.blocks": [1, 1, 1]},
+        {"network": {"name": "residual_unet", "options": {"blocks": [1, 1, 1]}}},
+        {"network": "residual_unet", "network.options.blocks": [1, 1, 1]},
+    ],
+)
+def test_a_network_can_be_named_in_every_spelling(spelled):
+    changed = change_configuration(VOLUME, spelled, "x").network
+
+    assert (changed.name, changed.options["blocks"]) == ("residual_unet", [1, 1, 1])
+
+
+def test_a_setting_of_one_configuration_comes_before_one_of_all():
+    asked = Options(settings={"2d.batch_size": 7, "batch_size": 3, "train": "fast"})
+
+    assert asked.of("2d").plan_changes == {"batch_size": 7}
+    assert asked.of("3d_fullres", ("2d",)).plan_changes == {"batch_size": 3}
+    assert asked.recipe == "fast"
+    with pytest.raises(UsageError, match="3d_fullres is trained, not 2d"):
+        asked.of("3d_fullres")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"train.momentm": 0.9}, "Did you mean 'train.momentum'?"),
+        ({"patchsize": 3}, "Did you mean 'patch_size'?"),
+        ({"train.epochs": "three"}, "train.epochs='three'"),
+        ({"train.epochs": 1, "training.epochs": 2}, "twice"),
+        ({"train": "slow"}, "No recipe is called 'slow'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_read(given, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        Options(settings=given)
 
 
 def recorded(**changes):
