@@ -21,6 +21,8 @@ def points_of(
     usual: Convention,
 ) -> Points:
     """Return the points of an entry in index space."""
+    if geometry is not None and entry.shape is not None:
+        _must_have_size(entry.shape, geometry.shape)
     named = _rename(list(entry.points), names, entry.in_order)
     rows = {named[key]: row for key, row in entry.points.items()}
     kept = {
@@ -50,6 +52,22 @@ def points_of(
         places,
         status,
         _columns(tuple(kept), details),
+    )
+
+
+def _must_have_size(said: Sequence[int], shape: Sequence[int]) -> None:
+    """Raise FormatError if the picture has another size than the file says."""
+    if tuple(shape[-2:]) == tuple(said):
+        return
+    hint = " and put the right image there"
+    if tuple(shape[-2:]) == tuple(said[::-1]):
+        hint = (
+            ": one is turned by 90 degrees. Viewers turn pictures by their EXIF "
+            "orientation; write the picture as it was seen when it was annotated"
+        )
+    raise FormatError(
+        f"it says that the picture has {said[0]} rows and {said[1]} columns; the image "
+        f"has {' x '.join(map(str, shape))}. Compare them{hint}."
     )
 
 

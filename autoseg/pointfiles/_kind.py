@@ -34,6 +34,8 @@ class Entry:
         By landmark: what a prediction says beside, such as ``{"score": 0.9}``.
     in_order : bool
         The file names nothing, so it must have as many points as there are landmarks.
+    shape : tuple of int or None
+        Rows and columns of the picture, if the file says them.
     """
 
     case: str | None
@@ -41,6 +43,7 @@ class Entry:
     stated: Convention | None = None
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     in_order: bool = False
+    shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import keys_of, load_json, rounded
 from autoseg.pointfiles.base import Entry, Item, PointFile, image_case
+from autoseg.spec.coco import CocoImage, images_of, lost_sentence, sorted_by_image
 from autoseg.spec.points import ABSENT, PRESENT
 
 LABELED = 2  # v = 1 is labeled but hidden, v = 0 not labeled
@@ -40,25 +41,26 @@ class CocoKeypoints(PointFile):
         raw = load_json(path)
         try:
             names = {
-                c["id"]: c["keypoints"] for c in raw["categories"] if c.get("keypoints")
+                str(c["id"]): c["keypoints"]
+                for c in raw["categories"]
+                if c.get("keypoints")
             }
-            files = {image["id"]: image["file_name"] for image in raw["images"]}
-            rows = [a for a in raw["annotations"] if a["category_id"] in names]
-            entries = [
-                _entry(files[a["image_id"]], names[a["category_id"]], a) for a in rows
+            images = images_of(raw["images"], image_case)
+            rows = [a for a in raw["annotations"] if str(a["category_id"]) in names]
+            own, lost = sorted_by_image(rows, images)
+            if lost:
+                raise FormatError(
+                    f"{lost_sentence(lost)} Correct their image_id, or take them out."
+                )
+            return [
+                _entry(image, names, annotations)
+                for image, annotations in zip(images, own, strict=True)
+                if annotations
             ]
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise FormatError(
                 f"it is no COCO file of keypoints: {error!r} is missing or wrong."
             ) from None
-        cases = [entry.case for entry in entries]
-        twice = sorted({str(case) for case in cases if cases.count(case) > 1})
-        if twice:
-            raise FormatError(
-                f"{twice[0]!r} has several annotations with keypoints; a landmark task "
-                "has one for each picture."
-            )
-        return entries
 
     def text(self, items: Sequence[Item]) -> str:
         if any(item.points.dim != 2 for item in items):
@@ -85,12 +87,26 @@ class CocoKeypoints(PointFile):
         return json.dumps(rounded(content), indent=1) + "\n"
 
 
-def _entry(file: str, names: Sequence[str], annotation: Any) -> Entry:
+def _entry(
+    image: CocoImage,
+    names_of: Mapping[str, Sequence[str]],
+    annotations: Sequence[Mapping[str, Any]],
+) -> Entry:
+    """Return the one annotation of a picture."""
+    if image.fault:
+        raise FormatError(f"{image.case!r}: {image.fault}.")
+    if len(annotations) > 1:
+        raise FormatError(
+            f"{image.case!r} has several annotations with keypoints; a landmark task "
+            "has one for each picture."
+        )
+    (annotation,) = annotations
+    names = names_of[str(annotation["category_id"])]
     flat = annotation["keypoints"]
     if len(flat) != 3 * len(names):
         raise FormatError(
-            f"{file} has {len(flat)} numbers for {len(names)} keypoints; there must be "
-            "x, y, v for each."
+            f"{image.name} has {len(flat)} numbers for {len(names)} keypoints; there "
+            "must be x, y, v for each."
         )
     absent = set(annotation.get("absent", ()))
     points: dict[str, Any] = {}
@@ -100,7 +116,7 @@ def _entry(file: str, names: Sequence[str], annotation: Any) -> Entry:
         points[name] = (place, ABSENT if name in absent else None)
     scores = annotation.get("scores", ())
     details = {n: {"score": s} for n, s in zip(names, scores, strict=False)}
-    return Entry(case=image_case(file), points=points, details=details)
+    return Entry(case=image.case, points=points, details=details, shape=image.shape)
 
 
 def _annotation(number: int, item: Item) -> dict[str, Any]:

@@ -82,3 +82,61 @@ def test_what_is_wrong_is_said(tmp_path):
     del raw["images"]
     with pytest.raises(FormatError, match="'images'"):
         read(tmp_path, raw)
+
+
+def pictures(*images, of=7):
+    raw = content([10, 20, 2, 3, 4, 2])
+    raw["images"] = [{"id": i, "file_name": name} for i, name in images]
+    raw["annotations"][0]["image_id"] = of
+    raw["annotations"][1]["image_id"] = of
+    return raw
+
+
+@pytest.mark.parametrize("key, of", [(7, "7"), ("7", 7)])
+def test_ids_are_the_same_as_text_and_as_number(tmp_path, key, of):
+    found = read(tmp_path, pictures((key, "one.png"), of=of))
+
+    assert found["one"].coordinates.tolist() == [[20, 10], [4, 3]]
+
+
+def test_two_entries_of_one_picture_are_one(tmp_path):
+    found = read(tmp_path, pictures((7, "one.png"), (107, "one.png"), of=107))
+
+    assert list(found) == ["one"]
+
+
+@pytest.mark.parametrize(
+    "images, words",
+    [
+        ([(7, "one.png"), (8, "one.jpg")], "one.png, one.jpg .ids 7, 8."),
+        ([(7, "one.png"), ("7", "two.png")], "id 7 is of several pictures"),
+        ([(9, "one.png")], "1 annotation is of no picture: 1 with the image_id 7"),
+    ],
+)
+def test_entries_that_do_not_meet_are_named(tmp_path, images, words):
+    with pytest.raises(FormatError, match=words):
+        read(tmp_path, pictures(*images))
+
+
+@pytest.mark.parametrize(
+    "height, width, word", [(80, 64, "EXIF"), (64, 81, "64 rows and 81 columns")]
+)
+def test_the_size_in_the_file_is_that_of_the_picture(tmp_path, height, width, word):
+    raw = content([10, 20, 2, 3, 4, 2])
+    raw["images"][0] |= {"height": height, "width": width}
+    (tmp_path / "all.json").write_text(json.dumps(raw))
+    picture = Geometry(shape=(64, 80), spacing=(1.0, 1.0), unit="px")
+
+    with pytest.raises(FormatError, match=word):
+        read_points(tmp_path / "all.json", geometry_of=lambda case: picture)
+
+
+def test_a_file_that_says_no_size_is_taken_as_it_is(tmp_path):
+    raw = content([10, 20, 2, 3, 4, 2])
+    raw["images"][0] |= {"height": 0, "width": 0}
+    (tmp_path / "all.json").write_text(json.dumps(raw))
+    picture = Geometry(shape=(64, 80), spacing=(1.0, 1.0), unit="px")
+
+    found = read_points(tmp_path / "all.json", geometry_of=lambda case: picture)
+
+    assert found["one"].coordinates.tolist() == [[20, 10], [4, 3]]

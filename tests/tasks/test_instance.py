@@ -44,6 +44,14 @@ def test_every_fault_of_labels_is_named_at_once(tmp_path):
     assert "names d" in str(error.value)
 
 
+@pytest.mark.parametrize("more", [{}, {"stuff": ["tissue"]}])
+def test_ignore_is_refused_rather_than_learnt_as_a_class(tmp_path, more):
+    labels = {"background": 0, "cell": 1, "tissue": 2, "ignore": 3}
+
+    with pytest.raises(DatasetError, match="`ignore`, which instances do not have"):
+        InstanceTask.from_dataset(_dataset(tmp_path, labels=labels, **more))
+
+
 def test_the_stored_map_tells_ids_and_classes_apart():
     task = InstanceTask(labels={"cell": 1, "debris": 7})
     instances = Instances(np.array([[0, 9, 9], [50_000, 50_000, 12]], np.int32), {9: 7})

@@ -164,13 +164,16 @@ def _shape(path: Path, picture: Picture, geometry: Geometry | None) -> tuple[int
     shape = tuple(geometry.shape)
     if said is None or shape[-2:] == said:
         return shape
-    turned = shape[-2:] == said[::-1]
-    hint = " It may be turned by EXIF: write the picture as viewers show it." * turned
+    hint = ""
+    if shape[-2:] == said[::-1]:
+        hint = (
+            " One is turned by 90 degrees: viewers turn pictures by their EXIF "
+            "orientation; write the picture as it was seen when it was annotated."
+        )
     raise FormatError(
         f"{path} says that {picture.called or picture.case} has {said[0]} rows and "
         f"{said[1]} columns; the image has {' x '.join(map(str, shape))}.{hint} "
-        "Correct "
-        "`height` and `width`, or put the right image there."
+        "Correct `height` and `width`, or put the right image there."
     )
 
 

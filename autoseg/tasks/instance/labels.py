@@ -8,6 +8,7 @@ from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
 
 BACKGROUND = "background"
+IGNORE = "ignore"
 CROWDS = ("left out", "objects")  # what COCO's `iscrowd` 1 may mean
 
 
@@ -23,6 +24,13 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
         raw = {}
     for name, value in raw.items():
         if name == BACKGROUND and value == 0:
+            continue
+        if name == IGNORE:
+            problems.append(
+                "`labels` has `ignore`, which instances do not have: what nobody "
+                "annotated would be learnt. Crop the images to what is annotated, or "
+                "annotate the rest"
+            )
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             problems.append(

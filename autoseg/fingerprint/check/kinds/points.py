@@ -19,6 +19,7 @@ from autoseg.fingerprint.check.kinds.base import CheckKind, json_problems
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import known_endings
 from autoseg.pointfiles.base import cases_in, point_endings
+from autoseg.pointfiles.convention import FIRST, Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import UNKNOWN, Points
@@ -27,6 +28,9 @@ CROWDED = 2.0  # voxels: no image is made of so small a scene
 SAME = 1e-3  # voxels: two landmarks nearer than that are one place
 FAR = 2.0  # voxels outside, from which on the frame may be wrong
 SHOWN = 5  # names in a message
+LEAST_SAME = 3  # cases with a landmark at one place, before that is called odd
+SAME_SHARE = 0.1  # of the cases: in fewer it may be chance
+ORIGIN = 1e-6  # units of the spacing: what is nearer to 0 was written as 0
 LEAST_CASES = 8  # before sides are called odd
 WRONG_SHARE = 0.1  # of the cases with swapped sides: more than that is no mistake
 
@@ -64,6 +68,7 @@ class PointsCheck(CheckKind):
             where = self.dataset.folder / "dataset.json"
             yield from _never_seen(where, given)
             yield from _unknown_notes(where, given)
+            yield from _one_place(where, given)
             yield from _swapped_sides(self.task, given)
 
 
@@ -180,6 +185,57 @@ def _unknown_notes(where: Path, given: Sequence[CaseFacts]) -> list[Problem]:
             '"absent".',
         )
     ]
+
+
+def _one_place(where: Path, given: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield landmarks that lie at exactly one place in several cases.
+
+    Tools write 0, 0 for a point that nobody set.
+    """
+    for row, name in enumerate(given[0].found.names):
+        there = [fact for fact in given if fact.found.present[row]]
+        zero = [fact.case.id for fact in there if _is_origin(fact, row)]
+        if len(zero) > 1:
+            yield _placed(where, name, "0 along all axes", zero, len(given))
+            continue
+        by_place: dict[tuple[float, ...], list[str]] = {}
+        for fact in there:
+            place = tuple(fact.found.coordinates[row].tolist())
+            by_place.setdefault(place, []).append(fact.case.id)
+        place, cases = max(by_place.items(), key=_count, default=((), []))
+        many = len(cases) >= max(LEAST_SAME, SAME_SHARE * len(given))
+        if many and len(cases) < len(there):
+            text = ", ".join(f"{value:g}" for value in place)
+            at = f"exactly ({text}), slowest axis first"
+            yield _placed(where, name, at, cases, len(given))
+
+
+def _count(entry: tuple[Any, Sequence[str]]) -> int:
+    return len(entry[1])
+
+
+def _placed(
+    where: Path, name: str, place: str, cases: Sequence[str], total: int
+) -> Problem:
+    return Problem(
+        "warning",
+        where,
+        f"The landmark {name!r} is at {place} in {len(cases)} of {total} cases: "
+        f"{some_of(cases)}.",
+        "If it was not set or not there, leave it empty in the file: no coordinates, "
+        "or a status.",
+    )
+
+
+def _is_origin(fact: CaseFacts, row: int) -> bool:
+    """Return whether a point is where files have zeros, by any convention."""
+    place = fact.found.coordinates[row]
+    if any((place == -first).all() for first in FIRST.values()):
+        return True
+    if fact.geometry is None or fact.geometry.unit == "px":
+        return False
+    lps = Convention(space="physical").from_index(place[None], fact.geometry)
+    return bool(np.abs(lps).max() < ORIGIN)
 
 
 def strange_names(

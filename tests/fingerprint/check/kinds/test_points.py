@@ -225,3 +225,58 @@ def test_points_of_jpeg_images_are_no_jpeg_annotations(tmp_path, table):
     (tmp_path / table).write_text(rows)
 
     assert check(tmp_path, workers=1) == []
+
+
+def placed(tmp_path, root, count=12, **more):
+    """A data set of 12 pictures: `tip` wanders, `root` is where `root(case)` says."""
+    described = {
+        "task": "landmark",
+        "channel_names": {"0": "gray"},
+        "landmarks": ["tip", "root"],
+        "file_ending": ".png",
+        **more,
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+    (tmp_path / "imagesTr").mkdir()
+    rng = np.random.default_rng(0)
+    rows = ["case,landmark,x,y"]
+    for i in range(count):
+        image = rng.integers(0, 255, (40, 60), dtype=np.uint8)
+        io.imsave(tmp_path / f"imagesTr/c{i}_0000.png", image, check_contrast=False)
+        x, y = root(i)
+        rows += [f"c{i},tip,{20 + i},{5 + i}", f"c{i},root,{x},{y}"]
+    (tmp_path / "labelsTr.csv").write_text("\n".join(rows))
+    return [p for p in check(tmp_path) if "The landmark" in p.found]
+
+
+@pytest.mark.parametrize(
+    "first, more",
+    [(0, {}), (1, {"coordinates": {"origin": "one"}}), (7, {})],
+)
+def test_one_place_in_several_cases_may_be_a_point_that_is_missing(
+    tmp_path, first, more
+):
+    def root(i):
+        return (first if i % 3 == 0 else 30 + i, first if i % 3 == 0 else 12 + 2 * i)
+
+    (found,) = placed(tmp_path, root, **more)
+
+    assert found.severity == "warning"
+    assert "'root'" in found.found and "4 of 12 cases: c0, c3, c6, c9" in found.found
+    where = "exactly (7, 7)" if first == 7 else None
+    assert where is None or where in found.found
+
+
+def test_zero_in_two_cases_is_enough_and_another_place_is_not(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+
+    (zero,) = placed(tmp_path / "a", lambda i: (0, 0) if i < 2 else (30 + i, 9 + i))
+    other = placed(tmp_path / "b", lambda i: (7, 9) if i < 2 else (30 + i, 9 + i))
+
+    assert "0 along all axes in 2 of 12 cases: c0, c1." in zero.found
+    assert other == []
+
+
+def test_a_landmark_that_never_moves_is_no_missing_point(tmp_path):
+    assert placed(tmp_path, lambda i: (9, 9)) == []
