@@ -8,8 +8,8 @@ from pathlib import Path
 
 from autoseg.evaluate.measures import measure_of
 from autoseg.evaluate.summary import plain
+from autoseg.find_best.step import Step
 from autoseg.find_best.table import Gain
-from autoseg.find_best.tuning import Step
 from autoseg.model.decoding import Decoding
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.spec.json import dumps, to_json, write_text

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.find_best.scoring import score_mask
-from autoseg.find_best.table import Gain, gain_of, mean_of
+from autoseg.find_best.step import Step
+from autoseg.find_best.table import gain_of, mean_of
 from autoseg.model.postprocessing import (
     PLAIN,
     Rule,
@@ -28,37 +29,11 @@ from autoseg.model.postprocessing import (
     members_of,
 )
 from autoseg.predict.readouts.ensemble import decide
-from autoseg.tasks.base import Task
 
 THRESHOLDS = (0.3, 0.4, 0.6, 0.7)
 SIZE_SHARES = (0.01, 0.03, 0.1, 0.3)  # of the median object, as minimum sizes
 
 Column = NDArray[np.float64]  # (cases,) of goodness
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One rule that was tried.
-
-    Parameters
-    ----------
-    name : str
-        Of the rule.
-    of : str
-        The class.
-    value : str
-        Its parameter, as a person reads it.
-    gain : Gain
-        For this class, by parameters that were chosen on other folds.
-    kept : bool
-        Whether the gain is sure.
-    """
-
-    name: str
-    of: str
-    value: str
-    gain: Gain
-    kept: bool
 
 
 def rules_to_try(median_size: float | None) -> dict[str, list[Rule]]:
@@ -275,8 +250,3 @@ def describe(rule: Rule) -> str:
     if rule.largest_component:
         words.append("largest component")
     return ", ".join(words) or "nothing"
-
-
-def task_has_rules(task: Task) -> bool:
-    """Return whether these rules mean something to a task: label maps, by voxels."""
-    return task.pointwise is not None and hasattr(task, "members")

@@ -8,6 +8,7 @@ import pytest
 from autoseg.augmentations import AUGMENTATIONS
 from autoseg.cli import COMMANDS
 from autoseg.evaluate.kinds import EVALUATE_KINDS
+from autoseg.find_best.kinds import FIND_BEST_KINDS
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.formats import FORMATS
 from autoseg.instancefiles.readers import INSTANCEFILES
@@ -26,6 +27,7 @@ REGISTRIES = (
     CHECK_KINDS,
     COMMANDS,
     EVALUATE_KINDS,
+    FIND_BEST_KINDS,
     FORMATS,
     LOADERS,
     INSTANCEFILES,

@@ -182,7 +182,7 @@ def test_folds_are_looked_for_once_however_much_is_compared(space, monkeypatch):
         asked.append(candidate.name)
         return ensure_outputs(candidate, *where)
 
-    monkeypatch.setattr("autoseg.find_best.stage.ensure_outputs", counted)
+    monkeypatch.setattr("autoseg.find_best.search.ensure_outputs", counted)
 
     find_best("Toy", space.root, device="cpu")
 

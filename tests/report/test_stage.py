@@ -274,8 +274,8 @@ def test_what_find_best_chose_is_shown_until_something_is_trained_again(tmp_path
     import time
 
     from autoseg.find_best.selection import Scored, Selection
+    from autoseg.find_best.step import Step
     from autoseg.find_best.table import Gain
-    from autoseg.find_best.tuning import Step
 
     results_folder.prepare(tmp_path, folds=1, cases=2)
     gain = Gain(mean=0.02, low=0.01, high=0.03)

@@ -1,4 +1,4 @@
-"""Average the points of configurations, and learn how far to trust what comes of it.
+"""Points: averages of configurations, and how far to trust what comes of it.
 
 Points of held-out cases are in files that training wrote, with all that prediction
 would know of them: nothing is predicted anew.
@@ -13,7 +13,10 @@ from autoseg.datasets.points import read_points
 from autoseg.errors import UsageError
 from autoseg.evaluate.aggregate import Scores
 from autoseg.find_best.candidates import Candidate
-from autoseg.landmarks.confidence import Evidence, confidence_table, learn, learn_apart
+from autoseg.find_best.kinds import FIND_BEST_KINDS
+from autoseg.find_best.kinds.base import FindBestKind, Pair
+from autoseg.find_best.table import Table
+from autoseg.landmarks.confidence import Evidence, learn, learn_apart
 from autoseg.model.confidence import Learnt, judged, pool
 from autoseg.predict.readouts.consensus import average
 from autoseg.spec.dataset import Dataset
@@ -23,6 +26,27 @@ from autoseg.tasks.landmark import LandmarkTask
 from autoseg.workspace import CONFIDENCE, VALIDATION
 
 NEEDED = ("score", "covariance", "peak")
+
+
+@FIND_BEST_KINDS.register
+class PointsBest(FindBestKind):
+    """Averages, of what the validations wrote; how sure they are is learnt anew."""
+
+    task: LandmarkTask
+
+    def averages(self, pairs: Sequence[Pair]) -> list[tuple[Pair, Table]]:
+        can = [pair for pair in pairs if can_average(pair)]
+        return [(pair, self.search.table(self._average(pair)[0])) for pair in can]
+
+    def learnt(self, members: Sequence[Candidate]) -> Learnt | None:
+        if len(members) > 1:
+            return self._average(members)[1]
+        return learnt_alone(members[0])
+
+    def _average(
+        self, members: Sequence[Candidate]
+    ) -> tuple[dict[str, Scores], Learnt]:
+        return average_points(members, self.search.dataset, self.task)
 
 
 def can_average(members: Sequence[Candidate]) -> bool:
@@ -93,13 +117,6 @@ def average_points(
     prior = None if alone is None else alone.confidence.shape
     confidence = learn(evidence, prior=prior)
     return scores, Learnt(confidence=confidence, evidence=evidence)
-
-
-def spoken(learnt: Learnt | None, unit: str) -> str:
-    """Return how far to trust landmarks, for people; of other tasks nothing."""
-    if learnt is None:
-        return ""
-    return confidence_table(learnt.confidence, learnt.evidence, unit)
 
 
 def _prediction(member: Candidate, case_id: str) -> tuple[Points, Geometry]:

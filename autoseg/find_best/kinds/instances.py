@@ -1,17 +1,18 @@
-"""Tune how instances are decoded on the cases of all folds together."""
+"""Instances: how outputs are decoded is tuned on the cases of all folds together."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import UsageError
 from autoseg.find_best.candidates import Candidate
+from autoseg.find_best.kinds import FIND_BEST_KINDS
+from autoseg.find_best.kinds.base import FindBestKind, Last
+from autoseg.find_best.step import Step
 from autoseg.find_best.table import Table, gain_of, table_of
-from autoseg.find_best.tuning import Step
 from autoseg.model.decoding import Decoding
 from autoseg.model.load import load_model
 from autoseg.model.postprocessing import Postprocessing
@@ -29,26 +30,18 @@ logger = logging.getLogger(__name__)
 Parameters = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tuned:
-    """What came of it.
+@FIND_BEST_KINDS.register
+class InstancesBest(FindBestKind):
+    """Parameters of decoding in place of rules; averages of outputs are not tried."""
 
-    Parameters
-    ----------
-    decoding : Decoding
-        The search.
-    step : Step
-        What it gains.
-    postprocessing : Postprocessing
-        For the bundle; empty if nothing is gained surely.
-    table : ndarray of float, shape (cases, classes)
-        Goodness of the cases as the bundle decodes them.
-    """
-
-    decoding: Decoding
-    step: Step
-    postprocessing: Postprocessing
-    table: Table
+    def last_steps(self, members: Sequence[Candidate], table: Table) -> Last:
+        if not self.task.tunable:
+            return super().last_steps(members, table)
+        search = self.search
+        where = search.workspace, search.dataset, search.device, search.workers
+        pooled = Pooled(members[0], *where)
+        ids, classes = list(search.ids), list(search.classes)
+        return tune_decoding(pooled, ids, classes, search.by, search.worst)
 
 
 class Pooled:
@@ -137,7 +130,7 @@ class Pooled:
 
 def tune_decoding(
     pooled: Pooled, ids: list[str], classes: list[str], by: str, worst: float
-) -> Tuned:
+) -> Last:
     """Choose parameters of decoding for a configuration.
 
     Parameters
@@ -155,7 +148,7 @@ def tune_decoding(
 
     Returns
     -------
-    Tuned
+    Last
         With the plan's parameters, if no gain is sure.
     """
     decoding = pooled.tune()
@@ -183,15 +176,12 @@ def tune_decoding(
         kept=kept,
     )
     if not kept:
-        return Tuned(
-            decoding=decoding, step=step, postprocessing=Postprocessing(), table=before
-        )
-    options = pooled.task.tuned(decoding.best)
-    return Tuned(
-        decoding=decoding,
-        step=step,
-        postprocessing=Postprocessing(task=options),
+        return Last(table=before, steps=[step], decoding=decoding)
+    return Last(
         table=table(dict.fromkeys(ids, decoding.best)),
+        rules=Postprocessing(task=pooled.task.tuned(decoding.best)),
+        steps=[step],
+        decoding=decoding,
     )
 
 
