@@ -5,11 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.instance_classes import with_classes
-from autoseg.datasets.instance_files import is_many_files, read_many
-from autoseg.datasets.points import read_points
-from autoseg.errors import DatasetError
-from autoseg.formats.base import find_format, read_labels
+from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
@@ -50,22 +46,5 @@ def read_annotation(
     FormatError, DatasetError
         If it cannot be read, or means nothing to the task; both name the file.
     """
-    if task.kind == "points":
-        points, geometry = read_points(path, dataset, image, case_id)
-        return task.read(points), geometry
-    if task.class_names and is_many_files(path):
-        instances, geometry = read_many(path, dataset, image, case_id, task.class_names)
-        try:
-            return task.read(instances), geometry
-        except DatasetError as error:
-            raise DatasetError(f"{path}: {case_id or path.stem}: {error}") from None
-    if dataset is None:
-        labels, geometry = find_format(path).read_labels(path)
-    else:
-        labels, geometry = read_labels(path, dataset)
-    if len(task.class_names) > 1 and labels.min(initial=0) >= 0:
-        return task.read(with_classes(path, labels, task.class_names)), geometry
-    try:
-        return task.read(labels), geometry
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from None
+    kind = DATASET_KINDS[task.kind]()
+    return kind.read(path, dataset, task, image, case_id)

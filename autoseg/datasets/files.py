@@ -6,10 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.formats.base import known_endings, match_ending
-from autoseg.spec.dataset import Case
+from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.image import Geometry
 
 CHANNEL = re.compile(r"(.+)_(\d{4})")  # CASE_0000, as nnU-Net names files
 
@@ -141,3 +145,25 @@ def image_ending(folder: Path, wanted: str | None) -> str:
             f"{' '.join(known_endings())}"
         )
     return ending
+
+
+def read_map(path: Path, dataset: Dataset | None) -> tuple[NDArray[Any], Geometry]:
+    """Read whole numbers from an image file, also where no data set is known.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dataset : Dataset or None
+        Gives spacing, unit and format for files that do not say.
+
+    Returns
+    -------
+    labels : ndarray of integers, shape S
+        As in the file.
+    geometry : Geometry
+        Of the file.
+    """
+    if dataset is None:
+        return find_format(path).read_labels(path)
+    return read_labels(path, dataset)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.files import read_map
 from autoseg.datasets.instance_classes import with_classes
 from autoseg.errors import DatasetError, FormatError, some_of
-from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
+from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers import base as readers
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
@@ -193,10 +194,10 @@ def _masks(folder: Path) -> list[Path]:
 
 def _from_masks(folder: Path, dataset: Dataset | None) -> tuple[Instances, Geometry]:
     files = _masks(folder)
-    mask, geometry = _read_mask(files[0], dataset)
+    mask, geometry = read_map(files[0], dataset)
     labels = np.zeros(mask.shape, np.int32)
     for number, file in enumerate(files, 1):
-        mask, _ = _read_mask(file, dataset)
+        mask, _ = read_map(file, dataset)
         if mask.shape != labels.shape:
             raise FormatError(
                 f"{file} has shape {mask.shape}, {files[0].name} {labels.shape}; all "
@@ -204,12 +205,6 @@ def _from_masks(folder: Path, dataset: Dataset | None) -> tuple[Instances, Geome
             )
         labels[mask > 0] = number
     return Instances(labels), geometry
-
-
-def _read_mask(file: Path, dataset: Dataset | None) -> tuple[Array, Geometry]:
-    if dataset is None:
-        return find_format(file).read_labels(file)
-    return read_labels(file, dataset)
 
 
 def _geometry(shape: tuple[int, ...], dataset: Dataset | None) -> Geometry:

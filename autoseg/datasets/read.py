@@ -19,20 +19,13 @@ from autoseg.datasets.files import (
     list_files,
     stem_of,
 )
-from autoseg.datasets.point_tables import find_point_table
+from autoseg.datasets.kinds import kind_of
+from autoseg.datasets.kinds.base import OTHER_ENDINGS
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats.base import known_endings
-from autoseg.pointfiles.base import point_endings
-from autoseg.pointfiles.convention import Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root
-
-OTHER_ANNOTATIONS = (".json", ".csv")  # points, say: a task reads them
-FOR_ALL = (
-    "labelsTr.json",
-    "annotations.json",
-)  # instances of all images, in COCO's way
 
 
 def open_dataset(
@@ -148,7 +141,7 @@ def _with_endings_of_first(dataset: Dataset) -> Dataset:
     images = commonest_ending([c.images[0] for c in first], known_endings())
     labels = commonest_ending(
         [c.annotation for c in first if c.annotation],
-        (*known_endings(), *OTHER_ANNOTATIONS),
+        kind_of(dataset).endings,
     )
     return replace(
         dataset,
@@ -167,30 +160,24 @@ def _with_training_cases(
     except DatasetError as error:
         problems.append(str(error))
         return dataset
-    files = list_files(labels)
+    files, kind = list_files(labels), kind_of(dataset)
     label_ending = dataset.annotation_ending
     if not label_ending:
         label_ending = wanted or ending
         if all(stem_of(path, (label_ending,)) is None for path in files):
-            others = point_endings() if dataset.task == "landmark" else ()
-            endings = (*known_endings(), *OTHER_ANNOTATIONS, *others)
-            label_ending = commonest_ending(files, endings) or label_ending
-    annotations = {stem_of(path, (label_ending,)): path for path in files}
-    if dataset.task == "instance" and labels.is_dir():  # a folder of masks for each
-        annotations |= {p.name: p for p in sorted(labels.iterdir()) if p.is_dir()}
+            label_ending = commonest_ending(files, kind.endings) or label_ending
+    stems = ((stem_of(path, (label_ending,)), path) for path in files)
+    annotations = {stem: path for stem, path in stems if stem is not None}
+    annotations |= kind.folders(labels)
     cases = find_cases(
         images,
         max(1, len(dataset.channel_names)),
         # Where nobody names an ending, images of several kinds may stand together.
         ending if wanted else None,
-        ids={stem for stem in annotations if stem},
+        ids=set(annotations) - {""},
     )
-    shared = None
-    if dataset.task == "instance":
-        shared = _one_file_for_all(dataset.folder, labels, {case.id for case in cases})
-    elif dataset.task == "landmark":
-        shared = find_point_table(dataset.folder)
-    if shared is not None and label_ending in OTHER_ANNOTATIONS:
+    shared = kind.shared(dataset.folder, {case.id for case in cases})
+    if shared is not None and label_ending in OTHER_ENDINGS:
         label_ending = ending
     training = tuple(
         replace(
@@ -207,18 +194,6 @@ def _with_training_cases(
         image_ending=ending,
         annotation_ending=label_ending,
     )
-
-
-def _one_file_for_all(folder: Path, labels: Path, ids: set[str]) -> Path | None:
-    """Return the JSON file that has the instances of all images, if there is one."""
-    files = [place / name for place in (folder, labels) for name in FOR_ALL]
-    known = [file for file in files if file.is_file()]
-    if known:
-        return known[0]
-    # By any name, such as instances_default.json, where nothing else is.
-    others = list_files(labels)
-    alone = len(others) == 1 and others[0].suffix.lower() == ".json"
-    return others[0] if alone and others[0].stem not in ids else None
 
 
 def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:
@@ -238,8 +213,7 @@ def _problems_of_task(dataset: Dataset) -> list[str]:
         return []  # `check` says so, and so does everything that needs the task
     try:
         TASKS[dataset.task].from_dataset(dataset)
-        if dataset.task == "landmark":
-            Convention().changed(dataset.raw.get("coordinates") or {})
+        kind_of(dataset).check_description(dataset)
     except DatasetError as error:
         text = str(error).removeprefix(f"{dataset.folder / 'dataset.json'}:")
         return [line.strip() for line in text.strip().splitlines()]

@@ -7,6 +7,7 @@ import pytest
 
 from autoseg.augmentations import AUGMENTATIONS
 from autoseg.cli import COMMANDS
+from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.find_best.kinds import FIND_BEST_KINDS
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -26,6 +27,7 @@ REGISTRIES = (
     AUGMENTATIONS,
     CHECK_KINDS,
     COMMANDS,
+    DATASET_KINDS,
     EVALUATE_KINDS,
     FIND_BEST_KINDS,
     FORMATS,

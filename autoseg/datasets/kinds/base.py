@@ -1,0 +1,93 @@
+"""The interface of how annotations of one kind lie in a data set and are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+from autoseg.formats.base import known_endings
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.tasks.base import Task
+
+OTHER_ENDINGS = (".json", ".csv")  # of annotations that are no images
+
+
+class DatasetKind(ABC):
+    """Where the annotations of a data set are, and how one is read.
+
+    As it stands, ``labelsTr`` has one file for each case, named after it. A kind says
+    what else there may be, and how a file becomes an annotation.
+    """
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Endings of files in labelsTr, where dataset.json names none that is there."""
+        return (*known_endings(), *OTHER_ENDINGS)
+
+    def folders(self, labels: Path) -> dict[str, Path]:
+        """Return annotations that are folders, by case id.
+
+        Parameters
+        ----------
+        labels : Path
+            Such as labelsTr; it need not be there.
+        """
+        return {}
+
+    def shared(self, folder: Path, ids: Set[str]) -> Path | None:
+        """Return the one file that has the annotations of all cases, if there is one.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the data set.
+        ids : set of str
+            The training cases.
+        """
+        return None
+
+    def check_description(self, dataset: Dataset) -> None:  # noqa: B027 - may be left
+        """Raise an error of autoseg if dataset.json is wrong about annotations.
+
+        What their task is told there is looked at by `Task.from_dataset`.
+        """
+
+    @abstractmethod
+    def read(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        """Read the annotation of a case in inner form.
+
+        Parameters
+        ----------
+        path : Path
+            Its file.
+        dataset : Dataset or None
+            Gives spacing, unit and format for files that do not say.
+        task : Task
+            What it means.
+        image : Geometry or None
+            Of the case's image, if it is known.
+        case_id : str or None
+            Which case, where a file has several; None: by the file's name.
+
+        Returns
+        -------
+        annotation
+            In the task's inner form.
+        geometry : Geometry
+            Of the grid that it lies on.
+
+        Raises
+        ------
+        FormatError, DatasetError
+            If it cannot be read, or means nothing to the task; both name the file.
+        """

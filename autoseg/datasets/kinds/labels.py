@@ -1,0 +1,33 @@
+"""Label maps: one image file for each case, with the values that dataset.json names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from autoseg.datasets.files import read_map
+from autoseg.datasets.kinds import DATASET_KINDS
+from autoseg.datasets.kinds.base import DatasetKind
+from autoseg.errors import DatasetError
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.tasks.base import Task
+
+
+@DATASET_KINDS.register
+class LabelFiles(DatasetKind):
+    """A label map in a file of its own."""
+
+    def read(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        labels, geometry = read_map(path, dataset)
+        try:
+            return task.read(labels), geometry
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from None

@@ -1,0 +1,43 @@
+"""Points: a file for each case, or one for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+from autoseg.datasets.kinds import DATASET_KINDS
+from autoseg.datasets.kinds.base import DatasetKind
+from autoseg.datasets.point_tables import find_point_table
+from autoseg.datasets.points import read_points
+from autoseg.pointfiles.base import point_endings
+from autoseg.pointfiles.convention import Convention
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.image import Geometry
+from autoseg.tasks.base import Task
+
+
+@DATASET_KINDS.register
+class PointFiles(DatasetKind):
+    """Named points in any file that `autoseg.pointfiles` reads."""
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        return (*super().endings, *point_endings())
+
+    def shared(self, folder: Path, ids: Set[str]) -> Path | None:
+        return find_point_table(folder)
+
+    def check_description(self, dataset: Dataset) -> None:
+        Convention().changed(dataset.raw.get("coordinates") or {})
+
+    def read(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        points, geometry = read_points(path, dataset, image, case_id)
+        return task.read(points), geometry
