@@ -62,7 +62,7 @@ def files_of(case: Case) -> list[Path]:
 
 
 def names_of(
-    path: Path, case_id: str, dataset: Dataset | None = None, dim: int = 2
+    path: Path, case_id: str, dataset: Dataset | None = None
 ) -> dict[int, str]:
     """Return what each instance is called in the files, by the id that it is given.
 
@@ -74,8 +74,6 @@ def names_of(
         Which picture of the file.
     dataset : Dataset, optional
         Says what crowds are.
-    dim : int
-        Number of spatial axes of the image.
 
     Returns
     -------
@@ -85,7 +83,7 @@ def names_of(
     if path.is_dir():
         return {i: file.name for i, file in enumerate(_masks(path), 1)}
     crowds = crowds_are_objects(dataset)
-    return readers.names_of(path, case_id, dim, crowds=crowds)
+    return readers.names_of(path, case_id, crowds=crowds)
 
 
 def crowds_of(

@@ -106,6 +106,6 @@ def write_instance_files(
         elif kind == "geojson":
             write_geojson(path, instances, measured, classes=classes)
         else:
-            write_rois(path, instances, measured)
+            write_rois(path, instances, measured, grouped=len(classes) > 1)
         written.append(path)
     return written

@@ -14,8 +14,12 @@ from autoseg.instancefiles.measure import Measured
 from autoseg.instancefiles.planes import planes_of
 from autoseg.spec.instances import Instances
 
+MOST_GROUPS = 255  # a byte of the file
 
-def write_rois(path: Path, instances: Instances, measured: Measured) -> None:
+
+def write_rois(
+    path: Path, instances: Instances, measured: Measured, *, grouped: bool = False
+) -> None:
     """Write a polygon for each piece of each instance; in 3-D for each of its slices.
 
     Pixels that share a corner are one piece. Holes are lost: ImageJ's polygons have
@@ -30,6 +34,8 @@ def write_rois(path: Path, instances: Instances, measured: Measured) -> None:
         The map, shape (Y, X) or (Z, Y, X).
     measured : Measured
         Of it.
+    grouped : bool
+        The number of its class is each region's group, if it is 255 or less.
 
     Raises
     ------
@@ -48,6 +54,8 @@ def write_rois(path: Path, instances: Instances, measured: Measured) -> None:
                 name += f"-{piece}" if len(plane.pieces) > 1 else ""
                 roi = roifile.ImagejRoi.frompoints(rings[0], name=name)
                 roi.roitype = roifile.ROI_TYPE.POLYGON
+                kind = int(measured.classes[plane.number])
+                roi.group = kind if grouped and kind <= MOST_GROUPS else 0
                 if volume:
                     roi.position = roi.z_position = plane.z + 1
                 file.writestr(f"{name}.roi", roi.tobytes())

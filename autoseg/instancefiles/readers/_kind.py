@@ -34,7 +34,7 @@ class Drawn:
     plane : int or None
         Which plane of a volume, from 0; None: the file has no planes.
     part_of : str or None
-        What it shares with the other planes of one object; None: it is alone.
+        What it shares with the other parts of one object; None: it is alone.
     crowd : bool
         It is many objects that nobody drew one by one.
     brushed : bool
@@ -153,7 +153,6 @@ class InstanceFile(ABC):
         """Return what the file says, or raise FormatError without the path."""
 
 
-def named(options: Mapping[str, Any], key: str) -> str | None:
-    """Return a text of a JSON object, None if it is none or empty."""
-    value = options.get(key)
+def text_of(value: Any) -> str | None:
+    """Return a text of a JSON file, None if it is none or empty."""
     return value.strip() or None if isinstance(value, str) else None

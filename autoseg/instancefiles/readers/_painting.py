@@ -74,7 +74,7 @@ def paint(
     """
     shape = _shape(path, picture, geometry)
     labels = np.zeros(shape, np.int32)
-    numbers = Numbers(len(shape) == 3)
+    numbers = Numbers()
     kinds: dict[int, int] = {}
     faults: list[str] = []
     strange: dict[str, int] = {}
@@ -124,30 +124,26 @@ def may_be_one(drawn: Drawn, places: Places) -> bool:
 
 
 class Numbers:
-    """Ids in the order in which objects come; planes of one share theirs."""
+    """Ids in the order in which objects come; parts of one share theirs.
 
-    def __init__(self, volume: bool) -> None:
-        self.volume = volume
+    Attributes
+    ----------
+    names : dict of int to str
+        What messages call each id.
+    """
+
+    def __init__(self) -> None:
         self.names: dict[int, str] = {}
         self._of: dict[str, int] = {}
 
     def of(self, drawn: Drawn) -> int:
-        """Return the id of an object; raise ValueError where a plane is of none."""
-        part = drawn.part_of
-        if not self.volume or part is None:
-            if self.volume and drawn.plane is not None:
-                raise ValueError(
-                    "it does not say of which object it is a plane. Give all planes of "
-                    "one object the same name"
-                )
-            return self._new(drawn.name)
-        if part not in self._of:
-            self._of[part] = self._new(part)
-        return self._of[part]
-
-    def _new(self, name: str) -> int:
-        number = len(self.names) + 1
-        self.names[number] = name
+        """Return the id of an object."""
+        number = self._of.get(drawn.part_of or "")
+        if number is None:
+            number = len(self.names) + 1
+            self.names[number] = drawn.part_of or drawn.name
+            if drawn.part_of is not None:
+                self._of[drawn.part_of] = number
         return number
 
 

@@ -243,9 +243,7 @@ def read_objects(
     return paint(path, picture, classes, geometry, crowds=crowds)
 
 
-def names_of(
-    path: Path, case_id: str, dim: int = 2, *, crowds: bool = False
-) -> dict[int, str]:
+def names_of(path: Path, case_id: str, *, crowds: bool = False) -> dict[int, str]:
     """Return what messages call each object, by the id that `read_objects` gives it.
 
     Parameters
@@ -254,8 +252,6 @@ def names_of(
         The file.
     case_id : str
         The case.
-    dim : int
-        Number of spatial axes of the image.
     crowds : bool
         Crowds that are in one piece are objects.
 
@@ -265,7 +261,7 @@ def names_of(
         Also of those that leave no voxel.
     """
     picture = picture_of(path, case_id)
-    numbers = Numbers(dim == 3)
+    numbers = Numbers()
     for drawn in picture.objects:
         if not drawn.crowd or (crowds and may_be_one(drawn, _drawn(drawn, picture))):
             numbers.of(drawn)

@@ -49,7 +49,7 @@ class InstancesCheck(CheckKind):
             return
         names = None
         if is_many_files(path):
-            names = names_of(path, facts.case.id, self.dataset, labels.ndim)
+            names = names_of(path, facts.case.id, self.dataset)
             facts.found = Crowds(*crowds_of(path, facts.case.id, self.dataset))
         facts.problems += instance_problems(labels, path, names)
 

@@ -1,0 +1,139 @@
+"""YOLO's text for segmentation: a class and the corners of a polygon in each row."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from autoseg.errors import FormatError
+from autoseg.instancefiles.readers import INSTANCEFILES
+from autoseg.instancefiles.readers._kind import (
+    Content,
+    Drawn,
+    InstanceFile,
+    Picture,
+    Places,
+)
+from autoseg.instancefiles.readers._shapes import ring_places
+
+DESCRIPTIONS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+LISTS = ("classes.txt", "obj.names")
+BOX = 5  # cells of a row that gives a box
+LEAST = 7  # of one that gives three corners
+BEYOND = 0.01  # of the picture's size: what lies farther outside is no fraction
+
+
+@INSTANCEFILES.register
+class YoloObjects(InstanceFile):
+    """``0 0.5 0.1 0.6 0.2 0.4 0.2``: fractions of the picture's width and height.
+
+    An empty file is a picture without objects. Names of the classes are in
+    ``data.yaml`` or ``classes.txt``, beside the file or in the folder above; without
+    them, the classes are those of `labels` of dataset.json in order.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = (".txt",)
+
+    def claims(self, path: Path) -> bool:
+        try:
+            rows = _rows(path)
+        except (OSError, UnicodeDecodeError):
+            return False
+        return all(row[0].isdecimal() and len(row) >= BOX for row in rows)
+
+    def parse(self, path: Path) -> Content:
+        objects = []
+        for number, row in enumerate(_rows(path), 1):
+            if len(row) == BOX:
+                raise FormatError(
+                    f"row {number} is a box, and objects need outlines. Export the "
+                    "data set for segmentation, not for detection."
+                )
+            try:
+                corners = [float(cell) for cell in row[1:]]
+            except ValueError:
+                corners = []
+            if not row[0].isdecimal() or len(corners) + 1 < LEAST or len(corners) % 2:
+                raise FormatError(
+                    f"row {number} must be the number of a class, and x and y of three "
+                    "corners or more."
+                )
+            objects.append(
+                Drawn(
+                    name=f"row {number}",
+                    draw=functools.partial(_places, corners),
+                    kind=int(row[0]),
+                )
+            )
+        names = dict(enumerate(_names(path)))
+        picture = Picture(case=None, objects=objects, kinds=names, in_order=not names)
+        return Content(pictures=[picture])
+
+
+def _rows(path: Path) -> list[list[str]]:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return [line.split() for line in lines if line.strip()]
+
+
+def _places(corners: Sequence[float], shape: tuple[int, int]) -> Places:
+    fractions = np.reshape(corners, (-1, 2))
+    if not (np.abs(fractions - 0.5) <= 0.5 + BEYOND).all():
+        raise ValueError("its corners are no fractions of the picture, 0 to 1")
+    return ring_places(fractions * (shape[1], shape[0]), shape)
+
+
+def _names(path: Path) -> list[str]:
+    """Return the names of classes in order, from what lies beside or above a file."""
+    for folder in list(path.absolute().parents)[:2]:
+        for name in DESCRIPTIONS:
+            if (folder / name).is_file():
+                return _listed(folder / name)
+        for name in LISTS:
+            if (folder / name).is_file():
+                text = (folder / name).read_text(encoding="utf-8-sig")
+                return [line.strip() for line in text.splitlines() if line.strip()]
+    return []
+
+
+def _listed(path: Path) -> list[str]:
+    """Return ``names`` of a YAML file: in brackets, in braces, or a row for each."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = [re.sub(r"(^|\s)#.*", "", line).rstrip() for line in lines]
+    start = next((i for i, line in enumerate(lines) if line.startswith("names:")), None)
+    if start is None:
+        return []
+    inner = lines[start].removeprefix("names:").strip()
+    rest = lines[start + 1 :]
+    if inner:
+        text = " ".join([inner, *rest])
+        closing = {"[": "]", "{": "}"}.get(inner[0])
+        if closing is None or closing not in text:
+            raise FormatError(f"`names` in {path.name} is {inner!r}; list the names.")
+        entries = text[1 : text.index(closing)].split(",")
+    else:
+        entries = []
+        for line in rest:
+            if line and not line[0].isspace() and not line.startswith("-"):
+                break
+            entries.append(line.strip().removeprefix("-"))
+    return _in_order([entry.strip() for entry in entries if entry.strip()], path)
+
+
+def _in_order(entries: Sequence[str], path: Path) -> list[str]:
+    """Return names, which may have numbers in front."""
+    split = [re.fullmatch(r"(\d+)\s*:\s*(.+)", entry) for entry in entries]
+    if not any(split):
+        return [_bare(entry) for entry in entries]
+    table = {int(match[1]): _bare(match[2]) for match in split if match}
+    if None in split or set(table) != set(range(len(table))):
+        raise FormatError(f"`names` in {path.name} must number the classes from 0.")
+    return [table[number] for number in sorted(table)]
+
+
+def _bare(text: str) -> str:
+    return text.strip().strip("\"'")
