@@ -16,10 +16,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from autoseg.figures.figure import PALETTE, new_figure
 from autoseg.phantoms.beetle import LANDMARKS, make_beetle
 from autoseg.phantoms.cells import make_cells
-from autoseg.report._figure import PALETTE, new_figure
-from autoseg.report._layers import InstanceLayer
+from autoseg.report.pictures.layers import InstanceLayer
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.points import Points
 from autoseg.tasks import TASKS

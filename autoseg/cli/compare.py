@@ -64,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Compare, say what was found, and where the page is."""
     from autoseg.outputs import refuse_foreign
-    from autoseg.report.compare import CAVEAT, compare, write_comparison
-    from autoseg.report.runs import read_runs
+    from autoseg.report.compare.comparison import compare
+    from autoseg.report.compare.page import CAVEAT, write_comparison
+    from autoseg.report.compare.runs import read_runs
 
     page: Path = arguments.output
     if page.suffix != ".html":

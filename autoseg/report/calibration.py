@@ -27,14 +27,14 @@ from autoseg.model.confidence import load_confidence
 from autoseg.parallel import map_cases
 from autoseg.predict.readouts.ensemble import open_outputs
 from autoseg.predict.readouts.probabilities import LEVELS
-from autoseg.report._reliability import (
+from autoseg.report.artist import Artist
+from autoseg.report.reliability import (
     BINS,
     coverage,
     rank_correlation,
     reliability,
     tally,
 )
-from autoseg.report.pictures import Artist
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import as_instances
@@ -127,7 +127,7 @@ def describe_calibration(checked: Checked) -> Json | None:
     -------
     dict of str to JSON value, or None
         ``kind``: ``"probabilities"``, ``"scores"`` or ``"errors"``; ``cases``; and for
-        each class numbers of `autoseg.report._reliability`. None where there is nothing
+        each class numbers of `autoseg.report.reliability`. None where there is nothing
         to look at: no held-out case, no kept outputs, no scores.
     """
     kind = {"semantic": _probabilities, "instance": _scores, "landmark": _errors}.get(

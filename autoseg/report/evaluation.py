@@ -10,8 +10,8 @@ from pathlib import Path
 from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.files import files_by_case
 from autoseg.evaluate.summary import Summary
-from autoseg.report.overlay import OverlayCase, plot_overlay
-from autoseg.report.pictures import Artist
+from autoseg.report.artist import Artist
+from autoseg.report.pictures.overlay import OverlayCase, plot_overlay
 from autoseg.spec.dataset import Dataset
 
 PLANES = ("axial", "coronal", "sagittal")

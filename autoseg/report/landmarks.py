@@ -14,8 +14,8 @@ from autoseg.datasets.points import read_points
 from autoseg.evaluate.measures import mean_over_classes
 from autoseg.evaluate.point_files import point_files
 from autoseg.evaluate.summary import Summary
+from autoseg.figures.figure import INK, PALETTE, QUIET_INK, new_figure, save_figure
 from autoseg.formats.base import read_image
-from autoseg.report._figure import INK, PALETTE, QUIET_INK, new_figure, save_figure
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.points import Points
 

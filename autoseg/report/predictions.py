@@ -15,8 +15,8 @@ from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import Job
 from autoseg.predict.drift import unlike_fingerprint, unlike_inside
-from autoseg.report._case_picture import draw_case
-from autoseg.report.pictures import Artist
+from autoseg.report.artist import Artist
+from autoseg.report.pictures.case import draw_case
 from autoseg.report.statistics import (
     Row,
     measure_points,

@@ -12,13 +12,13 @@ import pytest
 
 from autoseg.landmarks.confidence import Evidence, learn
 from autoseg.model.confidence import Learnt
-from autoseg.report._reliability import coverage, reliability, tally
 from autoseg.report.calibration import (
     describe_errors,
     read_scores,
     score_pairs,
     thresholds_of,
 )
+from autoseg.report.reliability import coverage, reliability, tally
 from autoseg.report.stage import report
 from autoseg.spec.instances import Instances
 from autoseg.train.after.results import Fold, Trained

@@ -4,8 +4,8 @@ import pytest
 from autoseg.datasets.read import load_dataset
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
+from autoseg.report.artist import Artist
 from autoseg.report.evaluation import STYLES, choose_cases, plot_evaluation
-from autoseg.report.pictures import Artist
 from tests import toy
 
 

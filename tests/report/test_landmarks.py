@@ -7,8 +7,8 @@ from PIL import Image
 from autoseg.datasets.points import write_points
 from autoseg.evaluate.points import summarize_points
 from autoseg.evaluate.summary import Summary
-from autoseg.report._sections import frame
 from autoseg.report.landmarks import plot_worst_points, worst_cases, worst_point
+from autoseg.report.page.sections import frame
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points

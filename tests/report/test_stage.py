@@ -227,7 +227,7 @@ def test_predictions_of_odd_intensity_or_without_a_usual_class_are_named(tmp_pat
 
 
 def test_a_table_of_cases_has_the_measures_that_cases_have():
-    from autoseg.report._sections import _of_cases
+    from autoseg.report.page.sections import _of_cases
 
     cases = [{"classes": {"cell": {"ap_50": 0.5, "map": 0.4, "pq": 0.3}}}]
     shown = ["map_pooled", "ap_50_pooled", "map", "pq_pooled", "count_error_pooled"]
@@ -236,7 +236,7 @@ def test_a_table_of_cases_has_the_measures_that_cases_have():
 
 
 def test_landmarks_far_off_and_instances_not_found_are_failures():
-    from autoseg.report.content import _class_failures
+    from autoseg.report.page.trained import _class_failures
 
     far = {"nme": 0.3, "mre": 31.0, "tp": 1.0, "fp": 0.0, "fn": 0.0}
     near = far | {"nme": 0.01, "mre": 1.0}
@@ -259,8 +259,8 @@ def test_landmarks_far_off_and_instances_not_found_are_failures():
     ],
 )
 def test_every_task_says_how_much_there_is_to_find(annotation, tile):
-    from autoseg.report._sections import _what
-    from autoseg.report.content import _classes, _landmarks, _objects
+    from autoseg.report.page.content import _classes, _landmarks, _objects
+    from autoseg.report.page.sections import _what
 
     data = {"classes": _classes(annotation), "objects": _objects(annotation),
             "landmarks": _landmarks(annotation)}  # fmt: skip

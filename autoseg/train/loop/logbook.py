@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import math
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from autoseg.figures import progress
 from autoseg.spec.json import write_text
 from autoseg.workspace import LOG, PROGRESS
 
@@ -109,9 +109,7 @@ class Logbook:
         if not any("loss" in entry for entry in self.entries):
             return
         try:
-            # Pictures are made a layer above: training works without them.
-            report = importlib.import_module("autoseg.report.progress")
-            report.plot_progress(self.entries, self.folder / PROGRESS)
+            progress.plot_progress(self.entries, self.folder / PROGRESS)
         except Exception:  # a picture is no reason to lose a training
             logger.warning("progress.png was not drawn", exc_info=True)
         self._drawn = time.monotonic()

@@ -2,8 +2,7 @@
 
 import json
 
-import pytest
-
+from autoseg.figures import progress
 from autoseg.train.loop.logbook import Logbook, Meter
 from autoseg.workspace import LOG
 
@@ -30,8 +29,7 @@ def test_entries_are_on_disk_at_once(tmp_path):
 
 def test_a_picture_is_drawn_of_losses_and_not_too_often(tmp_path, monkeypatch):
     drawn = []
-    report = pytest.importorskip("autoseg.report.progress")
-    monkeypatch.setattr(report, "plot_progress", lambda log, path: drawn.append(path))
+    monkeypatch.setattr(progress, "plot_progress", lambda log, path: drawn.append(path))
     logbook = Logbook(tmp_path)
 
     logbook.add({"iteration": 1})
@@ -42,12 +40,11 @@ def test_a_picture_is_drawn_of_losses_and_not_too_often(tmp_path, monkeypatch):
 
 
 def test_a_picture_that_fails_costs_no_training(tmp_path, monkeypatch, caplog):
-    report = pytest.importorskip("autoseg.report.progress")
 
     def fails(log, path):
         raise ValueError("no font")
 
-    monkeypatch.setattr(report, "plot_progress", fails)
+    monkeypatch.setattr(progress, "plot_progress", fails)
 
     Logbook(tmp_path).add({"iteration": 2, "loss": 0.5})
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.figures.figure import PALETTE
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.matching import match
-from autoseg.report._figure import PALETTE
-from autoseg.report._planes import Plane
+from autoseg.report.pictures.planes import Plane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,8 +16,8 @@ from autoseg.evaluate.files import files_by_case
 from autoseg.evaluate.point_files import point_files
 from autoseg.formats.base import read_image
 from autoseg.geometry.orientation import Turn, turn_to
-from autoseg.report._case_picture import CaseView
-from autoseg.report._layers import (
+from autoseg.report.pictures.case import CaseView
+from autoseg.report.pictures.layers import (
     InstanceLayer,
     LabelLayer,
     Layer,

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from autoseg.errors import UsageError
-from autoseg.report._case_picture import CaseView, round_down
-from autoseg.report._figure import new_figure, save_figure
-from autoseg.report._layers import (
+from autoseg.figures.figure import new_figure, save_figure
+from autoseg.report.pictures.case import CaseView, round_down
+from autoseg.report.pictures.layers import (
     NIGHT,
     Box,
     Layer,
@@ -23,7 +23,7 @@ from autoseg.report._layers import (
     panel,
     show_image,
 )
-from autoseg.report._planes import Plane, planes_of
+from autoseg.report.pictures.planes import Plane, planes_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.evaluate.measures import measure_of
-from autoseg.report.progress import spoken
+from autoseg.figures.progress import spoken
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from autoseg.report._figure import PALETTE
+from autoseg.figures.figure import PALETTE
 
 WIDTH, LABELS, NUMBERS, ROW = 1060, 190, 150, 34  # pixels
 TICKS = 5

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from autoseg.errors import UsageError
-from autoseg.report._case_picture import CaseView
-from autoseg.report._figure import PALETTE
-from autoseg.report._layers import (
+from autoseg.figures.figure import PALETTE
+from autoseg.report.pictures.case import CaseView
+from autoseg.report.pictures.layers import (
     InstanceLayer,
     LabelLayer,
     PointLayer,
     class_colors,
 )
-from autoseg.report.overlay import OverlayCase, plot_overlay
+from autoseg.report.pictures.overlay import OverlayCase, plot_overlay
 from tests import toy
 
 CLASSES = {"one": (1,), "two": (2,)}

@@ -1,6 +1,6 @@
 import numpy as np
 
-from autoseg.report._planes import best_slices, planes_of
+from autoseg.report.pictures.planes import best_slices, planes_of
 
 
 def test_the_slice_that_shows_most_is_chosen():

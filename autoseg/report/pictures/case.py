@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.report._figure import figure_bytes, new_figure
-from autoseg.report._layers import NIGHT, Layer, gray_window, panel, show_image
-from autoseg.report._planes import Plane, planes_of
+from autoseg.figures.figure import figure_bytes, new_figure
+from autoseg.report.pictures.layers import NIGHT, Layer, gray_window, panel, show_image
+from autoseg.report.pictures.planes import Plane, planes_of
 
 Array = NDArray[Any]
 

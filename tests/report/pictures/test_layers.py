@@ -3,10 +3,10 @@ import io
 import numpy as np
 import pytest
 
-from autoseg.report._case_picture import CaseView, draw_case
-from autoseg.report._figure import figure_bytes, new_figure
-from autoseg.report._layers import InstanceLayer, LabelLayer, PointLayer, panel
-from autoseg.report._planes import planes_of
+from autoseg.figures.figure import figure_bytes, new_figure
+from autoseg.report.pictures.case import CaseView, draw_case
+from autoseg.report.pictures.layers import InstanceLayer, LabelLayer, PointLayer, panel
+from autoseg.report.pictures.planes import planes_of
 
 SHAPE = (40, 60)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from autoseg.errors import UsageError
-from autoseg.report.compare import compare, write_comparison
-from autoseg.report.runs import read_runs
+from autoseg.report.compare.comparison import compare
+from autoseg.report.compare.page import write_comparison
+from autoseg.report.compare.runs import read_runs
 from tests import toy
 from tests.report import browser, results_folder
 
@@ -127,7 +128,7 @@ def _points(folder, source, change):
 
 @pytest.fixture
 def landmarks(tmp_path):
-    template = Path(__file__).parents[2] / "datasets_template" / "landmark"
+    template = Path(__file__).parents[3] / "datasets_template" / "landmark"
     return shutil.copytree(template, tmp_path / "Points")
 
 

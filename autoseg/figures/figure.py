@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from autoseg.atomic import atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,13 +67,6 @@ def figure_bytes(figure: Figure, kind: str = "png") -> bytes:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a PNG that is either complete or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(
-        f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp"
-    )
-    try:
+    with atomically(path) as temporary:
         # No time, no version: the same figure gives the same bytes.
         figure.savefig(temporary, format="png", metadata={"Software": None})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.report._figure import (
+from autoseg.figures.figure import (
     INK,
     PALETTE,
     QUIET_INK,

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from autoseg.report.progress import plot_progress
+from autoseg.figures.progress import plot_progress
 
 
 def _log(entries=40):

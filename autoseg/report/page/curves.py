@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoseg.report._figure import (
+from autoseg.figures.figure import (
     INK,
     PALETTE,
     QUIET_INK,
@@ -15,7 +15,7 @@ from autoseg.report._figure import (
     new_figure,
     tidy,
 )
-from autoseg.report.progress import STEP, WAIT, series, smoothed
+from autoseg.figures.progress import STEP, WAIT, series, smoothed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""The page: what it says, its charts and tables, and its HTML."""

@@ -1,0 +1,1 @@
+"""Pictures of single cases, which know nothing of data sets and tasks."""
