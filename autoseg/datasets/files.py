@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,13 @@ def find_cases(
     *,
     ids: Collection[str] = (),
     suffixed: bool = True,
+    names: Sequence[str] = (),
 ) -> list[Case]:
     """Return the images in a folder as cases without annotation.
 
     ``CASE_0000.EXT``, ``CASE_0001.EXT``, ... are the channels of CASE; a single
-    ``CASE.EXT`` or ``CASE_0000.EXT`` holds all of them.
+    ``CASE.EXT`` or ``CASE_0000.EXT`` holds all of them. Where all files end in the name
+    of a channel, such as ``CASE_T1.EXT``, these are the channels.
 
     Parameters
     ----------
@@ -68,6 +70,8 @@ def find_cases(
         channel 1 of ``scan``.
     suffixed : bool
         False if no file name here ends in a channel number.
+    names : sequence of str
+        Names of the channels, where file names may end in them.
 
     Returns
     -------
@@ -75,11 +79,12 @@ def find_cases(
         Sorted by id.
     """
     endings = (ending,) if ending else known_endings()
+    stems = {path: stem_of(path, endings) for path in list_files(folder)}
+    files = {path: stem for path, stem in stems.items() if stem is not None}
+    if names and (named := cases_by_name(files, names, ids)):
+        return named
     found: dict[str, dict[int, list[Path]]] = {}
-    for path in list_files(folder):
-        stem = stem_of(path, endings)
-        if stem is None:
-            continue
+    for path, stem in files.items():
         match = CHANNEL.fullmatch(stem) if suffixed else None
         if match and stem in ids and match[1] not in ids:
             match = None
@@ -89,6 +94,65 @@ def find_cases(
         Case(id=case_id, images=_complete(case_id, found[case_id], num_channels))
         for case_id in sorted(found)
     ]
+
+
+def cases_by_name(
+    stems: Mapping[Path, str], names: Sequence[str], ids: Collection[str] = ()
+) -> list[Case]:
+    """Return cases whose files end in the names of channels.
+
+    Parameters
+    ----------
+    stems : mapping of Path to str
+        Image files with their names without ending.
+    names : sequence of str
+        Of the channels.
+    ids : collection of str
+        Ids that are known from annotations.
+
+    Returns
+    -------
+    list of Case
+        Sorted by id; none unless all files end so, and none of them is a case by
+        itself. A channel whose file is not there is listed where it should be.
+    """
+    found: dict[str, dict[int, Path]] = {}
+    for path, stem in stems.items():
+        case_id, channel = split_name(stem, names)
+        if channel is None or stem in ids or channel in found.get(case_id, {}):
+            return []
+        found.setdefault(case_id, {})[channel] = path
+    cases = []
+    for case_id in sorted(found):
+        there = found[case_id]
+        path = next(iter(there.values()))
+        rest = path.name[len(case_id) :]
+        old = stems[path][len(case_id) + 1 :]
+        paths = [
+            there.get(channel)
+            or path.with_name(f"{case_id}{rest.replace(old, name, 1)}")
+            for channel, name in enumerate(names)
+        ]
+        cases.append(Case(id=case_id, images=tuple(paths)))
+    return cases
+
+
+def split_name(stem: str, names: Sequence[str]) -> tuple[str, int | None]:
+    """Return the case and the number of the channel whose name a file name ends in.
+
+    Examples
+    --------
+    >>> split_name("p1_t2", ["T1", "T2"]), split_name("p1", ["T1", "T2"])
+    (('p1', 1), ('p1', None))
+    """
+    folded = stem.casefold()
+    for channel, name in sorted(enumerate(names), key=lambda e: -len(e[1])):
+        for written in {name, *(name.replace(" ", by) for by in ("_", "-", ""))}:
+            end = written.casefold()
+            front = stem[: -len(end) - 1] if end and folded.endswith(end) else ""
+            if front and stem[len(front)] in "_-. ":
+                return front, channel
+    return stem, None
 
 
 def _complete(
@@ -113,6 +177,20 @@ def is_suffixed(cases: Sequence[Case]) -> bool:
         for case in cases
         for path in case.images
     )
+
+
+def names_in(cases: Sequence[Case], names: Sequence[str]) -> Sequence[str]:
+    """Return the names of channels if the files of cases end in them, else none."""
+    stems = {
+        (case.id, stem_of(path, known_endings()) or path.stem)
+        for case in cases
+        for path in case.images
+    }
+    ends = all(
+        stem != case_id and split_name(stem, names)[0] == case_id
+        for case_id, stem in stems
+    )
+    return names if stems and ends else ()
 
 
 def image_ending(folder: Path, wanted: str | None) -> str:

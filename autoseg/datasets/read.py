@@ -7,6 +7,7 @@ additions that docs/dataset.md lists. No image is opened.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +17,14 @@ from autoseg.datasets.files import (
     find_cases,
     image_ending,
     is_suffixed,
-    list_files,
-    stem_of,
+    names_in,
 )
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
+from autoseg.datasets.pairing import Annotations, common_suffixes, find_annotations
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats.base import known_endings
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root
 
@@ -160,31 +161,27 @@ def _with_training_cases(
     except DatasetError as error:
         problems.append(str(error))
         return dataset
-    files, kind = list_files(labels), kind_of(dataset)
-    label_ending = dataset.annotation_ending
-    if not label_ending:
-        label_ending = wanted or ending
-        if all(stem_of(path, (label_ending,)) is None for path in files):
-            label_ending = commonest_ending(files, kind.endings) or label_ending
-    stems = ((stem_of(path, (label_ending,)), path) for path in files)
-    annotations = {stem: path for stem, path in stems if stem is not None}
-    annotations |= kind.folders(labels)
-    cases = find_cases(
-        images,
-        max(1, len(dataset.channel_names)),
-        # Where nobody names an ending, images of several kinds may stand together.
-        ending if wanted else None,
-        ids=set(annotations) - {""},
+    kind = kind_of(dataset)
+    found = find_annotations(
+        labels,
+        kind.endings,
+        given=dataset.annotation_ending,
+        images=wanted or ending,
+        maps_first=kind.maps_first,
     )
+    found = replace(found, by_stem={**found.by_stem, **kind.folders(labels)})
+    # Where nobody names an ending, images of several kinds may stand together.
+    annotations, cases = _paired(found, dataset, ending if wanted else None)
+    label_ending = found.ending
     shared = kind.shared(dataset.folder, {case.id for case in cases})
     if shared is not None and label_ending in OTHER_ENDINGS:
         label_ending = ending
     training = tuple(
         replace(
             c,
-            annotation=annotations.get(c.id)
+            annotation=annotations.by_stem.get(c.id)
             or shared
-            or labels / f"{c.id}{label_ending}",
+            or labels / f"{c.id}{annotations.suffix}{label_ending}",
         )
         for c in cases
     )
@@ -196,6 +193,37 @@ def _with_training_cases(
     )
 
 
+def _paired(
+    found: Annotations, dataset: Dataset, ending: str | None
+) -> tuple[Annotations, list[Case]]:
+    """Return annotations by the ids of cases, and the cases.
+
+    Where no annotation has the name of an image, what all of them have behind it is
+    left out, and so are names of channels behind those of cases.
+    """
+    channels = dataset.channel_names
+
+    def cases_with(ids: Collection[str], names: Sequence[str] = ()) -> list[Case]:
+        return find_cases(
+            dataset.folder / "imagesTr",
+            max(1, len(channels)),
+            ending,
+            ids=ids,
+            names=names,
+        )
+
+    cases = cases_with(found.by_stem)
+    if any(case.id in found.by_stem for case in cases):
+        return found, cases
+    for suffix in ("", *common_suffixes(found.by_stem)):
+        other = found.without(suffix) if suffix else found
+        for names in ((), channels):
+            tried = cases_with(other.by_stem, names)
+            if any(case.id in other.by_stem for case in tried):
+                return other, tried
+    return found, cases_with(found.by_stem, channels) if len(channels) > 1 else cases
+
+
 def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:
     known = {case.id for case in dataset.training}
     cases = find_cases(
@@ -204,6 +232,7 @@ def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:
         dataset.image_ending or None,
         ids=known,
         suffixed=listed or not known or is_suffixed(dataset.training),
+        names=() if listed else names_in(dataset.training, dataset.channel_names),
     )
     return replace(dataset, test=tuple(cases))
 

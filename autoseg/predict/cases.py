@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autoseg.datasets.files import CHANNEL, find_cases, list_files, stem_of
+from autoseg.datasets.files import (
+    CHANNEL,
+    cases_by_name,
+    find_cases,
+    list_files,
+    stem_of,
+)
 from autoseg.datasets.points import ENDING as POINTS
 from autoseg.errors import UsageError
 from autoseg.formats.base import known_endings, match_ending
@@ -135,7 +141,10 @@ def _find_cases(given: Input, model: Model) -> list[Case]:
             return _in_folder(path, model)
         given = [path]
     if all(isinstance(entry, (str, os.PathLike)) for entry in given):
-        cases = _group([Path(os.fspath(p)) for p in given], channels)  # type: ignore[arg-type]
+        paths = [Path(os.fspath(path)) for path in given]  # type: ignore[arg-type]
+        stems = {path: stem_of(path, known_endings()) or path.stem for path in paths}
+        named = cases_by_name(stems, model.channels) if channels > 1 else []
+        cases = named or _group(paths, channels)
     else:
         groups = [[Path(p) for p in files] for files in given]  # type: ignore[union-attr]
         cases = [Case(id=_id_of(g[0]), images=tuple(g)) for g in groups if g]
@@ -153,7 +162,8 @@ def _in_folder(folder: Path, model: Model) -> list[Case]:
     ending: str | None = model.describe().image_ending
     if not any(match_ending(path.name, (ending or "?",)) for path in files):
         ending = None  # images of another kind than those of training are welcome
-    cases = find_cases(folder, len(model.channels), ending)
+    names = model.channels if len(model.channels) > 1 else ()
+    cases = find_cases(folder, len(model.channels), ending, names=names)
     if not cases:
         there = ", ".join(path.name for path in files[:3]) or "nothing"
         raise UsageError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Set
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from autoseg.formats.base import known_endings
 from autoseg.spec.dataset import Dataset
@@ -20,7 +20,15 @@ class DatasetKind(ABC):
 
     As it stands, ``labelsTr`` has one file for each case, named after it. A kind says
     what else there may be, and how a file becomes an annotation.
+
+    Attributes
+    ----------
+    maps_first : bool
+        Of several files for a case, an image is the annotation, and the others say
+        something about it.
     """
+
+    maps_first: ClassVar[bool] = True
 
     @property
     def endings(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from autoseg.datasets.instance_files import is_many_files, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.errors import DatasetError
+from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
@@ -22,6 +23,10 @@ FOR_ALL = ("labelsTr.json", "annotations.json")  # of all images, in COCO's way
 @DATASET_KINDS.register
 class InstanceFiles(DatasetKind):
     """Instances of a case in one of many ways; what they are may stand beside it."""
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        return (*super().endings, *instance_endings())
 
     def folders(self, labels: Path) -> dict[str, Path]:
         if not labels.is_dir():

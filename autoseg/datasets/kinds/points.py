@@ -21,6 +21,8 @@ from autoseg.tasks.base import Task
 class PointFiles(DatasetKind):
     """Named points in any file that `autoseg.pointfiles` reads."""
 
+    maps_first = False
+
     @property
     def endings(self) -> tuple[str, ...]:
         return (*super().endings, *point_endings())
