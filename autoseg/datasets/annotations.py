@@ -30,7 +30,8 @@ def read_annotation(
     task : Task
         What annotations mean.
     image : Geometry, optional
-        Of the image: points are in its voxels, and their files rarely say which.
+        Of the image: points are in its voxels, and their files rarely say which. A
+        label map with other axes in the same place is turned to it.
     case_id : str, optional
         Which case, where a file has several; default: by the file's name.
 
@@ -44,7 +45,8 @@ def read_annotation(
     Raises
     ------
     FormatError, DatasetError
-        If it cannot be read, or means nothing to the task; both name the file.
+        If it cannot be read, means nothing to the task, or has other axes than its
+        image and lies elsewhere; both name the file.
     """
     kind = DATASET_KINDS[task.kind]()
     return kind.read(path, dataset, task, image, case_id)

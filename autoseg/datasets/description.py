@@ -14,6 +14,7 @@ from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case
 from autoseg.spec.json import load_json
+from autoseg.spec.units import UNITS, unit_of
 
 READERS = {  # nnU-Net's readers, and the formats with their conventions
     "SimpleITKIO": "itk",
@@ -23,8 +24,6 @@ READERS = {  # nnU-Net's readers, and the formats with their conventions
     "NaturalImage2DIO": "natural",
     "Tiff3DIO": "tiff_plain",
 }
-UNITS = {"µm": "um", "μm": "um", "micron": "um", "micrometer": "um", "pixel": "px"}
-KNOWN_UNITS = ("mm", "um", "px")
 ENDING = re.compile(r"[\w.+-]+")  # no path: it would lead out of the folder
 SPLIT_FILES = ("splits.json", "splits_final.json")  # ours, and nnU-Net's
 KEYS = (
@@ -157,12 +156,13 @@ class Description:
     def unit(self) -> str | None:
         """Return ``unit``."""
         given = self.text("unit")
-        unit = UNITS.get(given or "", given)
-        if unit is not None and unit not in KNOWN_UNITS:
-            self.problems.append(
-                f"`unit` is {unit!r}; there are {', '.join(KNOWN_UNITS)}"
-            )
-        return unit
+        if given is None:
+            return None
+        unit = unit_of(given)
+        if not unit.known or not unit.said or unit.factor != 1.0:
+            self.problems.append(f"`unit` is {given!r}; there are {', '.join(UNITS)}")
+            return None
+        return unit.name
 
     def format(self) -> str | None:
         """Return the format that ``format``, or nnU-Net's key, asks for."""

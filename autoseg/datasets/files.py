@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
 from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
+from autoseg.formats.geometry import read_geometry
+from autoseg.formats.header import with_remarks
+from autoseg.geometry.align import aligned, turned_note
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 
@@ -245,3 +248,44 @@ def read_map(path: Path, dataset: Dataset | None) -> tuple[NDArray[Any], Geometr
     if dataset is None:
         return find_format(path).read_labels(path)
     return read_labels(path, dataset)
+
+
+def read_map_on_image(
+    path: Path, dataset: Dataset | None, image: Geometry | None, case_id: str | None
+) -> tuple[NDArray[Any], Geometry]:
+    """Read whole numbers whose axes run as those of the image, turning them if need be.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    dataset : Dataset or None
+        See `read_map`.
+    image : Geometry or None
+        Of the image; None: of the training case that the file belongs to, if any.
+    case_id : str or None
+        Which case.
+
+    Returns
+    -------
+    labels : ndarray of integers, shape S
+        Turned if the file has other axes over the same place.
+    geometry : Geometry
+        Of the labels.
+
+    Raises
+    ------
+    DatasetError
+        If it has other axes than its image and lies elsewhere.
+    """
+    labels, geometry = read_map(path, dataset)
+    if image is None and dataset is not None:
+        fitting = (c for c in dataset.training if c.id == case_id)
+        case = next((c for c in fitting if c.annotation == path), None)
+        image = None if case is None else read_geometry(case, dataset)
+    if image is None:
+        return labels, geometry
+    labels, turned = aligned(labels, geometry, image, path)
+    if turned is not geometry:
+        turned = with_remarks(turned, notes=[turned_note(geometry, image)])
+    return labels, turned

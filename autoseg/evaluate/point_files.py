@@ -12,8 +12,8 @@ from autoseg.datasets.points import conventions
 from autoseg.errors import UsageError
 from autoseg.evaluate.files import case_of, files_by_case
 from autoseg.evaluate.points import POINT_TABLE
-from autoseg.formats._headers import read_geometry
 from autoseg.formats.base import known_endings
+from autoseg.formats.geometry import read_geometry
 from autoseg.pointfiles.base import case_id, cases_in, point_endings
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry

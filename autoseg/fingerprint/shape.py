@@ -36,6 +36,8 @@ class CaseShape:
         See `Geometry`.
     relative_size : float
         Voxels after cropping / voxels before.
+    oriented : bool
+        See `Geometry`.
     """
 
     shape: tuple[int, ...]
@@ -43,6 +45,7 @@ class CaseShape:
     unit: str
     direction: tuple[float, ...]
     relative_size: float
+    oriented: bool = True
 
     @property
     def geometry(self) -> Geometry:
@@ -52,6 +55,7 @@ class CaseShape:
             spacing=self.spacing,
             unit=self.unit,
             direction=self.direction,
+            oriented=self.oriented,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +91,7 @@ def measure_shape(image: Image) -> CaseShape:
         unit=geometry.unit,
         direction=geometry.direction,
         relative_size=math.prod(shape) / math.prod(geometry.shape),
+        oriented=geometry.oriented,
     )
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from autoseg.formats._header import with_fields
 from autoseg.formats._itk import ItkFiles
 from autoseg.formats._nifti import NiftiFile, read_nifti, read_nifti_header
+from autoseg.formats._nifti_geometry import with_doubts
 from autoseg.formats.base import Array
+from autoseg.formats.header import with_fields
 from autoseg.spec.image import Geometry
 
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -71,4 +72,5 @@ def _geometry(file: NiftiFile, unit: str | None) -> Geometry:
         origin=tuple((affine[:dim, 3] + 0.0).tolist()),  # no negative zeros
         direction=tuple((direction[:dim, :dim] + 0.0).ravel().tolist()),
     )
+    geometry = with_doubts(geometry, file)
     return with_fields(geometry, "nifti", file.geometry_fields())

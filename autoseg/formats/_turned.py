@@ -11,12 +11,14 @@ from pathlib import Path
 
 from autoseg.errors import FormatError, PlanError
 from autoseg.formats.base import Array, Format
+from autoseg.formats.header import NOTES, REMARKS
 from autoseg.geometry.orientation import reorient, turn_to
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import from_json, to_json
 
 RAS = "RAS"  # x grows to the right, y to anterior, z to superior
 FILE = "geometry in the file"  # in the header of a turned geometry
+UNSAID = "it does not say how its axes lie, and is turned as if it were by default"
 
 
 def turned_to_ras(array: Array, geometry: Geometry) -> tuple[Array, Geometry]:
@@ -38,8 +40,12 @@ def turned_to_ras(array: Array, geometry: Geometry) -> tuple[Array, Geometry]:
     """
     if geometry.dim != 3:
         return array, geometry
-    turned, turned_geometry = reorient(array, geometry, RAS)
-    return turned, replace(turned_geometry, header={FILE: to_json(geometry)})
+    turned, turned_geometry = reorient(array, replace(geometry, oriented=True), RAS)
+    header = {FILE: to_json(geometry)}
+    header |= {k: geometry.header[k] for k in (REMARKS, NOTES) if k in geometry.header}
+    if not geometry.oriented:
+        header[REMARKS] = [*header.get(REMARKS, ()), UNSAID]
+    return turned, replace(turned_geometry, header=header)
 
 
 def turned_back(array: Array, geometry: Geometry) -> tuple[Array, Geometry]:
@@ -65,7 +71,8 @@ def turned_back(array: Array, geometry: Geometry) -> tuple[Array, Geometry]:
         original = from_json(Geometry, geometry.header[FILE], FILE)
     except PlanError as error:
         raise FormatError(f"the geometry to go back to is damaged: {error}") from None
-    return turn_to(original, RAS).undo(array), original
+    turn = turn_to(replace(original, oriented=True), RAS)
+    return turn.undo(array), original
 
 
 class TurnedFormat(Format):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_integers, fit_channels
+from autoseg.formats.header import notes_of, remarks_of
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry, Image
@@ -126,7 +127,11 @@ class Format(ABC):
 
     def remarks(self, geometry: Geometry) -> tuple[str, ...]:
         """Return what is odd about the header that a geometry was read from."""
-        return ()
+        return remarks_of(geometry)
+
+    def notes(self, geometry: Geometry) -> tuple[str, ...]:
+        """Return what was taken for what a header does not say."""
+        return notes_of(geometry)
 
     def read_image(
         self,
@@ -173,9 +178,9 @@ class Format(ABC):
         arrays: list[Array] = []
         first: Geometry | None = None
         for path in paths:
-            _must_exist(path)
+            must_exist(path)
             array, geometry = self.load(path, spacing, unit, share)
-            _must_have_size(geometry, path)
+            must_have_size(geometry, path)
             if share is not None and len(array) != share:
                 picture = self.is_picture(path)
                 array = fit_channels(array, share, path, names, picture)
@@ -230,9 +235,9 @@ class Format(ABC):
             If the file is missing or damaged, has values that are not whole, or
             several channels that differ.
         """
-        _must_exist(path)
+        must_exist(path)
         array, geometry = self.load_labels(path, spacing, unit)
-        _must_have_size(geometry, path)
+        must_have_size(geometry, path)
         picture = len(array) == 1 or self.is_picture(path)
         return as_integers(array, path, picture), geometry
 
@@ -359,14 +364,16 @@ def _formats_by_ending() -> dict[str, Format]:
     return found
 
 
-def _must_exist(path: Path) -> None:
+def must_exist(path: Path) -> None:
+    """Raise FormatError unless a file is there."""
     if not Path(path).is_file():
         raise FormatError(
             f"{path} does not exist, or is no file. Put it there, or correct the path."
         )
 
 
-def _must_have_size(geometry: Geometry, path: Path) -> None:
+def must_have_size(geometry: Geometry, path: Path) -> None:
+    """Raise FormatError if an edge of a voxel is no positive number."""
     if not all(0 < edge < float("inf") for edge in geometry.spacing):
         raise FormatError(
             f"{path} has the spacing {geometry.spacing}, which cannot be. Correct the "

@@ -12,9 +12,9 @@ from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_storable
-from autoseg.formats._spacing import flat_geometry
-from autoseg.formats._tiff_files import TiffFiles
+from autoseg.formats._tiff.files import TiffFiles
 from autoseg.formats.base import Array, Format
+from autoseg.formats.header import flat_geometry
 from autoseg.spec.image import Geometry
 
 JPEG = (".jpg", ".jpeg")

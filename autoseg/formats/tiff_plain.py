@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoseg.formats import FORMATS
-from autoseg.formats._tiff_files import TiffFiles
+from autoseg.formats._tiff.files import TiffFiles
 
 
 @FORMATS.register

@@ -32,9 +32,10 @@ def orientation_of(geometry: Geometry) -> str | None:
     str or None
         Such as ``"LPS"``: x grows to the left, y to posterior, z to superior. An
         oblique axis has the letter that it is nearest to. None unless 3-D: a
-        photograph or a single slice is never turned.
+        photograph or a single slice is never turned. None, too, if the file does not
+        say how its axes lie.
     """
-    if geometry.dim != 3:
+    if geometry.dim != 3 or not geometry.oriented:
         return None
     matrix = np.array(geometry.direction, dtype=np.float64).reshape(3, 3)
     letters = [""] * 3
@@ -107,7 +108,7 @@ def turn_to(geometry: Geometry, code: str) -> Turn:
     Returns
     -------
     Turn
-        To apply to arrays of that geometry.
+        To apply to arrays of that geometry; of one that is not oriented, nothing.
 
     Raises
     ------
@@ -121,6 +122,8 @@ def turn_to(geometry: Geometry, code: str) -> Turn:
             f"orientation {code!r} is none: give one letter of each of R/L, A/P and "
             "I/S, such as 'LPS'."
         )
+    if geometry.dim == 3 and not geometry.oriented:
+        return Turn(axes=(0, 1, 2), flips=())
     current = orientation_of(geometry)
     if current is None:
         raise UsageError(

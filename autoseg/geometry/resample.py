@@ -22,6 +22,7 @@ from autoseg.spec.plan import Resampling
 
 Array = NDArray[Any]
 
+MOST_GROWTH = 1000.0  # of voxels by resampling: more is a mistaken unit or spacing
 METHODS = ("spline", "linear", "none")
 LIKE_LIBRARY = _labels.Rule(_library.nearest_index, ties_to_nearest=True)
 LIKE_TORCH = _labels.Rule(

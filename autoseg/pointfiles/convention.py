@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, FormatError
 from autoseg.spec.image import Geometry
+from autoseg.spec.units import factor_between, unit_of
 
 Array = NDArray[np.float64]
 FIRST = {"center": 0.0, "corner": 0.5, "one": 1.0}
@@ -32,12 +33,16 @@ class Convention:
     first : float
         Index of the first voxel's center: 0 as in ITK, 0.5 where numbers count from the
         image's corner, 1 where they count from one.
+    unit : str
+        Of physical coordinates, a word that `autoseg.spec.units.unit_of` knows; empty:
+        that of the image's spacing.
     """
 
     space: str = "index"
     frame: str = "LPS"
     order: str = "xyz"
     first: float = 0.0
+    unit: str = ""
 
     def changed(self, raw: Mapping[str, Any]) -> Convention:
         """Return what ``coordinates`` of a dataset.json makes of it.
@@ -118,7 +123,7 @@ class Convention:
                 "knows which voxels they are in."
             )
         matrix, origin = _affine(geometry)
-        places = _turned(places, self.frame)
+        places = _turned(places, self.frame) * self._factor(geometry)
         index = np.linalg.solve(matrix, (places - origin).T).T
         return np.asarray(index[:, ::-1], dtype=np.float64)
 
@@ -132,7 +137,14 @@ class Convention:
         else:
             matrix, origin = _affine(geometry)
             places = _turned(places @ matrix.T + origin, self.frame)
+            places = places / self._factor(geometry)
         return places[:, ::-1] if self.order == "zyx" else places
+
+    def _factor(self, geometry: Geometry) -> float:
+        """Return how many of the image's unit one of the file's is."""
+        unit = unit_of(self.unit)
+        between = factor_between(unit.name, geometry.unit) if unit.has_size else None
+        return 1.0 if between is None else unit.factor * between
 
 
 def _affine(geometry: Geometry) -> tuple[Array, Array]:

@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autoseg.errors import FormatError
+from autoseg.formats.header import as_filed
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import keys_of, load_json, rounded
 from autoseg.pointfiles.base import Entry, Item, PointFile
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN
+from autoseg.spec.units import unit_of
 
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/"
@@ -29,6 +31,8 @@ STATUS = {
     "preview": UNKNOWN,
 }
 WRITTEN = {PRESENT: "defined", ABSENT: "missing", UNKNOWN: "undefined"}
+SCHEME = "UCUM"  # of coded units
+CODES = "|"  # between the parts of an entry that is one text
 FRAMES = {"lps": "LPS", "1": "LPS", "ras": "RAS", "0": "RAS"}
 
 
@@ -60,13 +64,17 @@ class SlicerMarkups(PointFile):
             if name in points:
                 raise FormatError(f"two control points have the label {name!r}.")
             points[name] = _point(control)
-        stated = Convention(space="physical", frame=FRAMES[frames.pop()])
+        stated = Convention(
+            space="physical", frame=FRAMES[frames.pop()], unit=_unit(markups)
+        )
         return [Entry(case=None, points=points, stated=stated)]
 
     def text(self, items: Sequence[Item]) -> str:
         (item,) = items
         points = item.points
-        places = self.convention.from_index(points.coordinates, item.geometry)
+        # Programs compare them with the image's file, so they are in its unit.
+        geometry = None if item.geometry is None else as_filed(item.geometry)
+        places = self.convention.from_index(points.coordinates, geometry)
         places = np.pad(places, [(0, 0), (0, 3 - points.dim)])
         score = points.details.get("score", np.full(len(places), np.nan))
         controls = [
@@ -82,10 +90,61 @@ class SlicerMarkups(PointFile):
         markup = {
             "type": "Fiducial",
             "coordinateSystem": "LPS",
-            "coordinateUnits": "mm",
+            "coordinateUnits": geometry.unit if geometry else "mm",
             "controlPoints": rounded(controls),
         }
+        if markup["coordinateUnits"] == "px":
+            del markup["coordinateUnits"]  # no unit of length is true of pixels
         return json.dumps({"@schema": SCHEMA, "markups": [markup]}, indent=1) + "\n"
+
+
+def _unit(markups: Sequence[Any]) -> str:
+    """Return the unit of all lists of points; empty: they do not say one.
+
+    The value is a word, one for each axis, or entries of a coding scheme: code, scheme
+    and meaning, as DICOM has them.
+    """
+    found: dict[Any, str] = {}
+    for of in markups:
+        for word in _words(of.get("coordinateUnits")):
+            unit = unit_of(word)
+            if not unit.known:
+                raise FormatError(
+                    f"`coordinateUnits` is {word!r}, which is not known; write mm, um "
+                    "or another unit of length."
+                )
+            found[unit.name, unit.factor] = word if unit.has_size else ""
+    if len(found) > 1:
+        raise FormatError(
+            f"`coordinateUnits` is {' and '.join(found.values())}; it must be one for "
+            "all."
+        )
+    return next(iter(found.values()), "")
+
+
+def _words(value: Any) -> list[str]:
+    """Return the words for units in a ``coordinateUnits``."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        return [_code(value.split(CODES)) if CODES in value else value]
+    if isinstance(value, dict):
+        entry = value.get("CodeValue", value.get("codeValue", value.get("code", "")))
+        return [str(entry)]
+    if isinstance(value, list):
+        words = [str(entry) for entry in value if not isinstance(entry, list | dict)]
+        if len(words) == len(value) and SCHEME in (word.upper() for word in words):
+            return [_code(words)]
+        return [word for entry in value for word in _words(entry)]
+    return [str(value)]
+
+
+def _code(entry: Sequence[str]) -> str:
+    """Return the code of an entry, whatever stands first: scheme, code or meaning."""
+    for word in entry:
+        if word.upper() != SCHEME and unit_of(word).has_size:
+            return word
+    return entry[0]
 
 
 def _point(control: Any) -> tuple[list[float] | None, int | None]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.formats.header import as_filed, in_unit, remarks_of
 from autoseg.model.model import Model
+from autoseg.predict.units import unit_of_training
 from autoseg.spec.image import Image
 
 FACTOR = 2.0  # spacing and extent beyond this times the training cases' range
@@ -28,9 +30,40 @@ def unlike_training(image: Image, model: Model) -> list[str]:
     list of str
         Sentences for a warning; mostly none.
     """
+    found = [*_sizes(image, model), *_header(image, model)]
     if model.fingerprint is None or image.geometry.dim != model.plan.dim:
-        return []
-    return unlike_fingerprint(image, model.fingerprint, model.channels)
+        return found
+    return found + unlike_fingerprint(image, model.fingerprint, model.channels)
+
+
+def _sizes(image: Image, model: Model) -> list[str]:
+    """Say where sizes of image and model cannot be compared."""
+    known, unit = unit_of_training(model), image.geometry.unit
+    before = as_filed(image.geometry).unit
+    if known != "px" and unit == "px":
+        return [
+            f"its file does not say how large a pixel is, and the model was trained in "
+            f"{known}; 1 pixel is taken for 1 {known}. Write the true size into the "
+            "file, a side-car or `spacing`."
+        ]
+    if known == "px" and before != "px":
+        return [
+            f"it has a size in {before}, and the model was trained on images without "
+            "one: its pixels are compared by number, not by size."
+        ]
+    return []
+
+
+def _header(image: Image, model: Model) -> list[str]:
+    """Say what is odd about the file's header."""
+    found = [f"odd header: {remark}." for remark in remarks_of(image.geometry)]
+    codes = dict((model.fingerprint or {}).get("orientations") or {})
+    if codes and image.geometry.dim == 3 and not image.geometry.oriented:
+        found.append(
+            "its file does not say how its axes lie; it is not turned, and training "
+            f"images were {', '.join(sorted(codes))}. Are its axes the same?"
+        )
+    return found
 
 
 def unlike_fingerprint(
@@ -57,7 +90,8 @@ def unlike_fingerprint(
     if spacings and shapes and len(spacings) == len(shapes):
         known = np.asarray(spacings, dtype=float)
         extents = known * np.asarray(shapes, dtype=float)
-        geometry = image.geometry
+        unit = str(fingerprint.get("unit", image.geometry.unit))
+        geometry = in_unit(image.geometry, unit) or image.geometry
         extent = np.multiply(geometry.spacing, geometry.shape)
         unit = geometry.unit
         found += _outside("spacing", geometry.spacing, known, unit)

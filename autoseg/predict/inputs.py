@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from autoseg.datasets.points import write_points
 from autoseg.errors import ModelError, UsageError
 from autoseg.formats.base import find_format, read_image
+from autoseg.formats.header import as_filed, in_wanted
 from autoseg.model.model import Model
+from autoseg.predict.units import in_model_unit, with_spacing
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
@@ -98,7 +100,8 @@ def read(image: Any, model: Model, spacing: Sequence[float] | None = None) -> So
         If it is none of these.
     """
     if isinstance(image, Image):
-        return Source(image=image, give_back=_as_prediction(image.geometry))
+        back = _as_prediction(image.geometry)
+        return Source(image=in_model_unit(image, model), give_back=back)
     if isinstance(image, np.ndarray):
         read_array = _from_array(image, model, spacing)
         return Source(image=read_array, give_back=lambda labels: labels)
@@ -111,9 +114,9 @@ def read(image: Any, model: Model, spacing: Sequence[float] | None = None) -> So
         return Source(image=found, give_back=_as_prediction(found.geometry))
     kind = type(image).__module__.partition(".")[0]
     if kind == "SimpleITK":
-        return _from_sitk(image)
+        return _in_model_unit(_from_sitk(image), model)
     if kind == "nibabel":
-        return _from_nibabel(image)
+        return _in_model_unit(_from_nibabel(image), model)
     raise UsageError(
         f"A {type(image).__name__} is no image. Give a path, a list of paths (one for "
         "each channel), a NumPy array with spacing=, a SimpleITK or a nibabel image."
@@ -147,13 +150,18 @@ def read_files(
     """
     dataset = model.describe()
     if spacing is not None:
-        dataset = replace(dataset, spacing=tuple(map(float, spacing)))
+        dataset = with_spacing(dataset, spacing, model)
     case = Case(id=paths[0].name, images=tuple(paths))
-    return read_image(case, dataset, lazily=lazily)
+    return in_model_unit(read_image(case, dataset, lazily=lazily), model)
 
 
 def _as_prediction(geometry: Geometry) -> Callable[[Array], Any]:
-    return lambda labels: Prediction(labels=labels, geometry=geometry)
+    filed = as_filed(geometry)
+    return lambda labels: Prediction(labels=labels, geometry=filed)
+
+
+def _in_model_unit(source: Source, model: Model) -> Source:
+    return replace(source, image=in_model_unit(source.image, model))
 
 
 def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> Image:
@@ -181,7 +189,7 @@ def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> 
 
 
 def _from_sitk(image: Any) -> Source:
-    from autoseg.formats._itk import from_sitk, to_sitk
+    from autoseg.formats.sitk import from_sitk, to_sitk
 
     array, geometry = from_sitk(image, Path("the SimpleITK image"), None)
     return Source(
@@ -205,6 +213,9 @@ def _from_nibabel(image: Any) -> Source:
         origin=tuple(affine[:dim, 3].tolist()),
         direction=tuple((columns / spacing).ravel().tolist()),
     )
+    if hasattr(image.header, "get_xyzt_units"):
+        word, _ = image.header.get_xyzt_units()
+        geometry = in_wanted(geometry, word, None)
 
     def give_back(labels: Array) -> Any:
         header = image.header.copy()

@@ -7,6 +7,7 @@ configuration, so `normalize_case` is done once and `Normalized.resample` for ea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,12 @@ from numpy.typing import NDArray
 from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
 from autoseg.geometry.crop import nonzero_box, nonzero_mask, paste
 from autoseg.geometry.orientation import turn_to
-from autoseg.geometry.resample import resample_image, resample_labels, resampled_shape
+from autoseg.geometry.resample import (
+    MOST_GROWTH,
+    resample_image,
+    resample_labels,
+    resampled_shape,
+)
 from autoseg.normalizers import NORMALIZERS
 from autoseg.preprocess.placement import Placement
 from autoseg.spec.annotation import Annotation, as_annotation
@@ -81,10 +87,16 @@ class Normalized:
         -------
         Prepared
             Of arrays of its own, in C order.
+
+        Raises
+        ------
+        FormatError
+            If it would have a thousand times its voxels.
         """
         old = self.placement.cropped_spacing
         new = (*old[: len(old) - configuration.dim], *configuration.spacing)
         shape = resampled_shape(self.array.shape[1:], old, new)
+        must_be_in_reach(self.array.shape[1:], shape, old, new)
         grids = (shape, old, new, configuration.resampling)
         array = resample_image(self.array, *grids, exact=exact)
         annotation = self.annotation
@@ -99,6 +111,39 @@ class Normalized:
             array=np.ascontiguousarray(array),
             annotation=annotation,
             placement=placement,
+        )
+
+
+def must_be_in_reach(
+    shape: Sequence[int],
+    new_shape: Sequence[int],
+    spacing: Sequence[float],
+    new_spacing: Sequence[float],
+) -> None:
+    """Refuse to resample a case to a grid that only a mistaken size can ask for.
+
+    Parameters
+    ----------
+    shape, new_shape : sequence of int, length D
+        Voxels now and then.
+    spacing, new_spacing : sequence of float, length D
+        Edges now and then.
+
+    Raises
+    ------
+    FormatError
+        If it would have more than `MOST_GROWTH` times its voxels.
+    """
+    growth = math.prod(new_shape) / math.prod(shape)
+    if growth > MOST_GROWTH:
+        edges, wanted = (
+            " x ".join(f"{edge:.4g}" for edge in each)
+            for each in (spacing, new_spacing)
+        )
+        raise FormatError(
+            f"its voxels of {edges} would become {growth:.3g} times as many, of "
+            f"{wanted}. Correct the spacing or the unit in its header, which cannot be "
+            "meant so."
         )
 
 

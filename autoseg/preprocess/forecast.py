@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from autoseg.errors import UsageError
+from autoseg.errors import FormatError, UsageError
 from autoseg.geometry.resample import resample_image, resampled_shape
+from autoseg.preprocess.case import must_be_in_reach
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration, Plan
 
@@ -97,6 +98,41 @@ def check_space(
             folder,
             _gigabytes(free),
         )
+
+
+def check_growth(
+    fingerprint: Fingerprint,
+    plan: Plan,
+    configurations: Sequence[str],
+    ids: Sequence[str],
+) -> None:
+    """Refuse cases whose size must be a mistake, before anything is written.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        Its shapes and spacings are those of the cases, unless they are a sample.
+    plan : Plan
+        Gives axis order and spacings.
+    configurations : sequence of str
+        Which will be written.
+    ids : sequence of str
+        Of all training cases, in order.
+
+    Raises
+    ------
+    FormatError
+        If a case would have a thousand times its voxels; names it.
+    """
+    named = len(ids) == len(fingerprint.shapes)
+    for configuration in configurations:
+        for index, grid in enumerate(_grids(fingerprint, plan, configuration)):
+            shape, new_shape, spacing, new_spacing = grid
+            try:
+                must_be_in_reach(shape, new_shape, spacing, new_spacing)
+            except FormatError as error:
+                case = f"case {ids[index]}" if named else "a case"
+                raise FormatError(f"{case}, {configuration}: {error}") from None
 
 
 def prepare_threads(

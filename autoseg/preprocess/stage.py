@@ -25,7 +25,12 @@ from autoseg.formats.base import read_image
 from autoseg.parallel import MemoryBudget, check_part, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
 from autoseg.preprocess.folds import load_splits
-from autoseg.preprocess.forecast import check_space, prepare_threads, target_grid
+from autoseg.preprocess.forecast import (
+    check_growth,
+    check_space,
+    prepare_threads,
+    target_grid,
+)
 from autoseg.preprocess.store import ANNOTATION, CaseStore
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
@@ -276,6 +281,8 @@ def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
     if not workspace.fingerprint.is_file():
         return  # a plan may come from elsewhere
     fingerprint = Fingerprint.load(workspace.fingerprint)
+    ids = [case.id for case in work.dataset.training]
+    check_growth(fingerprint, work.plan, list(work.stores), ids)
     check_space(
         fingerprint, work.plan, list(work.stores), num_cases, workspace.preprocessed
     )

@@ -34,6 +34,9 @@ class Geometry:
     header : mapping
         What the format needs beyond that to write a file of the same geometry.
         Only the format that made it looks inside.
+    oriented : bool
+        Whether the file says how its axes lie in the world. What does not say so is
+        never turned to an orientation.
     """
 
     shape: tuple[int, ...]
@@ -42,6 +45,7 @@ class Geometry:
     origin: tuple[float, ...] = ()
     direction: tuple[float, ...] = ()
     header: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    oriented: bool = True
 
     def __post_init__(self) -> None:
         dim = len(self.shape)

@@ -10,8 +10,8 @@ import tifffile
 from PIL import Image
 
 from autoseg.errors import FormatError
-from autoseg.formats._headers import read_geometry
 from autoseg.formats.base import Format, read_image
+from autoseg.formats.geometry import read_geometry
 from autoseg.spec.dataset import Case, Dataset
 
 TURNED = np.array([[0, -2, 0, 5], [1.5, 0, 0, -3], [0, 0, 4, 7], [0, 0, 0, 1.0]])

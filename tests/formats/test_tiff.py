@@ -8,10 +8,11 @@ import tifffile
 from PIL import Image as Picture
 
 from autoseg.errors import FormatError
-from autoseg.formats._tiff import find_layout, unit_of
+from autoseg.formats._tiff.layout import find_layout
 from autoseg.formats.tiff import TiffFormat
 from autoseg.geometry import mapped
 from autoseg.spec.image import Geometry
+from autoseg.spec.units import unit_of
 
 TIFF = TiffFormat()
 RNG = np.random.default_rng(0)
@@ -189,7 +190,9 @@ def test_dots_per_inch_are_no_spacing(tmp_path):
     ],
 )
 def test_units_of_length(name, expected):
-    assert unit_of(name) == expected
+    unit = unit_of(name)
+
+    assert (unit.factor if unit.has_size else None, unit.name) == expected
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_deflate"])

@@ -6,7 +6,7 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.files import list_files, read_map
+from autoseg.datasets.files import list_files, read_map_on_image
 from autoseg.datasets.instance_classes import with_classes
 from autoseg.datasets.instance_files import is_many_files, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
@@ -59,7 +59,7 @@ class InstanceFiles(DatasetKind):
                 return task.read(found), geometry
             except DatasetError as error:
                 raise DatasetError(f"{path}: {case_id or path.stem}: {error}") from None
-        labels, geometry = read_map(path, dataset)
+        labels, geometry = read_map_on_image(path, dataset, image, case_id)
         if len(classes) > 1 and labels.min(initial=0) >= 0:
             return task.read(with_classes(path, labels, classes)), geometry
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.files import read_map
+from autoseg.datasets.files import read_map_on_image
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.errors import DatasetError
@@ -26,7 +26,7 @@ class LabelFiles(DatasetKind):
         image: Geometry | None,
         case_id: str | None,
     ) -> tuple[Any, Geometry]:
-        labels, geometry = read_map(path, dataset)
+        labels, geometry = read_map_on_image(path, dataset, image, case_id)
         try:
             return task.read(labels), geometry
         except DatasetError as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.instance_files import files_of
 from autoseg.fingerprint.check.facts import CaseFacts
-from autoseg.fingerprint.check.headers import channel_problems
+from autoseg.fingerprint.check.headers import channel_problems, header_problems
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, unreadable
 from autoseg.formats.base import find_format
@@ -100,10 +100,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         digest.update(repr(image.array.shape).encode())
         digest.update(image.array.data)
         facts.problems += _intensity_problems(image.array, path)
-        facts.problems += [
-            Problem("warning", path, f"Odd header: {remark}.", "Correct the header.")
-            for remark in reader.remarks(image.geometry)
-        ]
+        facts.problems += header_problems(image.geometry, path)
         if facts.geometry is None or first is None:
             facts.geometry, first = image.geometry, path
         else:

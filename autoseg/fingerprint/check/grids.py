@@ -7,8 +7,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.formats.header import OVERRULED
+from autoseg.geometry.resample import MOST_GROWTH
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 
@@ -38,10 +41,12 @@ def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
         return
     yield from _mixtures(dataset, known)
     yield from _orientations(dataset, facts)
+    yield from _overruled(dataset, known)
     if dataset.spacing is not None:
         yield from _unused_spacing(dataset, known)
     real = [(fact, g) for fact, g in known if g.unit != "px"]
     if real and len({geometry.dim for _, geometry in real}) == 1:
+        yield from _extremes(dataset, real)
         yield from _spacings(dataset, real)
 
 
@@ -69,15 +74,79 @@ def _mixtures(
 
 
 def _orientations(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    where = dataset.folder / "imagesTr"
     counts = Counter(code for f in facts if (code := f.orientation) is not None)
     if len(counts) > 1:
         listed = ", ".join(f"{count} {code}" for code, count in counts.most_common())
         yield Problem(
             "note",
-            dataset.folder / "imagesTr",
+            where,
             f"The images have several orientations: {listed}.",
             "The plan turns all of them to the commonest, and predictions back.",
         )
+    silent = [fact for fact in facts if _is_silent(fact.geometry)]
+    if not silent:
+        return
+    names = some_of([fact.case.id for fact in silent])
+    if counts:
+        listed = ", ".join(code for code, _ in counts.most_common())
+        yield Problem(
+            "warning",
+            silent[0].case.images[0],
+            f"{len(silent)} image(s) do not say how their axes lie in the patient: "
+            f"{names}; the others do ({listed}).",
+            "They are never turned. Look at them, and write the true orientation into "
+            "their headers.",
+        )
+    else:
+        yield Problem(
+            "note",
+            where,
+            "No image says how its axes lie in the patient, so none is turned.",
+            "Go on if their axes run the same way in all of them.",
+        )
+
+
+def _is_silent(geometry: Geometry | None) -> bool:
+    """Return whether a volume with a size does not say how its axes lie."""
+    if geometry is None or geometry.dim != 3 or geometry.unit == "px":
+        return False
+    return not geometry.oriented
+
+
+def _overruled(
+    dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
+) -> Iterator[Problem]:
+    """Say whose unit dataset.json overrules."""
+    cases = [fact.case for fact, g in known if OVERRULED in g.header]
+    if cases:
+        yield Problem(
+            "note",
+            dataset.folder / "dataset.json",
+            f"`unit` makes {dataset.unit} of the mm in {len(cases)} header(s), those "
+            f"of {some_of([case.id for case in cases])}, which many programs write "
+            "whatever is meant.",
+            "Take `unit` out of dataset.json if they are millimeters.",
+        )
+
+
+def _extremes(
+    dataset: Dataset, real: Sequence[tuple[CaseFacts, Geometry]]
+) -> Iterator[Problem]:
+    """Yield images whose size must be a mistake: preprocessing refuses them."""
+    spacings = np.sort([geometry.spacing for _, geometry in real], axis=1)
+    usual = np.median(spacings, axis=0)
+    for (fact, geometry), edges in zip(real, spacings, strict=True):
+        growth = float(np.prod(edges / usual))
+        if growth > MOST_GROWTH:
+            yield Problem(
+                "error",
+                fact.case.images[0],
+                f"Its spacing {geometry.spacing} {geometry.unit} is so far from what "
+                f"is usual here, {tuple(usual.tolist())} in ascending order, that it "
+                f"would get {growth:.3g} times its voxels.",
+                "Correct the spacing or the unit in its header.",
+            )
 
 
 def _unused_spacing(

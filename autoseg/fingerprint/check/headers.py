@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.geometry.orientation import orientation_of
+from autoseg.formats.header import notes_of, remarks_of
+from autoseg.geometry.align import covers_same, names_of, turn_between, turned_note
+from autoseg.geometry.orientation import Turn, orientation_of
 from autoseg.spec.image import Geometry
 
 SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
 DIRECTION_TOLERANCE = 0.01  # of a cosine
 ORIGIN_TOLERANCE = 0.1  # of the shortest edge of a voxel
 LOOK = (
-    "Voxels are matched by their index. Look at both in a viewer: if they lie on each "
-    "other, copy the image's header, else resample the second to the image's grid."
+    "Voxels are matched by their index. Look at both in a viewer that uses world "
+    "coordinates: if they lie on each other there, resample the annotation to the "
+    "image's grid; if only their numbers match, copy the image's header."
 )
 
 
@@ -72,6 +75,10 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
     path : Path
         The annotation.
     """
+    problems = header_problems(labels, path, besides=image)
+    turn = turn_between(labels, image)
+    if turn is not None:
+        return [*problems, _turned(labels, image, turn, path)]
     if labels.shape != image.shape:
         fix = "Resample the annotation to the image's grid, by nearest neighbor."
         if path.name.lower().endswith(".seg.nrrd"):
@@ -82,8 +89,8 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
         elif sorted(labels.shape) == sorted(image.shape):
             fix = "Its axes are in another order: transpose the annotation."
         found = f"Its shape {labels.shape} is not that of the image, {image.shape}."
-        return [Problem("error", path, found, fix)]
-    return [
+        return [*problems, Problem("error", path, found, fix)]
+    problems += [
         Problem(
             "warning",
             path,
@@ -92,6 +99,51 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
         )
         for what, theirs, ours in _differences(image, labels)
     ]
+    return problems
+
+
+def header_problems(
+    geometry: Geometry, path: Path, besides: Geometry | None = None
+) -> list[Problem]:
+    """Return what is odd about the header of a file.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        As it was read.
+    path : Path
+        The file.
+    besides : Geometry, optional
+        Of the image: what is said of that is not said again.
+    """
+    known = () if besides is None else (*remarks_of(besides), *notes_of(besides))
+    said = [
+        Problem("warning", path, f"Odd header: {remark}.", "Correct the header.")
+        for remark in remarks_of(geometry)
+        if remark not in known
+    ]
+    return said + [
+        Problem("note", path, f"{note[:1].upper()}{note[1:]}.")
+        for note in notes_of(geometry)
+        if note not in known
+    ]
+
+
+def _turned(labels: Geometry, image: Geometry, turn: Turn, path: Path) -> Problem:
+    """Return what becomes of an annotation whose axes run otherwise."""
+    names = names_of(labels), names_of(image)
+    if covers_same(labels, image, turn):
+        note = turned_note(labels, image)
+        return Problem("note", path, f"{note[:1].upper()}{note[1:]}.")
+    return Problem(
+        "error",
+        path,
+        f"Its direction {names[0]} is not that of the image, {names[1]}, and the two "
+        "do not lie in the same place.",
+        "Look at both in a viewer that uses world coordinates: resample the annotation "
+        "to the image's grid if it is right there; if only its numbers are, and not "
+        "its header, write it again with the image's.",
+    )
 
 
 def _differences(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:
@@ -101,6 +153,8 @@ def _differences(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:
     found: list[tuple[str, Any, Any]] = []
     if not np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE, atol=0):
         found.append(("spacing", _short(a.spacing), _short(b.spacing)))
+    if not (a.oriented and b.oriented):
+        return found  # one of the files does not say how its axes lie
     if not np.allclose(a.direction, b.direction, rtol=0, atol=DIRECTION_TOLERANCE):
         codes = (orientation_of(a), orientation_of(b))
         if codes[0] == codes[1]:

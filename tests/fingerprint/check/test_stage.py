@@ -323,19 +323,20 @@ def test_another_shape_of_an_annotation_is_an_error(toy, shape, word):
 
 
 @pytest.mark.parametrize(
-    ("what", "geometry"),
+    ("what", "geometry", "severity"),
     [
-        ("spacing", {"spacing": (1, 1.5, 3)}),
-        ("origin", {"origin": (0, 0, 5)}),
-        ("direction", {"direction": (-1, 0, 0, 0, -1, 0, 0, 0, 1)}),
+        ("spacing", {"spacing": (1, 1.5, 3)}, "warning"),
+        ("origin", {"origin": (0, 0, 5)}, "warning"),
+        # The same first voxel, and axes that run away from the image.
+        ("direction", {"direction": (-1, 0, 0, 0, -1, 0, 0, 0, 1)}, "error"),
     ],
 )
-def test_another_header_of_an_annotation_is_a_warning(toy, what, geometry):
+def test_another_header_of_an_annotation_is_said(toy, what, geometry, severity):
     toy.labels("case1", **geometry)
 
     problem = toy.the_problem()
 
-    assert (problem.severity, problem.file.name) == ("warning", "case1.nii.gz")
+    assert (problem.severity, problem.file.name) == (severity, "case1.nii.gz")
     assert f"Its {what}" in problem.found
 
 

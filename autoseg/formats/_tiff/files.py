@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,19 +11,25 @@ import numpy as np
 from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
-from autoseg.formats._header import fields_of, with_fields
-from autoseg.formats._spacing import flat_geometry
-from autoseg.formats._tiff import (
-    FACTORS,
-    Layout,
+from autoseg.formats._tiff.calibration import (
+    Calibration,
     entries_of,
-    find_layout,
+    imagej_calibration,
     imagej_fields,
-    imagej_spacing,
-    ome_spacing,
+    ome_calibration,
     read_side_car,
 )
+from autoseg.formats._tiff.layout import Layout, find_layout
+from autoseg.formats._tiff.pages import Content, content_of, pixels_of
+from autoseg.formats._upright import TURNED, upright, upright_axes, upright_note
 from autoseg.formats.base import Array, Format, match_ending
+from autoseg.formats.header import (
+    as_filed,
+    fields_of,
+    flat_geometry,
+    with_fields,
+    with_remarks,
+)
 from autoseg.geometry import mapped
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps
@@ -32,6 +38,8 @@ LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 COLORS = (2, 3, 5, 6, 8)  # RGB, palette, CMYK, YCbCr, CIELab by TIFF's numbers
 ALPHA = (1, 2)  # of extra samples
 TILE = (512, 512)  # of what is large: whoever looks at a part reads only that
+IMAGEJ_UNITS = {"px": "pixel", "um": "micron"}
+DAMAGE = (IndexError, ValueError, OSError)  # TiffFileError is a ValueError
 IMAGEJ_KINDS = (np.uint8, np.uint16, np.float32)  # all that ImageJ knows
 
 
@@ -60,14 +68,13 @@ class TiffFiles(Format):
         try:
             with tifffile.TiffFile(path) as file:
                 _must_be_whole(file, path)
-                series = file.series[0]
-                layout = find_layout(series.axes, series.shape, channels, path)
-                array = _arranged(_pixels(series, path), layout)
-                geometry = self._geometry(file, path, array.shape[1:], spacing, unit)
-        except (tifffile.TiffFileError, IndexError, ValueError, OSError) as error:
-            raise FormatError(
-                f"{path} is damaged or no TIFF ({error}). Get or write it again."
-            ) from None
+                content = content_of(file, path)
+                layout = _layout(content, channels, path)
+                array = _arranged(pixels_of(content, path), layout)
+                array = upright(array, content.orientation)
+                geometry = self._geometry(file, content, layout, path, spacing, unit)
+        except DAMAGE as error:
+            raise _damaged(path, error) from None
         return array, geometry
 
     def geometry(
@@ -81,51 +88,51 @@ class TiffFiles(Format):
 
         try:
             with tifffile.TiffFile(path) as file:
-                series = file.series[0]
-                layout = find_layout(series.axes, series.shape, channels, path)
-                shape = tuple(int(series.shape[i]) for i in layout.space)
-                return self._geometry(file, path, shape, spacing, unit)
-        except (tifffile.TiffFileError, IndexError, ValueError, OSError) as error:
-            raise FormatError(
-                f"{path} is damaged or no TIFF ({error}). Get or write it again."
-            ) from None
+                content = content_of(file, path)
+                layout = _layout(content, channels, path)
+                return self._geometry(file, content, layout, path, spacing, unit)
+        except DAMAGE as error:
+            raise _damaged(path, error) from None
 
     def is_picture(self, path: Path) -> bool:
         import tifffile
 
         with tifffile.TiffFile(path) as file:
-            page: Any = file.series[0].keyframe
+            page = content_of(file, path).keyframe
             alpha = [extra for extra in page.extrasamples if int(extra) in ALPHA]
             return page.photometric in COLORS or bool(alpha)
 
     def _geometry(
         self,
         file: Any,
+        content: Content,
+        layout: Layout,
         path: Path,
-        shape: tuple[int, ...],
         spacing: Sequence[float] | None,
         unit: str | None,
     ) -> Geometry:
+        turned = content.orientation
+        shape = tuple(content.shape[i] for i in layout.space)
+        notes = (*content.notes, *upright_note(turned))
+        shape = upright_axes(shape, turned)
         side_car = read_side_car(path, path.name[: -len(self._ending(path))])
+        fields = None
         if side_car is not None:
-            return flat_geometry(path, shape, side_car[0], side_car[1] or unit)
-        if spacing is not None:
-            return flat_geometry(path, shape, spacing, unit)
-        if not self.trusts_metadata:
-            return flat_geometry(path, shape, None, unit)
-        tags = file.pages[0].tags
-        names = ("XResolution", "YResolution")
-        fields = imagej_fields(
-            file.imagej_metadata, {n: tags[n].value for n in names if n in tags}
-        )
-        if fields is not None:
-            found = _in_unit(imagej_spacing(fields, len(shape)), unit)
-            return with_fields(flat_geometry(path, shape, *found), "tiff", fields)
-        pixels = _ome_pixels(file)
-        measured = ome_spacing(pixels, len(shape)) if pixels else None
-        if measured is not None:
-            return flat_geometry(path, shape, *_in_unit(measured, unit))
-        return flat_geometry(path, shape, None, unit)
+            found = flat_geometry(path, shape, side_car[0], side_car[1] or unit)
+        elif spacing is not None:
+            found = flat_geometry(path, shape, spacing, unit)
+        elif self.trusts_metadata:
+            size, fields = _calibration(file, len(shape), unit)
+            edges = None if size is None else upright_axes(size.spacing, turned)
+            found = flat_geometry(
+                path, shape, edges, None if size is None else size.unit
+            )
+            if size is not None:
+                found = with_remarks(found, size.remarks, size.notes)
+        else:
+            found = flat_geometry(path, shape, None, unit)
+        found = with_remarks(found, notes=notes)
+        return found if turned in TURNED else with_fields(found, "tiff", fields)
 
     def _ending(self, path: Path) -> str:
         return match_ending(path.name, self.endings) or path.suffix
@@ -143,15 +150,16 @@ class TiffFiles(Format):
         # ImageJ's own order.
         if axes == "CZYX":
             array, axes = np.moveaxis(array, 0, 1), "ZCYX"
+        geometry = as_filed(geometry)
         fields = fields_of(geometry, "tiff")
         large = array.nbytes > mapped.IN_MEMORY
         imagej = array.dtype in IMAGEJ_KINDS and not large
         options: dict[str, Any] = {"metadata": {"axes": axes}}
-        if imagej and fields is not None:
-            options["resolution"] = [tuple(pair) for pair in fields["resolution"]]
-            options["metadata"] |= {n: fields[n] for n in ("spacing", "unit")}
+        if imagej:
+            options = _imagej_options(fields, geometry, options["metadata"])
+        plain = geometry.unit == "px" and set(geometry.spacing) == {1.0}
         with atomically(path) as temporary:
-            if geometry.unit != "px" and not (imagej and fields is not None):
+            if not plain and not (imagej and fields is not None):
                 name = path.name[: -len(self._ending(path))] + ".json"
                 content = entries_of(path.with_name(name))
                 content |= {"spacing": geometry.spacing, "unit": geometry.unit}
@@ -177,31 +185,14 @@ def _must_be_whole(file: Any, path: Path) -> None:
         raise FormatError(f"{path} is cut off after {len(pages)} pages. Copy it again.")
 
 
-def _pixels(series: Any, path: Path) -> Array:
-    """Return the array of a series; by ITK where tifffile lacks a decoder."""
-    large = series.nbytes > mapped.IN_MEMORY
-    stored = series.dataoffset is not None and series.keyframe.is_memmappable
-    out: Any = None
-    if large:  # where it is, or unpacked into another file
-        out = "memmap" if stored else mapped.zeros(series.shape, series.dtype)
-    try:
-        return np.asarray(series.asarray(out=out))
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-    import SimpleITK
+def _layout(content: Content, channels: int | None, path: Path) -> Layout:
+    return find_layout(content.axes, content.shape, channels, path, content.said)
 
-    try:
-        array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
-    except RuntimeError:
-        array = np.empty(0)
-    if array.size != int(np.prod(series.shape)):
-        compression = series.pages[0].compression.name
-        raise FormatError(
-            f"{path} is compressed by {compression}, which needs the package "
-            "imagecodecs. Install it, or save the file with Deflate."
-        )
-    return array.reshape(series.shape)
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    return FormatError(
+        f"{path} is damaged or no TIFF ({error}). Get or write it again."
+    )
 
 
 def _arranged(array: Array, layout: Layout) -> Array:
@@ -215,15 +206,41 @@ def _arranged(array: Array, layout: Layout) -> Array:
     return array if layout.channel is not None else array[None]
 
 
-def _in_unit(
-    measured: tuple[list[float], str], wanted: str | None
-) -> tuple[list[float], str]:
-    """Convert a spacing to the unit that is asked for."""
-    spacing, unit = measured
-    if wanted is None:
-        return spacing, unit
-    factor = FACTORS.get((unit, wanted), 1.0)
-    return [edge * factor for edge in spacing], wanted
+def _calibration(
+    file: Any, dim: int, unit: str | None
+) -> tuple[Calibration | None, dict[str, Any] | None]:
+    """Return the size of a file's pixels, and ImageJ's fields if it is ImageJ's."""
+    tags = file.pages[0].tags
+    names = ("XResolution", "YResolution")
+    fields = imagej_fields(
+        file.imagej_metadata, {n: tags[n].value for n in names if n in tags}
+    )
+    if fields is not None:
+        found = imagej_calibration(fields, dim, unit)
+        return found, fields if found is not None else None
+    pixels = _ome_pixels(file)
+    return (ome_calibration(pixels, dim, unit) if pixels else None), None
+
+
+def _imagej_options(
+    fields: Mapping[str, Any] | None, geometry: Geometry, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what makes tifffile write ImageJ's calibration."""
+    if fields is not None:
+        names = [n for n in ("spacing", "unit", "yunit", "zunit") if n in fields]
+        return {
+            "resolution": [tuple(pair) for pair in fields["resolution"]],
+            "metadata": metadata | {name: fields[name] for name in names},
+        }
+    if geometry.unit == "px" and set(geometry.spacing) == {1.0}:
+        return {"metadata": metadata}
+    metadata = metadata | {"unit": IMAGEJ_UNITS.get(geometry.unit, geometry.unit)}
+    if geometry.dim == 3:
+        metadata["spacing"] = geometry.spacing[0]
+    return {
+        "resolution": (1 / geometry.spacing[-1], 1 / geometry.spacing[-2]),
+        "metadata": metadata,
+    }
 
 
 def _ome_pixels(file: Any) -> dict[str, Any] | None:

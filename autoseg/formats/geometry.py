@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoseg.errors import FormatError
-from autoseg.formats.base import _must_exist, find_format
+from autoseg.formats.base import find_format, must_exist, must_have_size
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 
@@ -31,8 +31,10 @@ def read_geometry(case: Case, dataset: Dataset) -> Geometry:
     if not case.images:
         raise FormatError(f"case {case.id} has no image; put one into imagesTr.")
     path, count = case.images[0], len(dataset.channel_names)
-    _must_exist(path)
+    must_exist(path)
     share = count if len(case.images) == 1 else 1
-    return find_format(path, dataset.format).geometry(
+    geometry = find_format(path, dataset.format).geometry(
         path, dataset.spacing, dataset.unit, share
     )
+    must_have_size(geometry, path)
+    return geometry

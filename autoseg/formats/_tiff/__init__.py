@@ -1,0 +1,1 @@
+"""TIFF: pages, letters of axes, calibration, and files."""
