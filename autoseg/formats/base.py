@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_integers, fit_channels
+from autoseg.formats._checks import must_agree, must_exist, must_have_size
 from autoseg.formats.header import notes_of, remarks_of
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry, Image
 
 Array = NDArray[Any]
-
-SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
-DIRECTION_TOLERANCE = 0.1  # of a cosine: less is rounding, more another orientation
 
 
 class Format(ABC):
@@ -187,7 +185,7 @@ class Format(ABC):
             if array.dtype.kind == "c":
                 raise FormatError(f"{path} holds complex numbers; save the magnitude.")
             if first is not None:
-                _must_agree(first, paths[0], geometry, path)
+                must_agree(first, paths[0], geometry, path)
             first = first or geometry
             arrays.append(array)
         found = sum(len(array) for array in arrays)
@@ -362,46 +360,3 @@ def _formats_by_ending() -> dict[str, Format]:
         if plugin.automatic:
             found.update(dict.fromkeys(plugin.endings, plugin))
     return found
-
-
-def must_exist(path: Path) -> None:
-    """Raise FormatError unless a file is there."""
-    if not Path(path).is_file():
-        raise FormatError(
-            f"{path} does not exist, or is no file. Put it there, or correct the path."
-        )
-
-
-def must_have_size(geometry: Geometry, path: Path) -> None:
-    """Raise FormatError if an edge of a voxel is no positive number."""
-    if not all(0 < edge < float("inf") for edge in geometry.spacing):
-        raise FormatError(
-            f"{path} has the spacing {geometry.spacing}, which cannot be. Correct the "
-            "file's header."
-        )
-
-
-def _must_agree(a: Geometry, path_a: Path, b: Geometry, path_b: Path) -> None:
-    same_axes = a.dim == b.dim
-    checks = (
-        ("shape", a.shape, b.shape, a.shape == b.shape),
-        (
-            "spacing",
-            a.spacing,
-            b.spacing,
-            same_axes and np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE),
-        ),
-        (
-            "direction",
-            a.direction,
-            b.direction,
-            same_axes
-            and np.allclose(a.direction, b.direction, atol=DIRECTION_TOLERANCE),
-        ),
-    )
-    for what, one, other, same in checks:
-        if not same:
-            raise FormatError(
-                f"channels of one case differ in {what}: {one} in {path_a}, {other} in "
-                f"{path_b}. Resample them to one grid."
-            )

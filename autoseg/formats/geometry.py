@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autoseg.errors import FormatError
-from autoseg.formats.base import find_format, must_exist, must_have_size
+from autoseg.formats._checks import must_exist, must_have_size
+from autoseg.formats.base import find_format
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 

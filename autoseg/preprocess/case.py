@@ -7,7 +7,6 @@ configuration, so `normalize_case` is done once and `Normalized.resample` for ea
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,13 +19,13 @@ from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
 from autoseg.geometry.crop import nonzero_box, nonzero_mask, paste
 from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import (
-    MOST_GROWTH,
     resample_image,
     resample_labels,
     resampled_shape,
 )
 from autoseg.normalizers import NORMALIZERS
 from autoseg.preprocess.placement import Placement
+from autoseg.preprocess.reach import must_be_in_reach
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.plan import Configuration, Plan
@@ -111,39 +110,6 @@ class Normalized:
             array=np.ascontiguousarray(array),
             annotation=annotation,
             placement=placement,
-        )
-
-
-def must_be_in_reach(
-    shape: Sequence[int],
-    new_shape: Sequence[int],
-    spacing: Sequence[float],
-    new_spacing: Sequence[float],
-) -> None:
-    """Refuse to resample a case to a grid that only a mistaken size can ask for.
-
-    Parameters
-    ----------
-    shape, new_shape : sequence of int, length D
-        Voxels now and then.
-    spacing, new_spacing : sequence of float, length D
-        Edges now and then.
-
-    Raises
-    ------
-    FormatError
-        If it would have more than `MOST_GROWTH` times its voxels.
-    """
-    growth = math.prod(new_shape) / math.prod(shape)
-    if growth > MOST_GROWTH:
-        edges, wanted = (
-            " x ".join(f"{edge:.4g}" for edge in each)
-            for each in (spacing, new_spacing)
-        )
-        raise FormatError(
-            f"its voxels of {edges} would become {growth:.3g} times as many, of "
-            f"{wanted}. Correct the spacing or the unit in its header, which cannot be "
-            "meant so."
         )
 
 

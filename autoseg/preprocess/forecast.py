@@ -12,7 +12,7 @@ import numpy as np
 
 from autoseg.errors import FormatError, UsageError
 from autoseg.geometry.resample import resample_image, resampled_shape
-from autoseg.preprocess.case import must_be_in_reach
+from autoseg.preprocess.reach import must_be_in_reach
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration, Plan
 
