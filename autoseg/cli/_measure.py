@@ -88,9 +88,8 @@ def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
     from planners.memory.costs import inputs_of, task_of
 
     chosen, task, device = plan.configuration(name), task_of(plan), hardware.device
-    points = task.kind == "points"
-    network = build_network(plan, name, deep_supervision=not points)
-    network.late = points
+    points = task.learns_points
+    network = build_network(plan, name, deep_supervision=not points, late=points)
     network = hardware.place(network, chosen.dim).train()
     criterion = Criterion(
         task, chosen.batch_dice, chosen.spacing, chosen.head_stride

@@ -6,6 +6,7 @@ Legend: B batch, K channels of the head, S spatial shape.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -22,9 +23,14 @@ class Loss(nn.Module, ABC):
     takes_labels : bool
         The target is the annotation itself, integers of shape (B, *S). Otherwise it
         is what the task's ``encode`` makes of it, of shape (B, K, *S).
+    takes_points : bool
+        The target is places and status of points, (B, K, D + 1), and outputs are
+        compared at one resolution, some channels at a time: see
+        `autoseg.losses.points.PointLoss`.
     """
 
     takes_labels: ClassVar[bool] = False
+    takes_points: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -42,6 +48,21 @@ class Loss(nn.Module, ABC):
         Tensor
             A scalar, the smaller the better.
         """
+
+    def start_bias(self, outputs: Sequence[int]) -> float | None:
+        """Return the bias of the head's channels with which a training starts.
+
+        Parameters
+        ----------
+        outputs : sequence of int, length D
+            Shape of the outputs of a patch.
+
+        Returns
+        -------
+        float or None
+            None: what the network has.
+        """
+        return None
 
     @classmethod
     @abstractmethod

@@ -76,8 +76,7 @@ class PointLoss(Loss):
             each = self.of_each(z, places, within & (status == PRESENT))
             return (each * (status != UNKNOWN)).sum()
 
-    def start_bias(self, patch: Sequence[int]) -> float:
-        """Return the bias of the outputs with which a training starts."""
+    def start_bias(self, outputs: Sequence[int]) -> float:
         return 0.0
 
     def widths(self, dim: int) -> tuple[float, ...]:

@@ -15,7 +15,10 @@ NOT_BUILT = (TypeError, ValueError, IndexError, ArithmeticError, RuntimeError)
 
 
 def build_network(
-    plan: Plan, configuration: str, deep_supervision: bool = False
+    plan: Plan,
+    configuration: str,
+    deep_supervision: bool = False,
+    late: bool = False,
 ) -> Network:
     """Return the network of a configuration, with weights as training starts.
 
@@ -27,6 +30,8 @@ def build_network(
         Name of one of its configurations.
     deep_supervision : bool
         Give one output for each level of the decoder.
+    late : bool
+        Give `autoseg.networks.base.LateLogits` instead, for networks that can.
 
     Returns
     -------
@@ -64,6 +69,7 @@ def build_network(
             f"{where}: {chosen.network.name} cannot be "
             f"made with the options {', '.join(chosen.network.options)}: {reason}."
         ) from None
+    network.late = late
     return network
 
 

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from autoseg.augmentations.pipeline import Pipeline
-from autoseg.losses.points import PointLoss
 from autoseg.networks.build import build_network, cascade_channels
 from autoseg.spec.run import Run
-from autoseg.tasks.landmark import REACH
 from autoseg.train.data.cascade import store_of_previous
-from autoseg.train.data.loader import Loader, OpenCases
+from autoseg.train.data.loader import Loader
+from autoseg.train.data.open_cases import OpenCases
+from autoseg.train.data.sample import PointTarget
 from autoseg.train.data.sampler import TRAINING, VALIDATION, Sampler
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.patch_score import PatchScore
@@ -53,18 +53,18 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
     torch.manual_seed(run.seed)
     if hardware.device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # patches are all of one shape
-    network = build_network(
-        job.plan, job.configuration, deep_supervision=recipe.deep_supervision
-    )
     task = job.task
+    network = build_network(
+        job.plan,
+        job.configuration,
+        deep_supervision=recipe.deep_supervision,
+        late=task.learns_points,
+    )
     settings, stride = job.settings, job.settings.head_stride
     criterion = Criterion(task, settings.batch_dice, settings.spacing, stride)
-    network.late = task.kind == "points"
-    for name, loss in criterion.losses.items():
-        if isinstance(loss, PointLoss):
-            pairs = zip(settings.patch_size, stride, strict=True)
-            outputs = [edge // step for edge, step in pairs]
-            network.start_head(name, loss.start_bias(outputs))
+    pairs = zip(settings.patch_size, stride, strict=True)
+    for name, bias in criterion.start_biases([n // step for n, step in pairs]).items():
+        network.start_head(name, bias)
     placed = hardware.place(network, settings.dim)
     criterion = criterion.to(hardware.device)
     cases = OpenCases(job.store.open)
@@ -126,10 +126,10 @@ def make_loader(
     """
     settings, recipe = job.settings, Recipe(**run.recipe)
     training = stream == TRAINING
-    points = job.task.kind == "points"
+    task = job.task
+    fine = job.is_fine
     previous = None
-    fine = points and settings.previous is not None
-    if settings.previous is not None and not points:
+    if settings.previous is not None and not fine:
         previous = OpenCases(store_of_previous(job).open)
     pipeline = Pipeline(
         recipe.augmentation if training else NO_AUGMENTATION,
@@ -137,19 +137,19 @@ def make_loader(
         settings.mirror_axes,
         channels=len(job.plan.channels),
         masked_channels=[i for i, c in enumerate(job.plan.channels) if c.masked],
-        previous_channels=cascade_channels(job.task) if previous else 0,
+        previous_channels=cascade_channels(task) if previous else 0,
     )
     sampler = Sampler(
         ids,
         cases,
-        classes=tuple(getattr(job.task, "classes", ())),
+        classes=task.classes,
         patch_size=settings.patch_size,
         batch_size=run.batch_size,
         foreground=1.0 if fine else recipe.foreground,
         seed=run.seed,
         stream=stream,
         augment=pipeline.draw,
-        spread=REACH if fine else 0.0,
+        spread=task.fine_reach if fine else 0.0,
         overhang=fine or recipe.overhang,
     )
     threads = hardware.loader_threads if training else 0
@@ -161,8 +161,8 @@ def make_loader(
         threads=threads,
         ahead=ahead,
         previous=previous,
-        encode=None if points or job.task.learns_map else _encoder(job),
-        swapped=getattr(job.task, "swapped", ()),
+        encode=None if task.learns_points or task.learns_map else _encoder(job),
+        points=PointTarget(task.heads[0].name, task.swapped),
     )
 
 

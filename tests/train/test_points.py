@@ -15,6 +15,7 @@ from autoseg.preprocess.store import CaseStore
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import HEAD, LandmarkTask
 from autoseg.train.data.loader import Loader
+from autoseg.train.data.sample import PointTarget
 from autoseg.train.data.sampler import Sampler
 from autoseg.train.loop.criterion import AT_ONCE, Criterion, on_outputs
 from autoseg.train.loop.gradients import Gradients
@@ -56,7 +57,13 @@ def batches(cases, task, policy, patch=(16, 16), mirror=(1,), count=12):
         augment=pipeline.draw,
     )
     swapped = task.swapped
-    loader = Loader(sampler, pipeline, torch.device("cpu"), threads=0, swapped=swapped)
+    loader = Loader(
+        sampler,
+        pipeline,
+        torch.device("cpu"),
+        threads=0,
+        points=PointTarget(HEAD, swapped),
+    )
     return list(loader.batches(0, count))
 
 

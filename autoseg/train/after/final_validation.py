@@ -64,7 +64,7 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         logger.info("Validated already, %s:\n%s", summary, found.table())
         _show_decoding(job)
         return summary
-    if _is_fine(job):
+    if job.is_fine:
         check_coarse(job)  # another fold's would know the cases
     learn_shapes(job)
     model = load_model(job.model_folder, folds=[job.fold])
@@ -75,7 +75,7 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         if not output.is_file():
             waiting.append(PredictionJob(case=case, output=output))
     before = None
-    if job.settings.previous is not None and not _is_fine(job):
+    if job.settings.previous is not None and not job.is_fine:
         before = previous_folder(job)
     if tunes(model):
         decoding = FoldDecoding(job.folder, model, job.dataset, device, before)
@@ -105,11 +105,6 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         )
     _show_decoding(job)
     return summary
-
-
-def _is_fine(job: Job) -> bool:
-    """Return whether it is the fine stage of landmarks."""
-    return job.settings.previous is not None and job.task.kind == "points"
 
 
 def _show_decoding(job: Job) -> None:

@@ -44,7 +44,7 @@ def ensure_previous(job: Job) -> None:
     UsageError
         If some are not there yet; it names the commands that make them.
     """
-    if job.task.kind == "points":
+    if job.is_fine:
         check_coarse(job)
         return
     files = previous_files(job)

@@ -9,11 +9,11 @@ import collections
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,85 +21,59 @@ from numpy.typing import NDArray
 
 from autoseg.augmentations.pipeline import Pipeline, Sample
 from autoseg.errors import AutosegError, TrainingError
-from autoseg.tasks.landmark import HEAD
-from autoseg.train.data.sample import read_sample, target_of_points
+from autoseg.train.data.batch import Batch
+from autoseg.train.data.sample import PointTarget, read_sample, target_of_points
 from autoseg.train.data.sampler import Sampler
 
 logger = logging.getLogger(__name__)
 
-OPEN_CASES = 256  # stored cases kept open; each holds a few file handles
 PATIENCE = 60.0  # seconds without a batch before a word is said
 
 
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """What one iteration trains on.
+class _Doing:
+    """What a thread is doing, for messages."""
 
-    Parameters
-    ----------
-    images : Tensor of float32, shape (B, C, *P)
-        Augmented, on the training device.
-    labels : Tensor of int16 or int32, shape (B, *P), or None
-        Inner labels, on the training device; None: the annotation is points.
-    targets : dict of str to Tensor, or None
-        What the losses learn, by head, on the training device; None: the labels.
-    cases : tuple of str, length B
-        Where the samples come from.
-    iteration : int
-        Number of the iteration.
-    read_seconds, augment_seconds : float
-        Time that threads spent on it.
-    """
+    def __init__(self) -> None:
+        self.what = "drawing"
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class _Augmented(NamedTuple):
+    """Images and labels as a network sees them, and how long it took."""
 
     images: torch.Tensor
     labels: torch.Tensor | None
-    targets: dict[str, torch.Tensor] | None = None
-    cases: tuple[str, ...]
-    iteration: int
-    read_seconds: float
-    augment_seconds: float
-
-    @property
-    def learned(self) -> torch.Tensor | dict[str, torch.Tensor]:
-        """What the criterion compares outputs with."""
-        if self.targets is not None:
-            return self.targets
-        if self.labels is None:
-            raise TrainingError("a batch has neither labels nor targets.")
-        return self.labels
+    seconds: float
 
 
-class OpenCases:
-    """Stored cases by id, the last used ones kept open.
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What a thread has made of an iteration.
 
     Parameters
     ----------
-    open_case : callable
-        Opens one, such as `CaseStore.open`.
-    limit : int
-        How many are kept.
+    iteration : int
+        Its number.
+    samples : list of Sample
+        The patches as they were read.
+    cases : tuple of str
+        Where they come from.
+    seconds : float
+        That reading took.
+    targets : dict of str to Tensor, or None
+        What the losses learn, by head; None: the labels.
+    augmented : _Augmented or None
+        None: that is still to be done.
     """
 
-    def __init__(
-        self, open_case: Callable[[str], Any], limit: int = OPEN_CASES
-    ) -> None:
-        self._open = open_case
-        self._limit = limit
-        self._cases: collections.OrderedDict[str, Any] = collections.OrderedDict()
-        self._lock = threading.Lock()
-
-    def __call__(self, case_id: str) -> Any:
-        """Return the stored case of this id."""
-        with self._lock:
-            if case_id in self._cases:
-                self._cases.move_to_end(case_id)
-                return self._cases[case_id]
-        case = self._open(case_id)
-        with self._lock:
-            self._cases[case_id] = case
-            while len(self._cases) > self._limit:
-                self._cases.popitem(last=False)
-        return case
+    iteration: int
+    samples: list[Sample]
+    cases: tuple[str, ...]
+    seconds: float
+    targets: dict[str, torch.Tensor] | None = None
+    augmented: _Augmented | None = None
 
 
 def _stacked(
@@ -137,8 +111,8 @@ class Loader:
     encode : callable, optional
         From the augmented labels of one sample, an array (*P), to the target of each
         head: what losses learn in place of the labels.
-    swapped : sequence of int, optional
-        Of landmarks, which each one is in a mirror.
+    points : PointTarget, optional
+        Where losses of points find their target.
     """
 
     def __init__(
@@ -151,7 +125,7 @@ class Loader:
         ahead: int = 3,
         previous: Callable[[str], Any] | None = None,
         encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]] | None = None,
-        swapped: Sequence[int] = (),
+        points: PointTarget | None = None,
     ) -> None:
         self.sampler = sampler
         self.pipeline = pipeline
@@ -160,8 +134,8 @@ class Loader:
         self.ahead = ahead
         self.previous = previous
         self.encode = encode
-        self.swapped = swapped
-        self._doing: dict[int, str] = {}  # by thread, for messages about a stall
+        self.points = points
+        self._doing: dict[int, _Doing] = {}  # by thread, for messages about a stall
 
     def batches(
         self, first: int, last: int | None = None
@@ -176,7 +150,7 @@ class Loader:
         if self.threads == 0:
             iteration = first
             while last is None or iteration < last:
-                yield self._finish(*self._prepare(iteration))
+                yield self._finish(self._prepare(iteration))
                 iteration += 1
             return
         pool = ThreadPoolExecutor(
@@ -185,7 +159,7 @@ class Loader:
             initializer=torch.set_num_threads,
             initargs=(1,),
         )
-        waiting: collections.deque[Future[Any]] = collections.deque()
+        waiting: collections.deque[Future[_Read]] = collections.deque()
         try:
             iteration = first
             while True:
@@ -194,56 +168,32 @@ class Loader:
                     iteration += 1
                 if not waiting:
                     return
-                yield self._finish(*self._wait(waiting.popleft()))
+                yield self._finish(self._wait(waiting.popleft()))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _wait(self, future: Future[Any]) -> Any:
+    def _wait(self, future: Future[_Read]) -> _Read:
         while True:
             try:
                 return future.result(timeout=PATIENCE)
             except FutureTimeout:
                 if future.done():
                     return future.result()
-                doing = "; ".join(self._doing.values()) or "nothing"
+                doing = "; ".join(map(str, self._doing.values())) or "nothing"
                 logger.warning(
                     "No batch for %.0f s. The loader's threads are: %s", PATIENCE, doing
                 )
 
-    def _prepare(self, iteration: int) -> tuple[Any, ...]:
+    def _prepare(self, iteration: int) -> _Read:
         """Read a batch and, on the CPU, augment it."""
         me = threading.get_ident()
-        samples: list[Sample] = []
-        points: list[torch.Tensor] = []
-        cases: list[str] = []
-        start = time.perf_counter()
-        doing = "drawing"
+        doing = _Doing()
+        self._doing[me] = doing
         try:
-            for number in range(self.sampler.batch_size):
-                cases.append(self.sampler.case(iteration, number))
-                doing = self._doing[me] = f"reading case {cases[-1]}"
-                drawn = self.sampler.draw(iteration, number)
-                stored = self.sampler.open_case(drawn.case)
-                before = self.previous and self.previous(drawn.case)
-                patch = self.sampler.patch_size
-                sample = read_sample(stored, drawn, patch, before)
-                samples.append(self._pin(sample))
-                if sample.points is not None:
-                    status = stored.points.status
-                    points.append(
-                        target_of_points(self.pipeline, sample, status, self.swapped)
-                    )
-            read = time.perf_counter() - start
-            targets = {HEAD: torch.stack(points)} if points else None
+            read = self._read(iteration, doing)
             if self.device.type != "cpu" and self.encode is None:
-                return iteration, samples, cases, read, None, targets
-            doing = self._doing[me] = f"augmenting cases {', '.join(cases)}"
-            images, labels = self.pipeline.apply(samples, torch.device("cpu"))
-            doing = self._doing[me] = f"encoding cases {', '.join(cases)}"
-            if self.encode is not None and labels is not None:
-                targets = _stacked(self.encode, labels)
-            spent = time.perf_counter() - start - read
-            return iteration, samples, cases, read, ((images, labels), spent), targets
+                return read
+            return self._augmented(read, doing)
         except TrainingError:
             raise
         except Exception as error:
@@ -256,6 +206,48 @@ class Loader:
         finally:
             self._doing.pop(me, None)
 
+    def _read(self, iteration: int, doing: _Doing) -> _Read:
+        """Read the patches of an iteration."""
+        samples: list[Sample] = []
+        points: list[torch.Tensor] = []
+        cases: list[str] = []
+        start = time.perf_counter()
+        for number in range(self.sampler.batch_size):
+            cases.append(self.sampler.case(iteration, number))
+            doing.what = f"reading case {cases[-1]}"
+            drawn = self.sampler.draw(iteration, number)
+            stored = self.sampler.open_case(drawn.case)
+            before = self.previous and self.previous(drawn.case)
+            sample = read_sample(stored, drawn, self.sampler.patch_size, before)
+            samples.append(self._pin(sample))
+            if sample.points is not None and self.points is not None:
+                status = stored.points.status
+                points.append(
+                    target_of_points(self.pipeline, sample, status, self.points.swapped)
+                )
+        targets = None
+        if self.points is not None and points:
+            targets = {self.points.head: torch.stack(points)}
+        return _Read(
+            iteration=iteration,
+            samples=samples,
+            cases=tuple(cases),
+            seconds=time.perf_counter() - start,
+            targets=targets,
+        )
+
+    def _augmented(self, read: _Read, doing: _Doing) -> _Read:
+        """Augment the patches of an iteration on the CPU, and encode their labels."""
+        start = time.perf_counter()
+        doing.what = f"augmenting cases {', '.join(read.cases)}"
+        images, labels = self.pipeline.apply(read.samples, torch.device("cpu"))
+        doing.what = f"encoding cases {', '.join(read.cases)}"
+        targets = read.targets
+        if self.encode is not None and labels is not None:
+            targets = _stacked(self.encode, labels)
+        augmented = _Augmented(images, labels, time.perf_counter() - start)
+        return replace(read, targets=targets, augmented=augmented)
+
     def _pin(self, sample: Sample) -> Sample:
         if self.device.type != "cuda":
             return sample
@@ -266,31 +258,25 @@ class Loader:
             sample.previous = sample.previous.pin_memory()
         return sample
 
-    def _finish(
-        self,
-        iteration: int,
-        samples: Sequence[Sample],
-        cases: Sequence[str],
-        read: float,
-        done: tuple[Any, float] | None,
-        targets: dict[str, torch.Tensor] | None,
-    ) -> Batch:
+    def _finish(self, read: _Read) -> Batch:
+        """Return the batch on the device that trains, augmented there if need be."""
+        done = read.augmented
         if done is None:
             start = time.perf_counter()
-            augmented = self.pipeline.apply(samples, self.device)
-            done = augmented, time.perf_counter() - start
-        (images, labels), spent = done
+            augmented = self.pipeline.apply(read.samples, self.device)
+            done = _Augmented(*augmented, time.perf_counter() - start)
+        targets = read.targets
         if targets is not None:
             targets = {
                 head: target.to(self.device, non_blocking=True)
                 for head, target in targets.items()
             }
         return Batch(
-            images=images.to(self.device),
-            labels=None if labels is None else labels.to(self.device),
+            images=done.images.to(self.device),
+            labels=None if done.labels is None else done.labels.to(self.device),
             targets=targets,
-            cases=tuple(cases),
-            iteration=iteration,
-            read_seconds=read,
-            augment_seconds=spent,
+            cases=read.cases,
+            iteration=read.iteration,
+            read_seconds=read.seconds,
+            augment_seconds=done.seconds,
         )

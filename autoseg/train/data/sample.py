@@ -6,7 +6,7 @@ Legend: C channels, S stored spatial shape, L landmarks, D axes of the patch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ def read_sample(
     if drawn.plane is not None:  # one slice of a volume: a box one voxel thick
         corner, source = [drawn.plane, *corner], (1, *source)
     image = read_box(stored.image, corner, source, 0)
-    points = getattr(stored, "points", None)
+    points = stored.points
     if points is not None:
         return Sample(
             image=torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)),
@@ -114,6 +114,21 @@ def _integers(labels: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(labels, dtype=kind))
 
 
+class PointTarget(NamedTuple):
+    """Where the losses of points find their target.
+
+    Parameters
+    ----------
+    head : str
+        Whose loss learns from it.
+    swapped : sequence of int, length L, or empty
+        Which landmark each one is in a mirror; empty: the same.
+    """
+
+    head: str
+    swapped: Sequence[int] = ()
+
+
 def target_of_points(
     pipeline: Pipeline, sample: Sample, status: NDArray[Any], swapped: Sequence[int]
 ) -> torch.Tensor:
@@ -127,8 +142,8 @@ def target_of_points(
         With points.
     status : ndarray of int, shape (L,)
         Of each landmark.
-    swapped : sequence of int, length L
-        Which landmark each one is in a mirror.
+    swapped : sequence of int, length L, or empty
+        Which landmark each one is in a mirror; empty: the same.
 
     Returns
     -------
@@ -138,4 +153,6 @@ def target_of_points(
     places = pipeline.move_points(sample).nan_to_num()
     column = torch.from_numpy(status.astype(np.float64))[:, None]
     target = torch.cat((places, column), dim=1).float()
-    return target[list(swapped)] if pipeline.mirrors(sample.draw) else target
+    if len(swapped) and pipeline.mirrors(sample.draw):
+        return target[list(swapped)]
+    return target

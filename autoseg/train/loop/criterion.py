@@ -5,8 +5,8 @@ Legend: B batch, K classes, P patch, D axes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from autoseg.losses import LOSSES
+from autoseg.losses.base import Loss
 from autoseg.losses.points import PointLoss, counted
 from autoseg.networks.base import LateLogits
 from autoseg.spec.head import AT_ONCE
@@ -128,12 +129,12 @@ class Criterion(nn.Module):
         if isinstance(learned, Tensor):
             learned = self.targets(learned)
         total: Tensor | None = None
-        for name, loss in self.losses.items():
+        for name, loss in self._losses():
             levels = outputs[name]
-            if isinstance(loss, PointLoss):
+            if loss.takes_points:
                 finest = levels[0] if isinstance(levels, list) else levels
                 target = on_outputs(learned[name], self.stride)
-                term = loss_of_points(loss, finest, target)
+                term = loss_of_points(cast(PointLoss, loss), finest, target)
                 total = term if total is None else total + term
                 continue
             if isinstance(levels, Tensor):
@@ -148,13 +149,36 @@ class Criterion(nn.Module):
             raise ValueError("a task without heads cannot be trained")
         return total
 
+    def _losses(self) -> Iterator[tuple[str, Loss]]:
+        """Yield the loss of each head."""
+        for name, loss in self.losses.items():
+            yield name, cast(Loss, loss)
+
+    def start_biases(self, outputs: Sequence[int]) -> dict[str, float]:
+        """Return with which bias of its channels the training of a head starts.
+
+        Parameters
+        ----------
+        outputs : sequence of int, length D
+            Shape of the outputs of a patch.
+
+        Returns
+        -------
+        dict of str to float
+            Of the heads whose loss asks for one.
+        """
+        biases = {name: loss.start_bias(outputs) for name, loss in self._losses()}
+        return {name: bias for name, bias in biases.items() if bias is not None}
+
     def targets(self, labels: Tensor) -> dict[str, Tensor]:
         """Return what each head is to learn.
 
         Losses that understand a label map get it as it is, so that no dense map of K
         channels is made; for the others the task encodes each sample.
         """
-        if self.task.learns_map and all(map(_takes_labels, self.losses.values())):
+        if self.task.learns_map and all(
+            loss.takes_labels for _, loss in self._losses()
+        ):
             return dict.fromkeys(self.losses, labels)
         dense = [
             self.task.targets(sample, self.spacing) for sample in labels.cpu().numpy()
@@ -228,7 +252,3 @@ def loss_of_points(
                 part, late.features, first, last, use_reentrant=False
             )
     return total / counted(target)
-
-
-def _takes_labels(loss: nn.Module) -> bool:
-    return bool(getattr(loss, "takes_labels", False))

@@ -89,10 +89,8 @@ def _finest(output: Tensor | Sequence[Tensor]) -> Tensor:
 
 def _groups(task: Task) -> dict[str, tuple[int, ...]]:
     """Return the inner values of each foreground class, where a task has classes."""
-    members = getattr(task, "members", None)
-    if members is None:
-        return {}
-    return {name: tuple(members(name)) for name in getattr(task, "classes", ())}
+    members = {name: task.members(name) for name in task.classes}
+    return {name: values for name, values in members.items() if values}
 
 
 def count_overlap(
@@ -116,7 +114,7 @@ def count_overlap(
     Tensor of float64, shape (classes, 3)
         On the CPU.
     """
-    ignore = getattr(task, "ignore_index", None)
+    ignore = task.ignore_index
     counted = torch.ones_like(labels, dtype=torch.bool)
     if ignore is not None:
         counted = labels != ignore

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from autoseg.errors import TrainingError
 from autoseg.networks.base import Network
 from autoseg.parallel import Progress
-from autoseg.train.data.loader import Batch, Loader
+from autoseg.train.data.batch import Batch
+from autoseg.train.data.loader import Loader
 from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.gradients import Gradients

@@ -75,6 +75,11 @@ class Job:
         return make_task(self.plan.task).for_axes(self.settings.dim)
 
     @property
+    def is_fine(self) -> bool:
+        """Whether it is a fine stage, which looks where the one before it finds."""
+        return self.settings.previous is not None and self.task.fine_reach > 0
+
+    @property
     def store(self) -> CaseStore:
         """The preprocessed cases."""
         return CaseStore(self.workspace.data(self.plan.data_id(self.configuration)))

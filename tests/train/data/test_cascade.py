@@ -15,7 +15,7 @@ from autoseg.train.data.cascade import (
     previous_files,
     store_of_previous,
 )
-from autoseg.train.data.loader import OpenCases
+from autoseg.train.data.open_cases import OpenCases
 from autoseg.train.data.sampler import TRAINING
 from autoseg.train.setup.hardware import choose_hardware
 from autoseg.train.setup.job import find_job

@@ -11,7 +11,8 @@ import torch
 from autoseg.augmentations.pipeline import Pipeline
 from autoseg.errors import TrainingError
 from autoseg.train.data import loader as module
-from autoseg.train.data.loader import Loader, OpenCases
+from autoseg.train.data.loader import Loader
+from autoseg.train.data.open_cases import OpenCases
 from autoseg.train.data.sample import read_box, read_sample
 from autoseg.train.data.sampler import Drawn, Sampler
 
@@ -36,6 +37,7 @@ def stored(shape=(2, 10, 12), seed=0):
     return SimpleNamespace(
         image=Watched(image),
         annotation=Watched(labels),
+        points=None,
         shape=shape[1:],
         foreground_count=lambda name: 0,
     )

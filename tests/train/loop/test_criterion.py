@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from autoseg.losses import LOSSES
+from autoseg.losses.base import Loss
 from autoseg.spec.choice import Choice
 from autoseg.tasks import TASKS
 from autoseg.train.loop.criterion import Criterion, level_weights, shrink
@@ -56,7 +57,7 @@ def test_without_deep_supervision_one_output_is_enough():
     assert criterion({"classes": logits}, labels) == pytest.approx(float(expected))
 
 
-class _Squares(torch.nn.Module):
+class _Squares(Loss):
     """A loss that learns dense targets."""
 
     def __init__(self, batch_dice=False):
@@ -64,6 +65,11 @@ class _Squares(torch.nn.Module):
 
     def forward(self, logits, target):
         return functional.mse_loss(logits, target)
+
+    @classmethod
+    def example(cls):
+        target = torch.rand(2, 3, 4, 4)
+        return cls(), target, target
 
 
 def test_losses_that_want_dense_targets_get_what_the_task_encodes(monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autoseg.tasks import TASKS
-from autoseg.train.data.loader import Batch
+from autoseg.train.data.batch import Batch
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.patch_score import PatchScore, count_overlap
 from autoseg.train.setup.hardware import choose_hardware
