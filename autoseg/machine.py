@@ -50,6 +50,22 @@ def free_memory() -> int:
     return free
 
 
+def total_memory() -> int:
+    """Return how many bytes this process could take at most, swapping included.
+
+    All of the machine's, and no more than its container or job may take.
+    """
+    import psutil
+
+    total = int(psutil.virtual_memory().total + psutil.swap_memory().total)
+    for folder in _folders("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            most = _words(folder / name)
+            if most and most[0].isdigit():
+                total = min(total, int(most[0]))
+    return total
+
+
 def _cached(folder: Path) -> int:
     words = _words(folder / "memory.stat")
     table = dict(zip(words[::2], words[1::2], strict=False))

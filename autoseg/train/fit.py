@@ -17,9 +17,9 @@ from typing import Any
 from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
-from autoseg.train.setup.job import Job
+from autoseg.train.setup.job import Job, is_trained
 from autoseg.train.setup.options import Options, with_changes
-from autoseg.workspace import MODEL_PLAN
+from autoseg.workspace import MODEL_PLAN, RUN
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ LEAST_FEATURES = 8
 SMALL_BATCH = 4
 # A network twice as wide, or a batch larger by half, takes at least so much longer.
 LEAST_GROWTH = 1.3
-FEATURES = "network.features"
+WIDTHS = "features"
+FEATURES = f"network.{WIDTHS}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,13 @@ def fit_to_time(
         from the weights of another, or where ``--keep-network`` is given.
     """
     if asked.time_budget is None or asked.keep_network or asked.init_from:
+        return PLANNED
+    if WIDTHS not in job.settings.network.options:
+        logger.info(
+            "%s has no %s that could be made fewer: it is trained as planned.",
+            job.settings.network.name,
+            WIDTHS,
+        )
         return PLANNED
     before = _of_other_folds(job, asked)
     if before is not None:
@@ -160,7 +168,7 @@ def candidates(job: Job, asked: Options) -> list[dict[str, Any]]:
 def _planned(job: Job, asked: Options) -> dict[str, Any]:
     """Return what is trained if time does not matter."""
     return {
-        FEATURES: list(job.settings.network.options["features"]),
+        FEATURES: list(job.settings.network.options[WIDTHS]),
         "batch_size": asked.batch_size or job.settings.batch_size,
     }
 
@@ -168,15 +176,17 @@ def _planned(job: Job, asked: Options) -> dict[str, Any]:
 def _of_other_folds(job: Job, asked: Options) -> Fit | None:
     """Return the network that other folds of this model have, if they have another."""
     path = job.model_folder / MODEL_PLAN
-    others = [p for p in job.model_folder.glob("fold_*") if p != job.folder]
+    folds = [p for p in job.model_folder.glob("fold_*") if p != job.folder]
+    # One that has a record and nothing else never got so far as to bind others.
+    others = [p for p in folds if is_trained(p) or not (p / RUN).is_file()]
     named = any(key.startswith("network") for key in asked.plan_changes)
     if not path.is_file() or not others or named:
         return None
     theirs = Plan.load(path).configurations.get(job.configuration)
-    if theirs is None:
+    if theirs is None or WIDTHS not in theirs.network.options:
         return None
     changes = {
-        FEATURES: to_json(theirs.network.options["features"]),
+        FEATURES: to_json(theirs.network.options[WIDTHS]),
         "batch_size": asked.batch_size or theirs.batch_size,
     }
     if not differences(_planned(job, asked), changes):

@@ -20,7 +20,7 @@ from autoseg.preprocess.folds import load_splits
 from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
 from autoseg.train.setup.options import Options
-from autoseg.train.stage import train
+from autoseg.train.stage import check_network, train
 from autoseg.workspace import (
     ALL_FOLDS,
     CHECKPOINT_FINAL,
@@ -83,7 +83,9 @@ def train_folds(
         )
     devices = _devices(str(options.pop("device", "auto")))
     asked = Options(**options)
-    job = find_job(dataset, configuration, 0, root, plan, asked.of(configuration, None))
+    mine = asked.of(configuration, None)
+    job = find_job(dataset, configuration, 0, root, plan, mine)
+    check_network(job)
     count = len(load_splits(job.workspace, job.dataset))
     before = job.settings.previous
     chain = (configuration, *([] if before is None else [before]))

@@ -6,38 +6,49 @@ import dataclasses
 import logging
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import TrainingError
-from autoseg.parallel import default_workers
-from autoseg.predict.backends.choose import step_size_of
+import torch
+
+from autoseg.errors import TrainingError, UsageError
+from autoseg.networks.build import build_network
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
+from autoseg.train.after.duration import validation_seconds
 from autoseg.train.after.final_validation import validate_fold
-from autoseg.train.after.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
 from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.data.loader import Batch
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
-from autoseg.train.initialize import hash_weights, initialize, read_weights
+from autoseg.train.initialize import initialize, read_weights
 from autoseg.train.loop.checkpoint import Saver, load_state, remove_state, save_weights
 from autoseg.train.loop.logbook import Logbook
+from autoseg.train.loop.trainer import Trainer
+from autoseg.train.record import (
+    as_recorded,
+    check_split,
+    describe,
+    first_run,
+    hardware_again,
+)
 from autoseg.train.setup.hardware import Hardware, choose_hardware
 from autoseg.train.setup.job import (
     Job,
+    check_other_folds,
     ensure_preprocessed,
     find_job,
+    has_checkpoint,
     only_one,
     start_again,
     write_model_files,
 )
+from autoseg.train.setup.memory import check_memory
 from autoseg.train.setup.options import (
     Options,
     check_same,
     resolve_recipe,
-    split_hash,
-    versions,
-    with_changes,
 )
 from autoseg.workspace import (
     CHECKPOINT_BEST,
@@ -51,10 +62,7 @@ logger = logging.getLogger(__name__)
 
 # A window is predicted without a backward pass, which takes two thirds of a step.
 FORWARD_SHARE = 1 / 3
-CASE_SECONDS = 0.5  # to read, write and score a validation case
-DECODING_SECONDS = 2e-5  # of tuning a voxel: some forty times decoded and counted
 MOST_RESERVED = 0.5  # of a time budget
-FEW = 1  # iteration: as long as a training is taken to be before a step was timed
 
 
 def train(
@@ -101,37 +109,101 @@ def train(
     """
     asked = Options(**options).of(configuration)
     job = find_job(dataset, configuration, fold, root, plan, asked)
+    check_network(job)
     with only_one(job.folder):
-        if asked.overwrite:
-            start_again(job.folder)
-        job, run, hardware = _begin(job, asked)
-        if (job.folder / CHECKPOINT_FINAL).exists():
+        begun = _begin(job, asked)
+        if begun.trainer is None:
             logger.info(
                 "%s is trained already; --overwrite trains it again.", job.folder
             )
         else:
-            _fit(job, run, hardware, asked)
+            _fit(begun, begun.trainer, asked)
         if asked.validation:
-            validate_fold(job, str(hardware.device))
+            validate_fold(begun.job, str(begun.hardware.device))
     return job.folder
 
 
-def _begin(job: Job, asked: Options) -> tuple[Job, Run, Hardware]:
-    """Return the run, either as it is recorded or as it is asked for now."""
+def check_network(job: Job) -> None:
+    """Raise if what is to be trained describes no network.
+
+    Raises
+    ------
+    PlanError, PluginError
+        If an option does not exist, or has a value that cannot be.
+    """
+    with torch.device("meta"):  # takes neither time nor memory
+        build_network(job.plan, job.configuration)
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A training that can go on: as it is recorded, with all that it needs.
+
+    Parameters
+    ----------
+    job : Job
+        As it is trained.
+    run : Run
+        The record.
+    hardware : Hardware
+        What it is trained on.
+    trainer : Trainer or None
+        Where training stands; None: at its end.
+    """
+
+    job: Job
+    run: Run
+    hardware: Hardware
+    trainer: Trainer | None
+
+
+def _begin(job: Job, asked: Options) -> _Begun:
+    """Return a training as it is recorded, or begin the one that is asked for."""
     path = job.folder / RUN
-    if path.is_file():
-        recorded = Run.load(path)
-        check_same(asked, recorded, str(job.folder))
-        job = _as_recorded(job, recorded)
-        _ensure_data(job)
-        return job, recorded, _hardware_again(recorded, asked)
+    if asked.overwrite:
+        return _begin_new(job, asked)
+    if path.is_file() and not _is_void(job, Run.load(path), asked):
+        return _go_on(job, Run.load(path), asked)
     for name in (CHECKPOINT_FINAL, CHECKPOINT_LATEST):
-        if (job.folder / name).exists():
+        if (job.folder / name).exists() and not path.is_file():
             raise TrainingError(
                 f"{job.folder} holds {name} but no {RUN}, so nobody knows how it was "
                 "trained. Move it away, or give --overwrite."
             )
+    return _begin_new(job, asked)
+
+
+def _is_void(job: Job, recorded: Run, asked: Options) -> bool:
+    """Return whether a record binds nobody: no checkpoint, and other options now."""
+    if has_checkpoint(job.folder):
+        return False
+    try:
+        check_same(asked, recorded, str(job.folder))
+        check_split(job, recorded)
+    except TrainingError:
+        logger.info(
+            "%s holds a record, but nothing that was trained: it begins anew.",
+            job.folder,
+        )
+        return True
+    return False
+
+
+def _go_on(job: Job, recorded: Run, asked: Options) -> _Begun:
+    """Return a training as it is recorded, where its last checkpoint left it."""
+    check_same(asked, recorded, str(job.folder))
+    job = as_recorded(job, recorded)
     _ensure_data(job)
+    hardware = hardware_again(recorded, asked)
+    if (job.folder / CHECKPOINT_FINAL).exists():
+        return _Begun(job, recorded, hardware, None)
+    logger.info("%s", describe(job, recorded))
+    trainer = _ready(job, recorded, hardware, asked, load_state(job.folder))
+    return _Begun(job, recorded, hardware, trainer)
+
+
+def _begin_new(job: Job, asked: Options) -> _Begun:
+    """Begin a training: nothing is written, or thrown away, before it can learn."""
     hardware = choose_hardware(
         asked.device,
         precision=asked.precision,
@@ -139,6 +211,9 @@ def _begin(job: Job, asked: Options) -> tuple[Job, Run, Hardware]:
         threads=asked.threads,
         loader_threads=asked.workers,
     )
+    if asked.time_budget is None:  # otherwise it is made to fit
+        check_memory(job, first_run(job, asked, hardware), hardware)
+    _ensure_data(job)
     fit = fit_to_time(
         job,
         asked,
@@ -146,15 +221,53 @@ def _begin(job: Job, asked: Options) -> tuple[Job, Run, Hardware]:
         planned_first=hardware.device.type != "cpu",
     )
     job = fit.applied(job)
+    check_other_folds(job)
     run = _new_run(job, asked, hardware, fit)
+    logger.info("%s", describe(job, run))
+    trainer = _ready(job, run, hardware, asked, None)
+    if asked.overwrite:
+        start_again(job.folder)
     write_model_files(job)
-    run.save(path)
-    return job, run, hardware
+    run.save(job.folder / RUN)
+    return _Begun(job, run, hardware, trainer)
+
+
+def _ready(
+    job: Job,
+    run: Run,
+    hardware: Hardware,
+    asked: Options,
+    state: dict[str, Any] | None,
+) -> Trainer:
+    """Return a trainer that goes on from a state, or begins after a batch was drawn."""
+    trainer = make_trainer(job, run, hardware)
+    if state is not None:
+        trainer.load(state)
+        logger.info("Going on after iteration %d.", trainer.clock.iteration)
+    elif asked.init_from:
+        initialize(trainer.network, read_weights(asked.init_from), asked.init_from)
+    if state is None or hardware.compile:
+        batch = _first_batch(trainer)
+        if hardware.compile:
+            trainer.compile(batch)
+    return trainer
+
+
+def _first_batch(trainer: Trainer) -> Batch:
+    batches = trainer.loader.batches(0, 1)
+    try:
+        return next(batches)
+    finally:
+        batches.close()
 
 
 def _timed(job: Job, asked: Options, hardware: Hardware) -> float:
     """Return how long a step of a network takes that may be trained."""
-    run = _first_run(job, asked, hardware)
+    run = first_run(job, asked, hardware)
+    try:
+        check_memory(job, run, hardware)
+    except UsageError:
+        return math.inf  # a smaller one may fit
     return seconds_of_a_step(job, run, hardware)
 
 
@@ -165,91 +278,13 @@ def _ensure_data(job: Job) -> None:
     ensure_preprocessed(job)
 
 
-def _as_recorded(job: Job, recorded: Run) -> Job:
-    """Return the job with what an earlier command changed in the plan."""
-    if recorded.split != split_hash(job.training, job.validation):
-        raise TrainingError(
-            f"{job.folder} was trained on other cases than fold {job.fold} has now: "
-            "the data set or its splits changed. Put splits.json back, or give "
-            "--overwrite."
-        )
-    if recorded.versions != versions():
-        logger.info(
-            "Started with %s; the last digits may differ with other versions.",
-            ", ".join(f"{k} {v}" for k, v in recorded.versions.items()),
-        )
-    changes = Options(settings={**recorded.overrides, **recorded.fitted})
-    job = dataclasses.replace(
-        job, plan=with_changes(job.plan, job.configuration, changes)
-    )
-    write_model_files(job)
-    return job
-
-
-def _hardware_again(recorded: Run, asked: Options) -> Hardware:
-    """Return the hardware that a training began on, or the one asked for now."""
-    if asked.device != "auto" and asked.device.partition(":")[0] != recorded.device:
-        logger.warning(
-            "This training began on %s and goes on on %s: the weights will not be "
-            "exactly those of an uninterrupted one.",
-            recorded.device,
-            asked.device,
-        )
-        return choose_hardware(asked.device, threads=recorded.threads)
-    device = recorded.device if asked.device == "auto" else asked.device
-    same = choose_hardware(
-        device,
-        precision=recorded.precision,
-        compile="on" if recorded.compiled else "off",
-        threads=recorded.threads,
-        loader_threads=recorded.loader_threads,
-    )
-    return dataclasses.replace(same, channels_last=recorded.channels_last)
-
-
 def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
     """Return the record of a training that begins now."""
-    run = _first_run(job, asked, hardware, fit)
+    run = first_run(job, asked, hardware, fit)
+    check_memory(job, run, hardware)
     if asked.time_budget is None:
         return run
     return _within_time(job, run, asked, hardware)
-
-
-def _first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
-    """Return the record of a training as far as it follows from what is asked for.
-
-    With a time budget, its recipe is that of a short training. Steps are timed with it,
-    because its optimizer can take as long as the network does.
-    """
-    seed = asked.seed or 0
-    batch = asked.batch_size or job.settings.batch_size
-    recipe, because, iterations = resolve_recipe(asked, job.plan, FEW)
-    return Run(
-        dataset=job.dataset.name,
-        plan=job.plan.name,
-        configuration=job.configuration,
-        fold=job.fold,
-        recipe=to_json(recipe.__dict__),
-        because=because,
-        iterations=iterations,
-        time_budget=asked.time_budget,
-        batch_size=batch,
-        seed=seed,
-        device=hardware.device.type,
-        precision=hardware.precision,
-        channels_last=hardware.channels_last,
-        compiled=hardware.compile,
-        threads=hardware.threads,
-        loader_threads=hardware.loader_threads,
-        overrides=to_json(asked.plan_changes),
-        fitted=to_json(fit.changes),
-        fitted_because=fit.because,
-        training_cases=len(job.training),
-        validation_cases=len(job.validation),
-        split=split_hash(job.training, job.validation),
-        init_from=asked.init_from and hash_weights(read_weights(asked.init_from)),
-        versions=versions(),
-    )
 
 
 def _within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
@@ -258,7 +293,7 @@ def _within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
     budget = float(run.time_budget or 0)
     reserved = 0.0
     if asked.validation:
-        reserved = _validation_seconds(job, step / run.batch_size * FORWARD_SHARE)
+        reserved = validation_seconds(job, step / run.batch_size * FORWARD_SHARE)
     if reserved > MOST_RESERVED * budget:
         logger.warning(
             "Predicting the %d validation cases will take about %.0f s, more than half "
@@ -281,41 +316,8 @@ def _within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
     )
 
 
-def _validation_seconds(job: Job, window: float) -> float:
-    """Return the expected time of predicting and scoring the validation cases."""
-    patch, store, step = job.settings.patch_size, job.store, step_size_of(job.task)
-    windows = 0
-    for case in job.validation:
-        shape = store.open(case).shape
-        count = 1
-        for size, edge in zip(shape[-len(patch) :], patch, strict=True):
-            count *= math.ceil(max(0, size - edge) / (edge * step)) + 1
-        windows += count * math.prod(shape[: len(shape) - len(patch)])
-    mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
-    seconds = windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
-    return seconds + _tuning_seconds(job)
-
-
-def _tuning_seconds(job: Job) -> float:
-    """Return the expected time of tuning how outputs are decoded."""
-    if not job.task.tunable or job.fold == "all":
-        return 0.0
-    cases = cases_to_tune(job.validation)
-    voxels = sum(math.prod(job.store.open(case).shape[1:]) for case in cases)
-    return DECODING_SECONDS * min(voxels, MOST_VOXELS) / default_workers()
-
-
-def _fit(job: Job, run: Run, hardware: Hardware, asked: Options) -> None:
-    logger.info("%s", describe(job, run))
-    trainer = make_trainer(job, run, hardware)
-    state = load_state(job.folder)
-    if state is not None:
-        trainer.load(state)
-        logger.info("Going on after iteration %d.", trainer.clock.iteration)
-    elif asked.init_from:
-        initialize(trainer.network, read_weights(asked.init_from), asked.init_from)
-    if hardware.compile:
-        trainer.compile(next(trainer.loader.batches(0, 1)))
+def _fit(begun: _Begun, trainer: Trainer, asked: Options) -> None:
+    job = begun.job
     logbook = Logbook(job.folder, trainer.clock.iteration)
 
     def keep(name: str) -> None:
@@ -333,27 +335,3 @@ def _fit(job: Job, run: Run, hardware: Hardware, asked: Options) -> None:
         raise KeyboardInterrupt
     keep(CHECKPOINT_FINAL)
     remove_state(job.folder)
-
-
-def describe(job: Job, run: Run) -> str:
-    """Return what will be trained, in a few lines for a person."""
-    recipe = run.recipe
-    length = (
-        f"{run.iterations} iterations"
-        if run.iterations is not None
-        else f"{run.time_budget:.0f} s"
-    )
-    settings = job.settings
-    fitted = ""
-    if run.fitted:
-        fitted = f"  made to fit the time: {run.fitted_because}\n"
-    return (
-        f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
-        f"{run.training_cases} cases, {run.validation_cases} to validate\n"
-        f"  recipe {recipe['name']} ({run.because}): {recipe['optimizer']}, "
-        f"learning rate {recipe['learning_rate']:g}, {recipe['schedule']}, {length}\n"
-        f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
-        f"{run.batch_size}, seed {run.seed}\n{fitted}"
-        f"  {run.device}, {run.precision}{', channels last' * run.channels_last}, "
-        f"{run.threads} threads, {run.loader_threads} for loading"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from autoseg.augmentations.pipeline import check_policy
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import TrainingError, UsageError
+from autoseg.lock import Held, is_held, locked
 from autoseg.preprocess.folds import load_fold
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Dataset
@@ -24,6 +26,9 @@ from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
 from autoseg.train.setup.options import Options, resolve_recipe, with_changes
 from autoseg.workspace import (
+    CHECKPOINT_BEST,
+    CHECKPOINT_FINAL,
+    CHECKPOINT_LATEST,
     MODEL_DATASET,
     MODEL_FINGERPRINT,
     MODEL_PLAN,
@@ -33,6 +38,7 @@ from autoseg.workspace import (
 logger = logging.getLogger(__name__)
 
 DATA_FIELDS = ("spacing", "resampling")  # change what is preprocessed
+CHECKPOINTS = (CHECKPOINT_LATEST, CHECKPOINT_BEST, CHECKPOINT_FINAL)
 PLAN_FIELDS = ("task", "unit", "orientation", "transpose", "channels")
 
 
@@ -166,30 +172,55 @@ def ensure_preprocessed(job: Job) -> None:
     )
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Return whether a fold was trained for a while."""
+    return any((folder / name).is_file() for name in CHECKPOINTS)
+
+
+def is_trained(folder: Path) -> bool:
+    """Return whether a fold was trained for a while, or is being trained now."""
+    return has_checkpoint(folder) or is_held(lock_of(folder))
+
+
+def check_other_folds(job: Job) -> None:
+    """Raise unless a fold can be used together with those that were trained before.
+
+    Raises
+    ------
+    TrainingError
+        If other folds were trained with a plan that gives other weights or other
+        inputs.
+    """
+    folder = job.model_folder
+    path = folder / MODEL_PLAN
+    folds = [p for p in folder.glob("fold_*") if p.is_dir() and p != job.folder]
+    others = sorted(fold.name for fold in folds if is_trained(fold))
+    if not path.is_file() or not others:
+        return
+    found = differences(
+        _relevant(Plan.load(path), job.configuration),
+        _relevant(job.plan, job.configuration),
+    )
+    if found:
+        listed = "\n".join(f"  {line}" for line in found[:12])
+        raise TrainingError(
+            f"{', '.join(others)} in {folder} were trained with another plan:\n"
+            f"{listed}\nGive the same --set, or make a plan of another name with "
+            "`autoseg plan --name`."
+        )
+
+
 def write_model_files(job: Job) -> None:
     """Write plan, data set and fingerprint beside the folds, for prediction.
 
     Raises
     ------
     TrainingError
-        If other folds were trained with a plan that gives other weights or other
-        inputs: they could not be used together.
+        As `check_other_folds`.
     """
+    check_other_folds(job)
     folder = job.model_folder
     path = folder / MODEL_PLAN
-    others = [p for p in folder.glob("fold_*") if p != job.folder]
-    if path.is_file() and others:
-        found = differences(
-            _relevant(Plan.load(path), job.configuration),
-            _relevant(job.plan, job.configuration),
-        )
-        if found:
-            listed = "\n".join(f"  {line}" for line in found[:12])
-            raise TrainingError(
-                f"{', '.join(sorted(p.name for p in others))} in {folder} were trained "
-                f"with another plan:\n{listed}\nGive the same --set, or make a plan of "
-                "another name with `autoseg plan --name`."
-            )
     job.plan.save(path)
     described = dict(job.dataset.raw)
     described.pop("dataset", None)  # where the training cases are is nobody's business
@@ -224,24 +255,30 @@ def start_again(folder: Path) -> None:
 def only_one(folder: Path) -> Iterator[None]:
     """Keep a second process from training the same fold at the same time.
 
+    Folders that had to be made for it are gone afterwards, if they are empty still.
+
     Raises
     ------
     TrainingError
         If there is one. The lock goes with its process, however that ends.
     """
+    made = [p for p in folder.parents if not p.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    path = folder.parent / f".{folder.name}.lock"
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise TrainingError(
-                f"Another process is training {folder} right now. Wait for it or stop "
-                "it; then the same command goes on from its last checkpoint."
-            ) from None
-        yield
+        with locked(lock_of(folder)):
+            yield
+    except Held as error:
+        raise TrainingError(
+            f"{error.who[0].upper()}{error.who[1:]} is training {folder} right now. "
+            "Wait for it or stop it; then the same command goes on from its last "
+            "checkpoint."
+        ) from None
+    finally:
+        for empty in made:
+            with contextlib.suppress(OSError):
+                empty.rmdir()
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file of the lock that a fold's training holds."""
+    return folder.parent / f".{folder.name}.lock"

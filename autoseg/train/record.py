@@ -1,0 +1,133 @@
+"""The record of a training: made when it begins, held to when it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from autoseg.errors import TrainingError
+from autoseg.spec.json import to_json
+from autoseg.spec.run import Run
+from autoseg.train.fit import PLANNED, Fit
+from autoseg.train.initialize import hash_weights, read_weights
+from autoseg.train.setup.hardware import Hardware, choose_hardware
+from autoseg.train.setup.job import Job, write_model_files
+from autoseg.train.setup.options import (
+    Options,
+    resolve_recipe,
+    split_hash,
+    versions,
+    with_changes,
+)
+
+logger = logging.getLogger(__name__)
+
+FEW = 1  # iteration: as long as a training is taken to be before a step was timed
+
+
+def first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
+    """Return the record of a training as far as it follows from what is asked for.
+
+    With a time budget, its recipe is that of a short training. Steps are timed with it,
+    because its optimizer can take as long as the network does.
+    """
+    seed = asked.seed or 0
+    batch = asked.batch_size or job.settings.batch_size
+    recipe, because, iterations = resolve_recipe(asked, job.plan, FEW)
+    return Run(
+        dataset=job.dataset.name,
+        plan=job.plan.name,
+        configuration=job.configuration,
+        fold=job.fold,
+        recipe=to_json(recipe.__dict__),
+        because=because,
+        iterations=iterations,
+        time_budget=asked.time_budget,
+        batch_size=batch,
+        seed=seed,
+        device=hardware.device.type,
+        precision=hardware.precision,
+        channels_last=hardware.channels_last,
+        compiled=hardware.compile,
+        threads=hardware.threads,
+        loader_threads=hardware.loader_threads,
+        overrides=to_json(asked.plan_changes),
+        fitted=to_json(fit.changes),
+        fitted_because=fit.because,
+        training_cases=len(job.training),
+        validation_cases=len(job.validation),
+        split=split_hash(job.training, job.validation),
+        init_from=asked.init_from and hash_weights(read_weights(asked.init_from)),
+        versions=versions(),
+    )
+
+
+def check_split(job: Job, recorded: Run) -> None:
+    """Raise TrainingError if a fold has other cases now than when it was recorded."""
+    if recorded.split != split_hash(job.training, job.validation):
+        raise TrainingError(
+            f"{job.folder} was trained on other cases than fold {job.fold} has now: "
+            "the data set or its splits changed. Put splits.json back, or give "
+            "--overwrite."
+        )
+
+
+def as_recorded(job: Job, recorded: Run) -> Job:
+    """Return the job with what an earlier command changed in the plan."""
+    check_split(job, recorded)
+    if recorded.versions != versions():
+        logger.info(
+            "Started with %s; the last digits may differ with other versions.",
+            ", ".join(f"{k} {v}" for k, v in recorded.versions.items()),
+        )
+    changes = Options(settings={**recorded.overrides, **recorded.fitted})
+    job = dataclasses.replace(
+        job, plan=with_changes(job.plan, job.configuration, changes)
+    )
+    write_model_files(job)
+    return job
+
+
+def hardware_again(recorded: Run, asked: Options) -> Hardware:
+    """Return the hardware that a training began on, or the one asked for now."""
+    if asked.device != "auto" and asked.device.partition(":")[0] != recorded.device:
+        logger.warning(
+            "This training began on %s and goes on on %s: the weights will not be "
+            "exactly those of an uninterrupted one.",
+            recorded.device,
+            asked.device,
+        )
+        return choose_hardware(asked.device, threads=recorded.threads)
+    device = recorded.device if asked.device == "auto" else asked.device
+    same = choose_hardware(
+        device,
+        precision=recorded.precision,
+        compile="on" if recorded.compiled else "off",
+        threads=recorded.threads,
+        loader_threads=recorded.loader_threads,
+    )
+    return dataclasses.replace(same, channels_last=recorded.channels_last)
+
+
+def describe(job: Job, run: Run) -> str:
+    """Return what will be trained, in a few lines for a person."""
+    recipe = run.recipe
+    length = (
+        f"{run.iterations} iterations"
+        if run.iterations is not None
+        else f"{run.time_budget:.0f} s"
+    )
+    settings = job.settings
+    fitted = ""
+    if run.fitted:
+        fitted = f"  made to fit the time: {run.fitted_because}\n"
+    return (
+        f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
+        f"{run.training_cases} cases, {run.validation_cases} to validate\n"
+        f"  recipe {recipe['name']} ({run.because}): {recipe['optimizer']}, "
+        f"learning rate {recipe['learning_rate']:g}, {recipe['schedule']}, {length}\n"
+        f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
+        f"{run.batch_size}, seed {run.seed}\n{fitted}"
+        f"  {run.device}, {run.precision}{', channels last' * run.channels_last}, "
+        f"{run.threads} threads, {run.loader_threads} for loading"
+    )
