@@ -73,9 +73,20 @@ def _groups(problems: Sequence[Problem], every: bool) -> list[list[Problem]]:
     """Put together what is the same, or, in short, the same but for numbers."""
     grouped: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
-        found = problem.found if every else NUMBERS.sub("#", problem.found)
-        grouped.setdefault((found, problem.fix), []).append(problem)
+        key = (problem.found, problem.fix)
+        grouped.setdefault(key if every else _alike(problem), []).append(problem)
     return list(grouped.values())
+
+
+def _alike(problem: Problem) -> tuple[str, str]:
+    """Return what is found and the fix without the file's own name and numbers."""
+    own = {problem.case or problem.file.name.partition(".")[0], problem.file.name}
+    texts = [problem.found, problem.fix]
+    for name in sorted(own, key=len, reverse=True):
+        if len(name) > 1:  # "a" is a word
+            whole = rf"(?<!\w){re.escape(name)}(?!\w)"
+            texts = [re.sub(whole, "#", text) for text in texts]
+    return NUMBERS.sub("#", texts[0]), texts[1]
 
 
 def _paragraph(problems: Sequence[Problem], folder: Path, every: bool) -> list[str]:

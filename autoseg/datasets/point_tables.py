@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from autoseg.datasets.files import list_files
@@ -9,39 +10,66 @@ from autoseg.errors import FormatError
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.pointfiles.base import cases_in, point_endings
 
-NAME = "labelsTr"
+TABLES = ("labelsTr", "points", "landmarks", "keypoints", "annotations")
+"""What one file for all cases may be called, without ending, beside imagesTr."""
+
+NO_TABLES = ("dataset", "splits", "splits_final", "fingerprint", "plan")
+LABELS = "labelsTr"
 
 
-def find_point_table(folder: Path) -> Path | None:
+def find_point_table(folder: Path, ids: Collection[str] = ()) -> Path | None:
     """Return the one file that holds the points of all training cases.
 
     Parameters
     ----------
     folder : Path
         Of the data set.
+    ids : collection of str
+        The training cases.
 
     Returns
     -------
     Path or None
-        ``labelsTr.csv`` (or another file of points) beside imagesTr, or the only file
-        in the folder ``labelsTr`` if it names its cases; None if there is none, and so
-        each case has a file of its own.
+        ``labelsTr.csv``, ``points.csv`` or the like (or another file of points) beside
+        imagesTr; or the only file in the folder ``labelsTr`` if it names its cases, or
+        is called like none and cannot be read; or without such a folder the only file
+        beside imagesTr that names cases. None if there is none, and so each case has a
+        file of its own.
     """
-    endings = set(point_endings()) - set(known_endings())
-    beside = [
+    beside = _point_files(folder)
+    for name in TABLES:
+        for path, stem in beside.items():
+            if stem == name:
+                return path
+    inside = list_files(folder / LABELS)
+    if inside:
+        alone = _point_files(folder / LABELS) if len(inside) == 1 else {}
+        return next((p for p, stem in alone.items() if _is_table(p, stem, ids)), None)
+    others = [
         path
-        for path in list_files(folder)
-        if (ending := match_ending(path.name, tuple(endings)))
-        and path.name[: -len(ending)] == NAME
+        for path, stem in beside.items()
+        if stem not in NO_TABLES and set(_cases(path) or ()) & set(ids)
     ]
-    files = list_files(folder / NAME)
-    if not beside and len(files) == 1 and match_ending(files[0].name, tuple(endings)):
-        beside = [path for path in files if _names_cases(path)]
-    return beside[0] if beside else None
+    return others[0] if len(others) == 1 else None
 
 
-def _names_cases(path: Path) -> bool:
+def _point_files(folder: Path) -> dict[Path, str]:
+    """Return the files of points in a folder, and their names without ending."""
+    endings = tuple(set(point_endings()) - set(known_endings()))
+    found = {path: match_ending(path.name, endings) for path in list_files(folder)}
+    return {path: path.name[: -len(end)] for path, end in found.items() if end}
+
+
+def _is_table(path: Path, stem: str, ids: Collection[str]) -> bool:
+    cases = _cases(path)
+    if cases is None:  # whoever reads it says why, for all cases at once
+        return bool(ids) and stem not in ids
+    return bool(cases)
+
+
+def _cases(path: Path) -> tuple[str, ...] | None:
+    """Return the cases that a file names; None if it cannot be read."""
     try:
-        return bool(cases_in(path))
+        return cases_in(path)
     except FormatError:
-        return False  # whoever reads it as the file of a case says why
+        return None

@@ -28,7 +28,7 @@ class PointFiles(DatasetKind):
         return (*super().endings, *point_endings())
 
     def shared(self, folder: Path, ids: Set[str]) -> Path | None:
-        return find_point_table(folder)
+        return find_point_table(folder, ids)
 
     def check_description(self, dataset: Dataset) -> None:
         Convention().changed(dataset.raw.get("coordinates") or {})

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from autoseg.datasets.files import list_files
+from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts, is_shared
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import match_ending
 from autoseg.spec.dataset import Dataset
 
 JPEG = (".jpg", ".jpeg")
+SHOWN = 3  # names in a message
 
 
 def annotation_problems(
@@ -39,7 +42,36 @@ def annotation_problems(
             "Convert them to png, round to the values that are meant, and set "
             '"label_ending": ".png".',
         )
+    yield from _missing_annotations(dataset, facts)
     yield from _empty_annotations(dataset, facts)
+
+
+def _missing_annotations(
+    dataset: Dataset, facts: Sequence[CaseFacts]
+) -> Iterator[Problem]:
+    missing = [fact for fact in facts if fact.missing]
+    folder = dataset.folder / "labelsTr"
+    there = [path.name for path in list_files(folder)]
+    if len(missing) == len(facts) > 1 and dataset.raw.get("dataset") is None:
+        ids = some_of([fact.case.id for fact in facts], SHOWN)
+        wanted = facts[0].case.annotation
+        name = facts[0].case.id if wanted is None else wanted.name
+        lies = f"labelsTr has {some_of(there, SHOWN)}" if there else "labelsTr is empty"
+        yield Problem(
+            "error",
+            folder,
+            f"None of the {len(facts)} images has an annotation: they are called {ids}"
+            f"; {lies}.",
+            f"Call annotations as their images, the first one {name}.",
+        )
+        return
+    for fact in missing:
+        yield Problem(
+            "error",
+            fact.case.annotation or folder / fact.case.id,
+            f"The image {fact.case.id} has no annotation.",
+            "Put it there, or take the image out of imagesTr.",
+        )
 
 
 def _empty_annotations(

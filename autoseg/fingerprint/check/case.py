@@ -49,14 +49,7 @@ def look_at(
     with memory.take(WORKING_SHARE * largest):
         _look_at_images(facts, dataset)
     if case.annotation is None or not case.annotation.exists():
-        facts.problems.append(
-            Problem(
-                "error",
-                case.annotation or dataset.folder / "labelsTr" / case.id,
-                f"The image {case.id} has no annotation.",
-                "Put it there, or take the image out of imagesTr.",
-            )
-        )
+        facts.missing = True
         return facts
     files = [path for path in files_of(case) if path not in case.images]
     largest = max((loaded_bytes([path]) for path in files), default=0)

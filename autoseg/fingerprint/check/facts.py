@@ -28,6 +28,8 @@ class CaseFacts:
         Of its first image file that could be read.
     digest : str or None
         Equal for equal voxels.
+    missing : bool
+        Whether there is no annotation.
     empty : bool
         Whether the annotation has nothing but zeros.
     found : Any
@@ -39,6 +41,7 @@ class CaseFacts:
     problems: list[Problem] = field(default_factory=list)
     geometry: Geometry | None = None
     digest: str | None = None
+    missing: bool = False
     empty: bool = False
     found: Any = None
 

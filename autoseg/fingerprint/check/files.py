@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autoseg.datasets.description import Description
-from autoseg.datasets.files import list_files, stem_of
 from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts
-from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.base import known_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 
@@ -75,34 +72,6 @@ def number_problems(dataset: Dataset) -> Iterator[Problem]:
             f"There are {count} training cases, so there will be {count} folds.",
             "Add cases if you can.",
         )
-
-
-def unused_files(dataset: Dataset, kind: CheckKind) -> Iterator[Problem]:
-    """Yield images and annotations that belong to no case."""
-    if dataset.raw.get("dataset") is not None:
-        return
-    images = {path for case in dataset.training for path in case.images}
-    labels = {case.annotation for case in dataset.training}
-    ids = {case.id for case in dataset.training}
-    for path in list_files(dataset.folder / "imagesTr"):
-        if path not in images and stem_of(path, known_endings()) is not None:
-            yield Problem(
-                "warning",
-                path,
-                f"This image is not used: it does not end in {dataset.image_ending}.",
-                "Convert it, or take `file_ending` out of dataset.json.",
-            )
-    yield from kind.unused(ids)
-    for path in list_files(dataset.folder / "labelsTr"):
-        stem = stem_of(path, kind.endings)
-        if path in labels or stem is None:
-            continue
-        found = "This annotation has no image."
-        fix = f"Put the image of {stem} into imagesTr, or take the annotation away."
-        if stem in ids:
-            found = f"There is another annotation for the image {stem}."
-            fix = "Take one of them away."
-        yield Problem("warning", path, found, fix)
 
 
 def test_problems(dataset: Dataset) -> Iterator[Problem]:

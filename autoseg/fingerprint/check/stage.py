@@ -17,6 +17,7 @@ from autoseg.fingerprint.check.grids import grid_problems
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.check.unread import unread
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS, choose_task, make_task
@@ -183,7 +184,7 @@ def _problems(
         *files.number_problems(dataset),
         *files.split_problems(dataset),
         *files.group_problems(dataset),
-        *files.unused_files(dataset, kind),
+        *unread(dataset, kind, facts),
         *told(facts),
         *annotation_problems(dataset, facts),
         *kind.together(facts),

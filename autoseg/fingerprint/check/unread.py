@@ -1,0 +1,207 @@
+"""What lies in a data set's folder and is not read, with what would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from pathlib import Path
+
+from autoseg.datasets.files import list_files
+from autoseg.datasets.kinds import kind_of
+from autoseg.datasets.point_tables import TABLES
+from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.kinds.base import CheckKind
+from autoseg.fingerprint.check.problem import Problem
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.instancefiles.readers.base import instance_endings
+from autoseg.pointfiles.base import point_endings
+from autoseg.spec.dataset import Dataset
+
+DICOM_MARK = (128, b"DICM")  # where a DICOM file says that it is one
+SIDE_CARS = (".json", ".yaml", ".yml", ".md", ".raw", ".zraw")
+NAMES_OF_CLASSES = ("classes.txt", "obj.names")
+CONVERT = (
+    "Convert each series to one file, CASE_0000.nii.gz (dcm2niix, 3D Slicer and "
+    "SimpleITK do), and put that here."
+)
+
+
+def unread(
+    dataset: Dataset, kind: CheckKind, facts: Sequence[CaseFacts]
+) -> Iterator[Problem]:
+    """Yield files and folders that belong to no case.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    kind : CheckKind
+        What is looked at in annotations.
+    facts : sequence of CaseFacts
+        Of its training cases.
+    """
+    if dataset.raw.get("dataset") is not None:
+        return
+    ids = {case.id for case in dataset.training}
+    yield from _images(dataset)
+    yield from kind.unused(ids)
+    lost = bool(facts) and all(fact.missing for fact in facts)
+    yield from _annotations(dataset, kind, ids, lost)
+    yield from _tables(dataset)
+
+
+def _images(dataset: Dataset) -> Iterator[Problem]:
+    used = {path for case in (*dataset.training, *dataset.test) for path in case.images}
+    for name in ("imagesTr", "imagesTs"):
+        folder = dataset.folder / name
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+        for path in inside:
+            if path in used or path.name.startswith("."):
+                continue
+            if path.is_dir():
+                yield _folder(path)
+            elif match_ending(path.name, known_endings()):
+                if name == "imagesTr":
+                    yield Problem(
+                        "warning",
+                        path,
+                        "This image is not used: it does not end in "
+                        f"{dataset.image_ending}.",
+                        "Convert it, or take `file_ending` out of dataset.json.",
+                    )
+            elif not path.name.lower().endswith(SIDE_CARS):
+                yield _no_image(path)
+
+
+def _folder(path: Path) -> Problem:
+    files = [one for one in sorted(path.iterdir()) if one.is_file()]
+    if any(map(_is_dicom, files[:3])):
+        found = "This folder of DICOM files is not read: an image is one file."
+        return Problem("warning", path, found, CONVERT)
+    found = "This folder is not read: images lie in it side by side with nothing."
+    if files:
+        found = "This folder is not read: images are files, not folders."
+    return Problem("warning", path, found, "Put image files into its place.")
+
+
+def _no_image(path: Path) -> Problem:
+    if _is_dicom(path):
+        found = "This DICOM file is not read: an image is one file with all its slices."
+        return Problem("warning", path, found, CONVERT)
+    return Problem(
+        "warning",
+        path,
+        "This file is not read: no format has its ending.",
+        f"Convert it to one of {' '.join(known_endings())}, or take it away.",
+    )
+
+
+def _is_dicom(path: Path) -> bool:
+    if match_ending(path.name, (".dcm", ".dicom", ".ima")):
+        return True
+    place, mark = DICOM_MARK
+    try:
+        with path.open("rb") as file:
+            file.seek(place)
+            return file.read(len(mark)) == mark
+    except OSError:
+        return False
+
+
+def _annotations(
+    dataset: Dataset, kind: CheckKind, ids: Set[str], lost: bool
+) -> Iterator[Problem]:
+    """Yield files of labelsTr; ``lost``: that no image has one is told elsewhere."""
+    used = {case.annotation for case in dataset.training}
+    suffix = suffix_of(dataset)
+    own: tuple[str, ...] = (dataset.annotation_ending,)
+    if not _given_ending(dataset):
+        own = (*own, *kind_of(dataset).endings, *kind.endings)
+    whole = any(match_ending(p.name, known_endings()) for p in used if p)
+    for path in list_files(dataset.folder / "labelsTr"):
+        if path in used or path.name.lower() in NAMES_OF_CLASSES:
+            continue
+        ending = match_ending(path.name, (*own, *_others())) or ""
+        stem = path.name[: -len(ending)].removesuffix(suffix) if ending else ""
+        if whole and ending.lower().endswith(SIDE_CARS):
+            continue  # it tells the class of each id, or the spacing
+        if not ending or ending not in own:
+            if not path.name.lower().endswith(SIDE_CARS):
+                yield _of_other_kind(path, ending, dataset)
+        elif stem in ids:
+            yield Problem(
+                "warning",
+                path,
+                f"There is another annotation for the image {stem}: "
+                f"{_annotation_of(dataset, stem)} is read, this is not.",
+                "Take one of them away.",
+            )
+        elif not lost:
+            yield Problem(
+                "warning",
+                path,
+                "This annotation has no image.",
+                f"Put the image of {stem} into imagesTr, or take the annotation away.",
+            )
+
+
+def _others() -> tuple[str, ...]:
+    return (*known_endings(), *instance_endings(), *point_endings())
+
+
+def _annotation_of(dataset: Dataset, case_id: str) -> str:
+    own = (case.annotation for case in dataset.training if case.id == case_id)
+    return next((path.name for path in own if path is not None), "none")
+
+
+def _given_ending(dataset: Dataset) -> str | None:
+    return dataset.raw.get("label_ending", dataset.raw.get("annotation_ending"))
+
+
+def _of_other_kind(path: Path, ending: str, dataset: Dataset) -> Problem:
+    given = _given_ending(dataset)
+    if given and match_ending(path.name, known_endings()):
+        return Problem(
+            "warning",
+            path,
+            f"This file is not read: `label_ending` is {given!r}.",
+            "Correct it, or take it out of dataset.json.",
+        )
+    task = f'a data set of the task "{dataset.task}"'
+    fix = f"Its annotations end in {dataset.annotation_ending}: export it so."
+    if ending in instance_endings() and ending != ".txt":
+        fix = 'Files of objects are read where dataset.json says "task": "instance".'
+    elif ending in point_endings():
+        fix = 'Files of points are read where dataset.json says "task": "landmark".'
+    return Problem("warning", path, f"This file is not read in {task}.", fix)
+
+
+def _tables(dataset: Dataset) -> Iterator[Problem]:
+    """Yield files for all cases, beside imagesTr, that are nobody's annotation."""
+    used = {case.annotation for case in dataset.training}
+    for path in list_files(dataset.folder):
+        ending = match_ending(path.name, (*instance_endings(), *point_endings()))
+        stem = path.name[: -len(ending)] if ending else ""
+        if path in used or stem not in TABLES:
+            continue
+        others = sorted({p.parent.name for p in used if p and p.exists()})
+        there = f"annotations are those in {', '.join(others)}" if others else ""
+        task = f'the task is "{dataset.task}"'
+        yield Problem(
+            "warning",
+            path,
+            f"This file is not read: {there or task}.",
+            "Take one of them away, or look at `task` in dataset.json.",
+        )
+
+
+def suffix_of(dataset: Dataset) -> str:
+    """Return what annotations in labelsTr have behind the ids of cases."""
+    for case in dataset.training:
+        path = case.annotation
+        if path is None or path.parent.name != "labelsTr":
+            continue
+        ending = match_ending(path.name, (dataset.annotation_ending, *_others())) or ""
+        stem = path.name[: -len(ending)] if ending else path.name
+        if stem.startswith(case.id):
+            return stem[len(case.id) :]
+    return ""

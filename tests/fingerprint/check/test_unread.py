@@ -1,0 +1,162 @@
+"""What lies in a data set's folder and is not read is named, with what would be."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoseg.cli.main import main
+from autoseg.fingerprint.check.stage import check
+
+SHAPE = (12, 16)
+
+
+def data(folder, cases=("c0", "c1", "c2"), labels=".png", **description):
+    """A data set of pictures; ``labels`` is what follows the case in labelsTr."""
+    random = np.random.default_rng(0)
+    base = {"channel_names": {"0": "gray"}, "labels": {"background": 0, "cell": 1}}
+    (folder / "dataset.json").write_text(json.dumps(base | description))
+    for place in ("imagesTr", "labelsTr"):
+        (folder / place).mkdir()
+    for case in cases:
+        picture = random.integers(0, 255, SHAPE, dtype=np.uint8)
+        Image.fromarray(picture).save(folder / "imagesTr" / f"{case}.png")
+        if labels:
+            mask = np.zeros(SHAPE, np.uint8)
+            mask[2:5, 3:9] = 1
+            Image.fromarray(mask).save(folder / "labelsTr" / f"{case}{labels}")
+    return folder
+
+
+def told(folder):
+    """Return severity, file and text of what is more than good to know."""
+    found = [p for p in check(folder) if p.severity != "note"]
+    return [(p.severity, p.file.name, f"{p.found} {p.fix}") for p in found]
+
+
+def test_a_folder_of_dicom_is_named_with_the_way_out(tmp_path):
+    data(tmp_path)
+    for place in ("imagesTr", "imagesTs"):
+        (tmp_path / place / "series").mkdir(parents=True)
+        (tmp_path / place / "series" / "000").write_bytes(bytes(128) + b"DICM")
+
+    found = [entry for entry in told(tmp_path) if entry[1] == "series"]
+
+    assert len(found) == 2
+    assert all("DICOM files is not read" in text for _, _, text in found)
+    assert all("CASE_0000.nii.gz (dcm2niix" in text for _, _, text in found)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("slice.dcm", "This DICOM file is not read"), ("c3.czi", "no format has its")],
+)
+def test_files_of_unknown_endings_are_named(tmp_path, name, words):
+    (data(tmp_path) / "imagesTr" / name).write_bytes(b"")
+
+    assert [text for _, file, text in told(tmp_path) if file == name and words in text]
+
+
+def test_two_annotations_of_one_image_are_told(tmp_path):
+    data(tmp_path)
+    Image.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "labelsTr/c1.bmp")
+
+    ((severity, file, text),) = told(tmp_path)[:1]
+
+    assert (severity, file) == ("warning", "c1.bmp")
+    assert "another annotation for the image c1: c1.png is read, this is not" in text
+
+
+@pytest.mark.parametrize(
+    "name, task, words",
+    [
+        ("c0.geojson", "semantic", '"task": "instance"'),
+        ("c0.mrk.json", "semantic", None),
+        ("c0.fcsv", "semantic", '"task": "landmark"'),
+        ("c0.fcsv", "instance", '"task": "landmark"'),
+        ("c0.docx", "instance", "Its annotations end in .png"),
+    ],
+)
+def test_files_that_another_task_reads_are_named(tmp_path, name, task, words):
+    data(tmp_path, task=task)
+    (tmp_path / "labelsTr" / name).write_text("{}")
+
+    found = [text for _, file, text in told(tmp_path) if file == name]
+
+    assert all(words in text for text in found) if words else not found
+    assert len(found) == (words is not None)
+
+
+def test_objects_beside_a_map_are_a_second_annotation(tmp_path):
+    data(tmp_path, task="instance")
+    (tmp_path / "labelsTr" / "c0.geojson").write_text("{}")
+
+    found = [text for _, file, text in told(tmp_path) if file == "c0.geojson"]
+
+    assert len(found) == 1 and "c0.png is read, this is not" in found[0]
+
+
+def test_side_cars_of_maps_are_no_annotations(tmp_path):
+    data(tmp_path)
+    (tmp_path / "labelsTr" / "c0.json").write_text('{"spacing": [1, 1]}')
+
+    assert not [entry for entry in told(tmp_path) if entry[1] == "c0.json"]
+
+
+def test_an_ending_that_no_annotation_has_is_named(tmp_path):
+    data(tmp_path, label_ending=".tif")
+
+    errors = [e for e in told(tmp_path) if e[0] == "error"]
+    rest = [e for e in told(tmp_path) if "`label_ending` is '.tif'" in e[2]]
+
+    assert len(errors) == 1 and "None of the 3 images has an annotation" in errors[0][2]
+    assert [file for _, file, _ in rest] == ["c0.png", "c1.png", "c2.png"]
+
+
+def test_a_table_that_nobody_reads_is_named(tmp_path):
+    data(tmp_path)
+    (tmp_path / "points.csv").write_text("case,landmark,x,y\nc0,tip,1,2\n")
+
+    found = [text for _, file, text in told(tmp_path) if file == "points.csv"]
+
+    assert found and "annotations are those in labelsTr" in found[0]
+
+
+# One sentence for one cause, however many cases.
+
+
+def test_names_that_never_agree_are_one_error(tmp_path):
+    cases = ["anna", "bert", "carla", "dora"]
+    data(tmp_path, cases, labels=None)
+    for case in ("one", "two", "three", "four"):
+        Image.fromarray(np.eye(12, 16, dtype=np.uint8)).save(
+            tmp_path / "labelsTr" / f"{case}.png"
+        )
+
+    ((severity, file, text),) = told(tmp_path)
+
+    assert (severity, file) == ("error", "labelsTr")
+    assert "called anna, bert, carla and 1 more; labelsTr has four.png, one.png" in text
+    assert "the first one anna.png" in text
+
+
+def test_no_annotation_at_all_is_one_error(tmp_path):
+    data(tmp_path, labels=None)
+
+    ((_, file, text),) = told(tmp_path)
+
+    assert file == "labelsTr" and "labelsTr is empty" in text
+
+
+def test_the_page_says_once_what_differs_in_the_case_only(tmp_path, capsys):
+    cases = ["anna", "bert", "carla", "dora", "emil"]
+    data(tmp_path, cases)
+    for case in cases[:3]:
+        (tmp_path / "labelsTr" / f"{case}.png").unlink()
+
+    main(["check", str(tmp_path)])
+    page = capsys.readouterr().out
+
+    assert page.count("has no annotation") == 1
+    assert all(f"labelsTr/{case}.png" in page for case in cases[:3])
