@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from autoseg.errors import FormatError
 
 Array = NDArray[Any]
 INTEGERS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.uint64)
+ROUNDING = 1e-6  # relative: of a slope and a product in float32
+LARGEST_ROUNDING = 1e-2
+RESAMPLED = "Save whole numbers, and resample annotations by nearest neighbor."
 COLORS = (("red", "green", "blue"), ("r", "g", "b"), ("rgb_to_0_1",) * 3)
 
 
@@ -116,7 +119,12 @@ def _numbered(path: Path) -> tuple[str, int, str] | None:
     return (found[1], int(found[2]), found[3]) if found else None
 
 
-def as_integers(array: Array, path: Path, picture: bool = True) -> Array:
+def as_integers(
+    array: Array,
+    path: Path,
+    picture: bool = True,
+    scaling: Callable[[Path], str] = lambda path: "",
+) -> Array:
     """Return a file's array as labels.
 
     Parameters
@@ -128,6 +136,9 @@ def as_integers(array: Array, path: Path, picture: bool = True) -> Array:
     picture : bool
         Whether the file is a picture: gray saved as color, and an opaque alpha
         channel, are an annotation there, while layers of a volume are not.
+    scaling : function
+        From the file to what to do about values that its header scales; empty if it
+        does not.
 
     Returns
     -------
@@ -160,14 +171,25 @@ def as_integers(array: Array, path: Path, picture: bool = True) -> Array:
         return native if native.flags.writeable else native.copy()
     if labels.dtype.kind != "f":
         raise FormatError(f"{path} holds {labels.dtype}, not whole numbers.")
-    wrong = ~(labels == np.rint(labels)) | ~np.isfinite(labels)
+    whole = np.rint(labels)
+    wrong = ~(labels == whole)  # what is not a number, too
+    if wrong.any():
+        # Scaled by a header, 3 may come out as 3.0000002.
+        near = np.abs(labels[wrong] - whole[wrong]) <= _rounding(whole[wrong])
+        wrong[wrong] = ~near
+    wrong |= ~np.isfinite(labels)
     if wrong.any():
         raise FormatError(
             f"{path} is an annotation with values that are not whole numbers, such as "
-            f"{labels[wrong][0]} ({int(wrong.sum())} voxels). Save whole numbers, and "
-            "resample annotations by nearest neighbor."
+            f"{labels[wrong][0]} ({int(wrong.sum())} voxels). "
+            f"{scaling(path) or RESAMPLED}"
         )
-    return labels.astype(_smallest_type(labels, INTEGERS, path))
+    return whole.astype(_smallest_type(whole, INTEGERS, path))
+
+
+def _rounding(values: Array) -> Array:
+    """Return how far values may be from whole by a slope and numbers in float32."""
+    return np.clip(ROUNDING * np.abs(values), ROUNDING, LARGEST_ROUNDING)
 
 
 def as_storable(labels: Array, kinds: Sequence[DTypeLike], path: Path) -> Array:

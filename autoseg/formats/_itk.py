@@ -93,6 +93,19 @@ class ItkFiles(Format):
             COLORS
         )
 
+    def scaling(self, path: Path) -> str:
+        if not is_nifti(path):
+            return ""
+        header = read_nifti_header(path).header
+        slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
+        if not np.isfinite(slope) or slope == 0 or (slope, inter) == (1, 0):
+            return ""
+        return (
+            f"Its header scales what is stored (scl_slope {slope:g}, scl_inter "
+            f"{inter:g}), and the values that were meant are lost in rounding. Save "
+            "whole numbers of an integer type, without a scale."
+        )
+
     def write_labels(self, path: Path, labels: Array, geometry: Geometry) -> None:
         write_array(path, as_storable(labels, LABEL_KINDS, path), geometry)
 

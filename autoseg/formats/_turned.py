@@ -99,6 +99,9 @@ class TurnedFormat(Format):
     def is_picture(self, path: Path) -> bool:
         return self.inner.is_picture(path)
 
+    def scaling(self, path: Path) -> str:
+        return self.inner.scaling(path)
+
     def write_labels(self, path: Path, labels: Array, geometry: Geometry) -> None:
         self.inner.write_labels(path, *turned_back(labels, geometry))
 

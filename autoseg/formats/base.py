@@ -123,6 +123,13 @@ class Format(ABC):
         """
         return False
 
+    def scaling(self, path: Path) -> str:
+        """Return what to do if a file's header scales its values; empty: it does not.
+
+        Asked only of annotations whose values are not whole.
+        """
+        return ""
+
     def remarks(self, geometry: Geometry) -> tuple[str, ...]:
         """Return what is odd about the header that a geometry was read from."""
         return remarks_of(geometry)
@@ -237,7 +244,7 @@ class Format(ABC):
         array, geometry = self.load_labels(path, spacing, unit)
         must_have_size(geometry, path)
         picture = len(array) == 1 or self.is_picture(path)
-        return as_integers(array, path, picture), geometry
+        return as_integers(array, path, picture, self.scaling), geometry
 
 
 def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:

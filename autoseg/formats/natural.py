@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,16 @@ from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._tiff.files import TiffFiles
+from autoseg.formats._upright import TAG, upright, upright_axes, upright_note
 from autoseg.formats.base import Array, Format
-from autoseg.formats.header import flat_geometry
+from autoseg.formats.header import flat_geometry, with_remarks
 from autoseg.spec.image import Geometry
 
 JPEG = (".jpg", ".jpeg")
-PNG_16_BIT_COLOR = (b"\x10\x02", b"\x10\x06")  # depth and color type in the header
+# Depth and color type in the header.
+PNG_16_BIT_COLOR = (b"\x10\x02", b"\x10\x06")
+PNG_16_BIT_GRAY_ALPHA = b"\x10\x04"
+PNG_8_BIT_RGBA = b"\x08\x06"
 
 
 class PlainTiff(TiffFiles):
@@ -33,7 +39,8 @@ class NaturalFormat(Format):
 
     Gray is one channel, gray with alpha two, color three, color with alpha four. A
     palette becomes color in an image, and is left aside in an annotation: there the
-    index is the class. Resolution in such files says how large to print them, so the
+    index is the class. A picture is read as viewers show it: turned, if its EXIF
+    orientation says so. Resolution in such files says how large to print them, so the
     spacing is 1 px unless dataset.json gives one.
 
     TIFF is read by this format only when it is asked for by name, without its
@@ -53,8 +60,8 @@ class NaturalFormat(Format):
     ) -> tuple[Array, Geometry]:
         if _is_tiff(path):
             return PlainTiff().load(path, spacing, unit, channels)
-        array = _read(path, palette_as_color=True)
-        return array, flat_geometry(path, array.shape[1:], spacing, unit)
+        array, turned = _read(path, palette_as_color=True)
+        return array, _geometry(path, array.shape[1:], turned, spacing, unit)
 
     def geometry(
         self,
@@ -70,12 +77,13 @@ class NaturalFormat(Format):
         Image.MAX_IMAGE_PIXELS = None  # see below
         try:
             with Image.open(path) as picture:
-                shape = picture.size[::-1]
+                turned = _orientation(picture)
+                shape = upright_axes(picture.size[::-1], turned)
         except UnidentifiedImageError:
             raise FormatError(
                 f"{path} is no picture, whatever its name says. Get or write it again."
             ) from None
-        return flat_geometry(path, shape, spacing, unit)
+        return _geometry(path, shape, turned, spacing, unit)
 
     def is_picture(self, path: Path) -> bool:
         return not _is_tiff(path) or PlainTiff().is_picture(path)
@@ -85,8 +93,8 @@ class NaturalFormat(Format):
     ) -> tuple[Array, Geometry]:
         if _is_tiff(path):
             return PlainTiff().load(path, spacing, unit, 1)
-        array = _read(path, palette_as_color=False)
-        return array, flat_geometry(path, array.shape[1:], spacing, unit)
+        array, turned = _read(path, palette_as_color=False)
+        return array, _geometry(path, array.shape[1:], turned, spacing, unit)
 
     def write_labels(self, path: Path, labels: Array, geometry: Geometry) -> None:
         from PIL import Image
@@ -122,8 +130,25 @@ def _is_tiff(path: Path) -> bool:
     return path.name.lower().endswith(PlainTiff.endings)
 
 
-def _read(path: Path, palette_as_color: bool) -> Array:
-    """Return a picture as (C, Y, X)."""
+def _geometry(
+    path: Path,
+    shape: tuple[int, ...],
+    turned: int,
+    spacing: Sequence[float] | None,
+    unit: str | None,
+) -> Geometry:
+    geometry = flat_geometry(path, shape, spacing, unit)
+    return with_remarks(geometry, notes=upright_note(turned))
+
+
+def _orientation(picture: Any) -> int:
+    """Return the EXIF orientation of an open picture, 1 if it has none."""
+    found = picture.getexif().get(TAG, 1)
+    return int(found) if isinstance(found, int) else 1
+
+
+def _read(path: Path, palette_as_color: bool) -> tuple[Array, int]:
+    """Return a picture as viewers show it, (C, Y, X), and its EXIF orientation."""
     from PIL import Image, UnidentifiedImageError
 
     # A limit against hostile pictures from the web; scans of slides are larger, and
@@ -131,17 +156,15 @@ def _read(path: Path, palette_as_color: bool) -> Array:
     Image.MAX_IMAGE_PIXELS = None
     try:
         with open(path, "rb") as file:
-            if file.read(26)[24:26] in PNG_16_BIT_COLOR:
-                return _read_16_bit_color(path)
+            kind = file.read(26)[24:26]
         with Image.open(path) as picture:
-            mode: str = picture.mode
-            if mode in ("P", "PA") and palette_as_color:
-                mode = "RGBA" if mode == "PA" else "RGB"
-                array: Any = np.asarray(picture.convert(mode))
-            elif mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-                array = np.asarray(picture.convert("RGB"))
+            turned = _orientation(picture)
+            if kind in PNG_16_BIT_COLOR:
+                array: Any = _read_16_bit_color(path)
+            elif kind == PNG_16_BIT_GRAY_ALPHA:
+                array = _read_16_bit_gray_alpha(path)
             else:
-                array = np.asarray(picture)
+                array = _pixels(picture, palette_as_color)
     except UnidentifiedImageError:
         raise FormatError(
             f"{path} is no picture, whatever its name says. Get or write it again."
@@ -152,7 +175,18 @@ def _read(path: Path, palette_as_color: bool) -> Array:
         ) from None
     if not array.size:
         raise FormatError(f"{path} has no pixels.")
-    return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    array = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    return upright(array, turned), turned
+
+
+def _pixels(picture: Any, palette_as_color: bool) -> Array:
+    """Return the pixels of a picture as Pillow has them, (Y, X) or (Y, X, C)."""
+    mode: str = picture.mode
+    if mode in ("P", "PA") and palette_as_color:
+        picture = picture.convert("RGBA" if mode == "PA" else "RGB")
+    elif mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        picture = picture.convert("RGB")
+    return np.asarray(picture)
 
 
 def _read_16_bit_color(path: Path) -> Array:
@@ -160,8 +194,24 @@ def _read_16_bit_color(path: Path) -> Array:
     import SimpleITK
 
     try:
-        array = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+        return np.asarray(SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path))))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise FormatError(f"{path} is damaged ({reason}). Write it again.") from None
-    return np.moveaxis(array, -1, 0)
+
+
+def _read_16_bit_gray_alpha(path: Path) -> Array:
+    """Read a PNG of gray and alpha in 16 bits, which Pillow and ITK cannot read.
+
+    A pixel has four bytes, as one of red, green, blue and alpha in 8 bits; filters
+    and interlacing work on bytes. So it is read as such, and the bytes are joined.
+    https://www.w3.org/TR/png-3, sections 7.2 and 9.
+    """
+    from PIL import Image
+
+    data = bytearray(path.read_bytes())
+    data[24:26] = PNG_8_BIT_RGBA
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    with Image.open(io.BytesIO(data)) as picture:
+        values = np.asarray(picture)
+    return np.ascontiguousarray(values).view(">u2").astype(np.uint16)

@@ -119,3 +119,19 @@ def test_values_never_wrap():
 def test_floating_point_labels_are_no_labels():
     with pytest.raises(FormatError, match="float64"):
         as_storable(np.array([1.0]), (np.uint8,), FILE)
+
+
+@pytest.mark.parametrize("value", [1, 3, 17, 1000, 32000])
+def test_what_a_scale_and_float32_round_is_whole(value):
+    slope = np.float32(0.001)
+    stored = np.array([[0, value]], np.float64) * 1000
+
+    labels = as_integers((stored * float(slope)).astype(np.float32), FILE)
+
+    assert labels.tolist() == [0, value]
+
+
+@pytest.mark.parametrize("value", [0.9961, 0.99998, 3.0001])
+def test_what_is_further_from_whole_is_refused(value):
+    with pytest.raises(FormatError, match="nearest neighbor"):
+        as_integers(np.array([[0.0, value]]), FILE)

@@ -9,6 +9,7 @@ import pytest
 import SimpleITK
 
 from autoseg.errors import FormatError
+from autoseg.formats.base import find_format
 from autoseg.formats.itk import ItkFormat
 from autoseg.spec.image import Geometry
 
@@ -408,3 +409,31 @@ def test_channels_are_the_fourth_axis_of_a_nifti_file(tmp_path):
 
     by_nibabel = nibabel.load(tmp_path / "p.nii.gz").get_fdata()
     assert np.array_equal(by_nibabel.T, array)
+
+
+def _scaled(path, labels, slope):
+    image = nibabel.Nifti1Image(labels.T, np.eye(4))
+    image.header.set_slope_inter(slope, 0)
+    image.to_filename(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_labels_that_a_header_scales_are_whole(tmp_path, ending):
+    labels = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    path = _scaled(tmp_path / f"c{ending}", labels * 1000, 0.001)
+
+    for reader in (ITK, find_format(path, "nibabel"), find_format(path, "itk_ras")):
+        read, _ = reader.read_labels(path)
+        assert sorted(read.ravel().tolist()) == list(range(24))
+    assert np.array_equal(ITK.read_labels(path)[0], labels)
+
+
+@pytest.mark.parametrize("name", ["itk", "nibabel", "itk_ras"])
+def test_labels_that_a_scale_has_spoiled_name_the_scale(tmp_path, name):
+    # As nibabel stores 0, 1 and 2 in bytes: in steps of 2 / 255, and 1 is between two.
+    labels = np.array([0, 127, 255], np.uint8).reshape(1, 1, 3)
+    path = _scaled(tmp_path / "c.nii", labels, 2 / 255)
+
+    with pytest.raises(FormatError, match="0.996.*scl_slope 0.0078.*without a scale"):
+        find_format(path, name).read_labels(path)

@@ -1,9 +1,12 @@
 """Pictures against Pillow and SimpleITK, which wrote them."""
 
+import zlib
+
 import numpy as np
 import pytest
 import SimpleITK
 from PIL import Image as Picture
+from PIL import ImageOps
 
 from autoseg.errors import FormatError
 from autoseg.formats.natural import NaturalFormat
@@ -171,3 +174,67 @@ def test_something_else_by_that_name_is_refused(tmp_path):
 
     with pytest.raises(FormatError, match="no picture"):
         NATURAL.read_image([tmp_path / "c.png"])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_a_picture_stands_as_viewers_show_it(tmp_path, ending, orientation):
+    exif = Picture.Exif()
+    exif[274] = orientation
+    path = tmp_path / f"c{ending}"
+    Picture.fromarray(RGBA[..., :3]).save(path, exif=exif)
+    with Picture.open(path) as picture:
+        shown = np.asarray(ImageOps.exif_transpose(picture))
+
+    image = NATURAL.read_image([path])
+
+    assert np.array_equal(image.array, np.moveaxis(shown, -1, 0))
+    assert NATURAL.geometry(path, None, None, 3) == image.geometry
+    assert bool(NATURAL.notes(image.geometry)) == (orientation != 1)
+
+
+def test_an_annotation_stands_as_viewers_show_it(tmp_path):
+    exif = Picture.Exif()
+    exif[274] = 6  # a quarter to the right
+    Picture.fromarray(RGBA[..., 0]).save(tmp_path / "c.png", exif=exif)
+
+    labels, geometry = NATURAL.read_labels(tmp_path / "c.png")
+
+    assert np.array_equal(labels, np.rot90(RGBA[..., 0], -1))
+    assert geometry.shape == (6, 5)
+
+
+def _png(path, rows, width, depth, color, interlaced=False, extra=b""):
+    """Write a PNG from its filtered rows."""
+
+    def chunk(name, data):
+        check = zlib.crc32(name + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + name + data + check
+
+    head = width.to_bytes(4, "big") + len(rows).to_bytes(4, "big")
+    head += bytes([depth, color, 0, 0, interlaced])
+    parts = chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(b"".join(rows)))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts + chunk(b"IEND", b""))
+    return path
+
+
+@pytest.mark.parametrize("filtered", [0, 1, 2])
+def test_gray_with_alpha_keeps_its_16_bits(tmp_path, filtered):
+    gray = RNG.integers(0, 65536, (5, 6))
+    gray[0, :2] = 1000, 1001
+    alpha = np.full_like(gray, 65535)
+    stored = np.stack([gray, alpha], -1).astype(">u2")
+    flat = np.frombuffer(stored.tobytes(), np.uint8).reshape(5, 24).astype(int)
+    before = np.zeros_like(flat)
+    if filtered == 1:  # differences to the pixel on the left, four bytes away
+        before[:, 4:] = flat[:, :-4]
+    if filtered == 2:  # to the one above
+        before[1:] = flat[:-1]
+    rows = [bytes([filtered]) + bytes(row) for row in ((flat - before) % 256).tolist()]
+    path = _png(tmp_path / "c.png", rows, width=6, depth=16, color=4)
+
+    assert np.array_equal(NATURAL.read_image([path], channels=1).array[0], gray)
+    labels, _ = NATURAL.read_labels(path)
+    assert labels.dtype == np.uint16 and np.array_equal(labels, gray)
+    both = NATURAL.read_image([path], channels=2).array
+    assert np.array_equal(both, [gray, alpha])

@@ -233,13 +233,12 @@ def _of_ome(file: Any, series: Sequence[Any], path: Path) -> Content:
             f"{path} holds {len(ome)} images: {listed}. Save the one that counts as a "
             "file of its own."
         )
-    if not ome:
-        return _of_series(file, series[0])
-    missing = any(page is None for page in ome[0])
-    if not missing:
-        return _of_series(file, ome[0])
     parts = dict.fromkeys(re.findall(r"<(?:\w+:)?UUID[^>]*FileName=\"([^\"]*)\"", xml))
     absent = [name for name in parts if not (path.parent / name).is_file()]
+    if ome and not any(page is None for page in ome[0]):
+        return _of_series(file, ome[0])
+    if not ome and (not absent or len(parts) == 1):
+        return _of_series(file, series[0])
     if len(parts) == 1:  # itself, by the name that it had
         return _renamed(file, ome[0], path)
     raise FormatError(
