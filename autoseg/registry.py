@@ -10,12 +10,16 @@ by an entry point of the group ``autoseg.<kind>``.
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
 from autoseg.errors import PluginError, did_you_mean
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Plugin = TypeVar("Plugin")
@@ -35,6 +39,9 @@ class Registry(Generic[T]):
         Files of the folder that other packages use and that are no plug-ins.
     of_modules : bool
         Each plug-in is a module, found by its place; nothing in it is registered.
+    renamed : mapping of str to str
+        Names that plug-ins had in older versions, with those that they have now. Plans
+        and models that were made then keep them; whoever uses one is told once.
 
     Examples
     --------
@@ -49,11 +56,14 @@ class Registry(Generic[T]):
         package: str,
         besides: Collection[str] = (),
         of_modules: bool = False,
+        renamed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kind = kind
         self.package = package
         self.besides = frozenset(besides) | {"base"}
         self.of_modules = of_modules
+        self.renamed = dict(renamed)
+        self._told: set[str] = set()
         self._plugins: dict[str, Any] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -81,7 +91,21 @@ class Registry(Generic[T]):
         return plugin
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names()
+        return name in self.renamed or name in self.names()
+
+    def current(self, name: str) -> str:
+        """Return the name that a plug-in has now, if it had this one before."""
+        present = self.renamed.get(name, name)
+        if present != name and name not in self._told:
+            self._told.add(name)
+            logger.warning(
+                "The %s %r is called %r now; the old name will go with the next major "
+                "version.",
+                self.kind,
+                name,
+                present,
+            )
+        return present
 
     def __getitem__(self, name: str) -> T:
         """Return the plug-in of this name, importing its file if need be.
@@ -91,6 +115,7 @@ class Registry(Generic[T]):
         PluginError
             If no file has this name, or its file registers nothing.
         """
+        name = self.current(name)
         if name in self._plugins:
             return cast(T, self._plugins[name])
         names = self.names()

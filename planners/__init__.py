@@ -4,10 +4,15 @@ A planner is a pure function from a fingerprint and a budget to a plan: arithmet
 only. It reads no file, opens no image and imports no torch.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-PLANNERS: Registry[Any] = Registry(
+if TYPE_CHECKING:
+    from planners.base import Planner
+
+PLANNERS: Registry[Planner] = Registry(
     "planner", __name__, besides=("explain", "memory", "network", "setting", "stage")
 )

@@ -16,7 +16,7 @@ from autoseg.errors import UsageError
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 ROW = rf"{NUMBER}(?:x{NUMBER})*"
 LIST = re.compile(rf"{NUMBER}(?:x{NUMBER})+|{ROW}(?:,{ROW})+,?|{ROW},")
-WORDS = {"true": True, "false": False, "none": None, "null": None}
+WORDS = {"true": True, "false": False, "null": None}
 
 
 def add_settings(
@@ -41,7 +41,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
     Parameters
     ----------
     texts : sequence of str
-        ``KEY=VALUE``; a value is JSON, true, false or none in any case, a list of
+        ``KEY=VALUE``; a value is JSON, true, false or null in any case, a list of
         numbers such as ``40x56x40`` or ``1,0.8,0.8``, a list of such lists as in
         ``1x1,2x2``, or else a text.
 

@@ -5,10 +5,15 @@ header; `geometry`, where voxels are without reading them; `names`, what
 names of files say; `sitk`, images of SimpleITK.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-FORMATS: Registry[Any] = Registry(
+if TYPE_CHECKING:
+    from autoseg.formats.base import Format
+
+FORMATS: Registry[type[Format]] = Registry(
     "format", __name__, besides=("geometry", "header", "names", "sitk")
 )

@@ -1,7 +1,17 @@
 """Plug-in folder: every file without a leading underscore is one loss."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-LOSSES: Registry[Any] = Registry("loss", __name__, besides=("points",))
+if TYPE_CHECKING:
+    from autoseg.losses.base import Loss
+
+LOSSES: Registry[type[Loss]] = Registry(
+    "loss",
+    __name__,
+    besides=("points",),
+    renamed={"weighted_mse": "balanced_mse"},  # its weights are no fixed ones
+)

@@ -1,9 +1,14 @@
 """Plug-in folder: every file without a leading underscore is one network."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-NETWORKS: Registry[Any] = Registry(
+if TYPE_CHECKING:
+    from autoseg.networks.base import Network
+
+NETWORKS: Registry[type[Network]] = Registry(
     "network", __name__, besides=("build", "onednn", "options", "packed")
 )

@@ -1,7 +1,12 @@
 """Plug-in folder: every file without a leading underscore is one normalizer."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-NORMALIZERS: Registry[Any] = Registry("normalizer", __name__)
+if TYPE_CHECKING:
+    from autoseg.normalizers.base import Normalizer
+
+NORMALIZERS: Registry[type[Normalizer]] = Registry("normalizer", __name__)

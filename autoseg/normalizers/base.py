@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +13,19 @@ SMALLEST_STD = 1e-8  # as in nnU-Net: a constant channel becomes 0, not infinite
 Channel = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+Pieces = Iterable[Channel]
+"""A channel cut into pieces of one axis, which may be overwritten."""
+
+Change = Callable[[Channel], Any]
+"""What is done to a part of a channel, in place."""
+
 
 class Normalizer(Protocol):
     """What every file of this folder registers: a class with this call.
 
     It is made with the options in the plan: ``NORMALIZERS[name](**options)``.
 
-    A normalizer of large images also has ``in_pieces(pieces)``: given the pieces of a
-    channel, float32 of one axis, one after the other, it returns what to do to any part
-    of the channel, in place; see `Pieces`. Without it, large images are normalized as a
-    whole.
+    Without `NormalizerInPieces.in_pieces`, large images are normalized as a whole.
     """
 
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
@@ -42,11 +45,18 @@ class Normalizer(Protocol):
         """
 
 
-Pieces = Iterable[Channel]
-"""A channel cut into pieces of one axis, which may be overwritten."""
+@runtime_checkable
+class NormalizerInPieces(Normalizer, Protocol):
+    """A normalizer for images that are larger than the memory."""
 
-Change = Callable[[Channel], Any]
-"""What is done to a part of a channel, in place."""
+    def in_pieces(self, pieces: Pieces) -> Change:
+        """Return what to do to any part of a channel, in place.
+
+        Parameters
+        ----------
+        pieces : iterable of ndarray of float32
+            The whole channel, one piece of one axis after the other.
+        """
 
 
 def inside(channel: Channel, mask: Mask | None, function: Any) -> Channel:

@@ -1,7 +1,14 @@
 """Plug-in folder: every file without a leading underscore is one file of points."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-POINTFILES: Registry[Any] = Registry("point file", __name__, besides=("convention",))
+if TYPE_CHECKING:
+    from autoseg.pointfiles.base import PointFile
+
+POINTFILES: Registry[type[PointFile]] = Registry(
+    "point file", __name__, besides=("convention",)
+)

@@ -15,6 +15,7 @@ from autoseg.geometry.crop import nonzero_box
 from autoseg.geometry.mapped import in_rows, is_mapped, let_go
 from autoseg.geometry.resample import resampled_shape
 from autoseg.normalizers import NORMALIZERS
+from autoseg.normalizers.base import NormalizerInPieces
 from autoseg.preprocess.case import (
     Prepared,
     check_image,
@@ -116,14 +117,15 @@ def prepare_later(image: Image, plan: Plan, configuration: str) -> Prepared | No
     FormatError
         See `autoseg.preprocess.case.prepare_image`.
     """
-    normalizers = [
+    made = [
         NORMALIZERS[channel.normalizer.name](**channel.normalizer.options)
         for channel in plan.channels
     ]
+    normalizers = [one for one in made if isinstance(one, NormalizerInPieces)]
     if (
         not is_mapped(image.array)
         or any(channel.masked for channel in plan.channels)
-        or not all(hasattr(one, "in_pieces") for one in normalizers)
+        or len(normalizers) < len(made)
     ):
         return None
     check_image(image, plan)

@@ -1,7 +1,14 @@
 """Plug-in folder: every file without a leading underscore is one representation."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from autoseg.registry import Registry
 
-REPRESENTATIONS: Registry[Any] = Registry("representation", __name__, besides=("maps",))
+if TYPE_CHECKING:
+    from autoseg.representations.base import Representation
+
+REPRESENTATIONS: Registry[type[Representation]] = Registry(
+    "representation", __name__, besides=("maps",)
+)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from autoseg.losses import LOSSES
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.head import AT_ONCE
 from autoseg.spec.plan import Plan
@@ -28,7 +29,7 @@ def heads_of(task: Task) -> list[LossCost]:
     return [
         LossCost(
             channels=head.channels,
-            loss=head.loss.name,
+            loss=LOSSES.current(head.loss.name),
             ignore=head.loss.options.get("ignore_index") is not None,
             points=task.learns_points,
         )

@@ -38,7 +38,7 @@ MAPS = {
     "spatial_cross_entropy": Maps(1, 2, 5, 0),
     "dsnt": Maps(6, 11, 11),
     "top_k_bce": Maps(2.4, 5.6, 4),
-    "weighted_mse": Maps(1, 4, 5),
+    "balanced_mse": Maps(1, 4, 5),
     "adaptive_wing": Maps(6.25, 13.3, 12.25),
     "smooth_l1": Maps(2, 4, 5),
 }

@@ -259,7 +259,7 @@ def test_a_plan_that_the_gpu_here_cannot_hold_is_warned_of(root, monkeypatch, ca
         ("-1,1e-3", [-1, 0.001]),
         ("1x1,2x2", [[1, 1], [2, 2]]),
         ("True", True),
-        ("none", None),
+        ("none", "none"),
         ('{"a": [1]}', {"a": [1]}),
         ("nnunet,-mirror", "nnunet,-mirror"),
         ("residual_unet", "residual_unet"),

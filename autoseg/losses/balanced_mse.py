@@ -15,7 +15,7 @@ from autoseg.losses.points import PointLoss, example_target, gaussians, in_balan
 
 
 @LOSSES.register
-class WeightedSquares(PointLoss):
+class BalancedSquares(PointLoss):
     """Mean squared difference to a Gaussian, plus the same where the Gaussian is.
 
     See `autoseg.losses.points.in_balance`. With weights that are fixed, such as the
