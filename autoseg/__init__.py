@@ -6,10 +6,14 @@ The functions here do what the commands of the same names do::
     autoseg.fingerprint(dataset)    autoseg.predict(model, images, output)
     autoseg.plan(dataset)           autoseg.evaluate(predictions, annotations)
     autoseg.preprocess(dataset)     autoseg.report(dataset)
-    autoseg.find_best(dataset)
+    autoseg.find_best(dataset)      autoseg.compare(runs, page)
+    autoseg.export(model, bundle)   autoseg.import_nnunet(folder, bundle)
+    autoseg.plan_and_preprocess(dataset)
+    autoseg.demo()                  autoseg.doctor()
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
+``autoseg/__init__.pyi`` says the same to editors and type checkers.
 """
 
 from __future__ import annotations
@@ -31,6 +35,12 @@ _STAGES = (
 _PUBLIC = {
     "check": "autoseg.fingerprint.check.stage",
     "plan": "planners.stage",
+    "plan_and_preprocess": "autoseg.prepare",
+    "compare": "autoseg.report.compare.stage",
+    "export": "autoseg.model.export",
+    "import_nnunet": "autoseg.model.export",
+    "demo": "autoseg.cli.demo",
+    "doctor": "autoseg.cli.doctor",
     "Predictor": "autoseg.predict.predictor",
 }
 
@@ -43,3 +53,7 @@ def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module 'autoseg' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,22 +2,46 @@
 
 A stage has one verb for its command, its folder and its function. Python gives the name
 ``autoseg.train`` to the folder, so the folder's module answers calls with the function
-of the same name in its ``stage.py``. See docs/why/0001-callable-stages.md.
+of the same name in its ``stage.py``, and shows that function's signature and help. See
+docs/why/0001-callable-stages.md.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from types import ModuleType
 from typing import Any
 
 
 class _Stage(ModuleType):
+    """A package that is called, shown and completed as its stage's function."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)
+
+    @property
+    def __wrapped__(self) -> Any:
+        """The stage's function; tools that look for a signature find it here."""
         verb = self.__name__.rpartition(".")[2]
-        function = getattr(importlib.import_module(f"{self.__name__}.stage"), verb)
-        return function(*args, **kwargs)
+        return getattr(importlib.import_module(f"{self.__name__}.stage"), verb)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.__wrapped__)
+
+    @property
+    def __all__(self) -> list[str]:
+        return [self.__name__.rpartition(".")[2]]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self.__all__})
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__all__:
+            return self.__wrapped__
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
 def make_callable(package: str) -> None:

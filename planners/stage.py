@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autoseg.errors import UsageError
-from autoseg.gpu import has_gpu
+from autoseg.gpu import gpu_memory_gb, has_gpu
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
@@ -16,7 +18,7 @@ from autoseg.workspace import DEFAULT_PLAN, Workspace
 from planners import PLANNERS
 from planners._overrides import check_overrides
 from planners._rules import wishes_of
-from planners.base import Budget
+from planners.base import Budget, Rule
 
 PREVIOUS = "previous"  # a plan that is replaced is kept as NAME.previous
 
@@ -27,6 +29,10 @@ def plan(
     *,
     planner: str = DEFAULT_PLAN,
     name: str | None = None,
+    preset: str | None = None,
+    gpu_memory: float | None = None,
+    budget_rule: Rule = "nnunet",
+    settings: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
 ) -> Plan:
     """Decide how to train, and write every decision with its reason.
@@ -43,9 +49,18 @@ def plan(
         A file in ``planners``.
     name : str, optional
         Name of the plan; by default the planner's, with the preset.
+    preset : str, optional
+        A named size of the planner, such as ``"L"``.
+    gpu_memory : float, optional
+        Device memory for training in GB; by default the preset's, and with the rule
+        ``"bytes"`` that of the GPU that is there.
+    budget_rule : str
+        ``"nnunet"``: plans as nnU-Net v2 makes them; ``"bytes"``: by what a step needs.
+    settings : mapping of str to JSON value, optional
+        What is fixed and planned around, by the keys of `autoseg.spec.settings`, as in
+        ``{"patch_size": [64, 64, 64]}``.
     budget : Budget, optional
-        What the plan may cost, and what is fixed already; by default that of the
-        command, for the GPU or CPU that is there.
+        The four before as one value, instead of them.
 
     Returns
     -------
@@ -62,12 +77,52 @@ def plan(
     """
     workspace = Workspace.find(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
-    budget = budget or Budget(processor="gpu" if has_gpu() else "cpu")
+    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings)
     made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
     if name is not None:
         made = replace(made, name=_as_name(name))
     _write(made, workspace.plan(made.name))
     return made
+
+
+def make_budget(
+    budget: Budget | None = None,
+    preset: str | None = None,
+    gpu_memory: float | None = None,
+    budget_rule: Rule = "nnunet",
+    settings: Mapping[str, Any] | None = None,
+) -> Budget:
+    """Return what a plan may cost, for the GPU or CPU that is there.
+
+    Parameters
+    ----------
+    budget : Budget, optional
+        Taken as it is.
+    preset, gpu_memory, budget_rule, settings
+        As in `plan`.
+
+    Raises
+    ------
+    UsageError
+        If a budget is given, and something else beside it.
+    """
+    parts = preset, gpu_memory, settings or None
+    if budget is not None:
+        if any(part is not None for part in parts) or budget_rule != "nnunet":
+            raise UsageError(
+                "A budget was given, and preset, gpu_memory, budget_rule or settings "
+                "beside it, which it holds already; give the one or the others."
+            )
+        return budget
+    if gpu_memory is None and budget_rule == "bytes":
+        gpu_memory = gpu_memory_gb()
+    return Budget(
+        memory_gb=gpu_memory,
+        rule=budget_rule,
+        preset=preset,
+        overrides=dict(settings or {}),
+        processor="gpu" if has_gpu() else "cpu",
+    )
 
 
 def check_settings(task: str, planner: str, budget: Budget) -> None:

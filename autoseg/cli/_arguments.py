@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.errors import DatasetError, UsageError
-from autoseg.gpu import gpu_memory_gb, has_gpu
 
 if TYPE_CHECKING:
     from planners.base import Budget
@@ -135,17 +134,13 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
 
 def budget_of(arguments: argparse.Namespace) -> Budget:
     """Return the budget that the arguments of `add_planning` give."""
-    from planners.base import Budget
+    from planners.stage import make_budget
 
-    memory = arguments.gpu_memory
-    if memory is None and arguments.budget_rule == "bytes":
-        memory = gpu_memory_gb()
-    return Budget(
-        memory_gb=memory,
-        rule=arguments.budget_rule,
+    return make_budget(
         preset=arguments.preset,
-        overrides=parse_settings(arguments.settings),
-        processor="gpu" if has_gpu() else "cpu",
+        gpu_memory=arguments.gpu_memory,
+        budget_rule=arguments.budget_rule,
+        settings=parse_settings(arguments.settings),
     )
 
 
@@ -232,6 +227,17 @@ def command(*words: object, root: object = None) -> str:
     """
     last = [] if root is None else ["--root", str(root)]
     return shlex.join(["autoseg", *map(str, words), *last])
+
+
+def described(bundle: Path) -> str:
+    """Return what is in a bundle, in one line."""
+    from autoseg.model.load import load_model
+
+    model = load_model(bundle)
+    return (
+        f"{bundle}: {model.plan.dataset}, {model.configuration}, folds "
+        f"{', '.join(model.folds)}, {bundle.stat().st_size / 2**20:.1f} MiB"
+    )
 
 
 def positive(text: str) -> int:

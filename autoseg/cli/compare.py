@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from autoseg.cli._arguments import add_overwrite, add_root, add_workers
-from autoseg.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,56 +61,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare, say what was found, and where the page is."""
-    from autoseg.outputs import refuse_foreign
-    from autoseg.report.compare.comparison import compare
-    from autoseg.report.compare.page import CAVEAT, write_comparison
-    from autoseg.report.compare.runs import read_runs
+    from autoseg.report.compare.page import CAVEAT
+    from autoseg.report.compare.stage import compare
 
-    page: Path = arguments.output
-    if page.suffix != ".html":
-        raise UsageError(f"-o {page}: give a file name ending in .html.")
-    if not arguments.margin >= 0:
-        raise UsageError(f"--margin {arguments.margin}: give 0 or more.")
-    refuse_foreign(
-        [page, page.with_suffix(".json")],
-        inputs=[Path(text.rpartition("=")[2]) for text in arguments.runs],
-        overwrite=arguments.overwrite,
-    )
     found = compare(
-        read_runs(
-            arguments.runs,
-            page.with_suffix(""),
-            workers=arguments.workers,
-            **_truth(arguments),
-        ),
-        measure=arguments.by,
+        arguments.runs,
+        arguments.output,
+        dataset=arguments.dataset,
+        annotations=arguments.annotations,
+        by=arguments.by,
         margin=arguments.margin,
-        groups=_groups(arguments),
+        root=arguments.root,
+        workers=arguments.workers,
+        overwrite=arguments.overwrite,
     )
     for name, count in found.left_out.items():
         if count:
             print(f"{name} has {count} cases more, which some other run lacks.")
     print("\n".join(found.sentences()))
     print(CAVEAT)
-    write_comparison(found, page)
-    print(f"\n{page}: open it in a browser.")
-
-
-def _truth(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "annotations": arguments.annotations,
-        "dataset": arguments.dataset,
-        "root": arguments.root,
-    }
-
-
-def _groups(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the group of each case that has one."""
-    from autoseg.datasets.read import load_dataset
-    from autoseg.workspace import find_dataset, find_root
-
-    if arguments.dataset is None:
-        return {}
-    folder = find_dataset(arguments.dataset, find_root(arguments.root))
-    cases = load_dataset(folder).training
-    return {case.id: case.group for case in cases if case.group is not None}
+    print(f"\n{arguments.output}: open it in a browser.")

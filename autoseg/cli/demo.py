@@ -14,13 +14,20 @@ examples:
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autoseg.cli._demos import DEMOS, Demo, Size
+from autoseg.errors import UsageError, did_you_mean
 from autoseg.outputs import refuse_foreign, writing
+
+if TYPE_CHECKING:
+    from autoseg.evaluate.summary import Summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,17 +57,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; 1 if the result is worse than it ever should be."""
+    found = demo(
+        arguments.folder, arguments.task, seed=arguments.seed, quick=arguments.quick
+    )
+    return 0 if found.good else 1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a demo ended.
+
+    Parameters
+    ----------
+    summary : Summary
+        Scores of the cases that the network never saw.
+    picture : Path
+        Best, middle and worst of them.
+    good : bool
+        Whether the scores are as they should be.
+    """
+
+    summary: Summary
+    picture: Path
+    good: bool
+
+
+def demo(
+    folder: str | os.PathLike[str] = "autoseg_demo",
+    task: str = "semantic",
+    *,
+    seed: int = 0,
+    quick: bool = False,
+) -> Shown:
+    """Make data whose answer is known, do all that is done with data, and say it.
+
+    Parameters
+    ----------
+    folder : path
+        Where everything goes.
+    task : str
+        ``"semantic"``, ``"instance"`` or ``"landmark"``.
+    seed : int
+        Of the data.
+    quick : bool
+        Only see that everything runs: less data, too little training to learn much.
+
+    Returns
+    -------
+    Shown
+        Scores, picture, and whether they are as they should be.
+
+    Raises
+    ------
+    UsageError
+        If there is no such task, or the folder holds a picture of somebody else's.
+    """
     start = time.monotonic()
-    demo = DEMOS[arguments.task]
-    size = demo.quick if arguments.quick else demo.full
-    folder: Path = arguments.folder
-    raw = folder / "raw" / demo.dataset
-    refuse_foreign([_picture(demo, folder)], option="another --folder")
+    if task not in DEMOS:
+        near = did_you_mean(task, DEMOS)
+        raise UsageError(f"No demo of {task!r}.{near} There are: {', '.join(DEMOS)}.")
+    chosen = DEMOS[task]
+    size = chosen.quick if quick else chosen.full
+    place = Path(folder)
+    raw = place / "raw" / chosen.dataset
+    refuse_foreign([_picture(chosen, place)], option="another --folder")
     _say(f"Making {size.training + size.test} images with a known answer in {raw}")
-    demo.make(raw, size, arguments.seed)
-    for text, words in _commands(demo, size, folder):
+    chosen.make(raw, size, seed)
+    for text, words in _commands(chosen, size, place):
         _step(text, words)
-    return _finish(demo, size, folder, time.monotonic() - start)
+    return _finish(chosen, size, place, time.monotonic() - start)
 
 
 def _commands(
@@ -117,7 +182,6 @@ def _picture(demo: Demo, folder: Path) -> Path:
 def _step(text: str, words: Sequence[str]) -> None:
     """Run a command just as it is printed."""
     from autoseg.cli.main import load_command, make_parser
-    from autoseg.errors import UsageError
 
     _say(text)
     print(f"$ autoseg {shlex.join(words)}", flush=True)
@@ -129,7 +193,7 @@ def _step(text: str, words: Sequence[str]) -> None:
     print(f"({time.monotonic() - start:.0f} s)", flush=True)
 
 
-def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> int:
+def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> Shown:
     """Draw the picture, and say whether the result is as it should be."""
     from autoseg.datasets.read import load_dataset
     from autoseg.evaluate.summary import Summary
@@ -157,9 +221,9 @@ def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> int:
             f"This is worse than it should be: {'; '.join(poor)}. Another --seed may "
             "tell chance from a fault; report a fault with the output above."
         )
-        return 1
-    print("Your own data next: docs/quickstart.md, or `autoseg check DATASET`.")
-    return 0
+    else:
+        print("Your own data next: docs/quickstart.md, or `autoseg check DATASET`.")
+    return Shown(summary, picture, not poor)
 
 
 def _duration(seconds: float) -> str:

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report; return 1 if something is missing."""
-    report = examine()
+    report = doctor()
     if arguments.json:
         print(json.dumps(report, indent=2))
     else:
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(p["severity"] == "error" for p in report["problems"]) else 0
 
 
-def examine() -> dict[str, Any]:
+def doctor() -> dict[str, Any]:
     """Return everything that is known about this machine, as JSON values.
 
     Returns
@@ -196,7 +196,7 @@ def _faster(report: dict[str, Any], device: str) -> str | None:
 
 
 def as_text(report: dict[str, Any]) -> str:
-    """Return a report of `examine` for people.
+    """Return a report of `doctor` for people.
 
     Parameters
     ----------

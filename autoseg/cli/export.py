@@ -10,7 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, add_overwrite, chosen_datasets, command
+from autoseg.cli._arguments import (
+    add_dataset,
+    add_overwrite,
+    chosen_datasets,
+    command,
+    described,
+)
 from autoseg.errors import UsageError
 
 
@@ -37,27 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the model, write the bundle, say what is in it."""
-    from autoseg.model.bundle import write_bundle
-    from autoseg.model.load import load_model
-    from autoseg.outputs import refuse_foreign
+    from autoseg.model.export import export
 
-    refuse_foreign([arguments.output], overwrite=arguments.overwrite)
-    model = load_model(
+    path = export(
         _folder(arguments),
+        arguments.output,
         configuration=arguments.configuration if arguments.model else None,
         folds=arguments.folds,
         checkpoint=arguments.checkpoint,
-    )
-    path = write_bundle(
-        model,
-        arguments.output,
         license=arguments.license,
         overwrite=arguments.overwrite,
     )
-    print(
-        f"{path}: {model.plan.dataset}, {model.configuration}, folds "
-        f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"
-    )
+    print(described(path))
     print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_overwrite, command
+from autoseg.cli._arguments import add_overwrite, command, described
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,28 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, check and write; say what is in it."""
-    from autoseg.model.bundle import write_bundle
-    from autoseg.model.chosen import checkpoint_name
-    from autoseg.model.loaders import LOADERS
-    from autoseg.outputs import refuse_foreign
+    from autoseg.model.export import import_nnunet
 
-    refuse_foreign(
-        [arguments.output], inputs=[arguments.path], overwrite=arguments.overwrite
-    )
-    model = LOADERS["nnunet"]().load(
+    path = import_nnunet(
         arguments.path,
+        arguments.output,
         configuration=arguments.configuration,
         folds=arguments.folds,
-        checkpoint=checkpoint_name(arguments.checkpoint),
-    )
-    path = write_bundle(
-        model,
-        arguments.output,
+        checkpoint=arguments.checkpoint,
         license=arguments.license,
         overwrite=arguments.overwrite,
     )
-    print(
-        f"{path}: {model.plan.dataset}, {model.configuration}, folds "
-        f"{', '.join(model.folds)}, {path.stat().st_size / 2**20:.1f} MiB"
-    )
+    print(described(path))
     print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))

@@ -19,12 +19,9 @@ from autoseg.cli._arguments import (
     positive,
     verify,
 )
-from autoseg.datasets.read import open_dataset
-from autoseg.fingerprint.stage import fingerprint
-from autoseg.preprocess.stage import preprocess
+from autoseg.prepare import plan_and_preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import ALL_FOLDS, Workspace, find_root
-from planners.stage import check_settings, plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,34 +64,23 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the three stages on each of the data sets."""
     budget = budget_of(arguments)
     for dataset in chosen_datasets(arguments):
-        described, _ = open_dataset(dataset, arguments.root)
-        check_settings(described.task, arguments.planner, budget)
         if arguments.verify_dataset_integrity:
             verify(dataset, arguments.root, arguments.workers)
-        fingerprint(
-            dataset,
-            arguments.root,
-            workers=arguments.npfp or arguments.workers,
-            overwrite=arguments.clean or arguments.overwrite,
-        )
-        made = plan(
+        made = plan_and_preprocess(
             dataset,
             arguments.root,
             planner=arguments.planner,
             name=arguments.name,
             budget=budget,
+            configurations=arguments.configurations,
+            precision=arguments.precision,
+            workers=arguments.workers,
+            fingerprint_workers=arguments.npfp,
+            preprocessing=not arguments.no_preprocessing,
+            clean=arguments.clean,
+            overwrite=arguments.overwrite,
         )
         print(_summary(made))
-        if not arguments.no_preprocessing:
-            preprocess(
-                dataset,
-                arguments.root,
-                plan=made.name,
-                configurations=arguments.configurations,
-                workers=arguments.workers,
-                overwrite=arguments.overwrite,
-                precision=arguments.precision,
-            )
         print(_next(made, dataset, arguments))
 
 

@@ -147,13 +147,12 @@ def run(arguments: argparse.Namespace) -> None:
     from autoseg.train.setup.options import seconds_of
     from autoseg.train.stage import train
 
-    budget = arguments.time_budget
     options = {
         "plan": arguments.plan,
         "recipe": arguments.recipe,
         "epochs": arguments.epochs,
         "iterations": arguments.iterations,
-        "time_budget": None if budget is None else seconds_of(budget),
+        "time_budget": seconds_of(arguments.time_budget),
         "lr": arguments.lr,
         "batch_size": arguments.batch_size,
         "seed": arguments.seed,

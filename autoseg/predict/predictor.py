@@ -94,7 +94,16 @@ class Predictor:
         checkpoint: str = "final",
         *,
         configuration: str | None = None,
-        **options: Any,
+        step_size: float | None = None,
+        mirror: bool | None = None,
+        exact: bool = False,
+        device: str = "auto",
+        backend: str = "auto",
+        precision: str = "auto",
+        max_memory: float | None = None,
+        batch: int | None = None,
+        uncertainty: bool = False,
+        decoder: str | None = None,
     ) -> Predictor:
         """Load a model.
 
@@ -102,14 +111,12 @@ class Predictor:
         ----------
         path : str or Path
             A folder that training made, a bundle, or a model of nnU-Net v2.
-        folds : sequence of int or str, optional
-            Which folds' networks to average; default: all that are there.
-        checkpoint : str
-            ``"final"`` or ``"best"``.
-        configuration : str, optional
-            Which one, where there are several.
-        **options
-            Fields of `Options`, such as ``device="cpu"``.
+        folds, checkpoint, configuration
+            Which part of the model; see `autoseg.model.load.load_model`.
+        step_size, mirror, exact, device, backend, precision, max_memory, batch
+            How to predict; see `autoseg.predict.options.Options`.
+        uncertainty, decoder
+            The same.
 
         Returns
         -------
@@ -124,7 +131,19 @@ class Predictor:
         model = load_model(
             path, configuration=configuration, folds=folds, checkpoint=checkpoint
         )
-        return cls(model, Options(**options))
+        options = Options(
+            step_size=step_size,
+            mirror=mirror,
+            exact=exact,
+            device=device,
+            backend=backend,
+            precision=precision,
+            max_memory=max_memory,
+            batch=batch,
+            uncertainty=uncertainty,
+            decoder=decoder,
+        )
+        return cls(model, options)
 
     def predict(self, image: Any, spacing: Sequence[float] | None = None) -> Any:
         """Predict one image, and give back the same kind of thing.

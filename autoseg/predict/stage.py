@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from autoseg.atomic import sweep
 from autoseg.errors import UsageError
@@ -53,7 +52,16 @@ def predict(
     overwrite: bool = False,
     after: Callable[[Sequence[Job], Dataset], None] | None = None,
     after_files: Callable[[Sequence[Job]], Collection[Path]] | None = None,
-    **options: Any,
+    step_size: float | None = None,
+    mirror: bool | None = None,
+    exact: bool = False,
+    device: str = "auto",
+    backend: str = "auto",
+    precision: str = "auto",
+    max_memory: float | None = None,
+    batch: int | None = None,
+    uncertainty: bool = False,
+    decoder: str | None = None,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
 
@@ -98,8 +106,12 @@ def predict(
         prediction is there: what is made of predictions belongs to layers above.
     after_files : callable, optional
         Called with all cases; returns the files that ``after`` will write.
-    **options
-        Fields of `Options`, such as ``device="cpu"``.
+    step_size, mirror, exact, device, backend, precision, max_memory, batch
+        How to predict; see `autoseg.predict.options.Options`.
+    uncertainty : bool
+        Also say where folds and mirrored copies disagree.
+    decoder : str, optional
+        Of landmarks, how the place between voxels is found; by default the plan's.
 
     Returns
     -------
@@ -115,40 +127,78 @@ def predict(
         At the end, if some cases failed; the others are written.
     """
     check_part(num_parts, part_id)
-    if isinstance(model, (str, os.PathLike)):
-        model = load_model(
-            Path(model), configuration=configuration, folds=folds, checkpoint=checkpoint
-        )
-    if isinstance(model, Model):
-        model = Predictor(model, Options(**options))
-    kind = _kind(save_probabilities)
-    _check_files(model, instance_files, point_files, num_parts)
-    jobs = part(find_jobs(input, Path(output), model.model), num_parts, part_id)
+    options = Options(
+        step_size=step_size,
+        mirror=mirror,
+        exact=exact,
+        device=device,
+        backend=backend,
+        precision=precision,
+        max_memory=max_memory,
+        batch=batch,
+        uncertainty=uncertainty,
+        decoder=decoder,
+    )
+    predictor = _predictor(model, options, folds, checkpoint, configuration)
+    _check_files(predictor, instance_files, point_files, num_parts)
+    jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
     written = Written(
-        predictor=model,
-        probabilities=kind,
+        predictor=predictor,
+        probabilities=_kind(save_probabilities),
         instance_files=instance_files,
         point_files=point_files,
         after_files=after_files,
     )
     written.check(jobs, input, overwrite, keep=continue_prediction)
+    before = None if previous is None else Path(previous)
+    _run(written, jobs, before, progress, continue_prediction, (readers, writers))
+    return _finish([job.done() for job in jobs], written, after)
+
+
+def _predictor(
+    model: str | os.PathLike[str] | Model | Predictor,
+    options: Options,
+    folds: Sequence[str | int] | None,
+    checkpoint: str,
+    configuration: str | None,
+) -> Predictor:
+    """Return what predicts; one that is there already keeps its own options."""
+    if isinstance(model, (str, os.PathLike)):
+        model = load_model(
+            Path(model), configuration=configuration, folds=folds, checkpoint=checkpoint
+        )
+    return Predictor(model, options) if isinstance(model, Model) else model
+
+
+def _run(
+    written: Written,
+    jobs: list[Job],
+    previous: Path | None,
+    progress: bool,
+    continue_prediction: bool,
+    threads: tuple[int, int],
+) -> None:
+    """Predict what is not there yet, or all, and write it."""
     sweep(file for job in jobs for file in (job.output, job.spare) if file)
     qualities = next(map(Qualities, written.of_uncertainty(jobs)), None)
-    waiting = _not_done(jobs, kind, qualities) if continue_prediction else jobs
+    waiting = (
+        _not_done(jobs, written.probabilities, qualities)
+        if continue_prediction
+        else jobs
+    )
     if waiting:
         pipeline = Pipeline(
-            predictor=model,
-            previous=None if previous is None else Path(previous),
-            probabilities=kind,
+            predictor=written.predictor,
+            previous=previous,
+            probabilities=written.probabilities,
             show=progress,
-            instance_files=instance_files,
+            instance_files=written.instance_files,
             qualities=qualities,
             doubt_images=True,
             written=written,
         )
         with writing(written.of_uncertainty(jobs)):
-            pipeline.run(waiting, readers, writers)
-    return _finish([job.done() for job in jobs], written, after)
+            pipeline.run(waiting, *threads)
 
 
 def _finish(

@@ -58,7 +58,7 @@ class Fit:
         return dataclasses.replace(job, plan=changed)
 
 
-PLANNED = Fit({})
+PLANNED: Fit = Fit({})
 
 
 def fit_to_time(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ import torch
 
 from autoseg.errors import TrainingError, UsageError
 from autoseg.networks.build import build_network
-from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
-from autoseg.train.after.duration import validation_seconds
 from autoseg.train.after.final_validation import validate_fold
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
 from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.data.loader import Batch
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
 from autoseg.train.initialize import initialize, read_weights
+from autoseg.train.length import within_time
 from autoseg.train.loop.checkpoint import Saver, load_state, remove_state, save_weights
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.trainer import Trainer
@@ -48,7 +47,7 @@ from autoseg.train.setup.memory import check_memory
 from autoseg.train.setup.options import (
     Options,
     check_same,
-    resolve_recipe,
+    seconds_of,
 )
 from autoseg.workspace import (
     CHECKPOINT_BEST,
@@ -60,10 +59,6 @@ from autoseg.workspace import (
 
 logger = logging.getLogger(__name__)
 
-# A window is predicted without a backward pass, which takes two thirds of a step.
-FORWARD_SHARE = 1 / 3
-MOST_RESERVED = 0.5  # of a time budget
-
 
 def train(
     dataset: str | os.PathLike[str],
@@ -72,9 +67,28 @@ def train(
     root: str | os.PathLike[str] | None = None,
     *,
     plan: str = DEFAULT_PLAN,
-    **options: Any,
+    recipe: str | None = None,
+    epochs: int | None = None,
+    iterations: int | None = None,
+    time_budget: float | str | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    compile: str = "auto",
+    threads: int | None = None,
+    workers: int | None = None,
+    init_from: str | os.PathLike[str] | None = None,
+    keep_network: bool = False,
+    overwrite: bool = False,
+    validation: bool = True,
+    checkpoint_seconds: float = 60.0,
 ) -> Path:
     """Train one fold; a training that was stopped goes on by itself.
+
+    What is not given is chosen, or taken from the record of the training that goes on.
 
     Parameters
     ----------
@@ -88,9 +102,41 @@ def train(
         ROOT; see `autoseg.workspace.find_root`.
     plan : str
         Name of the plan.
-    **options
-        See `autoseg.train.setup.options.Options`. What is not given is chosen, or taken
-        from the record of the training that goes on.
+    recipe : str, optional
+        ``"nnunet"``, ``"fast"`` or ``"auto"``; by default the plan's.
+    epochs, iterations : int, optional
+        Length of the training, one or the other.
+    time_budget : float or str, optional
+        Instead of a length: seconds, or a text such as ``"2h30m"``, after which
+        training and validation are to be over.
+    lr : float, optional
+        Highest learning rate.
+    batch_size : int, optional
+        Patches in one iteration; by default the plan's.
+    seed : int, optional
+        Of all random numbers; 0 if not given.
+    settings : mapping of str to JSON value, optional
+        Any other number, by the keys of `autoseg.spec.settings`, as in
+        ``{"train.momentum": 0.9, "network.features": [8, 16, 32]}``.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    precision : str
+        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``: of the network's layers.
+    compile : str
+        ``"auto"``, ``"on"`` or ``"off"``: whether torch.compile is used.
+    threads, workers : int, optional
+        Threads of an operation on the CPU, and of the loader.
+    init_from : path, optional
+        A model, or a checkpoint of one, whose weights to start from.
+    keep_network : bool
+        With a time budget, train network and batch as planned even if few iterations
+        fit.
+    overwrite : bool
+        Throw away what was trained before.
+    validation : bool
+        Predict and score the fold's validation cases at the end.
+    checkpoint_seconds : float
+        A checkpoint is written no more often than this.
 
     Returns
     -------
@@ -107,7 +153,26 @@ def train(
     KeyboardInterrupt
         After Ctrl-C or SIGTERM: the checkpoint is written, and the same call goes on.
     """
-    asked = Options(**options).of(configuration)
+    asked = Options(
+        recipe=recipe,
+        epochs=epochs,
+        iterations=iterations,
+        time_budget=seconds_of(time_budget),
+        lr=lr,
+        batch_size=batch_size,
+        seed=seed,
+        settings=settings or {},
+        device=device,
+        precision=precision,
+        compile=compile,
+        threads=threads,
+        workers=workers,
+        init_from=None if init_from is None else os.fspath(init_from),
+        keep_network=keep_network,
+        overwrite=overwrite,
+        validation=validation,
+        checkpoint_seconds=checkpoint_seconds,
+    ).of(configuration)
     job = find_job(dataset, configuration, fold, root, plan, asked)
     check_network(job)
     with only_one(job.folder):
@@ -284,36 +349,7 @@ def _new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -
     check_memory(job, run, hardware)
     if asked.time_budget is None:
         return run
-    return _within_time(job, run, asked, hardware)
-
-
-def _within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
-    """Choose recipe and time for validation from a measurement of a few steps."""
-    step = seconds_of_a_step(job, run, hardware)
-    budget = float(run.time_budget or 0)
-    reserved = 0.0
-    if asked.validation:
-        reserved = validation_seconds(job, step / run.batch_size * FORWARD_SHARE)
-    if reserved > MOST_RESERVED * budget:
-        logger.warning(
-            "Predicting the %d validation cases will take about %.0f s, more than half "
-            "of the time budget; half is kept for training. --no-validation skips it.",
-            len(job.validation),
-            reserved,
-        )
-        reserved = MOST_RESERVED * budget
-    guess = max(1, int((budget - reserved) / step))
-    recipe, because, _ = resolve_recipe(asked, job.plan, guess)
-    logger.info(
-        "One iteration takes about %.3f s, so about %d fit; %.0f s are kept for "
-        "validation.",
-        step,
-        guess,
-        reserved,
-    )
-    return dataclasses.replace(
-        run, recipe=to_json(recipe.__dict__), because=because, reserved=reserved
-    )
+    return within_time(job, run, asked, hardware)
 
 
 def _fit(begun: _Begun, trainer: Trainer, asked: Options) -> None:

@@ -224,7 +224,7 @@ def test_without_a_driver_there_is_no_gpu(monkeypatch):
 
 
 def test_bytes_are_planned_for_the_gpu_that_is_there(root, monkeypatch):
-    monkeypatch.setattr("autoseg.cli._arguments.gpu_memory_gb", lambda: 3.0)
+    monkeypatch.setattr("planners.stage.gpu_memory_gb", lambda: 3.0)
 
     main(["plan", NAME, "--root", str(root), "--budget-rule", "bytes"])
     by_bytes = _plan(root).budget.options["memory_gb"]

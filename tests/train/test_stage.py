@@ -237,7 +237,8 @@ def test_steps_are_timed_with_the_optimizer_that_a_short_training_has(
         timed.append(run.recipe["optimizer"])
         return 1.0
 
-    monkeypatch.setattr("autoseg.train.stage.seconds_of_a_step", remember)
+    for module in ("stage", "length"):
+        monkeypatch.setattr(f"autoseg.train.{module}.seconds_of_a_step", remember)
     long = {"train.epochs": 1000, "train.iterations_per_epoch": 250}  # the plan's own
     folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None, settings=long)
 

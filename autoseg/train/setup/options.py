@@ -8,7 +8,7 @@ import platform
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from autoseg import __version__
 from autoseg.errors import TrainingError, UsageError
@@ -129,8 +129,18 @@ class Options:
         return {k: v for k, v in self.settings.items() if not k.startswith(TRAIN)}
 
 
-def seconds_of(text: str) -> float:
+@overload
+def seconds_of(text: None) -> None: ...
+
+
+@overload
+def seconds_of(text: float | str) -> float: ...
+
+
+def seconds_of(text: float | str | None) -> float | None:
     """Return the seconds in a text such as ``45m``, ``2h30m``, ``90s`` or ``3d``.
+
+    A number is one of seconds, and None stays None.
 
     Raises
     ------
@@ -142,6 +152,8 @@ def seconds_of(text: str) -> float:
     >>> seconds_of("1h30m")
     5400.0
     """
+    if not isinstance(text, str):
+        return text
     units = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
     found = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
     if not found or "".join(n + u for n, u in found) != text.replace(" ", ""):

@@ -1,0 +1,66 @@
+"""What fits a time budget: how many steps, and how much time validation takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from autoseg.spec.json import to_json
+from autoseg.spec.run import Run
+from autoseg.train.after.duration import validation_seconds
+from autoseg.train.assemble import seconds_of_a_step
+from autoseg.train.setup.hardware import Hardware
+from autoseg.train.setup.job import Job
+from autoseg.train.setup.options import Options, resolve_recipe
+
+logger = logging.getLogger(__name__)
+
+# A window is predicted without a backward pass, which takes two thirds of a step.
+FORWARD_SHARE = 1 / 3
+MOST_RESERVED = 0.5  # of a time budget
+
+
+def within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
+    """Choose recipe and time for validation from a measurement of a few steps.
+
+    Parameters
+    ----------
+    job : Job
+        What is trained.
+    run : Run
+        As far as it follows from what is asked for.
+    asked : Options
+        With a time budget.
+    hardware : Hardware
+        On what.
+
+    Returns
+    -------
+    Run
+        With its recipe, and the seconds that are kept for validation.
+    """
+    step = seconds_of_a_step(job, run, hardware)
+    budget = float(run.time_budget or 0)
+    reserved = 0.0
+    if asked.validation:
+        reserved = validation_seconds(job, step / run.batch_size * FORWARD_SHARE)
+    if reserved > MOST_RESERVED * budget:
+        logger.warning(
+            "Predicting the %d validation cases will take about %.0f s, more than half "
+            "of the time budget; half is kept for training. --no-validation skips it.",
+            len(job.validation),
+            reserved,
+        )
+        reserved = MOST_RESERVED * budget
+    guess = max(1, int((budget - reserved) / step))
+    recipe, because, _ = resolve_recipe(asked, job.plan, guess)
+    logger.info(
+        "One iteration takes about %.3f s, so about %d fit; %.0f s are kept for "
+        "validation.",
+        step,
+        guess,
+        reserved,
+    )
+    return dataclasses.replace(
+        run, recipe=to_json(recipe.__dict__), because=because, reserved=reserved
+    )
