@@ -50,6 +50,7 @@ class Affinities(Representation):
        partitioning", ECCV 2018. doi:10.1007/978-3-030-01225-0_34
     """
 
+    order = {"apart": 2, "crowded": 0, "touching": 2}
     tunable = {
         "foreground": (0.3, 0.4, 0.5, 0.6, 0.7),
         "bond": (0.7, 0.8, 0.9, 0.95),

@@ -18,6 +18,12 @@ Array = NDArray[Any]
 Ids = NDArray[np.int32]
 
 
+SITUATIONS = ("apart", "crowded", "touching")
+"""What instances of a data set are like: hardly any touch; they fill the image or have
+few slices each; none of these."""
+LAST = dict.fromkeys(SITUATIONS, 9)  # order: where no other is as good
+
+
 class Representation(ABC):
     """A way to write instances as dense maps, and to read them back.
 
@@ -37,8 +43,12 @@ class Representation(ABC):
     filters : mapping of str to JSON value
         Those of `tunable` that only drop instances, in the very end, and the value with
         which each drops none; see `amounts`.
+    order : mapping of str to int
+        How early it is taken, the lowest first, where ceilings are about as good, in
+        each of `SITUATIONS`. Empty: by its ceiling alone, where that is the best.
     """
 
+    order: ClassVar[Mapping[str, int]] = {}
     tunable: ClassVar[Mapping[str, Sequence[Any]]] = {}
     filters: ClassVar[Mapping[str, Any]] = {}
 

@@ -60,6 +60,7 @@ class BorderCore(Representation):
        doi:10.1016/j.powtec.2023.119286
     """
 
+    order = {"apart": 0, "crowded": 2, "touching": 1}
     tunable = {
         "foreground": (0.3, 0.4, 0.5, 0.6),
         "core": (0.3, 0.4, 0.5, 0.6, 0.7),

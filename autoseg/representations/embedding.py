@@ -9,7 +9,7 @@ import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._flows import middles
-from autoseg.representations.base import Array, Ids, Representation
+from autoseg.representations.base import LAST, Array, Ids, Representation
 from autoseg.representations.maps import (
     connected,
     filled,
@@ -59,6 +59,7 @@ class Embedding(Representation):
        doi:10.1016/j.media.2022.102523
     """
 
+    order = LAST
     tunable = {
         "foreground": (0.3, 0.4, 0.5, 0.6, 0.7),
         "seed": (0.3, 0.5, 0.7, 0.9),

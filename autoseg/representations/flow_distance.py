@@ -63,6 +63,7 @@ class FlowDistance(Representation):
        doi:10.1038/s41592-022-01639-4
     """
 
+    order = {"apart": 1, "crowded": 1, "touching": 0}
     tunable = {
         "foreground": (0.3, 0.4, 0.5, 0.6, 0.7),
         "join": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 2.0),

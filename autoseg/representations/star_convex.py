@@ -14,7 +14,7 @@ from autoseg.representations._rays import (
     ray_lengths,
     rays,
 )
-from autoseg.representations.base import Array, Ids, Representation
+from autoseg.representations.base import LAST, Array, Ids, Representation
 from autoseg.representations.maps import depth, in_order, numbered, sizes, without
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
@@ -58,6 +58,7 @@ class StarConvex(Representation):
        segmentation in microscopy", WACV 2020. doi:10.1109/WACV45572.2020.9093435
     """
 
+    order = LAST
     tunable = {
         "middle": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
         "least": (1, 10, 20, 40, 80),

@@ -26,7 +26,8 @@ RULE = (
     f"mean AP at IoU 0.5 to 0.9) is no more than {MARGIN} below the best, the first "
     f"of: border_core where fewer than {APART:.0%} of instances touch; affinities "
     f"where slices are thick and objects have fewer than {FEW_SLICES:g} of them, or "
-    f"foreground fills over {CROWDED:.0%}; else flow_distance"
+    f"foreground fills over {CROWDED:.0%}; else flow_distance; but one that states no "
+    "order of its own, where its ceiling is the best"
 )
 
 
@@ -135,25 +136,37 @@ def fit_spacing(
 def _by_rule(
     ceilings: Mapping[str, Any], measured: Mapping[str, Any]
 ) -> tuple[str, str]:
+    ceilings = {n: c for n, c in ceilings.items() if n in REPRESENTATIONS}
     if not ceilings:
         return DEFAULT, "no ceilings were measured"
     best = max(ceiling["ap"] for ceiling in ceilings.values())
     good = [n for n, ceiling in ceilings.items() if ceiling["ap"] >= best - MARGIN]
+    situation, why = _situation(measured)
+    orders = {name: REPRESENTATIONS[name].order for name in good}
+    ranked = sorted(good, key=lambda n: (-ceilings[n]["ap"], not orders[n]))
+    name = ranked[0]
+    if orders[name]:  # one without an order is taken for being the best
+        placed = {n: orders[n][situation] for n in ranked if orders[n]}
+        name = min(placed, key=placed.__getitem__)  # of equals, the best
+    return name, f"{why}; within the margin: {', '.join(ranked)}"
+
+
+def _situation(measured: Mapping[str, Any]) -> tuple[str, str]:
+    """Return which of `SITUATIONS` a data set is, and the numbers that say so."""
     touching, foreground = measured["touching"], measured["foreground"]
     spacing, along = measured["spacing"], measured["voxels_along"]
     thick = len(spacing) == 3 and spacing[0] >= THICK * min(spacing[1:])
     if touching < APART:
-        order = ("border_core", "flow_distance", "affinities")
-        why = f"{touching:.1%} of instances touch"
-    elif (thick and along[0] < FEW_SLICES) or foreground > CROWDED:
-        order = ("affinities", "flow_distance", "border_core")
-        why = f"{along[0]:.1f} slices for each object, {foreground:.0%} foreground"
-    else:
-        order = ("flow_distance", "border_core", "affinities")
-        why = f"{touching:.1%} of instances touch, {foreground:.0%} foreground"
-    ranked = sorted(good, key=lambda n: -ceilings[n]["ap"])
-    name = next((n for n in order if n in good), ranked[0])
-    return name, f"{why}; within the margin: {', '.join(ranked)}"
+        return "apart", f"{touching:.1%} of instances touch"
+    if (thick and along[0] < FEW_SLICES) or foreground > CROWDED:
+        return (
+            "crowded",
+            f"{along[0]:.1f} slices for each object, {foreground:.0%} foreground",
+        )
+    return (
+        "touching",
+        f"{touching:.1%} of instances touch, {foreground:.0%} foreground",
+    )
 
 
 def _sizes(measured: Mapping[str, Any]) -> str:

@@ -1,9 +1,14 @@
 """The choice of a representation, by the rule that docs/instance.md states."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from autoseg import registry
 from autoseg.errors import UsageError
+from autoseg.representations import REPRESENTATIONS
+from autoseg.representations.flow_distance import FlowDistance
 from autoseg.tasks.instance import InstanceTask
 from autoseg.tasks.instance.choice import choose, fit_spacing
 from autoseg.tasks.instance.trial import pool_trials
@@ -45,6 +50,46 @@ ALL = {"flow_distance": 0.99, "border_core": 0.98, "affinities": 0.995}
 )
 def test_the_rule_goes_by_ceilings_and_by_what_touches(measured, name):
     assert _chosen(measured) == name
+
+
+class _Spirals(FlowDistance):
+    """A representation of another package."""
+
+    order = {}
+
+
+@pytest.fixture
+def spirals(monkeypatch):
+    entry = SimpleNamespace(name="spirals", load=lambda: _Spirals)
+    groups = {"autoseg.representation": [entry]}
+    monkeypatch.setattr(registry, "entry_points", lambda group: groups.get(group, []))
+    yield
+    REPRESENTATIONS._plugins.pop("spirals", None)
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "name"),
+    [(0.996, "spirals"), (0.995, "flow_distance"), (0.9, "flow_distance")],
+    ids=["best", "as good", "worse"],
+)
+def test_a_representation_that_nobody_knows_wins_by_its_ceiling(spirals, ceiling, name):
+    assert _chosen(_measured(0.3, ALL | {"spirals": ceiling})) == name
+
+
+@pytest.mark.parametrize("touching", [0.01, 0.3])
+def test_a_last_resort_is_taken_where_no_other_is_as_good(touching):
+    better = {"star_convex": 0.999, "embedding": 0.998}
+
+    assert _chosen(_measured(touching, ALL | better)) in (
+        "flow_distance",
+        "border_core",
+    )
+    poor = dict.fromkeys(ALL, 0.9)
+    assert _chosen(_measured(touching, poor | better)) == "star_convex"
+
+
+def test_a_ceiling_of_a_representation_that_is_gone_counts_for_nothing():
+    assert _chosen(_measured(0.3, ALL | {"gone": 1.0})) == "flow_distance"
 
 
 def test_thick_slices_of_few_each_go_to_affinities():
