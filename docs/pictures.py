@@ -19,7 +19,7 @@ from PIL import Image
 from autoseg.figures.figure import PALETTE, new_figure
 from autoseg.phantoms.beetle import LANDMARKS, make_beetle
 from autoseg.phantoms.cells import make_cells
-from autoseg.report.pictures.layers import InstanceLayer
+from autoseg.report.pictures.instance_layer import InstanceLayer
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.points import Points
 from autoseg.tasks import TASKS

@@ -14,13 +14,14 @@ from typing import Any
 from autoseg import __version__
 from autoseg.datasets.files import find_cases
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import AutosegError, UsageError
+from autoseg.errors import AutosegError, DatasetError, UsageError
 from autoseg.evaluate.summary import plain
 from autoseg.find_best.candidates import held_out, quote
 from autoseg.find_best.outputs import ensure_outputs
 from autoseg.outputs import refuse_foreign
+from autoseg.preprocess.folds import load_splits
 from autoseg.report.artist import Artist
-from autoseg.report.calibration import Checked, describe_calibration
+from autoseg.report.calibration import Checked
 from autoseg.report.page import sections
 from autoseg.report.page.cases import draw_cases
 from autoseg.report.page.charts import charts
@@ -31,8 +32,8 @@ from autoseg.report.page.content import (
     describe_selection,
 )
 from autoseg.report.page.html import render
+from autoseg.report.page.predictions import describe_predictions
 from autoseg.report.page.trained import describe_trained
-from autoseg.report.predictions import describe_predictions
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, to_json, write_text
@@ -106,11 +107,16 @@ def report(
     content = _content(described, fingerprint, workspace, trained)
     for one, said in zip(trained, content["trained"], strict=True):
         if artist is not None:
-            if outputs and described.task == "semantic":
+            if outputs and artist.kind.keeps_outputs:
                 _predict(one, workspace, described, device)
-            said["calibration"] = describe_calibration(
+            said["calibration"] = artist.kind.calibration(
                 Checked(
-                    trained=one, artist=artist, workspace=workspace, workers=workers
+                    trained=one,
+                    dataset=described,
+                    task=artist.task,
+                    find=artist.predictions,
+                    workspace=workspace,
+                    workers=workers,
                 )
             )
     cases = _images(described, images)
@@ -131,7 +137,7 @@ def report(
         largest_share=sections.largest_share(content["data"]),
         scored=sections.scored(content),
         json_name=file.with_suffix(".json").name,
-        calibration_missing=_no_calibration(described, workspace),
+        calibration_missing=_no_calibration(artist, described, workspace),
         **sections.frame(content, bool(shown["shown"])),
     )
     write_text(file.with_suffix(".json"), dumps(plain(content)))
@@ -146,15 +152,29 @@ def _content(
     trained: list[Trained],
 ) -> dict[str, Any]:
     """Return all but what needs annotations, images or predictions."""
+    count = _folds(workspace, dataset) if trained else None
     return {
         "schema": SCHEMA,
         "autoseg": __version__,
         "data": describe_data(dataset, fingerprint),
         "plans": [describe_plan(plan) for plan in _plans(workspace, trained)],
-        "trained": [describe_trained(one) | {"calibration": None} for one in trained],
+        "trained": [
+            describe_trained(one, count) | {"calibration": None} for one in trained
+        ],
         "selection": describe_selection(workspace.best, trained),
         "predictions": None,
     }
+
+
+def _folds(workspace: Workspace, dataset: Dataset) -> int | None:
+    """Return of how many folds the cross-validation is; None if nothing says it."""
+    if not workspace.splits.is_file():
+        return None
+    try:
+        return len(load_splits(workspace, dataset))
+    except DatasetError as error:  # no reason not to show what was trained
+        log.warning("%s", error)
+        return None
 
 
 def _predict(
@@ -165,17 +185,14 @@ def _predict(
         ensure_outputs(candidate, workspace, dataset, device)
 
 
-def _no_calibration(dataset: Dataset, workspace: Workspace) -> str:
+def _no_calibration(
+    artist: Artist | None, dataset: Dataset, workspace: Workspace
+) -> str:
     """Return why there may be no calibration, and what to do."""
+    if artist is None:
+        return "its task is not known."
     where = f"{quote(dataset.folder)} --root {quote(workspace.root)}"
-    return {
-        "semantic": "no probabilities are kept. This predicts them: "
-        f"autoseg report {where} --calibration",
-        "instance": "no prediction of a held-out case has a table with scores beside "
-        "it.",
-        "landmark": "no prediction of a held-out case says which error to expect; "
-        "autoseg train learns that from at least 20 points.",
-    }.get(dataset.task, "this task has none.")
+    return artist.kind.no_calibration(where)
 
 
 def _images(dataset: Dataset, folder: PathLike | None) -> list[Case]:

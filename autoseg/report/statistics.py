@@ -1,41 +1,67 @@
-"""Numbers of every region of a prediction, in physical units."""
+"""Numbers of every region of a prediction, in physical units, and tables of them."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import UsageError
 from autoseg.evaluate.summary import plain
 from autoseg.spec.image import Geometry, Image
-from autoseg.spec.instances import Instances
 from autoseg.spec.json import dumps, write_text
-from autoseg.spec.points import STATUS, Points
 
 Array = NDArray[Any]
 Row = dict[str, Any]
 
-POINT_DETAILS = ("score", "error_p50", "error_p95")
 STATISTICS = "statistics"  # .csv and .json
 AXES = "xyz"
 
 
-def measure_regions(annotation: Any, task: Any, image: Image) -> list[Row]:
-    """Measure every class of a label map, or every object of an instance map.
+class Region(NamedTuple):
+    """One thing of a prediction.
 
     Parameters
     ----------
-    annotation : inner annotation
-        As the task's `read` gives it, on the grid of the image.
-    task : Task
-        Says what classes there are.
+    name : str
+        Its class.
+    instance : int or None
+        Its id, if it has one.
+    mask : ndarray of bool
+        In a box around it; empty if it is not there.
+    start : tuple of int, length D
+        First voxel of the box.
+    """
+
+    name: str
+    instance: int | None
+    mask: Array
+    start: tuple[int, ...]
+
+    @classmethod
+    def of(cls, name: str, mask: Array) -> Region:
+        """Return all of a mask of shape S as one region, cut to its box."""
+        from scipy.ndimage import find_objects
+
+        box = find_objects(mask.astype(np.uint8))
+        if not box:
+            nothing = np.zeros((0,) * mask.ndim, bool)
+            return cls(name, None, nothing, (0,) * mask.ndim)
+        return cls(name, None, mask[box[0]], tuple(part.start for part in box[0]))
+
+
+def measure_regions(regions: Iterable[Region], image: Image) -> list[Row]:
+    """Measure regions.
+
+    Parameters
+    ----------
+    regions : iterable of Region
+        On the grid of the image.
     image : Image
         Its channels' means are taken; its geometry says where things are.
 
@@ -47,94 +73,12 @@ def measure_regions(annotation: Any, task: Any, image: Image) -> list[Row]:
         ``centroid`` and the ends of the bounding box, ``from`` and ``to``, in physical
         coordinates (x, y, z), ITK's frame: voxels' edges, not their centers. A class
         that is not there has volume 0 and no place.
-
-    Raises
-    ------
-    UsageError
-        If the task has points: they are their own numbers.
     """
     rows = []
-    for name, instance, mask, start in _regions(annotation, task):
-        rows.append(
-            {"class": name, "instance": instance, **_measure(mask, start, image)}
-        )
+    for one in regions:
+        measured = _measure(one.mask, one.start, image)
+        rows.append({"class": one.name, "instance": one.instance, **measured})
     return rows
-
-
-def measure_points(points: Points, task: Any, image: Image) -> list[Row]:
-    """Say of every landmark where it is and how far to trust it.
-
-    Parameters
-    ----------
-    points : Points
-        A prediction, in voxels of the image.
-    task : Task
-        Says which landmarks there are.
-    image : Image
-        Its channels are looked at where the points are.
-
-    Returns
-    -------
-    list of dict
-        ``class``, the landmark; ``status``; ``score``, ``error_p50`` and ``error_p95``
-        as predicted; ``value`` of each channel in the voxel of the point; ``place`` in
-        physical coordinates (x, y, z), ITK's frame. What is not known is NaN.
-    """
-    found = points.ordered(tuple(task.classes))
-    last = np.array(image.geometry.shape) - 1
-    rows = []
-    for number, name in enumerate(found.names):
-        at = found.coordinates[number]
-        there = bool(found.present[number])
-        voxel = tuple(np.clip(np.rint(np.where(there, at, 0)).astype(int), 0, last))
-        details = {
-            key: float(found.details[key][number]) if key in found.details else math.nan
-            for key in POINT_DETAILS
-        }
-        nowhere = [math.nan] * image.geometry.dim
-        rows.append(
-            {
-                "class": name,
-                "status": STATUS[found.status[number]],
-                **details,
-                "value": [
-                    float(channel[voxel]) if there else math.nan
-                    for channel in image.array
-                ],
-                "place": _place(at, image.geometry) if there else nowhere,
-            }
-        )
-    return rows
-
-
-def _regions(
-    annotation: Any, task: Any
-) -> Iterator[tuple[str, int | None, Array, tuple[int, ...]]]:
-    """Yield class, id, mask and the mask's first voxel of each region."""
-    from scipy.ndimage import find_objects
-
-    if task.kind == "points":
-        raise UsageError(
-            "landmarks have no volume; their places are in the predictions themselves."
-        )
-    if isinstance(annotation, Instances):
-        ids = annotation.labels
-        for number, box in enumerate(find_objects(ids), start=1):
-            if box is not None:
-                kind = annotation.class_of(number)
-                name = task.class_names.get(kind, str(kind))
-                start = tuple(part.start for part in box)
-                yield name, number, ids[box] == number, start
-        return
-    labels = np.asarray(annotation)
-    for name in task.classes:
-        mask = np.isin(labels, task.members(name))
-        box = find_objects(mask.astype(np.uint8))
-        if box:
-            start = tuple(part.start for part in box[0])
-            yield name, None, mask[box[0]], start
-        else:
-            yield name, None, np.zeros((0,) * labels.ndim, bool), (0,) * labels.ndim
 
 
 def _measure(mask: Array, start: tuple[int, ...], image: Image) -> Row:
@@ -154,12 +98,14 @@ def _measure(mask: Array, start: tuple[int, ...], image: Image) -> Row:
     ]
     ends = np.array([[part.start - 0.5, part.stop - 0.5] for part in box])
     corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1)
-    places = [_place(corner, geometry) for corner in corners.reshape(-1, geometry.dim)]
+    places = [
+        place_of(corner, geometry) for corner in corners.reshape(-1, geometry.dim)
+    ]
     return {
         "voxels": voxels,
         "volume": voxels * math.prod(geometry.spacing),
         "mean": [float(channel[box][mask].mean()) for channel in image.array],
-        "centroid": _place(center, geometry),
+        "centroid": place_of(center, geometry),
         "from": np.min(places, axis=0).tolist(),
         "to": np.max(places, axis=0).tolist(),
     }
@@ -170,14 +116,14 @@ def _along(mask: Array, axis: int) -> NDArray[np.int64]:
     return np.asarray(np.count_nonzero(mask, axis=others))
 
 
-def _place(index: Sequence[float] | Array, geometry: Geometry) -> list[float]:
+def place_of(index: Sequence[float] | Array, geometry: Geometry) -> list[float]:
     """Return where a voxel index, slowest axis first, is in ITK's frame: (x, y, z)."""
     direction = np.reshape(geometry.direction, (geometry.dim, geometry.dim))
     steps = np.multiply(index, geometry.spacing)[::-1]
     return [float(v) for v in np.asarray(geometry.origin) + direction @ steps]
 
 
-def write_statistics(
+def write_regions(
     folder: Path,
     cases: Mapping[str, Sequence[Row]],
     *,
@@ -215,36 +161,12 @@ def write_statistics(
         instance = "" if row["instance"] is None else row["instance"]
         numbers = [row["volume"], *row["mean"], *row["centroid"], *row["from"],
                    *row["to"]]  # fmt: skip
-        return [row["class"], instance, row["voxels"], *map(_shown, numbers)]
+        return [row["class"], instance, row["voxels"], *map(shown, numbers)]
 
-    return _write(folder, cases, heading, cells, channels, unit)
-
-
-def write_point_statistics(
-    folder: Path,
-    cases: Mapping[str, Sequence[Row]],
-    *,
-    channels: Sequence[str],
-    unit: str,
-    dim: int,
-) -> tuple[Path, Path]:
-    """Write what `measure_points` gave as CSV and JSON; see `write_statistics`."""
-    heading = ["landmark", "status", "score", f"error_p50_{unit}", f"error_p95_{unit}"]
-    heading += [f"{axis}_{unit}" for axis in AXES[:dim]]
-    heading += [f"value_{name}" for name in channels]
-
-    def cells(row: Row) -> list[Any]:
-        numbers = [*(row[key] for key in POINT_DETAILS), *row["place"], *row["value"]]
-        return [row["class"], row["status"], *map(_shown, numbers)]
-
-    return _write(folder, cases, heading, cells, channels, unit)
+    return write_table(folder, cases, heading, cells, channels, unit)
 
 
-def _shown(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
-
-
-def _write(
+def write_table(
     folder: Path,
     cases: Mapping[str, Sequence[Row]],
     heading: Sequence[str],
@@ -252,6 +174,28 @@ def _write(
     channels: Sequence[str],
     unit: str,
 ) -> tuple[Path, Path]:
+    """Write rows as CSV and JSON, atomically.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``statistics.csv`` and ``statistics.json`` go.
+    cases : mapping of str to sequence of dict
+        Rows by case.
+    heading : sequence of str
+        Columns after that of the case.
+    cells : callable
+        Returns a row's cells.
+    channels : sequence of str
+        Names of the image's channels.
+    unit : str
+        Of lengths.
+
+    Returns
+    -------
+    tuple of Path
+        Both files.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["case", *heading])
@@ -262,3 +206,8 @@ def _write(
     content = {"unit": unit, "channels": list(channels), "cases": dict(cases)}
     write_text(table.with_suffix(".json"), dumps(plain(content)))
     return table, table.with_suffix(".json")
+
+
+def shown(value: float) -> str:
+    """Return a number with six digits; empty if it is not defined."""
+    return "" if math.isnan(value) else f"{value:.6g}"

@@ -12,12 +12,8 @@ import pytest
 
 from autoseg.landmarks.confidence import Evidence, learn
 from autoseg.model.confidence import Learnt
-from autoseg.report.calibration import (
-    describe_errors,
-    read_scores,
-    score_pairs,
-    thresholds_of,
-)
+from autoseg.report.kinds.instances import read_scores, score_pairs
+from autoseg.report.kinds.points import describe_errors, thresholds_of
 from autoseg.report.reliability import coverage, reliability, tally
 from autoseg.report.stage import report
 from autoseg.spec.instances import Instances

@@ -5,7 +5,9 @@ from autoseg.datasets.read import load_dataset
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.report.artist import Artist
-from autoseg.report.evaluation import STYLES, choose_cases, plot_evaluation
+from autoseg.report.evaluation import choose_cases, plot_evaluation
+from autoseg.report.kinds import REPORT_KINDS
+from autoseg.tasks import TASKS
 from tests import toy
 
 
@@ -106,6 +108,11 @@ def test_a_case_in_which_no_landmark_was_found_is_the_worst():
     assert choose_cases(_summary("mm", of), 2, "mre") == ("b", "a")
 
 
+def _kind(name):
+    task, _, _ = TASKS[name].example()
+    return REPORT_KINDS[task.kind](task)
+
+
 def test_what_stands_beside_a_row_says_what_was_right():
     nan = float("nan")
     said = {"tp": 0.0, "fp": 0.0, "fn": 0.0, "tn": 0.0, "mre": nan}
@@ -116,12 +123,12 @@ def test_what_stands_beside_a_row_says_what_was_right():
         "wing": said | {"tn": 1.0},
     }
 
-    assert STYLES["landmark"].texts(scores, "mm") == {
+    assert _kind("landmark").texts(scores, "mm") == {
         "tip": "0.46 mm", "tail": "missed", "horn": "made up", "wing": "absent: right",
     }  # fmt: skip
     one = {"cell": {"ap_50": 0.5, "map": 0.25, "pq": 0.4}}
-    assert STYLES["instance"].texts(one, "um") == {
+    assert _kind("instance").texts(one, "um") == {
         "AP50": "0.500", "mean AP": "0.250", "PQ": "0.400",
     }  # fmt: skip
     two = {"cell": {"map": 0.25}, "debris": {"map": 1.0}}
-    assert STYLES["instance"].texts(two, "um") == {"cell": "0.250", "debris": "1.000"}
+    assert _kind("instance").texts(two, "um") == {"cell": "0.250", "debris": "1.000"}

@@ -166,6 +166,25 @@ def test_what_went_wrong_is_listed(tmp_path):
     assert page == tmp_path / "page.html"
 
 
+def test_one_fold_of_a_cross_validation_is_not_told_as_all_of_it(tmp_path):
+    results_folder.prepare(tmp_path, folds=1, cases=4)
+    ids = [f"case_{number:02d}" for number in range(4)]
+    splits = [{"train": [i for i in ids if i != out], "val": [out]} for out in ids]
+    place = tmp_path / "preprocessed" / "Toy" / "splits.json"
+    place.write_text(json.dumps(splits))
+
+    page = report("Toy", tmp_path, pictures=False)
+
+    html = page.read_text()
+    content = json.loads(page.with_suffix(".json").read_text())
+    assert content["trained"][0]["not_begun"] == ["1", "2", "3"]
+    assert "1 of 4" in html and "1 of 1" not in html
+    assert "every fold is trained" not in html
+    assert "unet / 3d_fullres, fold 1, 2, 3" in {
+        failure["where"] for failure in content["failures"]
+    }
+
+
 def test_names_from_a_data_set_cannot_become_part_of_the_page(tmp_path):
     label = "<script>alert(1)</script>"
     results_folder.prepare(

@@ -4,13 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from autoseg.errors import UsageError
-from autoseg.report.statistics import (
-    measure_points,
-    measure_regions,
-    write_point_statistics,
-    write_statistics,
-)
+from autoseg.report.kinds import REPORT_KINDS
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
 from autoseg.spec.points import Points
@@ -29,6 +23,10 @@ def _image(direction=(), origin=(10.0, 20.0, 30.0)):
     return Image(array=array, geometry=geometry)
 
 
+def _kind(task):
+    return REPORT_KINDS[task.kind](task)
+
+
 def _semantic():
     return TASKS["semantic"](labels={"background": 0, "box": 1, "nothing": 2})
 
@@ -40,7 +38,7 @@ def _box():
 
 
 def test_a_box_is_where_it_is_in_physical_units():
-    row, missing = measure_regions(_box(), _semantic(), _image())
+    row, missing = _kind(_semantic()).measure(_box(), _image())
 
     assert (row["class"], row["voxels"], row["instance"]) == ("box", 32, None)
     assert row["volume"] == pytest.approx(32 * 3.0)
@@ -56,7 +54,7 @@ def test_a_box_is_where_it_is_in_physical_units():
 def test_places_follow_the_direction_of_the_axes():
     turned = (-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0)  # x and y run backwards
 
-    row, _ = measure_regions(_box(), _semantic(), _image(turned))
+    row, _ = _kind(_semantic()).measure(_box(), _image(turned))
 
     assert row["centroid"] == pytest.approx([10 - 2.75, 20 - 7.0, 34.5])
     assert row["from"][0] == pytest.approx(6.25) and row["to"][0] == pytest.approx(8.25)
@@ -67,7 +65,7 @@ def test_each_instance_has_a_row_of_its_own():
     ids[0, 0, :4], ids[5, 7, 9] = 3, 9
     task = TASKS["instance"](labels={"cell": 1, "dot": 2}, axes=3)
 
-    rows = measure_regions(Instances(ids, {3: 1, 9: 2}), task, _image())
+    rows = _kind(task).measure(Instances(ids, {3: 1, 9: 2}), _image())
 
     found = [(row["class"], row["instance"], row["voxels"]) for row in rows]
     assert found == [("cell", 3, 4), ("dot", 9, 1)]
@@ -76,15 +74,21 @@ def test_each_instance_has_a_row_of_its_own():
 
 def test_landmarks_have_no_volume():
     task, points, _ = TASKS["landmark"].example()
+    image = Image(
+        array=np.ones((1, *points.shape), np.float32),
+        geometry=Geometry(shape=points.shape, spacing=(1.0,) * points.dim),
+    )
 
-    with pytest.raises(UsageError, match="landmarks"):
-        measure_regions(points, task, _image())
+    volumes, found = _kind(task).amounts(points, image)
+
+    assert volumes == {}
+    assert sum(found.values()) == int(points.present.sum()) > 0
 
 
 def test_the_table_and_the_json_file_say_the_same(tmp_path):
-    rows = measure_regions(_box(), _semantic(), _image())
+    rows = _kind(_semantic()).measure(_box(), _image())
 
-    table, content = write_statistics(
+    table, content = _kind(_semantic()).write(
         tmp_path, {"one": rows}, channels=("CT", "PET"), unit="mm", dim=3
     )
 
@@ -106,8 +110,8 @@ def test_a_landmark_is_where_it_is_in_physical_units(tmp_path):
         details={"score": np.array([0.1, 0.8]), "error_p50": np.array([9.0, 1.5])},
     )  # fmt: skip
 
-    rows = measure_points(points, task, _image())
-    table, _ = write_point_statistics(
+    rows = _kind(task).measure(points, _image())
+    table, _ = _kind(task).write(
         tmp_path, {"a": rows}, channels=["T1", "T2"], unit="mm", dim=3
     )
 

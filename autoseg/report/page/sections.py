@@ -31,7 +31,8 @@ def frame(content: Json, pictures: bool = True) -> Json:
     folds = [fold for one in content["trained"] for fold in one["folds"]]
     done = sum(fold["finished"] for fold in folds)
     if folds:
-        tiles.append({"name": "folds trained", "value": f"{done} of {len(folds)}"})
+        wanted = len(folds) + sum(len(one["not_begun"]) for one in content["trained"])
+        tiles.append({"name": "folds trained", "value": f"{done} of {wanted}"})
     sections = [("data", "Data")]
     sections += [("plan", "Plan")] if content["plans"] else []
     sections += [("training", "Training")] if content["trained"] else []

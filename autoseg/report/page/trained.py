@@ -87,32 +87,37 @@ def _statistics(found: Mapping[str, Statistic]) -> dict[str, Any]:
     return {measure: to_json(statistic) for measure, statistic in found.items()}
 
 
-def describe_trained(trained: Trained) -> dict[str, Any]:
+def describe_trained(trained: Trained, count: int | None = None) -> dict[str, Any]:
     """Return everything about one configuration that was trained.
 
     Parameters
     ----------
     trained : Trained
         With its folds.
+    count : int, optional
+        Folds of the cross-validation; default: nobody knows.
 
     Returns
     -------
     dict of str to JSON value
-        ``folds``; ``scores`` of all held-out cases together, each by the fold that had
-        not seen it; ``cases``, a row for each case; ``measure``, which ranks them;
-        ``quality``, how well predictions rank themselves by their uncertainty.
+        ``folds``; ``not_begun``, other folds of the cross-validation; ``scores`` of all
+        held-out cases together, each by the fold that had not seen it; ``cases``, a row
+        for each case; ``measure``, which ranks them; ``quality``, how well predictions
+        rank themselves by their uncertainty.
     """
     pooled = trained.pooled()
     measure = main_measure(metric_names(pooled.cases)) if pooled else None
+    not_begun = _not_begun(trained, count)
     return {
         "name": trained.name,
         "plan": trained.plan,
         "configuration": trained.configuration,
         "folds": [describe_fold(fold) for fold in trained.folds],
+        "not_begun": not_begun,
         "measure": measure,
         "scores": None if pooled is None else describe_scores(pooled),
         "cases": [] if pooled is None else _rows(trained, pooled, str(measure)),
-        "failures": failures_of(trained, pooled),
+        "failures": failures_of(trained, pooled, not_begun),
         "quality": trained.quality_correlation(),
     }
 
@@ -144,7 +149,17 @@ def ranked(rows: Sequence[dict[str, Any]], measure: str) -> list[dict[str, Any]]
     return sorted(rows, key=key)
 
 
-def failures_of(trained: Trained, pooled: Summary | None) -> list[dict[str, str]]:
+def _not_begun(trained: Trained, count: int | None) -> list[str]:
+    """Return the folds that are lacking of a cross-validation that was begun."""
+    begun = {fold.name for fold in trained.folds if fold.held_out}
+    if not begun or count is None:
+        return []
+    return [str(fold) for fold in range(count) if str(fold) not in begun]
+
+
+def failures_of(
+    trained: Trained, pooled: Summary | None, not_begun: Sequence[str] = ()
+) -> list[dict[str, str]]:
     """Return what went wrong, the gravest first: each with kind, where and what.
 
     Parameters
@@ -153,6 +168,8 @@ def failures_of(trained: Trained, pooled: Summary | None) -> list[dict[str, str]
         A configuration.
     pooled : Summary or None
         Scores of its held-out cases.
+    not_begun : sequence of str
+        Folds of the cross-validation that are not there.
 
     Returns
     -------
@@ -160,6 +177,10 @@ def failures_of(trained: Trained, pooled: Summary | None) -> list[dict[str, str]
         Keys ``kind``, ``where``, ``what``.
     """
     found = []
+    if not_begun:
+        where = f"{trained.name}, fold {', '.join(not_begun)}"
+        what = "not begun: the scores are of some of the cases only"
+        found.append(_failure("training", where, what))
     for fold in trained.folds:
         where = f"{trained.name}, fold {fold.name}"
         if not fold.finished:

@@ -5,8 +5,11 @@ import pytest
 
 from autoseg.figures.figure import figure_bytes, new_figure
 from autoseg.report.pictures.case import CaseView, draw_case
-from autoseg.report.pictures.layers import InstanceLayer, LabelLayer, PointLayer, panel
+from autoseg.report.pictures.instance_layer import InstanceLayer
+from autoseg.report.pictures.label_layer import LabelLayer
+from autoseg.report.pictures.layers import panel
 from autoseg.report.pictures.planes import planes_of
+from autoseg.report.pictures.point_layer import PointLayer
 
 SHAPE = (40, 60)
 

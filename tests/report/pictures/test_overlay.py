@@ -4,13 +4,11 @@ import pytest
 from autoseg.errors import UsageError
 from autoseg.figures.figure import PALETTE
 from autoseg.report.pictures.case import CaseView
-from autoseg.report.pictures.layers import (
-    InstanceLayer,
-    LabelLayer,
-    PointLayer,
-    class_colors,
-)
+from autoseg.report.pictures.instance_layer import InstanceLayer
+from autoseg.report.pictures.label_layer import LabelLayer
+from autoseg.report.pictures.layers import class_colors
 from autoseg.report.pictures.overlay import OverlayCase, plot_overlay
+from autoseg.report.pictures.point_layer import PointLayer
 from tests import toy
 
 CLASSES = {"one": (1,), "two": (2,)}

@@ -1,0 +1,120 @@
+"""Instances: objects in colors of their own, their sizes, AP, and their scores."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.datasets.annotations import read_annotation
+from autoseg.evaluate.aggregate import Scores
+from autoseg.metrics.contingency import count_shared
+from autoseg.report.calibration import Checked, sample
+from autoseg.report.kinds import REPORT_KINDS
+from autoseg.report.kinds.base import Json, ReportKind
+from autoseg.report.pictures.instance_layer import InstanceLayer
+from autoseg.report.pictures.layers import Layer
+from autoseg.report.pictures.turned import Turned
+from autoseg.report.reliability import rank_correlation, reliability, tally
+from autoseg.report.statistics import Region
+from autoseg.spec.instances import as_instances
+
+Array = NDArray[Any]
+
+MATCHED = 0.5  # IoU over which an instance counts as found
+OF_OBJECTS = {"ap_50": "AP50", "map": "mean AP", "pq": "PQ"}
+
+
+@REPORT_KINDS.register
+class InstancesReport(ReportKind):
+    """Objects with ids."""
+
+    objects = "instances"
+
+    def layer(self, first: Any, second: Any, turned: Turned) -> Layer:
+        return InstanceLayer(
+            prediction=turned.array(np.asarray(first)),
+            reference=None if second is None else turned.array(np.asarray(second)),
+        )
+
+    def metric(self, cases: Mapping[str, Scores]) -> str:
+        return "map"
+
+    def texts(self, scores: Scores, unit: str) -> dict[str, str]:
+        """Return what is asked for of a single class, or the mean AP of several."""
+        if len(scores) == 1:
+            (of,) = scores.values()
+            return {text: f"{of[name]:.3f}" for name, text in OF_OBJECTS.items()}
+        return {name: f"{of['map']:.3f}" for name, of in scores.items()}
+
+    def foot(self, cases: Sequence[Scores]) -> str:
+        return "AP, mean AP (IoU 0.50 to 0.95) and PQ: docs/metrics.md"
+
+    def regions(self, annotation: Any) -> Iterator[Region]:
+        from scipy.ndimage import find_objects
+
+        found, names = as_instances(annotation), self.task.class_names
+        for number, box in enumerate(find_objects(found.labels), start=1):
+            if box is not None:
+                kind = found.class_of(number)
+                name = names.get(kind, str(kind))
+                start = tuple(part.start for part in box)
+                yield Region(name, number, found.labels[box] == number, start)
+
+    def calibration(self, checked: Checked) -> Json | None:
+        def look(case: str, path: Path) -> Array | None:
+            table = path.with_name(f"{case}_instances.csv")
+            if not table.is_file():
+                return None
+            truth = checked.annotation(case)
+            said, _ = read_annotation(path, checked.dataset, self.task, case_id=case)
+            return score_pairs(
+                as_instances(said), as_instances(truth), read_scores(table)
+            )
+
+        found = checked.each(look, checked.files())
+        pairs = [found[case] for case in found]
+        if not pairs or not sum(map(len, pairs)):
+            return None
+        every = np.concatenate(pairs)
+        tallies = np.stack([tally(p[:, 0], (p[:, 1] > MATCHED) * 1.0) for p in pairs])
+        return {
+            "kind": "scores",
+            "cases": len(pairs),
+            "matched": MATCHED,
+            "classes": {"instances": reliability(tallies)},
+            "correlation": rank_correlation(every[:, 0], every[:, 1]),
+            "pairs": sample(every),
+        }
+
+    def no_calibration(self, where: str) -> str:
+        return "no prediction of a held-out case has a table with scores beside it."
+
+
+def read_scores(table: Path) -> dict[int, float]:
+    """Return the score of each instance in a ``CASE_instances.csv`` that has one."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {int(row["id"]): float(row["score"]) for row in rows if row.get("score")}
+
+
+def score_pairs(predicted: Any, reference: Any, scores: Mapping[int, float]) -> Array:
+    """Return score and best IoU of each predicted instance: (instances, 2).
+
+    Only annotated instances of the same class are looked at; of an instance that
+    touches none the IoU is 0.
+    """
+    shared = count_shared(predicted.labels, reference.labels)
+    best = np.zeros(len(shared.predicted))
+    mine = np.array([predicted.class_of(int(i)) for i in shared.predicted])
+    other = np.array([reference.class_of(int(i)) for i in shared.reference])
+    if len(shared.rows):
+        same = mine[shared.rows] == other[shared.columns]
+        np.maximum.at(best, shared.rows[same], shared.ious[same])
+    known = [n for n, i in enumerate(shared.predicted.tolist()) if i in scores]
+    said = [scores[int(shared.predicted[n])] for n in known]
+    return np.array([said, best[known]], dtype=np.float64).T.reshape(-1, 2)

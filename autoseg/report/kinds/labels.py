@@ -1,0 +1,142 @@
+"""Label maps: classes filled, their volumes, Dice, and probabilities of voxels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.evaluate.aggregate import Scores
+from autoseg.find_best.outputs import kept_outputs
+from autoseg.predict.readouts.ensemble import open_outputs
+from autoseg.predict.readouts.probabilities import LEVELS
+from autoseg.report.calibration import Checked
+from autoseg.report.kinds import REPORT_KINDS
+from autoseg.report.kinds.base import Json, ReportKind
+from autoseg.report.pictures.label_layer import LabelLayer
+from autoseg.report.pictures.layers import Layer
+from autoseg.report.pictures.turned import Turned
+from autoseg.report.reliability import reliability, tally
+from autoseg.report.statistics import Region
+from autoseg.tasks.base import Task
+from autoseg.train.after.results import scores_of
+
+Array = NDArray[Any]
+
+AT_ONCE = 2**22  # voxels of a class
+
+
+@REPORT_KINDS.register
+class LabelsReport(ReportKind):
+    """Classes that are values of a map; of a task without any, the map as it is."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        members = {name: task.members(name) for name in task.classes}
+        self.members = members if all(members.values()) else {}
+        self.keeps_outputs = task.pointwise is not None and bool(self.members)
+
+    def layer(self, first: Any, second: Any, turned: Turned) -> Layer:
+        if not self.members:
+            return super().layer(first, second, turned)
+        return LabelLayer(
+            prediction=turned.array(np.asarray(first)),
+            reference=None if second is None else turned.array(np.asarray(second)),
+            members=self.members,
+            colors=self.colors,
+        )
+
+    def metric(self, cases: Mapping[str, Scores]) -> str:
+        there = any("dice" in of for case in cases.values() for of in case.values())
+        return "dice" if there else super().metric(cases)
+
+    def texts(self, scores: Scores, unit: str) -> dict[str, str]:
+        if self.metric({"": scores}) != "dice":
+            return super().texts(scores, unit)
+        texts = {name: of.get("dice", math.nan) for name, of in scores.items()}
+        return {
+            name: "not there" if math.isnan(dice) else f"{dice:.3f}"
+            for name, dice in texts.items()
+        }
+
+    def foot(self, cases: Sequence[Scores]) -> str:
+        means = []
+        for name in cases[0]:
+            values = [case[name].get("dice", math.nan) for case in cases]
+            known = [value for value in values if not math.isnan(value)]
+            if known:
+                means.append(f"{name} {sum(known) / len(known):.3f}")
+        return f"mean Dice of these cases:  {'   '.join(means)}" if means else ""
+
+    def regions(self, annotation: Any) -> Iterable[Region]:
+        if not self.members:
+            return super().regions(annotation)
+        labels = np.asarray(annotation)
+        return (
+            Region.of(name, np.isin(labels, values))
+            for name, values in self.members.items()
+        )
+
+    def calibration(self, checked: Checked) -> Json | None:
+        if not self.keeps_outputs:
+            return None
+        held_out = sum(len(scores_of(f)) for f in checked.trained.folds if f.held_out)
+        files = kept_outputs(checked.trained, checked.workspace)
+        names = list(self.members)
+
+        def look(case: str, path: Path) -> Array:
+            truth = checked.annotation(case)
+            return _tally_voxels(open_outputs(path), np.asarray(truth), self.task)
+
+        found = checked.each(look, files)
+        if not found:
+            return None
+        tallies = np.stack(list(found.values()))
+        return {
+            "kind": "probabilities",
+            "cases": len(found),
+            "held_out": held_out,
+            "classes": {n: reliability(tallies[:, i]) for i, n in enumerate(names)},
+        }
+
+    def no_calibration(self, where: str) -> str:
+        if not self.keeps_outputs:
+            return super().no_calibration(where)
+        return (
+            "no probabilities are kept. This predicts them: "
+            f"autoseg report {where} --calibration"
+        )
+
+
+def _tally_voxels(outputs: Any, truth: Array, task: Any) -> Array:
+    """Return the tallies of all classes, (classes, 10, 3).
+
+    A voxel counts for a class if the class has a probability there, however small, or
+    is annotated: sure and true background would make every model look calibrated.
+    """
+    levels = np.zeros((len(task.classes), 2, LEVELS + 1))
+    step = max(1, AT_ONCE // max(1, math.prod(truth.shape[1:])))
+    for start in range(0, len(truth), step):
+        rows = slice(start, start + step)
+        part = truth[rows]
+        counts = np.ones(part.shape, dtype=bool)
+        if task.ignore_index is not None:
+            counts = part != task.ignore_index
+        for number, name in enumerate(task.classes):
+            members = task.members(name)
+            channel = number if task.pointwise.painted is not None else members[0]
+            level = outputs[channel, rows]
+            there = np.isin(part, members)
+            counted = counts & ((level > 0) | there)
+            for row, chosen in enumerate((counted, counted & there)):
+                levels[number, row] += np.bincount(
+                    level[chosen].ravel(), minlength=LEVELS + 1
+                )
+    said = np.arange(LEVELS + 1) / LEVELS
+    return np.stack(
+        [tally(said, hits / np.maximum(every, 1), every) for every, hits in levels]
+    )

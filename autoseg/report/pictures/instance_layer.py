@@ -1,0 +1,97 @@
+"""Instances: each predicted object in a color of its own, annotated ones as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.figures.figure import PALETTE
+from autoseg.metrics.contingency import count_shared
+from autoseg.metrics.matching import match
+from autoseg.report.pictures.layers import Layer, truth_line
+from autoseg.report.pictures.planes import Plane
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceLayer(Layer):
+    """Objects: those predicted filled, each in a color of its own; annotated as lines.
+
+    Parameters
+    ----------
+    prediction : ndarray of int, shape S
+        Ids, 0 for background.
+    reference : ndarray of int, shape S, optional
+        Ids of the annotation, drawn as white lines.
+    """
+
+    prediction: Array
+    reference: Array | None
+
+    def focus(self) -> Array:
+        there = self.reference is not None and np.any(self.reference > 0)
+        shown = np.asarray(self.reference if there else self.prediction)
+        return (shown > 0).astype(np.uint8)
+
+    def draw(self, axes: Axes, plane: Plane) -> None:
+        from matplotlib.colors import to_rgb
+
+        ids = plane.cut(self.prediction)
+        table = np.array([to_rgb(color) for color in PALETTE])
+        # Ids of neighbors often follow each other: spread them over the colors.
+        painted = np.zeros((*ids.shape, 4))
+        painted[..., :3] = table[(ids * 2) % len(PALETTE)]
+        painted[..., 3] = np.where(ids > 0, 0.5, 0.0)
+        painted[_edges(ids), 3] = 1.0
+        axes.imshow(painted, extent=plane.extent, interpolation="nearest",
+                    aspect="auto")  # fmt: skip
+        if self.reference is not None:
+            lines = np.zeros((*ids.shape, 4))
+            lines[_edges(plane.cut(self.reference))] = (1, 1, 1, 0.9)
+            axes.imshow(lines, extent=plane.extent, interpolation="nearest",
+                        aspect="auto")  # fmt: skip
+
+    def legend(self) -> list[Any]:
+        from matplotlib.patches import Patch
+
+        filled = Patch(facecolor=PALETTE[1], alpha=0.7, label="an object of any color")
+        return [filled, *([] if self.reference is None else [truth_line()])]
+
+    def side_by_side(self) -> Mapping[str, Layer]:
+        if self.reference is None:
+            return {"prediction": self}
+        alike = InstanceLayer(
+            prediction=_like(self.prediction, self.reference), reference=self.reference
+        )
+        truth = InstanceLayer(prediction=self.reference, reference=None)
+        return {"truth": truth, "prediction": alike}
+
+
+def _like(predicted: Array, reference: Array) -> Array:
+    """Return predicted ids so that an object that is right has the truth's color."""
+    table = count_shared(predicted, reference)
+    numbers = np.arange(len(table.predicted)) + int(reference.max(initial=0)) + 1
+    pairs = match(table, 0.5)
+    numbers[table.rows[pairs]] = table.reference[table.columns[pairs]]
+    known = np.concatenate([[0], table.predicted])
+    return np.concatenate([[0], numbers])[np.searchsorted(known, predicted)]
+
+
+def _edges(ids: Array) -> Array:
+    """Return the pixels of objects beside which the id is another one."""
+    edge = np.zeros(ids.shape, dtype=bool)
+    for axis in range(ids.ndim):
+        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(2))
+        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(2))
+        differs = ids[low] != ids[high]
+        edge[low] |= differs
+        edge[high] |= differs
+    return edge & (ids > 0)
