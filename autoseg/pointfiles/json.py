@@ -17,7 +17,8 @@ from autoseg.pointfiles.convention import Convention
 from autoseg.spec.json import dumps
 from autoseg.spec.points import STATUS
 
-OTHERS = ({"markups"}, {"annotations", "categories"})  # Slicer's and COCO's keys
+# Keys of Slicer's, COCO's and LabelMe's files.
+OTHERS = ({"markups"}, {"annotations", "categories"}, {"shapes"})
 OF_POINT = ("position", "coordinates", "status", "present")
 PHYSICAL = "physical_lps_"  # and the unit
 RADIUS = "error_p"  # quantiles of the error, in the image's unit

@@ -12,7 +12,7 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._text import rounded, table_of
+from autoseg.pointfiles._text import header_of, rounded, table_of
 from autoseg.pointfiles.base import (
     Entry,
     Item,
@@ -41,12 +41,8 @@ class TidyCsv(PointFile):
     holds_many = True
 
     def claims(self, path: Path) -> bool:
-        try:
-            rows = table_of(path)
-        except (UnicodeDecodeError, OSError):
-            return False
-        header = [cell.lower() for cell in rows[0]] if rows else []
-        return {"x", "y"} <= set(header) and bool(set(LANDMARK) & set(header))
+        header = set(header_of(path))
+        return {"x", "y"} <= header and bool(set(LANDMARK) & header)
 
     def parse(self, path: Path, count: int | None = None) -> list[Entry]:
         rows = table_of(path)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from autoseg.errors import FormatError, some_of
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._text import table_of
+from autoseg.pointfiles._text import header_of, is_number, table_of
 from autoseg.pointfiles.base import Entry, PointFile, image_case, in_order, place_of
 
 CASE = re.compile(r"(case|id|image|file|name)", re.IGNORECASE)
@@ -32,11 +32,7 @@ class WideCsv(PointFile):
     holds_many = True
 
     def claims(self, path: Path) -> bool:
-        try:
-            rows = table_of(path)
-        except (UnicodeDecodeError, OSError):
-            return False
-        header = {cell.lower() for cell in rows[0]} if rows else set()
+        header = set(header_of(path))
         return not ({"x", "y"} <= header and {"landmark", "name", "label"} & header)
 
     def parse(self, path: Path, count: int | None = None) -> list[Entry]:
@@ -50,9 +46,9 @@ class WideCsv(PointFile):
         if [cell.lower() for cell in rows[0]] in (["x", "y"], ["x", "y", "z"]):
             rows = rows[1:]
             return [in_order(None, rows)]
-        if len(rows[0]) in (2, 3) and all(map(_is_number, rows[0])):
+        if len(rows[0]) in (2, 3) and all(map(is_number, rows[0])):
             return [in_order(None, rows)]
-        if all(map(_is_number, rows[0][1:])):
+        if all(map(is_number, rows[0][1:])):
             return [in_order(image_case(r[0]), _grouped(r[1:], count)) for r in rows]
         columns = _columns(rows[0])
         return [_entry(row, columns, rows[0]) for row in rows[1:]]
@@ -102,11 +98,3 @@ def _grouped(cells: Sequence[str], count: int | None) -> list[Sequence[str]]:
         )
     (dim,) = fits
     return [cells[i : i + dim] for i in range(0, len(cells), dim)]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text or "nan")
-    except ValueError:
-        return False
-    return True

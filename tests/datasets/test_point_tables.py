@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.point_tables import find_point_table
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import FormatError
+from autoseg.fingerprint.check.stage import check
 from autoseg.spec.image import Geometry
 from autoseg.tasks.landmark import LandmarkTask
 
@@ -83,3 +86,36 @@ def test_files_of_each_case_are_found_whatever_their_ending(folder, ending):
 
     assert annotation == folder / "labelsTr" / f"two{ending}"
     assert annotation.is_file()
+
+
+@pytest.mark.parametrize(
+    "name", ["points.csv", "landmarks.tsv", "annotations.json", "CollectedData_me.csv"]
+)
+def test_a_table_beside_the_images_is_found_by_other_names(folder, name):
+    text = TABLE.replace(",", "\t") if name.endswith("tsv") else TABLE
+    if name.endswith("json"):
+        text = '{"one": {"tip": [1, 2]}, "two": {"tip": [3, 4]}}'
+    (folder / name).write_text(text)
+
+    assert tip_of(folder, "one") == [2, 1]
+    assert tip_of(folder, "two") == [4, 3]
+
+
+def test_a_file_that_names_no_case_is_no_table(folder):
+    (folder / "notes.csv").write_text("case,landmark,x,y\nsomebody,tip,1,2\n")
+
+    assert load_dataset(folder).case("one").annotation.name == "one.png"
+
+
+def test_a_table_that_cannot_be_read_is_reported_once(folder):
+    (folder / "labelsTr").mkdir()
+    (folder / "labelsTr" / "all.csv").write_text("one,two\n1,2\n")
+    for case in ("one", "two", "three"):
+        Image.fromarray(np.eye(9, dtype=np.uint8) * 200).save(
+            folder / "imagesTr" / f"{case}_0000.png"
+        )
+
+    found = [p for p in check(folder) if p.severity == "error"]
+
+    assert [p.file.name for p in found] == ["all.csv"]
+    assert "its columns are one, two" in found[0].found

@@ -60,3 +60,30 @@ def test_a_list_of_points_is_one_case_in_order(tmp_path, text):
 def test_what_is_wrong_is_said(tmp_path, text, match):
     with pytest.raises(FormatError, match=match):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "30,5;5,25\n1;2\n",
+        "30,5\t5,25\n1\t2\n",
+        "x;y\n30,5;5,25\n1;2\n",
+        "case;tip_x;tip_y;root_x;root_y\nc0.png;30,5;5,25;1,0;2\n",
+        "case;landmark;x;y\nc0;tip;30,5;5,25\nc0;root;+1,0e0;2\n",
+    ],
+)
+def test_decimal_commas_between_semicolons_and_tabs(tmp_path, text):
+    (tmp_path / "c0.csv").write_text(text)
+
+    found = read_points(tmp_path / "c0.csv", ["tip", "root"])["c0"]
+
+    assert found.names == ("tip", "root")
+    assert found.coordinates.tolist() == [[5.25, 30.5], [2, 1]]
+
+
+def test_commas_between_cells_stay_what_they_are(tmp_path):
+    (tmp_path / "c0.csv").write_text('case,landmark,x,y,note\nc0,tip,3,4,"a;b"\n')
+
+    found = read_points(tmp_path / "c0.csv", ["tip"])["c0"]
+
+    assert found.coordinates.tolist() == [[4, 3]]

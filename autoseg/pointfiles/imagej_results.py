@@ -1,0 +1,81 @@
+"""ImageJ's table of results: a row for each point that was measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from autoseg.errors import FormatError
+from autoseg.formats.names import image_case
+from autoseg.pointfiles import POINTFILES
+from autoseg.pointfiles._text import header_of, table_of
+from autoseg.pointfiles.base import Entry, PointFile, place_of
+
+NUMBERS = re.compile(r"[\d\s/-]*")  # of slices and regions, which name no landmark
+
+
+@POINTFILES.register
+class ImagejResults(PointFile):
+    """Columns X and Y, with ``Slice`` for z, behind a column of numbers.
+
+    Points are in the order of the landmarks, unless ``Label`` names them as
+    ``image:name``. A label with several images makes it a table of several cases. Of a
+    calibrated image ImageJ writes lengths: then say ``"space": "physical"``.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = (".csv", ".txt", ".tsv", ".xls")
+    holds_many = True
+
+    def claims(self, path: Path) -> bool:
+        header = header_of(path)
+        return header[:1] in ([""], ["#"]) and {"x", "y"} <= set(header)
+
+    def parse(self, path: Path, count: int | None = None) -> list[Entry]:
+        rows = table_of(path)
+        header = [cell.lower() for cell in rows[0]] if rows else []
+        if not {"x", "y"} <= set(header):
+            raise FormatError("its header must have X and Y, as ImageJ's results do.")
+        short = next((n for n, r in enumerate(rows, 1) if len(r) != len(header)), None)
+        if short is not None:
+            raise FormatError(f"row {short} has not {len(header)} cells as the header.")
+        column = {
+            name: header.index(name)
+            for name in ("x", "y", "slice", "label")
+            if name in header
+        }
+        cases: dict[str, list[tuple[str, list[float] | None]]] = {}
+        for row in rows[1:]:
+            image, _, rest = (
+                row[column["label"]].partition(":")
+                if "label" in column
+                else ("", "", "")
+            )
+            place: list[Any] = [row[column["x"]], row[column["y"]]]
+            if "slice" in column:
+                place.append(_slice(row[column["slice"]]))
+            name = rest.partition(":")[0].strip()
+            cases.setdefault(image_case(image), []).append((name, place_of(place)))
+        return [
+            _entry(case if len(cases) > 1 else None, points)
+            for case, points in cases.items()
+        ]
+
+
+def _slice(text: str) -> float:
+    """Return the index of a slice, which ImageJ counts from 1."""
+    try:
+        return float(text) - 1
+    except ValueError:
+        raise FormatError(f"{text!r} is no number of a slice.") from None
+
+
+def _entry(case: str | None, found: Sequence[tuple[str, list[float] | None]]) -> Entry:
+    names = [name for name, _ in found]
+    named = len(set(names)) == len(names) and not any(map(NUMBERS.fullmatch, names))
+    points = {
+        name if named else str(number): (place, None)
+        for number, (name, place) in enumerate(found, 1)
+    }
+    return Entry(case=case, points=points, in_order=not named)
