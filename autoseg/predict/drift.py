@@ -30,10 +30,23 @@ def unlike_training(image: Image, model: Model) -> list[str]:
     list of str
         Sentences for a warning; mostly none.
     """
-    found = [*_sizes(image, model), *_header(image, model)]
+    found = unlike_place(image, model)
     if model.fingerprint is None or image.geometry.dim != model.plan.dim:
         return found
     return found + unlike_fingerprint(image, model.fingerprint, model.channels)
+
+
+def unlike_place(image: Image, model: Model) -> list[str]:
+    """Return what makes size or orientation of an image doubtful, as sentences.
+
+    Parameters
+    ----------
+    image : Image
+        In the model's unit.
+    model : Model
+        The model.
+    """
+    return [*_sizes(image, model), *_header(image, model)]
 
 
 def _sizes(image: Image, model: Model) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.formats.base import find_format, read_image
 from autoseg.formats.header import as_filed, in_wanted
 from autoseg.model.model import Model
+from autoseg.predict.drift import unlike_place
 from autoseg.predict.units import in_model_unit, with_spacing
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
@@ -23,6 +25,7 @@ from autoseg.spec.image import Geometry, Image
 from autoseg.spec.points import Points
 
 Array = NDArray[Any]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,13 @@ def read(image: Any, model: Model, spacing: Sequence[float] | None = None) -> So
     UsageError
         If it is none of these.
     """
+    source = _understood(image, model, spacing)
+    for doubt in unlike_place(source.image, model):
+        logger.warning("%s: %s", source.image.path or "the image", doubt)
+    return source
+
+
+def _understood(image: Any, model: Model, spacing: Sequence[float] | None) -> Source:
     if isinstance(image, Image):
         back = _as_prediction(image.geometry)
         return Source(image=in_model_unit(image, model), give_back=back)

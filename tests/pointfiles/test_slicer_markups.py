@@ -74,3 +74,86 @@ def test_what_was_written_is_read_again(tmp_path):
 def test_what_is_wrong_is_said(tmp_path, controls, markup, match):
     with pytest.raises(FormatError, match=match):
         read(tmp_path, controls, **markup)
+
+
+@pytest.mark.parametrize(
+    ("units", "factor"),
+    [
+        ("um", 1e3),
+        ("nm", 1e6),
+        ("mm", 1),
+        ("cm", 0.1),
+        ("m", 1e-3),
+        ("micrometers", 1e3),
+        (["um", "um", "um"], 1e3),
+        (["UCUM", "um", "micrometer"], 1e3),
+        ([["UCUM", "um", "micrometer"]] * 3, 1e3),
+        ([["um", "UCUM", "micrometer"]], 1e3),
+        ("um|UCUM|micrometer", 1e3),
+        ([{"CodeValue": "um", "CodingSchemeDesignator": "UCUM"}] * 3, 1e3),
+        ("", 1),
+        (None, 1),
+    ],
+)
+@pytest.mark.parametrize("unit", ["mm", "um"])
+def test_the_unit_of_the_file_is_converted_to_the_image_s(
+    tmp_path, units, factor, unit
+):
+    # 12, 24, 36 mm, in an image that says its own lengths in mm or um.
+    larger = 1.0 if unit == "mm" else 1e3
+    if not units:
+        factor = larger
+    image = Geometry(
+        shape=(9, 9, 9),
+        spacing=(2.0 * larger,) * 3,
+        origin=(10.0 * larger, 20.0 * larger, 30.0 * larger),
+        unit=unit,
+    )
+    position = [12 * factor, 24 * factor, 36 * factor]
+    markup = {"controlPoints": [{"label": "tip", "position": position}]}
+    if units is not None:
+        markup["coordinateUnits"] = units
+    (tmp_path / "a.mrk.json").write_text(json.dumps({"markups": [markup]}))
+
+    found = read_points(tmp_path / "a.mrk.json", geometry_of=lambda case: image)["a"]
+
+    assert found.coordinates == pytest.approx(np.array([[3, 2, 1]]))
+
+
+@pytest.mark.parametrize("units", ["parsec", ["mm", "um", "mm"]])
+def test_a_unit_that_cannot_be_is_refused(tmp_path, units):
+    with pytest.raises(FormatError, match="coordinateUnits"):
+        read(
+            tmp_path,
+            [{"label": "tip", "position": [12, 24, 36]}],
+            coordinateUnits=units,
+        )
+
+
+@pytest.mark.parametrize(("unit", "said"), [("mm", "mm"), ("um", "um"), ("px", None)])
+def test_the_unit_that_is_written_is_the_image_s(tmp_path, unit, said):
+    image = Geometry(shape=(9, 9), spacing=(2.0, 0.5), unit=unit)
+    points = Points(("tip",), np.array([[3.0, 4.0]]), np.array([PRESENT]))
+    path = tmp_path / "a.mrk.json"
+
+    write_points(path, [Item(case="a", points=points, geometry=image)])
+
+    (markup,) = json.loads(path.read_text())["markups"]
+    assert markup.get("coordinateUnits") == said
+    assert markup["controlPoints"][0]["position"] == [2.0, 6.0, 0.0]
+    again = read_points(path, geometry_of=lambda case: image)["a"]
+    assert again.coordinates.tolist() == [[3.0, 4.0]]
+
+
+def test_points_are_written_in_the_unit_of_the_image_s_file(tmp_path):
+    from autoseg.formats.header import in_unit
+
+    filed = Geometry(shape=(9, 9, 9), spacing=(2.0,) * 3, origin=(10.0, 20.0, 30.0))
+    points = Points(("tip",), np.array([[3.0, 2, 1]]), np.array([PRESENT]))
+    path = tmp_path / "a.mrk.json"
+
+    write_points(path, [Item(case="a", points=points, geometry=in_unit(filed, "um"))])
+
+    (markup,) = json.loads(path.read_text())["markups"]
+    assert markup["coordinateUnits"] == "mm"
+    assert markup["controlPoints"][0]["position"] == [12.0, 24.0, 36.0]

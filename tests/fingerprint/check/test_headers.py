@@ -1,0 +1,256 @@
+"""What check says of headers, and that what it says is what is done."""
+
+import json
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK
+import tifffile
+
+from autoseg.cli.main import main
+from autoseg.datasets.read import load_dataset
+from autoseg.evaluate.points import ALL
+from autoseg.evaluate.stage import evaluate
+from autoseg.fingerprint.check.stage import check
+from autoseg.fingerprint.stage import fingerprint
+
+SHAPE = (12, 14, 16)
+LPS = np.diag([-1.0, -1, 2, 1])
+
+
+def _values(seed):
+    rng = np.random.default_rng(seed)
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[3:8, 2:7, 4 + seed : 9 + seed] = 1
+    return (rng.normal(100, 5, SHAPE) + 50 * labels).astype(np.float32), labels
+
+
+def _nifti(path, array, affine=LPS, codes=(1, 1), unit=2):
+    image = nibabel.Nifti1Image(array.T, affine)
+    image.set_qform(affine, codes[0])
+    image.set_sform(affine, codes[1])
+    image.header["xyzt_units"] = unit
+    image.to_filename(path)
+    if codes == (0, 0):
+        data = bytearray(path.read_bytes())
+        data[252:256] = bytes(4)
+        path.write_bytes(data)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Give a data set of six volumes, to be changed."""
+    place = tmp_path / "Toy"
+    for sub in ("imagesTr", "labelsTr"):
+        (place / sub).mkdir(parents=True)
+    for number in range(6):
+        image, labels = _values(number)
+        _nifti(place / f"imagesTr/c{number}_0000.nii", image)
+        _nifti(place / f"labelsTr/c{number}.nii", labels)
+    _describe(place)
+    return place
+
+
+def _describe(place, **more):
+    described = {
+        "channel_names": {"0": "MR"},
+        "labels": {"background": 0, "a": 1},
+        "file_ending": ".nii",
+    }
+    (place / "dataset.json").write_text(json.dumps(described | more))
+
+
+def _problems(place, severity=None):
+    return [p for p in check(place) if severity in (None, p.severity)]
+
+
+def test_nothing_is_said_of_headers_that_are_right(folder):
+    assert _problems(folder) == []
+
+
+def test_an_image_without_orientation_is_named_and_not_turned(folder, tmp_path):
+    image, labels = _values(5)
+    _nifti(folder / "imagesTr/c5_0000.nii", image, codes=(0, 0))
+    _nifti(folder / "labelsTr/c5.nii", labels, codes=(0, 0))
+    ras = np.diag([1.0, 1, 2, 1])
+    image, labels = _values(4)  # one that says another orientation is turned
+    _nifti(folder / "imagesTr/c4_0000.nii", image, ras)
+    _nifti(folder / "labelsTr/c4.nii", labels, ras)
+
+    (problem,) = _problems(folder, "warning")
+
+    assert problem.file.name == "c5_0000.nii" and "c5" in problem.found
+    root = str(tmp_path / "root")
+    arguments = ["plan_and_preprocess", str(folder), "--root", root]
+    assert main([*arguments, "-c", "3d_fullres"]) == 0
+    plan = json.loads(next((tmp_path / "root").rglob("plans/*.json")).read_text())
+    assert plan["orientation"] == "LPS"
+    found = fingerprint(folder, root)
+    assert found.orientations == {"LPS": 4, "RAS": 1}
+    from autoseg.preprocess.store import CaseStore
+
+    store = CaseStore(next(iter((tmp_path / "root").rglob("c5.json"))).parent)
+    for case, turned in (("c5", labels_of(5)), ("c4", labels_of(4)[:, ::-1, ::-1])):
+        stored = np.asarray(store.open(case).annotation)
+        assert np.array_equal(np.maximum(stored, 0), turned)
+
+
+def labels_of(seed):
+    return _values(seed)[1]
+
+
+@pytest.mark.parametrize("code", ["RAS", "PIL", "SAR"])
+def test_an_annotation_with_other_axes_in_the_same_place_is_turned(
+    folder, tmp_path, code
+):
+    path = folder / "labelsTr/c2.nii"
+    turned = SimpleITK.DICOMOrient(SimpleITK.ReadImage(str(path)), code)
+    SimpleITK.WriteImage(turned, str(path))
+
+    (problem,) = _problems(folder)
+
+    assert (problem.severity, problem.file.name) == ("note", "c2.nii")
+    assert code in problem.found and "LPS" in problem.found
+    from autoseg.datasets.annotations import read_annotation
+    from autoseg.formats.geometry import read_geometry
+    from autoseg.tasks import TASKS
+
+    dataset = load_dataset(folder)
+    task = TASKS["semantic"](**TASKS["semantic"].from_dataset(dataset))
+    image = read_geometry(dataset.case("c2"), dataset)
+    for known in (image, None):
+        found, geometry = read_annotation(
+            path, dataset, task, image=known, case_id="c2"
+        )
+        assert np.array_equal(found, labels_of(2))
+        assert geometry.direction == image.direction
+
+
+def test_an_annotation_with_other_axes_elsewhere_is_an_error(folder, tmp_path):
+    _nifti(folder / "labelsTr/c2.nii", labels_of(2), np.diag([1.0, 1, 2, 1]))
+
+    (problem,) = _problems(folder)
+
+    assert problem.severity == "error" and problem.file.name == "c2.nii"
+    assert "RAS" in problem.found and "LPS" in problem.found
+    assert "world coordinates" in problem.fix
+    assert main(["fingerprint", str(folder), "--root", str(tmp_path / "root")]) != 0
+
+
+def test_a_header_of_an_annotation_that_contradicts_itself_is_said(folder):
+    data = bytearray((folder / "labelsTr/c1.nii").read_bytes())
+    data[80:92] = np.array([3, 3, 3], "<f4").tobytes()
+    (folder / "labelsTr/c1.nii").write_bytes(data)
+
+    found = [p.found for p in _problems(folder, "warning")]
+
+    assert any("(1, 1, 2)" in text and "(3, 3, 3)" in text for text in found)
+
+
+def test_an_overruled_unit_is_said_once(folder):
+    _describe(folder, unit="um")
+
+    (problem,) = _problems(folder)
+
+    assert problem.severity == "note" and "6 header(s)" in problem.found
+
+
+def test_micrometers_are_believed_and_nothing_is_overruled(folder):
+    for kind, sub in (("c{}_0000.nii", "imagesTr"), ("c{}.nii", "labelsTr")):
+        for number in range(6):
+            path = folder / sub / kind.format(number)
+            data = bytearray(path.read_bytes())
+            data[123] = 3
+            path.write_bytes(data)
+    _describe(folder, unit="um")
+
+    assert _problems(folder) == []
+
+
+@pytest.mark.parametrize("unit", [1, 2])
+def test_an_image_that_would_get_a_thousand_times_its_voxels_is_an_error(
+    folder, tmp_path, unit
+):
+    edge = 1e3 if unit == 2 else 1.0  # a meter, in both units
+    affine = np.diag([-edge, -edge, 2 * edge, 1])
+    _nifti(folder / "imagesTr/c3_0000.nii", _values(3)[0], affine, unit=unit)
+    _nifti(folder / "labelsTr/c3.nii", labels_of(3), affine, unit=unit)
+
+    (problem,) = _problems(folder, "error")
+
+    assert problem.file.name == "c3_0000.nii" and "1e+09" in problem.found
+
+
+def test_preprocessing_refuses_it_by_name(folder, tmp_path, capsys):
+    root = str(tmp_path / "root")
+    affine = np.diag([-1e3, -1e3, 2e3, 1])
+    _nifti(folder / "imagesTr/c3_0000.nii", _values(3)[0], affine)
+    _nifti(folder / "labelsTr/c3.nii", labels_of(3), affine)
+
+    code = main(["plan_and_preprocess", str(folder), "--root", root])
+
+    said = capsys.readouterr().err
+    assert code != 0 and "c3" in said and "times as many" in said
+    assert not list((tmp_path / "root").rglob("*.b2nd"))
+
+
+def test_a_unit_that_nobody_knows_is_a_warning(tmp_path):
+    place = tmp_path / "Cells"
+    for sub in ("imagesTr", "labelsTr"):
+        (place / sub).mkdir(parents=True)
+    for number in range(6):
+        image, labels = _values(number)
+        said = {"axes": "ZYX", "spacing": 2.0, "unit": "furlong"}
+        for path, array in (
+            (place / f"imagesTr/c{number}.tif", image),
+            (place / f"labelsTr/c{number}.tif", labels),
+        ):
+            tifffile.imwrite(path, array, imagej=True, metadata=said)
+    _describe(place, file_ending=".tif")
+
+    found = _problems(place, "warning")
+
+    assert len(found) == 6
+    assert all("'furlong'" in problem.found for problem in found)
+
+
+@pytest.mark.parametrize("edges", ["1 1 -2", "-1 1 2", "1 -1 -2", "1 1 2"])
+def test_landmarks_are_scored_where_itk_puts_the_voxels(tmp_path, edges):
+    place = tmp_path / "Points"
+    for sub in ("imagesTr", "labelsTr", "pred"):
+        (place / sub).mkdir(parents=True)
+    for number in range(3):
+        image = _values(number)[0].astype("<i2")
+        head = (
+            "ObjectType = Image\nNDims = 3\nBinaryData = True\n"
+            "BinaryDataByteOrderMSB = False\nCompressedData = False\n"
+            "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 10 20 30\n"
+            f"ElementSpacing = {edges}\nDimSize = 16 14 12\n"
+            "ElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+        )
+        path = place / f"imagesTr/c{number}_0000.mha"
+        path.write_bytes(head.encode() + image.tobytes())
+        drawn = {"p": [3 + number, 4, 5], "q": [9, 8, 7 + number]}
+        text = json.dumps({"coordinate_system": "voxel_xyz", "points": drawn})
+        (place / f"labelsTr/c{number}.json").write_text(text)
+        itk = SimpleITK.ReadImage(str(path))
+        controls = [
+            {"label": name, "position": list(itk.TransformIndexToPhysicalPoint(index))}
+            for name, index in drawn.items()
+        ]
+        markup = {"coordinateSystem": "LPS", "controlPoints": controls}
+        (place / f"pred/c{number}.mrk.json").write_text(
+            json.dumps({"markups": [markup]})
+        )
+    _describe(
+        place,
+        task="landmark",
+        landmarks=["p", "q"],
+        file_ending=".mha",
+        label_ending=".json",
+    )
+
+    summary = evaluate(place / "pred", place / "labelsTr", dataset=place)
+
+    assert summary.points[ALL]["mre"] == pytest.approx(0, abs=1e-4)
