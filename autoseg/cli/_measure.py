@@ -83,7 +83,7 @@ def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
     from autoseg.networks.build import build_network
     from autoseg.train.loop.criterion import Criterion
     from autoseg.train.loop.gradients import Gradients
-    from autoseg.train.loop.trainer import make_optimizer
+    from autoseg.train.loop.optimizer import make_optimizer
     from autoseg.train.setup.recipes import RECIPES
     from planners.memory.costs import inputs_of, task_of
 

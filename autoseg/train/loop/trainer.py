@@ -6,11 +6,8 @@ Legend: B batch, C channels, K classes, P patch.
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
-from autoseg.networks.base import Network
 from autoseg.parallel import Progress
 from autoseg.train.data.batch import Batch
 from autoseg.train.data.loader import Loader
 from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.gradients import Gradients
+from autoseg.train.loop.interrupt import stop_requests
 from autoseg.train.loop.logbook import Logbook, Meter
-from autoseg.train.loop.muon import Muon
+from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.loop.schedule import Clock, learning_rate
 from autoseg.train.setup.hardware import Hardware, try_compile
 from autoseg.train.setup.recipes import Recipe
@@ -37,38 +34,6 @@ LOG_EVERY = 50  # iterations between two lines of the log
 LOOK_SECONDS = 1.0  # a GPU's losses are looked at no more often: looking waits for it
 LOOK_ITERATIONS = 100  # ... and at least this often
 SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
-
-
-def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
-    """Return the recipe's optimizer of all weights of a network."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-        )
-    if recipe.optimizer == "muon":
-        last = network.last_parameters() if isinstance(network, Network) else ()
-        apart = {id(p) for p in last}
-        hidden = [p for p in parameters if p.dim() > 1 and id(p) not in apart]
-        chosen = {id(p) for p in hidden}
-        return Muon(
-            hidden,
-            [p for p in parameters if id(p) not in chosen],
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            second_momentum=recipe.second_momentum,
-            weight_decay=recipe.weight_decay,
-        )
-    return torch.optim.AdamW(
-        parameters,
-        lr=recipe.learning_rate,
-        betas=(recipe.momentum, recipe.second_momentum),
-        weight_decay=recipe.weight_decay,
-    )
 
 
 @dataclass
@@ -205,7 +170,7 @@ class Trainer:
         batches = self.loader.batches(self.clock.iteration, self.clock.iterations)
         with (
             Progress(total - done, "train") as bar,
-            _stop_requests() as stopped,
+            stop_requests() as stopped,
             self.hardware.thread_limit(),
         ):
             try:
@@ -363,25 +328,3 @@ def _not_finite(
         f"case {', '.join(sorted(set(seen.cases)))}.{cause} Look at these cases, or "
         f"try a lower --lr{lower}; the last checkpoint is untouched."
     )
-
-
-@contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into a wish; a second Ctrl-C stops at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread receives signals
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-        logger.info("Stopping after this iteration; again to stop at once.")
-
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

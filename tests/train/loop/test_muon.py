@@ -4,7 +4,7 @@ import torch
 
 from autoseg.networks.plain_unet import PlainUNet
 from autoseg.train.loop.muon import Muon, orthogonalized
-from autoseg.train.loop.trainer import make_optimizer
+from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.setup.recipes import RECIPES
 
 NUMBERS = {"lr": 0.01, "momentum": 0.95, "second_momentum": 0.999}

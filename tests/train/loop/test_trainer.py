@@ -11,7 +11,7 @@ from autoseg.train.assemble import make_trainer
 from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.muon import Muon
-from autoseg.train.loop.trainer import make_optimizer
+from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.setup.hardware import choose_hardware
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
