@@ -12,7 +12,8 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
@@ -142,6 +143,18 @@ class Registry(Generic[T]):
     def get(self, name: str, default: T) -> T:
         """Return the plug-in of this name, or the default if there is none."""
         return self[name] if name in self else default
+
+    @contextmanager
+    def holding(self, name: str, plugin: T) -> Iterator[None]:
+        """Let a name mean a plug-in for a while, as contracts and tests need it."""
+        before = self._plugins.get(name)
+        self._plugins[name] = plugin
+        try:
+            yield
+        finally:
+            del self._plugins[name]
+            if before is not None:
+                self._plugins[name] = before
 
     def origin(self, name: str) -> str:
         """Return where a plug-in is that another package added, as ``module:name``."""

@@ -2,22 +2,10 @@
 
 import numpy as np
 
-
-def cells(shape=(48, 56), edge=8):
-    """Squares side by side that touch, each with an id of its own."""
-    grid = np.indices(shape) // edge
-    labels = grid[0] * 100 + grid[1] + 1
-    hollow = (grid.sum(0) % 3) == 2  # every third is background
-    return np.where(hollow, 0, labels).astype(np.int32)
-
-
-def balls(shape, spacing, radius, centers):
-    """Balls in units of length; where two meet, a voxel belongs to the nearer one."""
-    places = np.indices(shape).reshape(len(shape), -1).T * np.asarray(spacing)
-    away = np.stack([np.linalg.norm(places - c, axis=1) for c in centers])
-    nearest = away.argmin(0)
-    labels = np.where(away.min(0) <= radius, nearest + 1, 0)
-    return labels.reshape(shape).astype(np.int32)
+from autoseg.testing.shapes import balls as balls
+from autoseg.testing.shapes import cells as cells
+from autoseg.testing.shapes import lopsided as lopsided
+from autoseg.testing.shapes import same_objects as same_objects
 
 
 def rods(seed=0, count=40, shape=(160, 160), width=7, length=60):
@@ -41,32 +29,6 @@ def rods(seed=0, count=40, shape=(160, 160), width=7, length=60):
         whole = (ends > width).all() and (ends < np.array(shape) - width).all()
         if whole and not labels[near].any():  # rods may come close, and do not cross
             labels[rod] = number
-    return labels
-
-
-def same_objects(found, wanted, threshold=0.9):
-    """Whether each object is found once, with an IoU over the threshold."""
-    found_ids, wanted_ids = np.unique(found[found > 0]), np.unique(wanted[wanted > 0])
-    if len(found_ids) != len(wanted_ids):
-        return False
-    for number in wanted_ids:
-        mask = wanted == number
-        partners = np.unique(found[mask])
-        ious = [
-            (mask & (found == p)).sum() / (mask | (found == p)).sum()
-            for p in partners
-            if p > 0
-        ]
-        if not ious or max(ious) <= threshold:
-            return False
-    return True
-
-
-def lopsided(axes: int) -> np.ndarray:
-    """Return two boxes of odd edges, so that no middle is a tie, off the center."""
-    labels = np.zeros((19, 23, 21)[:axes], np.int32)
-    labels[(slice(2, 9), slice(3, 14), slice(4, 13))[:axes]] = 1
-    labels[(slice(10, 17), slice(6, 21), slice(5, 16))[:axes]] = 2
     return labels
 
 

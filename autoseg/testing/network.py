@@ -1,0 +1,176 @@
+"""What every network must do, whoever wrote it."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autoseg.errors import PlanError
+from autoseg.networks.base import Network
+from autoseg.testing._contract import Contract, require
+
+HEADS = {"classes": 3, "distance": 1}
+RULES = Contract("network")
+
+
+def check_network(kind: type[Network]) -> None:
+    """Raise PluginError unless a class keeps the rules of a network.
+
+    Parameters
+    ----------
+    kind : type
+        The class; its ``example`` says which tiny options it is tried with, in 2-D and
+        in 3-D.
+    """
+    RULES.check(kind.__name__, [(kind, 2), (kind, 3)])
+
+
+def _make(
+    kind: type[Network],
+    dim: int,
+    channels: int = 2,
+    levels: bool = False,
+    seed: int = 0,
+) -> tuple[Any, Tensor]:
+    torch.manual_seed(seed)
+    options, shape = kind.example(dim)
+    make: Any = kind
+    return make(channels, HEADS, levels, **options), torch.randn(2, channels, *shape)
+
+
+@RULES.add
+def its_options_survive_a_plan(kind: type[Network], dim: int) -> None:
+    """A plan is a JSON file: no tuples, no arrays."""
+    options, _ = kind.example(dim)
+    require(issubclass(kind, Network), "it is no subclass of Network")
+    require(json.loads(json.dumps(options)) == options, f"example gives {options}")
+
+
+@RULES.add
+def every_head_has_the_resolution_of_the_image(kind: type[Network], dim: int) -> None:
+    """Whatever the number of channels is."""
+    for channels in (1, 4):
+        network, image = _make(kind, dim, channels)
+        found = {name: tuple(out.shape) for name, out in network(image).items()}
+        wanted = {name: (2, k, *image.shape[2:]) for name, k in HEADS.items()}
+        require(found == wanted, f"shapes are {found}, not {wanted}")
+
+
+@RULES.add
+def deep_supervision_gives_coarser_and_coarser_outputs(
+    kind: type[Network], dim: int
+) -> None:
+    """A list for each head, finest first; each grid divides the one before."""
+    network, image = _make(kind, dim, levels=True)
+    outputs = network(image)
+    require(list(outputs) == list(HEADS), f"heads are {list(outputs)}")
+    for name, levels in outputs.items():
+        shapes = [tuple(level.shape[2:]) for level in levels]
+        require(shapes[0] == tuple(image.shape[2:]), f"the finest is {shapes[0]}")
+        for fine, coarse in zip(shapes, shapes[1:], strict=False):
+            divides = all(a % b == 0 for a, b in zip(fine, coarse, strict=True))
+            require(coarse != fine and divides, f"levels are {shapes}")
+        require({level.shape[1] for level in levels} == {HEADS[name]}, "channels")
+
+
+@RULES.add
+def deep_supervision_can_be_switched_and_changes_no_output(
+    kind: type[Network], dim: int
+) -> None:
+    """The finest output is the only one, to the bit."""
+    network, image = _make(kind, dim, levels=True)
+    network.eval()
+    with torch.no_grad():
+        finest = {name: levels[0] for name, levels in network(image).items()}
+        network.deep_supervision = False
+        single = network(image)
+    for name in HEADS:
+        torch.testing.assert_close(single[name], finest[name], rtol=0, atol=0)
+
+
+@RULES.add
+def every_parameter_learns(kind: type[Network], dim: int) -> None:
+    """But a bias in front of a normalization over the same voxels, without effect."""
+    network, image = _make(kind, dim, levels=True)
+    with torch.no_grad():  # a residual block may ignore its own convolutions at first
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    outputs = network(image)
+    sum(level.pow(2).sum() for out in outputs.values() for level in out).backward()
+    silent = [
+        name
+        for name, p in network.named_parameters()
+        if not name.endswith("conv.bias") and (p.grad is None or not p.grad.abs().any())
+    ]
+    require(not silent, f"{', '.join(silent)} got no gradient")
+
+
+@RULES.add
+def each_channel_of_the_image_matters(kind: type[Network], dim: int) -> None:
+    """Another second channel gives other outputs, for every head."""
+    network, image = _make(kind, dim)
+    network.eval()
+    changed = image.clone()
+    changed[:, 1] += torch.randn_like(changed[:, 1])
+    with torch.no_grad():
+        before, after = network(image), network(changed)
+    for name in HEADS:
+        require(not torch.equal(before[name], after[name]), f"head {name}")
+
+
+@RULES.add
+def its_state_can_be_saved_and_loaded(kind: type[Network], dim: int) -> None:
+    """Without pickle, and with the same outputs to the bit."""
+    network, image = _make(kind, dim, seed=0)
+    other, _ = _make(kind, dim, seed=1)
+    file = io.BytesIO()
+    torch.save(network.state_dict(), file)
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    network.eval(), other.eval()
+    with torch.no_grad():
+        for name in HEADS:
+            torch.testing.assert_close(
+                other(image)[name], network(image)[name], rtol=0, atol=0
+            )
+
+
+@RULES.add
+def the_same_seed_gives_the_same_weights(kind: type[Network], dim: int) -> None:
+    """Random numbers are torch's alone."""
+    first, second = _make(kind, dim, seed=3)[0], _make(kind, dim, seed=3)[0]
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    require(all(torch.equal(a, b) for a, b in pairs))
+
+
+@RULES.add
+def samples_of_a_batch_do_not_mix_when_it_predicts(
+    kind: type[Network], dim: int
+) -> None:
+    """One image alone gets the outputs that it gets beside another."""
+    network, image = _make(kind, dim)
+    network.eval()
+    with torch.no_grad():
+        together, alone = network(image), network(image[1:])
+    for name in HEADS:
+        torch.testing.assert_close(together[name][1:], alone[name])
+
+
+@RULES.add
+def an_image_of_any_size_is_segmented_or_refused_with_the_divisor(
+    kind: type[Network], dim: int
+) -> None:
+    """A network that cannot have it raises PlanError; one that can keeps the size."""
+    network, image = _make(kind, dim)
+    odd = image[..., :-1]
+    try:
+        outputs = network(odd)
+    except PlanError as error:
+        require("multiple of" in str(error), f"the message is {error}")
+    else:
+        for output in outputs.values():
+            require(output.shape[2:] == odd.shape[2:], f"{tuple(output.shape)}")
