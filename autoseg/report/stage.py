@@ -22,6 +22,7 @@ from autoseg.outputs import refuse_foreign
 from autoseg.preprocess.folds import load_splits
 from autoseg.report.artist import Artist
 from autoseg.report.calibration import Checked
+from autoseg.report.kinds.base import ReportKind
 from autoseg.report.page import sections
 from autoseg.report.page.cases import draw_cases
 from autoseg.report.page.charts import charts
@@ -134,6 +135,7 @@ def report(
         pictures=shown,
         charts=charts(content, trained),
         colors=artist.colors if artist else {},
+        kind=artist.kind if artist else ReportKind,
         largest_share=sections.largest_share(content["data"]),
         scored=sections.scored(content),
         json_name=file.with_suffix(".json").name,

@@ -7,6 +7,7 @@ folders, and nothing else is edited.
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,18 @@ def test_nobody_else_asks_for_the_kind_of_a_task():
 
     assert {n: q for n, q in asking.items() if n not in STILL_ASK} == {}
     assert sorted(STILL_ASK - set(asking)) == []  # the list is never too long
+
+
+def test_pages_do_not_ask_either():
+    templates = sorted((ROOT / "autoseg").rglob("templates/*.html"))
+    asking = [
+        f"{_name(path)}: {found[0]}"
+        for path in templates
+        for found in re.finditer(r"\btask\b *(==|!=|in ).*", path.read_text())
+    ]
+
+    assert templates
+    assert asking == []
 
 
 def test_each_folder_of_kinds_has_the_same_files():

@@ -1,6 +1,7 @@
 """Rules about the tree itself."""
 
 import ast
+import configparser
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -202,6 +203,26 @@ def test_only_what_finds_plugins_imports_by_a_string():
     }
 
     assert found == BY_STRING
+
+
+def test_what_is_no_module_is_packed_too():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packed = {
+        file
+        for package, patterns in setup["options.package_data"].items()
+        for pattern in patterns.split()
+        for file in ROOT.joinpath(*package.split(".")).glob(pattern)
+    }
+    there = {
+        path
+        for package in ("autoseg", "planners")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+
+    assert ROOT / "autoseg" / "report" / "page" / "templates" / "report.html" in there
+    assert sorted(map(_name, there - packed)) == []
 
 
 def test_users_never_meet_an_assertion():

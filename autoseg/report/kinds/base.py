@@ -53,12 +53,25 @@ class ReportKind:
         Calibration needs outputs of held-out cases, which can be predicted.
     inside : str
         Where intensities of a prediction are compared with those of training.
+    measured : str
+        Where intensities of training cases were measured.
+    shows_classes : bool
+        Colors in pictures are those of classes.
+    marks, marks_alone : str
+        What is drawn how in pictures: with a prediction, and of an annotation alone.
+    doubt : str
+        What ranks predictions without annotation.
     """
 
     objects: ClassVar[str | None] = None
     through: ClassVar[bool] = False
     keeps_outputs: bool = False
     inside: ClassVar[str] = "Inside of what was predicted"
+    measured: ClassVar[str] = "inside of the classes"
+    shows_classes: ClassVar[bool] = False
+    marks: ClassVar[str] = "the brighter, the higher the value"
+    marks_alone: ClassVar[str] = "the brighter, the higher the value"
+    doubt: ClassVar[str] = "the mean score"
 
     def __init__(self, task: Task) -> None:
         self.task = task

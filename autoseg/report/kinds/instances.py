@@ -34,6 +34,8 @@ class InstancesReport(ReportKind):
     """Objects with ids."""
 
     objects = "instances"
+    marks = "Each object has a color of its own; white line: annotation."
+    marks_alone = "Each object has a color of its own."
 
     def layer(self, first: Any, second: Any, turned: Turned) -> Layer:
         return InstanceLayer(

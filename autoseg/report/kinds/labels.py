@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,11 @@ AT_ONCE = 2**22  # voxels of a class
 class LabelsReport(ReportKind):
     """Classes that are values of a map; of a task without any, the map as it is."""
 
+    shows_classes = True
+    marks = "filled: prediction \N{NO-BREAK SPACE} line: annotation"
+    marks_alone = ""
+    doubt = "the agreement of mirrored copies"
+
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         members = {name: task.members(name) for name in task.classes}
@@ -49,10 +54,6 @@ class LabelsReport(ReportKind):
             members=self.members,
             colors=self.colors,
         )
-
-    def metric(self, cases: Mapping[str, Scores]) -> str:
-        there = any("dice" in of for case in cases.values() for of in case.values())
-        return "dice" if there else super().metric(cases)
 
     def texts(self, scores: Scores, unit: str) -> dict[str, str]:
         if self.metric({"": scores}) != "dice":
