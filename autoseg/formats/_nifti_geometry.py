@@ -7,6 +7,8 @@ right by itself.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,43 +192,73 @@ def _disagreements(file: NiftiFile) -> list[str]:
     qform, sform = codes_of(file)
     if sform <= 0:
         return []
-    edges = np.abs(file.header["pixdim"][1:4].astype(np.float64))
-    matrix = file.header["srow"].astype(np.float64)
-    lengths = np.linalg.norm(matrix[:, :3], axis=0)
-    axes = file.array.ndim - 1
-    if not np.isfinite(matrix).all() or (lengths == 0).any():
+    pixdim = [abs(float(edge)) for edge in file.header["pixdim"][1:4]]
+    rows = file.header["srow"].astype(np.float64).tolist()
+    columns = [[row[axis] for row in rows] for axis in range(4)]
+    lengths = [math.hypot(*column) for column in columns[:3]]
+    numbers = [*pixdim, *lengths, *columns[3]]
+    if not all(map(math.isfinite, numbers)) or 0 in lengths:
         return []
     found = []
-    apart = np.abs(lengths - edges) > EDGE_TOLERANCE * np.maximum(lengths, edges)
-    if apart[:axes].any():
+    axes = file.array.ndim - 1
+    pairs = list(zip(lengths, pixdim, strict=True))[:axes]
+    if any(abs(one - two) > EDGE_TOLERANCE * max(one, two) for one, two in pairs):
         found.append(
             f"its sform says voxels of {_listed(lengths)} (x, y, z) and its pixdim "
-            f"{_listed(edges)}"
+            f"{_listed(pixdim)}"
         )
     if qform > 0:
-        found += _turned_otherwise(file, matrix, lengths)
+        found += _turned_otherwise(file, columns, lengths)
     return found
 
 
-def _turned_otherwise(file: NiftiFile, sform: Array, lengths: Array) -> list[str]:
+def _turned_otherwise(
+    file: NiftiFile, sform: list[list[float]], lengths: list[float]
+) -> list[str]:
     """Return in what directions and places of qform and sform differ."""
-    qform = _header(file).get_qform()
-    if not np.isfinite(qform).all():
+    turn = _quaternion_turn(file)
+    place = file.header["qoffset"].astype(np.float64).tolist()
+    if turn is None or not all(map(math.isfinite, place)):
         return []
-    turns = [sform[:, :3] / lengths, qform[:3, :3]]
-    turns[1] = turns[1] / np.maximum(np.linalg.norm(turns[1], axis=0), 1e-12)
-    if np.abs(turns[0] - turns[1]).max() > COSINE_TOLERANCE:
-        names = [_code_of(turn) for turn in turns]
+    ours = [[x / n for x in c] for c, n in zip(sform, lengths, strict=False)]
+    apart = max(
+        abs(a - b) for k in range(3) for a, b in zip(ours[k], turn[k], strict=True)
+    )
+    if apart > COSINE_TOLERANCE:
+        matrices = [np.array(columns).T for columns in (ours, turn)]
+        names = [str(_code_of(matrix)) for matrix in matrices]
         if names[0] == names[1]:
-            names = [_listed(turn.ravel()) for turn in turns]
+            names = [_listed(matrix.ravel()) for matrix in matrices]
         return [f"its sform says the directions {names[0]} and its qform {names[1]}"]
-    places = sform[:, 3], qform[:3, 3]
-    if (np.abs(places[0] - places[1]) > PLACE_TOLERANCE * lengths).any():
+    shifts = [abs(a - b) for a, b in zip(sform[3], place, strict=True)]
+    if any(x > PLACE_TOLERANCE * n for x, n in zip(shifts, lengths, strict=True)):
         return [
-            f"its sform puts the first voxel to {_listed(places[0])} and its qform to "
-            f"{_listed(places[1])}"
+            f"its sform puts the first voxel to {_listed(sform[3])} and its qform to "
+            f"{_listed(place)}"
         ]
     return []
+
+
+def _quaternion_turn(file: NiftiFile) -> list[list[float]] | None:
+    """Return the columns of the rotation that the quaternion gives.
+
+    By the formula of nifti1.h; None if it is no rotation.
+    """
+    b, c, d = (float(x) for x in file.header["quatern"])
+    rest = 1.0 - (b * b + c * c + d * d)
+    if not math.isfinite(rest) or rest < -SHEAR_TOLERANCE:
+        return None
+    a = math.sqrt(max(rest, 0.0))
+    last = -1.0 if float(file.header["pixdim"][0]) < 0 else 1.0
+    return [
+        [a * a + b * b - c * c - d * d, 2 * (b * c + a * d), 2 * (b * d - a * c)],
+        [2 * (b * c - a * d), a * a + c * c - b * b - d * d, 2 * (c * d + a * b)],
+        [
+            last * 2 * (b * d + a * c),
+            last * 2 * (c * d - a * b),
+            last * (a * a + d * d - b * b - c * c),
+        ],
+    ]
 
 
 def _code_of(turn: Array) -> str | None:
@@ -257,5 +289,5 @@ def _header(file: NiftiFile) -> Any:
     return kind(file.header.tobytes(), check=False)
 
 
-def _listed(values: Array) -> str:
+def _listed(values: Array | Sequence[float]) -> str:
     return f"({', '.join(f'{float(value):.4g}' for value in values)})"

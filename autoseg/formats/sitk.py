@@ -141,6 +141,8 @@ def quiet() -> None:
 
 def _skewed(direction: Array) -> list[str]:
     """Return a remark if the axes are not of unit length, or not square to another."""
+    if (np.abs(direction).sum(0) == 1).all() and (np.abs(direction).max(0) == 1).all():
+        return []  # along the axes
     lengths = np.linalg.norm(direction, axis=0)
     if np.abs(lengths - 1).max() > SKEWED:
         listed = ", ".join(f"{length:.4g}" for length in lengths)
