@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import re
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from autoseg.errors import FormatError
+
+DAY = 86_400.0  # seconds: nobody writes one file for so long
+# .NAME.PROCESS-MACHINE.tmp; without a machine where an earlier version wrote it.
+TEMPORARY = re.compile(r"\.(?P<name>.+?)\.(?P<pid>\d+)(-(?P<host>\w+))?(\.\d+)?\.tmp")
 
 
 @contextmanager
@@ -65,3 +74,53 @@ def sweep(paths: Iterable[Path]) -> None:
         for left in folder.glob(".*.*"):
             if left.is_dir() and left.name[1:].rpartition(".")[0] in mine:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+def temporary_of(path: Path) -> Path:
+    """Return where this process writes a file before it takes its place.
+
+    The name says whose it is, so that what a killed process left can be told from what
+    another is writing (`sweep_temporaries`).
+    """
+    return path.with_name(f".{path.name}.{os.getpid()}-{_machine()}.tmp")
+
+
+def sweep_temporaries(
+    folder: Path, names: Collection[str] | None = None, *, alone: bool = False
+) -> None:
+    """Remove what killed processes left of files that they wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; need not exist.
+    names : collection of str, optional
+        Of the files that are meant; None: all.
+    alone : bool
+        No other process writes into the folder: whatever is unfinished is removed.
+        Otherwise only what a dead process of this machine has left, or what is older
+        than a day.
+    """
+    for left in folder.glob(".*.tmp"):
+        found = TEMPORARY.fullmatch(left.name)
+        if found is None or (names is not None and found["name"] not in names):
+            continue
+        if alone or _is_left(left, int(found["pid"]), found["host"]):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def _is_left(path: Path, pid: int, host: str | None) -> bool:
+    import psutil
+
+    if host in (None, _machine()) and pid != os.getpid() and not psutil.pid_exists(pid):
+        return True
+    try:
+        return time.time() - path.stat().st_mtime > DAY
+    except FileNotFoundError:
+        return False
+
+
+def _machine() -> str:
+    """Return a short word for this machine that does not tell its name."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]

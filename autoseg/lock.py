@@ -89,7 +89,7 @@ def _lock_by_system(path: Path) -> Callable[[], None] | None:
     if fcntl is None:
         return None
     while True:
-        file = path.open("a")
+        file = path.open("ab")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -1,8 +1,12 @@
 """A file is either complete or not there."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from autoseg.atomic import atomically, sweep
+from autoseg.atomic import atomically, sweep, sweep_temporaries, temporary_of
 from autoseg.errors import FormatError
 
 
@@ -48,3 +52,54 @@ def test_what_a_killed_run_left_of_a_file_is_swept_and_nothing_else(tmp_path):
     sweep([tmp_path / "case_1.nii.gz", tmp_path / "nowhere" / "case_1.nii.gz"])
 
     assert sorted(tmp_path.iterdir()) == sorted([*kept, tmp_path / "case_1.nii.gz"])
+
+
+def _dead():
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    return process.pid
+
+
+def test_what_dead_processes_left_is_swept_and_what_live_ones_write_is_not(tmp_path):
+    mine = temporary_of(tmp_path / "model.zip")
+    machine = mine.name.rpartition("-")[2]  # with the ending
+    dead = _dead()
+    left = [f".model.zip.{dead}-{machine}", f".model.zip.{dead}.tmp"]
+    stay = [f".model.zip.{dead}-0123abcd.tmp", f".model.zip.{os.getppid()}.tmp"]
+    for name in (mine.name, *left, *stay, ".other", "model.zip"):
+        (tmp_path / name).write_text("x")
+
+    sweep_temporaries(tmp_path)
+
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {mine.name, *stay, ".other", "model.zip"}
+
+
+def test_what_is_older_than_a_day_is_left_over_whoever_wrote_it(tmp_path):
+    old = tmp_path / ".model.zip.1-0123abcd.tmp"
+    old.write_text("x")
+    os.utime(old, (1.0, 1.0))
+
+    sweep_temporaries(tmp_path)
+
+    assert not old.exists()
+
+
+def test_only_files_of_the_names_asked_for_are_swept(tmp_path):
+    dead = _dead()
+    for name in ("model.zip", "other.zip"):
+        (tmp_path / f".{name}.{dead}.tmp").write_text("x")
+
+    sweep_temporaries(tmp_path, ("model.zip",))
+    sweep_temporaries(tmp_path / "nowhere")
+
+    assert [p.name for p in tmp_path.iterdir()] == [f".other.zip.{dead}.tmp"]
+
+
+def test_where_nobody_else_writes_all_that_is_unfinished_is_swept(tmp_path):
+    for name in (f".progress.png.{os.getpid()}.140001.tmp", ".a.b.1-0123abcd.tmp"):
+        (tmp_path / name).write_text("x")
+
+    sweep_temporaries(tmp_path, alone=True)
+
+    assert not list(tmp_path.iterdir())

@@ -110,7 +110,7 @@ def _machine() -> dict[str, Any]:
 def _processor() -> str:
     """Return the processor's name as people know it."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:  # not Linux
         return platform.processor() or platform.machine()
     names = [r.partition(":")[2].strip() for r in text.splitlines() if "name" in r]

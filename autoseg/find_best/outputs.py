@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from autoseg.atomic import sweep_temporaries
 from autoseg.find_best.candidates import Candidate
 from autoseg.model.load import load_model
 from autoseg.predict.cases import PROBABILITIES, Job, prediction_ending
@@ -53,6 +54,7 @@ def ensure_outputs(
     """
     trained = candidate.trained
     folder = workspace.kept_outputs(trained.plan, trained.configuration)
+    sweep_temporaries(folder)
     found: dict[str, Path] = {}
     for fold in sorted(set(candidate.fold_of.values()), key=int):
         model = load_model(candidate.folder, folds=[fold])

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import autoseg
+from autoseg.atomic import sweep_temporaries, temporary_of
 from autoseg.errors import ModelError
 from autoseg.model.archive import Archive
 from autoseg.model.fields import FIELDS, SCHEMA, parts, schema_of, unpack
@@ -88,7 +89,8 @@ def write_bundle(
         "sha256": {n: hashlib.sha256(c).hexdigest() for n, c in files.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    sweep_temporaries(path.parent, (path.name,))
+    temporary = temporary_of(path)
     try:
         with zipfile.ZipFile(temporary, "w") as archive:
             for name, content in {MANIFEST: dumps(manifest).encode(), **files}.items():

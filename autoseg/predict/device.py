@@ -65,7 +65,7 @@ def find_device(name: str = "auto") -> torch.device:
 def cpu_computes_bf16(information: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether this processor multiplies bf16 natively, where that is known."""
     try:
-        text = information.read_text()
+        text = information.read_text(encoding="utf-8")
     except OSError:  # not Linux
         return False
     flags = next((row for row in text.splitlines() if row.startswith("flags")), "")

@@ -11,6 +11,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from autoseg.atomic import temporary_of
 from autoseg.errors import AutosegError, PlanError
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ LARGEST = 1e300  # of numbers that are surely finite
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is either complete or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     try:
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)

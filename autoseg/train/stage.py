@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from autoseg.atomic import sweep, sweep_temporaries
 from autoseg.errors import TrainingError, UsageError
 from autoseg.networks.build import build_network
 from autoseg.spec.run import Run
@@ -54,6 +55,7 @@ from autoseg.workspace import (
     CHECKPOINT_FINAL,
     CHECKPOINT_LATEST,
     DEFAULT_PLAN,
+    PROGRESS,
     RUN,
 )
 
@@ -176,6 +178,8 @@ def train(
     job = find_job(dataset, configuration, fold, root, plan, asked)
     check_network(job)
     with only_one(job.folder):
+        sweep_temporaries(job.folder, alone=True)
+        sweep([job.folder / PROGRESS])
         begun = _begin(job, asked)
         if begun.trainer is None:
             logger.info(

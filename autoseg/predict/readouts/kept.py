@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.atomic import sweep_temporaries, temporary_of
 from autoseg.predict.readouts.instances import decode_kept
 from autoseg.preprocess.case import Placement
 from autoseg.spec.instances import Instances
@@ -41,6 +42,7 @@ class KeptOutputs:
     def __init__(self, folder: Path, task: Task) -> None:
         self.folder = folder
         self.task = task
+        sweep_temporaries(folder)
 
     def has(self, case_id: str, since: Path) -> bool:
         """Return whether a case is kept, by a model that is no older than its file."""
@@ -66,7 +68,7 @@ class KeptOutputs:
         """Give a sink for the outputs of a case; kept when all went well."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self._file(case_id)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+        temporary = temporary_of(file)
         sink = _Sink(temporary, sum(head.channels for head in self.task.heads))
         try:
             yield sink

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.atomic import temporary_of
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.preprocess.case import Placement
 from autoseg.spec.json import dumps, write_text
@@ -78,7 +79,7 @@ class OutputFile(ABC):
     def __init__(self, path: Path, task: Task) -> None:
         self.path = path
         self.task = task
-        self.temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self.temporary = temporary_of(path)
         self._canvas: Canvas | None = None
         self._placement: Placement | None = None
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autoseg.atomic import temporary_of
 from autoseg.errors import TrainingError
 from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
@@ -26,7 +27,7 @@ PREVIOUS = "checkpoint_previous.pt"  # the one before the latest, should that be
 def write_torch(path: Path, value: Any) -> None:
     """Write tensors and plain values so that the file is complete or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_of(path)
     try:
         with temporary.open("wb") as file:
             torch.save(value, file)
@@ -48,7 +49,7 @@ def save_state(folder: Path, state: Mapping[str, Any]) -> None:
         Tensors, numbers, texts, and lists and dicts of them.
     """
     latest = folder / CHECKPOINT_LATEST
-    temporary = folder / f".{CHECKPOINT_LATEST}.{os.getpid()}.new"
+    temporary = temporary_of(latest)
     try:
         write_torch(temporary, {"format": FORMAT, **state})
         if latest.exists():
