@@ -11,8 +11,9 @@ from autoseg.model.chosen import checkpoint_name
 from autoseg.model.fields import parts
 from autoseg.model.loaders import LOADERS
 from autoseg.model.model import Model
+from autoseg.model.tensors import check_real
 from autoseg.spec.choice import Choice
-from autoseg.tasks import make_task
+from autoseg.tasks import TASKS, make_task
 from autoseg.workspace import MODEL_PLAN
 
 MOST_NAMED = 10  # folders in a message
@@ -79,16 +80,9 @@ def check_model(model: Model) -> None:
     Weights have to be real numbers, and the task has to be one that there is, with
     options that it has.
     """
-    import torch
-
     for _, part in parts(model):
         for fold, weights in zip(part.folds, part.weights, strict=True):
-            for name, tensor in weights.items():
-                if not isinstance(tensor, torch.Tensor) or tensor.is_complex():
-                    raise ModelError(
-                        f"{model.source}: {name} of fold {fold} is no tensor of real "
-                        "numbers; such weights are of no network of ours."
-                    )
+            check_real(weights, f"{model.source}, fold {fold}")
         task = part.plan.task.name
         try:
             make_task(Choice(name=task, options=part.task_options()))
@@ -97,3 +91,9 @@ def check_model(model: Model) -> None:
                 f"{model.source}: the task {task} cannot be made with its options "
                 f"({error})."
             ) from None
+        decoder, known = part.task_options().get("decoder"), TASKS[task].decoders
+        if known and decoder not in (None, *known):
+            raise ModelError(
+                f"{model.source}: there is no decoder {decoder!r}; there are "
+                f"{', '.join(known)}."
+            )

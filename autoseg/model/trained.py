@@ -14,6 +14,7 @@ from autoseg.model.chosen import choose_folds
 from autoseg.model.confidence import load_confidence
 from autoseg.model.decoding import Decoding, task_options
 from autoseg.model.postprocessing import Postprocessing
+from autoseg.model.tensors import load_tensors
 from autoseg.spec.json import load_object
 from autoseg.spec.plan import Plan
 from autoseg.workspace import DECODING, MODEL_PLAN
@@ -124,15 +125,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     ModelError
         If it is damaged, holds more than tensors and plain values, or no weights.
     """
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch raises many kinds, by kind of damage
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f"{path} is damaged, or is no checkpoint of autoseg ({first[:160]})."
-        ) from None
-    if not isinstance(content, dict) or not isinstance(content.get("weights"), Mapping):
+    content = load_tensors(path, str(path), mmap=True)
+    if not isinstance(content.get("weights"), Mapping):
         raise ModelError(f"{path} holds no weights; it is no checkpoint of autoseg.")
     return content

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from autoseg.atomic import temporary_of
-from autoseg.errors import TrainingError
+from autoseg.errors import ModelError, TrainingError
+from autoseg.model.tensors import check_real, load_tensors
 from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
 from autoseg.workspace import CHECKPOINT_LATEST
@@ -118,20 +119,20 @@ def load_state(folder: Path) -> dict[str, Any] | None:
         if not path.exists():
             continue
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["format"] != FORMAT:
-                raise ValueError(f"format {state['format']} is unknown")
-        except Exception as error:  # a damaged file fails in many ways
-            damaged.append(f"{path} ({type(error).__name__}: {_first_line(error)})")
+            state = load_tensors(path, str(path))
+            if state.get("format") != FORMAT:
+                raise ModelError(f"{path}: format {state.get('format')} is unknown.")
+        except ModelError as error:
+            damaged.append(str(error))
             continue
         if damaged:
             logger.warning(
-                "%s cannot be read; going on from %s.", "; ".join(damaged), path
+                "%s cannot be read; going on from %s.", " ".join(damaged), path
             )
         return dict(state)
     if damaged:
         raise TrainingError(
-            f"No checkpoint can be read: {'; '.join(damaged)}. Put a copy in its "
+            f"No checkpoint can be read: {' '.join(damaged)} Put a copy in its "
             "place, or train from the start with --overwrite."
         )
     return None
@@ -188,14 +189,19 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         If it is missing, damaged, or something else.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(content["weights"])
-    except Exception as error:  # a damaged file fails in many ways
+        weights = load_tensors(path, str(path)).get("weights")
+    except ModelError as error:
         raise TrainingError(
-            f"{path} holds no weights of autoseg ({type(error).__name__}: "
-            f"{_first_line(error)}). Give a model folder or its checkpoint file."
+            f"{path} holds no weights of autoseg: {error} Give a model folder or its "
+            "checkpoint file."
         ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
+    if not isinstance(weights, Mapping):
+        raise TrainingError(
+            f"{path} holds no weights of autoseg. Give a model folder or its "
+            "checkpoint file."
+        )
+    try:
+        check_real(weights, str(path))
+    except ModelError as error:
+        raise TrainingError(str(error)) from None
+    return dict(weights)

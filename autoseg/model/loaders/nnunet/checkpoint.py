@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoseg.errors import ModelError
+from autoseg.model.tensors import load_tensors
 
 # Numbers in the training log of nnU-Net are NumPy scalars. These names, and nothing
 # else, are allowed beyond what torch allows by itself; each is answered by a function
@@ -80,35 +79,6 @@ def load_checkpoint(source: Path | bytes, name: str) -> dict[str, Any]:
         If the file is damaged, or holds anything but tensors and plain values; nothing
         in it has run then.
     """
-    import torch
-
     allowed: list[Any] = [(_scalar, n) for n in _SCALAR_NAMES]
     allowed += [(_NumberType, "numpy.dtype"), (_encode, "_codecs.encode")]
-    file: Any = io.BytesIO(source) if isinstance(source, bytes) else str(source)
-    try:
-        with torch.serialization.safe_globals(allowed):
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"{name} does not exist.") from None
-    except ModelError as error:
-        raise ModelError(f"{name} is refused: {error}") from None
-    except Exception as error:  # torch raises many kinds, by kind of damage
-        raise ModelError(_explain(name, source, error)) from None
-    if not isinstance(content, dict):
-        raise ModelError(f"{name} holds a {type(content).__name__}, not a checkpoint.")
-    return content
-
-
-def _explain(name: str, source: Path | bytes, error: Exception) -> str:
-    text = str(error)
-    if "Unsupported" in text or "GLOBAL" in text or "weights_only" in text.lower():
-        found = text.partition("Unsupported ")[2].split(".  ")[0].split(" was ")[0]
-        return (
-            f"{name} is refused: beside tensors and numbers it holds something that "
-            f"would execute code when opened ({found[:120] or 'unknown'}). Nothing of "
-            "it has run. Ask its author for a checkpoint with weights only."
-        )
-    file: Any = io.BytesIO(source) if isinstance(source, bytes) else source
-    if not zipfile.is_zipfile(file):
-        return f"{name} is damaged or no PyTorch checkpoint; copy it again."
-    return f"{name} is damaged ({text.splitlines()[0][:160]}); copy it again."
+    return load_tensors(source, name, allowed)
