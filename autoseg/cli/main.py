@@ -7,7 +7,7 @@ file is imported. Other packages add commands by the entry point group
 ``autoseg.command``, each naming a module with the same three things.
 
 Exit codes: 0 done; 1 some cases failed, or a bug (with a traceback); 2 something that
-was given is wrong; 130 stopped by Ctrl-C.
+was given is wrong; 130 stopped by Ctrl-C, `kill`, or a terminal that went away.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 from autoseg import __version__
 from autoseg.cli import COMMANDS
 from autoseg.errors import AutosegError, PluginError, UsageError, did_you_mean
+from autoseg.stopping import answering, interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 # OpenMP threads that spin while they wait take the cores from everybody else on a busy
@@ -67,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = load_command(name)
         arguments = make_parser(name, command).parse_args(given[1:])
         start_logging(arguments.verbose)
-        code = int(command.run(arguments) or 0)
+        with answering(interrupt):
+            code = int(command.run(arguments) or 0)
         sys.stdout.flush()  # here, where a broken pipe is understood
         return code
     except KeyboardInterrupt:

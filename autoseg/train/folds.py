@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
 from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.folds import load_splits
+from autoseg.stopping import answering, interrupt
 from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
 from autoseg.train.setup.options import Options
@@ -73,7 +71,7 @@ def train_folds(
     TrainingError
         If a fold that trained beside others failed; it says where it is written why.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM; the same call goes on.
+        After Ctrl-C, SIGTERM or SIGHUP; the same call goes on.
     """
     if options.get("overwrite"):
         raise UsageError(
@@ -154,7 +152,7 @@ def _side_by_side(
     waiting = list(calls)
     running: dict[int, tuple[SpawnProcess, int]] = {}  # by number of the device
     failed: list[int] = []
-    with _terminable():
+    with answering(interrupt):  # so that it ends its children
         try:
             while waiting or running:
                 for number, device in enumerate(devices):
@@ -179,23 +177,6 @@ def _side_by_side(
             f"{len(failed)} folds failed; the others are finished. Why, stands at the "
             f"end of\n{listed}\nThe same command tries them again."
         )
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end this process as Ctrl-C does, so that it ends its children."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _start(call: dict[str, Any], folders: Sequence[Path]) -> SpawnProcess:

@@ -153,7 +153,8 @@ def train(
     TrainingError
         If training cannot go on; the last checkpoint stays.
     KeyboardInterrupt
-        After Ctrl-C or SIGTERM: the checkpoint is written, and the same call goes on.
+        After Ctrl-C, SIGTERM or SIGHUP: the checkpoint is written, and the same call
+        goes on.
     """
     asked = Options(
         recipe=recipe,

@@ -1,24 +1,22 @@
-"""Ctrl-C and SIGTERM as a wish to stop, so that the iteration is finished first."""
+"""Ctrl-C and its like as a wish to stop, so that the iteration is finished first."""
 
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from autoseg.stopping import answering
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into a wish; a second Ctrl-C stops at once."""
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a wish; a second one stops at once."""
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread receives signals
-        return
 
     def ask(number: int, frame: Any) -> None:
         if event.is_set():
@@ -26,9 +24,5 @@ def stop_requests() -> Iterator[threading.Event]:
         event.set()
         logger.info("Stopping after this iteration; again to stop at once.")
 
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with answering(ask):
         yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
