@@ -179,18 +179,21 @@ def train(
     job = find_job(dataset, configuration, fold, root, plan, asked)
     check_network(job)
     with only_one(job.folder):
-        sweep_temporaries(job.folder, alone=True)
-        sweep([job.folder / PROGRESS])
-        begun = _begin(job, asked)
-        if begun.trainer is None:
-            logger.info(
-                "%s is trained already; --overwrite trains it again.", job.folder
-            )
-        else:
-            _fit(begun, begun.trainer, asked)
-        if asked.validation:
-            validate_fold(begun.job, str(begun.hardware.device))
+        _train_alone(job, asked)
     return job.folder
+
+
+def _train_alone(job: Job, asked: Options) -> None:
+    """Train and validate a fold that nobody else is training."""
+    sweep_temporaries(job.folder, alone=True)
+    sweep([job.folder / PROGRESS])
+    begun = _begin(job, asked)
+    if begun.trainer is None:
+        logger.info("%s is trained already; --overwrite trains it again.", job.folder)
+    else:
+        _fit(begun, begun.trainer, asked)
+    if asked.validation:
+        validate_fold(begun.job, str(begun.hardware.device))
 
 
 def check_network(job: Job) -> None:
