@@ -29,6 +29,7 @@ SPLIT_FILES = ("splits.json", "splits_final.json")  # ours, and nnU-Net's
 KEYS = (
     "annotation_ending",
     "channel_names",
+    "components",
     "coordinates",
     "crowds",
     "dataset",

@@ -250,6 +250,32 @@ def read_map(path: Path, dataset: Dataset | None) -> tuple[NDArray[Any], Geometr
     return read_labels(path, dataset)
 
 
+def image_of(
+    path: Path, dataset: Dataset | None, case_id: str | None
+) -> Geometry | None:
+    """Return the geometry of the image that a file annotates.
+
+    Parameters
+    ----------
+    path : Path
+        An annotation.
+    dataset : Dataset or None
+        With the training cases.
+    case_id : str or None
+        Which case.
+
+    Returns
+    -------
+    Geometry or None
+        None if no training case has this annotation.
+    """
+    if dataset is None:
+        return None
+    fitting = (case for case in dataset.training if case.id == case_id)
+    found = next((case for case in fitting if case.annotation == path), None)
+    return None if found is None else read_geometry(found, dataset)
+
+
 def read_map_on_image(
     path: Path, dataset: Dataset | None, image: Geometry | None, case_id: str | None
 ) -> tuple[NDArray[Any], Geometry]:
@@ -279,10 +305,7 @@ def read_map_on_image(
         If it has other axes than its image and lies elsewhere.
     """
     labels, geometry = read_map(path, dataset)
-    if image is None and dataset is not None:
-        fitting = (c for c in dataset.training if c.id == case_id)
-        case = next((c for c in fitting if c.annotation == path), None)
-        image = None if case is None else read_geometry(case, dataset)
+    image = image or image_of(path, dataset, case_id)
     if image is None:
         return labels, geometry
     labels, turned = aligned(labels, geometry, image, path)

@@ -88,6 +88,54 @@ def with_classes(
     return Instances(labels.astype(np.int32), found)
 
 
+def components_of(
+    labels: NDArray[Any], classes: Mapping[int, str], path: Path
+) -> Instances:
+    """Return the pieces of masks as instances.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape S
+        A mask of the foreground; with several classes, the number of the class at each
+        voxel.
+    classes : mapping of int to str
+        Names of classes by number.
+    path : Path
+        The file, for the message.
+
+    Returns
+    -------
+    Instances
+        A piece is what hangs together by an edge or a corner.
+
+    Raises
+    ------
+    DatasetError
+        If a value is no class.
+    """
+    from scipy.ndimage import label
+
+    values = ids_of(labels)
+    several = len(classes) > 1
+    unknown = [value for value in values if several and value not in classes]
+    if unknown:
+        known = ", ".join(f"{number} ({name})" for number, name in classes.items())
+        raise DatasetError(
+            f"{path} has the values {some_of(unknown, SHOWN)}, which are no classes: "
+            f"with `components`, values are {known}."
+        )
+    found = np.zeros(labels.shape, np.int32)
+    kinds: dict[int, int] = {}
+    masks = [labels == value for value in values] if several else [labels > 0]
+    for value, mask in zip(values if several else [1], masks, strict=True):
+        pieces, count = label(mask, np.ones((3,) * labels.ndim))
+        found[mask] = pieces[mask] + len(kinds)
+        first = len(kinds) + 1
+        number = value if several else next(iter(classes), 1)
+        kinds.update(dict.fromkeys(range(first, first + count), number))
+    return Instances(found, kinds)
+
+
 def _read(side_car: Path, count: int) -> Mapping[str, Any]:
     example = '{"instances": {"1": 2}}'
     try:

@@ -58,6 +58,7 @@ def files_of(case: Case) -> list[Path]:
         is_folder = annotation.is_dir()
         files += sorted(annotation.rglob("*")) if is_folder else [annotation]
         beside.append(annotation.with_name(f"{case.id}.json"))
+        beside += readers.beside(annotation)
     return files + [path for path in beside if path.is_file() and path not in files]
 
 

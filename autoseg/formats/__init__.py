@@ -1,8 +1,8 @@
 """Plug-in folder: every file without a leading underscore is one format.
 
 Besides the formats: `base`, their interface; `header`, what is remembered of a file's
-header; `geometry`, where voxels are without reading them; `names`, what
-names of files say; `sitk`, images of SimpleITK.
+header; `geometry`, where voxels are without reading them; `names`, what names of files
+and of segments say; `sitk`, images of SimpleITK.
 """
 
 from __future__ import annotations

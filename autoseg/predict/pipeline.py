@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from autoseg.datasets.points import read_points, write_points
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats.base import find_format
+from autoseg.formats.names import ENDING as SEGMENTS
+from autoseg.formats.names import name_segments
 from autoseg.instancefiles.files import write_instance_files
 from autoseg.model.model import Model
 from autoseg.parallel import MemoryBudget, Share, loaded_bytes
@@ -258,6 +260,9 @@ class Pipeline:
                     format.write_image(image, case.doubt.map, case.geometry)
                 self.qualities.add(case.job.case.id, case.doubt.quality)
             format.write_labels(path, np.asarray(labels), case.geometry)
+            names = self.predictor.task.value_names
+            if names and path.name.lower().endswith(SEGMENTS):
+                name_segments(path, names)
 
     @property
     def _is_pointwise(self) -> bool:

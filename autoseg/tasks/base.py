@@ -247,6 +247,11 @@ class Task(ABC):
         return None
 
     @property
+    def value_names(self) -> Mapping[int, str]:
+        """Names of label values in files, background left out; empty without such."""
+        return {}
+
+    @property
     def one_segment(self) -> tuple[int, ...]:
         """Numbers of classes of which an image has one segment, not objects."""
         return ()

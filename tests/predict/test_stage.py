@@ -11,6 +11,7 @@ from PIL import Image as Picture
 
 import autoseg
 from autoseg.errors import CaseErrors, ModelError, UsageError
+from autoseg.formats.names import segments_of
 from autoseg.outputs import JOURNAL
 from autoseg.predict.stage import predict
 from tests.predict import toy_model as toy
@@ -68,6 +69,14 @@ def test_predictions_have_the_geometry_of_their_images(images, predictor, tmp_pa
     assert np.array_equal(prediction.affine, image.affine)
     assert prediction.header.get_zooms() == image.header.get_zooms()
     assert prediction.shape == image.shape
+
+
+def test_segments_for_slicer_have_names(images, predictor, tmp_path):
+    image = tmp_path / "images" / "case_0_0000.nii.gz"
+
+    predict(predictor, image, tmp_path / "case_0.seg.nrrd")
+
+    assert segments_of(tmp_path / "case_0.seg.nrrd") == {"one": 1, "two": 2}
 
 
 def test_one_bad_case_does_not_cost_the_others(images, predictor, tmp_path):

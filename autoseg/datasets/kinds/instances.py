@@ -6,8 +6,8 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.files import list_files, read_map_on_image
-from autoseg.datasets.instance_classes import with_classes
+from autoseg.datasets.files import image_of, list_files, read_map_on_image
+from autoseg.datasets.instance_classes import components_of, with_classes
 from autoseg.datasets.instance_files import is_many_files, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
@@ -17,6 +17,7 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 
+COMPONENTS = "components"  # key of dataset.json
 FOR_ALL = ("labelsTr.json", "annotations.json")  # of all images, in COCO's way
 
 
@@ -54,12 +55,16 @@ class InstanceFiles(DatasetKind):
     ) -> tuple[Any, Geometry]:
         classes = task.class_names
         if is_many_files(path):
+            image = image or image_of(path, dataset, case_id)
             found, geometry = read_many(path, dataset, image, case_id, classes)
             try:
                 return task.read(found), geometry
             except DatasetError as error:
                 raise DatasetError(f"{path}: {case_id or path.stem}: {error}") from None
         labels, geometry = read_map_on_image(path, dataset, image, case_id)
+        if dataset is not None and dataset.raw.get(COMPONENTS):
+            found = components_of(labels, classes, path)
+            return task.read(found), geometry
         if len(classes) > 1 and labels.min(initial=0) >= 0:
             return task.read(with_classes(path, labels, classes)), geometry
         try:

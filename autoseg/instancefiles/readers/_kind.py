@@ -148,6 +148,10 @@ class InstanceFile(ABC):
         """Say whether a file of these endings is of this kind, by its content."""
         return True
 
+    def beside(self, path: Path) -> list[Path]:
+        """Return other files that say something about it, such as names of classes."""
+        return []
+
     @abstractmethod
     def parse(self, path: Path) -> Content:
         """Return what the file says, or raise FormatError without the path."""

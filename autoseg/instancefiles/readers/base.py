@@ -37,6 +37,7 @@ __all__ = [
     "Picture",
     "Places",
     "Remark",
+    "beside",
     "case_id",
     "cases_in",
     "content_of",
@@ -161,6 +162,13 @@ def _parsed(path: Path, kind: str | None, *_: int) -> Content:
         raise FormatError(f"{path} is not UTF-8 text ({error}).") from None
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}).") from None
+
+
+def beside(path: Path) -> list[Path]:
+    """Return other files that say something about a file of objects."""
+    kinds = (INSTANCEFILES[name]() for name in INSTANCEFILES.names())
+    fitting = (kind for kind in kinds if match_ending(path.name, kind.endings))
+    return [other for kind in fitting for other in kind.beside(path)]
 
 
 def cases_in(path: Path) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class YoloObjects(InstanceFile):
             return False
         return all(row[0].isdecimal() and len(row) >= BOX for row in rows)
 
+    def beside(self, path: Path) -> list[Path]:
+        described = _description(path)
+        return [] if described is None else [described]
+
     def parse(self, path: Path) -> Content:
         objects = []
         for number, row in enumerate(_rows(path), 1):
@@ -87,17 +91,24 @@ def _places(corners: Sequence[float], shape: tuple[int, int]) -> Places:
     return ring_places(fractions * (shape[1], shape[0]), shape)
 
 
-def _names(path: Path) -> list[str]:
-    """Return the names of classes in order, from what lies beside or above a file."""
+def _description(path: Path) -> Path | None:
+    """Return the file that names the classes, beside a file or above it."""
     for folder in list(path.absolute().parents)[:2]:
-        for name in DESCRIPTIONS:
+        for name in (*DESCRIPTIONS, *LISTS):
             if (folder / name).is_file():
-                return _listed(folder / name)
-        for name in LISTS:
-            if (folder / name).is_file():
-                text = (folder / name).read_text(encoding="utf-8-sig")
-                return [line.strip() for line in text.splitlines() if line.strip()]
-    return []
+                return folder / name
+    return None
+
+
+def _names(path: Path) -> list[str]:
+    """Return the names of classes in order; none if nothing says them."""
+    described = _description(path)
+    if described is None:
+        return []
+    if described.name in DESCRIPTIONS:
+        return _listed(described)
+    lines = described.read_text(encoding="utf-8-sig").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _listed(path: Path) -> list[str]:

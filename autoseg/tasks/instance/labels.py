@@ -49,6 +49,10 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     unknown = [name for name in stuff if name not in labels]
     if unknown and labels:
         problems.append(f"`stuff` names {', '.join(unknown)}, not one of `labels`")
+    if not isinstance(dataset.raw.get("components", False), bool):
+        problems.append(
+            f"`components` is {dataset.raw['components']!r}; it must be true or false"
+        )
     if dataset.raw.get("crowds", CROWDS[0]) not in CROWDS:
         problems.append(
             f"`crowds` is {dataset.raw['crowds']!r}; there are {', '.join(CROWDS)}"

@@ -79,6 +79,13 @@ class SemanticTask(Task):
         )
 
     @property
+    def value_names(self) -> dict[int, str]:
+        return {
+            value: " + ".join(n for n, group in self.labels.items() if value in group)
+            for value in self.values[1:]
+        }
+
+    @property
     def previous_channels(self) -> int:
         # One 0/1 channel for each label value but the background's, in ascending order
         # of the inner values 1, 2, ...: also where values are grouped to regions, and

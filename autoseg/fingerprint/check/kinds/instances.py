@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.instance_files import crowds_of, is_many_files, names_of
+from autoseg.datasets.kinds.instances import COMPONENTS
 from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -22,20 +23,26 @@ SHOWN = 8  # ids that a message lists
 WRAPPED = {255: "8", 65_535: "16"}
 
 
-@dataclass(frozen=True)
-class Crowds:
-    """Crowd regions of a case.
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """What is kept of a case for a look at all of them.
 
     Parameters
     ----------
+    path : Path
+        The annotation, a file of objects or not.
     left_out : int
-        How many are no objects.
+        Crowd regions that are no objects.
     single : int
         How many of these are in one piece.
+    mask : Problem or None
+        That it seems to be a mask of the foreground.
     """
 
-    left_out: int
-    single: int
+    path: Path
+    left_out: int = 0
+    single: int = 0
+    mask: Problem | None = None
 
 
 @CHECK_KINDS.register
@@ -47,11 +54,14 @@ class InstancesCheck(CheckKind):
         super().look_inside(facts, path, labels)
         if self.task is None:
             return
-        names = None
+        names, left_out, single = None, 0, 0
         if is_many_files(path):
             names = names_of(path, facts.case.id, self.dataset)
-            facts.found = Crowds(*crowds_of(path, facts.case.id, self.dataset))
-        facts.problems += instance_problems(labels, path, names)
+            left_out, single = crowds_of(path, facts.case.id, self.dataset)
+        mask = mask_problem(labels, path, names or {})
+        facts.found = Looked(path=path, left_out=left_out, single=single, mask=mask)
+        if mask is None:
+            facts.problems += instance_problems(labels, path, names)
 
     def unused(self, ids: Set[str]) -> Iterator[Problem]:
         folder = self.dataset.folder / "labelsTr"
@@ -68,13 +78,58 @@ class InstancesCheck(CheckKind):
 
     def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         yield from crowd_problems(facts)
+        yield from self._masks(facts)
         if self.task is None:
             return
-        paths = dict.fromkeys(f.case.annotation for f in facts if f.found is not None)
-        for path in paths:
-            if path is not None and path.is_file():
+        for path in dict.fromkeys(f.found.path for f in facts if f.found is not None):
+            if path.is_file() and is_many_files(path):
                 for remark in remarks_of(path, self.task.class_names):
                     yield Problem("warning", path, remark.found, remark.fix)
+
+    def _masks(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        """Yield masks of the foreground; if all are such, once and for all of them."""
+        drawn = [f for f in facts if f.found is not None and not f.empty]
+        masks = [f.found.mask for f in drawn if f.found.mask is not None]
+        if len(masks) < len(drawn) or len(masks) < 2 or COMPONENTS in self.dataset.raw:
+            yield from masks
+            return
+        yield Problem(
+            "error",
+            self.dataset.folder / "labelsTr",
+            f"All {len(masks)} annotations have one id each for objects in several "
+            "pieces: they are masks of the foreground, not maps of ids.",
+            "Give each object an id of its own. If no two objects touch, say "
+            '"components": true in dataset.json: then each piece is an object. If each '
+            'image has one object in several pieces, say "components": false.',
+        )
+
+
+def mask_problem(
+    labels: NDArray[Any], path: Path, names: Mapping[int, str]
+) -> Problem | None:
+    """Return that a map has one id for several pieces, None if it has not.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape S
+        Ids.
+    path : Path
+        Its file.
+    names : mapping of int to str
+        What each id is called.
+    """
+    from scipy import ndimage
+
+    ids = np.unique(labels[labels > 0])
+    if len(ids) != 1 or ndimage.label(labels > 0)[1] < 2:
+        return None
+    return Problem(
+        "warning",
+        path,
+        f"All objects have one id, {_name(ids[0], names)}, though they are in several "
+        "pieces, as in a mask of the foreground.",
+        "Give each object an id of its own, unless they are one.",
+    )
 
 
 def instance_problems(
@@ -100,7 +155,9 @@ def instance_problems(
         background, and ids that end where a type does.
     """
     problems = _lost(labels, path, names or {})
-    return problems + _odd(labels, path, names or {})
+    mask = mask_problem(labels, path, names or {})
+    odd = [mask] if mask else _odd(labels, path, names or {})
+    return problems + odd
 
 
 def crowd_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
@@ -164,16 +221,6 @@ def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Pro
         return []
     old = np.unique(labels[labels > 0])
     apart = np.unique(small[(small > 0) & ~largest_pieces(small)])
-    if count == 1 and len(apart):
-        return [
-            Problem(
-                "warning",
-                path,
-                f"All objects have one id, {_name(old[0], names)}, though they are in "
-                "several pieces, as in a mask of the foreground.",
-                "Give each object an id of its own, unless they are one.",
-            )
-        ]
     holes = []
     for number, box in enumerate(boxes(small), 1):
         mask = small[box] == number

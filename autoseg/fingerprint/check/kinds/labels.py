@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import read_labels
+from autoseg.formats.names import segments_of
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 
+GENERIC = re.compile(r"(segment|label)?[\s_-]*\d*", re.IGNORECASE)  # nobody's names
 MANY = 10  # more unknown values in one file than this are no forgotten classes
 
 
@@ -46,6 +49,8 @@ class LabelsCheck(CheckKind):
     def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
         super().look_inside(facts, path, annotation)
         facts.found = _count_values(np.asarray(annotation))
+        if self.labels is not None and path.name.lower().endswith(".nrrd"):
+            facts.problems += segment_problems(path, self.labels)
 
     def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         if self.labels is not None:
@@ -101,12 +106,76 @@ def cases_by_class(
     return counts
 
 
+def segment_problems(
+    path: Path, labels: Mapping[str, Sequence[int]]
+) -> Iterator[Problem]:
+    """Yield in what the names in a NRRD file of segments contradict dataset.json.
+
+    Parameters
+    ----------
+    path : Path
+        A file of 3D Slicer's, or any other NRRD.
+    labels : mapping of str to sequence of int
+        Values of each label.
+    """
+    try:
+        segments = segments_of(path)
+    except (AutosegError, OSError):
+        return  # whoever reads its voxels says why
+    known = {_plain(name): name for name in labels}
+    names = {v: n for n, values in labels.items() for v in values if len(values) == 1}
+    for segment, value in segments.items():
+        ours = known.get(_plain(segment))
+        if ours is not None and value not in labels[ours]:
+            meant = " and ".join(map(str, labels[ours]))
+            found = f"It calls the value {value} {segment!r}; in dataset.json {ours!r} "
+            found += f"is {meant}."
+        elif ours is None and value in names and not GENERIC.fullmatch(segment):
+            found = f"It calls the value {value} {segment!r}; dataset.json calls it "
+            found += f"{names[value]!r}."
+        else:
+            continue
+        yield Problem(
+            "warning",
+            path,
+            found,
+            "Values count, names do not: correct `labels`, or export the segments in "
+            "the order of the values.",
+        )
+
+
+def _plain(name: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", name.casefold())).strip()
+
+
+def _without_background(
+    dataset: Dataset, unknown: Set[int], labels: Mapping[str, Sequence[int]]
+) -> Problem | None:
+    """Return that 0 has no name, if that is all that is wrong with the values."""
+    if unknown != {0}:
+        return None
+    proposal = {"background": 0, **dataset.raw.get("labels", {})}
+    if set(proposal) != {"background", *labels}:
+        return None
+    return Problem(
+        "error",
+        dataset.folder / "dataset.json",
+        "The annotations hold 0, and `labels` has no name for it: without a background "
+        "its first class would be taken for one.",
+        f'Say "labels": {json.dumps(proposal)}.',
+    )
+
+
 def _unknown_values(
     dataset: Dataset, facts: Sequence[CaseFacts], labels: dict[str, tuple[int, ...]]
 ) -> Iterator[Problem]:
     known = {value for values in labels.values() for value in values}
     seen = {value for f in facts for value in (f.found or {})}
     if seen <= known:
+        return
+    background = _without_background(dataset, seen - known, labels)
+    if background is not None:
+        yield background
         return
     proposal = propose(labels, seen)
     if proposal is not None:

@@ -1,10 +1,19 @@
 """Odd maps of ids."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pytest
+from PIL import Image
 
+from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.instance_classes import components_of
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import DatasetError
 from autoseg.fingerprint.check.kinds.instances import instance_problems
+from autoseg.fingerprint.check.stage import check
+from autoseg.tasks.instance import InstanceTask
 
 
 def _found(labels):
@@ -67,3 +76,71 @@ def test_masks_are_called_by_their_files_and_missing_ones_are_told():
         "1 of 2 instances are in several pieces: a.png.",
         "1 of 2 instances are of a single voxel: c.png.",
     ]
+
+
+# Masks of the foreground in place of ids.
+
+
+def pictures(folder, count=6, masked=6, **description):
+    """Pictures of two squares each, which have one id in the first ``masked``."""
+    for place in ("imagesTr", "labelsTr"):
+        (folder / place).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for i in range(count):
+        picture = random.integers(0, 255, (20, 24)).astype(np.uint8)
+        Image.fromarray(picture).save(folder / f"imagesTr/c{i}.png")
+        ids = np.zeros((20, 24), np.uint8)
+        ids[2:6, 3:7] = 255
+        ids[9:15, 10:16] = 255 if i < masked else 7
+        Image.fromarray(ids).save(folder / f"labelsTr/c{i}.png")
+    base = {"task": "instance", "channel_names": {"0": "x"}}
+    base["labels"] = {"background": 0, "cell": 1}
+    (folder / "dataset.json").write_text(json.dumps({**base, **description}))
+    return [p for p in check(folder) if "one id" in p.found]
+
+
+def test_nothing_but_masks_is_one_error_with_a_way_out(tmp_path):
+    (found,) = pictures(tmp_path)
+
+    assert found.severity == "error"
+    assert found.found.startswith("All 6 annotations have one id each")
+    assert '"components": true' in found.fix
+
+
+def test_some_masks_are_warnings(tmp_path):
+    found = pictures(tmp_path, masked=2)
+
+    assert [(p.severity, p.file.name) for p in found] == [
+        ("warning", "c0.png"),
+        ("warning", "c1.png"),
+    ]
+
+
+def test_whoever_says_that_objects_are_in_pieces_is_believed(tmp_path):
+    found = pictures(tmp_path, components=False)
+
+    assert {p.severity for p in found} == {"warning"}
+
+
+def test_pieces_are_objects_on_request(tmp_path):
+    assert pictures(tmp_path, components=True) == []
+    dataset = load_dataset(tmp_path)
+    task = InstanceTask(labels={"cell": 1})
+
+    found, _ = read_annotation(dataset.training[0].annotation, dataset, task)
+
+    assert np.unique(found.labels[2:6, 3:7]).tolist() == [1]
+    assert np.unique(found.labels[9:15, 10:16]).tolist() == [2]
+    assert np.count_nonzero(found.labels) == 16 + 36
+
+
+def test_values_of_masks_are_classes_where_there_are_several(tmp_path):
+    labels = np.array([[1, 0, 1, 2], [1, 0, 0, 2], [0, 2, 0, 0]])
+
+    found = components_of(labels, {1: "cell", 2: "debris"}, tmp_path / "a.png")
+
+    # The 2 below touches the others of its value by no corner.
+    assert found.labels.tolist() == [[1, 0, 2, 3], [1, 0, 0, 3], [0, 4, 0, 0]]
+    assert dict(found.classes) == {1: 1, 2: 1, 3: 2, 4: 2}
+    with pytest.raises(DatasetError, match="has the values 9, which are no classes"):
+        components_of(labels * 9 // 2, {1: "cell", 4: "debris"}, tmp_path / "a.png")

@@ -3,12 +3,18 @@
 import json
 
 import numpy as np
+import pytest
+import SimpleITK
 from PIL import Image as Picture
 
 from autoseg.datasets.read import load_dataset
 from autoseg.fingerprint.check.facts import CaseFacts
-from autoseg.fingerprint.check.kinds.labels import LabelsCheck, propose
-from autoseg.fingerprint.check.stage import examine
+from autoseg.fingerprint.check.kinds.labels import (
+    LabelsCheck,
+    propose,
+    segment_problems,
+)
+from autoseg.fingerprint.check.stage import check, examine
 from autoseg.spec.dataset import Case
 
 EDGES = '''
@@ -93,3 +99,85 @@ def test_a_task_of_label_maps_is_told_nothing_of_instances(tmp_path, monkeypatch
     assert said == {("error", "case3.png"), ("warning", "case4.png")}
     assert not any("instance" in p.found for p in report.problems)
     assert report.classes == {}
+
+
+# Names of segments in NRRD files.
+
+
+def segments(tmp_path, names, labels=None):
+    """What is told of a file whose segments are called so, by value."""
+    image = SimpleITK.GetImageFromArray(np.ones((2, 3, 4), np.uint8))
+    for number, (value, name) in enumerate(names.items()):
+        image.SetMetaData(f"Segment{number}_LabelValue", str(value))
+        image.SetMetaData(f"Segment{number}_Name", name)
+    path = tmp_path / "c0.seg.nrrd"
+    SimpleITK.WriteImage(image, str(path))
+    labels = labels or {"background": (0,), "liver": (1,), "left lung": (2,)}
+    return [problem.found for problem in segment_problems(path, labels)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {},
+        {1: "liver", 2: "left lung"},
+        {1: "Liver", 2: "Left_Lung"},
+        {1: "Segment_1", 2: "Segment 2"},
+        {2: "left lung"},
+    ],
+)
+def test_names_that_agree_or_say_nothing_are_no_problem(tmp_path, names):
+    assert segments(tmp_path, names) == []
+
+
+def test_names_that_are_exchanged_are_told_with_both_values(tmp_path):
+    found = segments(tmp_path, {1: "left lung", 2: "liver"})
+
+    assert found == [
+        "It calls the value 1 'left lung'; in dataset.json 'left lung' is 2.",
+        "It calls the value 2 'liver'; in dataset.json 'liver' is 1.",
+    ]
+
+
+def test_a_known_name_with_an_unknown_value_is_told(tmp_path):
+    (found,) = segments(tmp_path, {5: "liver"})
+
+    assert found == "It calls the value 5 'liver'; in dataset.json 'liver' is 1."
+
+
+def test_a_name_that_dataset_json_has_not_is_told(tmp_path):
+    (found,) = segments(tmp_path, {1: "Leber"})
+
+    assert found == "It calls the value 1 'Leber'; dataset.json calls it 'liver'."
+
+
+def test_a_value_may_be_one_of_a_region(tmp_path):
+    labels = {"background": (0,), "whole": (1, 2), "core": (2,)}
+
+    assert segments(tmp_path, {1: "whole", 2: "core"}, labels) == []
+
+
+# Labels without a background.
+
+
+def test_labels_without_background_get_one_proposal(tmp_path):
+    for place in ("imagesTr", "labelsTr"):
+        (tmp_path / place).mkdir()
+    random = np.random.default_rng(0)
+    for i in range(6):
+        picture = random.integers(0, 255, (9, 11)).astype(np.uint8)
+        Picture.fromarray(picture).save(tmp_path / f"imagesTr/c{i}.png")
+        labels = random.integers(0, 3, (9, 11)).astype(np.uint8)
+        Picture.fromarray(labels).save(tmp_path / f"labelsTr/c{i}.png")
+    described = {"channel_names": {"0": "x"}, "labels": {"anterior": 1, "posterior": 2}}
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+
+    errors = [p for p in check(tmp_path) if p.severity == "error"]
+
+    assert len(errors) == 1
+    assert '"labels": {"background": 0, "anterior": 1, "posterior": 2}' in errors[0].fix
+    proposal = json.loads(errors[0].fix.partition('"labels": ')[2].rstrip("."))
+    (tmp_path / "dataset.json").write_text(
+        json.dumps({**described, "labels": proposal})
+    )
+    assert not [p for p in check(tmp_path) if p.severity == "error"]
