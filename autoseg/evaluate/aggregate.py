@@ -17,6 +17,7 @@ Scores = Mapping[str, Mapping[str, float]]  # of one case: by class, then by met
 RESAMPLES = 2000  # bootstrap samples; the interval's ends are then stable to ~1 %
 SEED = 0
 CONFIDENCE = 0.95
+FEW = 10  # cases: of fewer, normally distributed, intervals hold the mean in under 90 %
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,3 +250,18 @@ def interval(means: NDArray[np.float64]) -> tuple[float, float]:
     edge = (1 - CONFIDENCE) / 2
     low, high = np.quantile(defined, [edge, 1 - edge])
     return float(low), float(high)
+
+
+def caution(cases: int) -> str:
+    """Return a warning of intervals over so few cases; empty for enough of them.
+
+    Examples
+    --------
+    >>> caution(3)
+    'Of 3 cases only, these intervals are too narrow to rely on.'
+    """
+    if cases >= FEW:
+        return ""
+    if cases < 2:
+        return "Of one case there is no interval: another one may score otherwise."
+    return f"Of {cases} cases only, these intervals are too narrow to rely on."

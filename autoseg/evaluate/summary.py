@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import PlanError
-from autoseg.evaluate.aggregate import Scores, Statistic, metric_names
+from autoseg.evaluate.aggregate import Scores, Statistic, caution, metric_names
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
@@ -182,6 +182,8 @@ class Summary:
 
     def _notes(self, metrics: Sequence[str]) -> list[str]:
         notes = ["Means with their 95 % confidence intervals (bootstrap over cases)."]
+        if self.cases and (warning := caution(len(self.cases))):
+            notes.append(warning)
         if any(s.infinite for c in self.classes.values() for s in c.values()):
             notes.append(
                 "+k: in k more cases the class was missed, or found where it is not; "

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from autoseg.evaluate.aggregate import aggregate
+from autoseg.evaluate.aggregate import FEW, aggregate, caution
 from autoseg.metrics.pooled import Ratio
 
 NAN, INF = math.nan, math.inf
@@ -173,3 +173,18 @@ def test_a_class_can_stay_out_of_the_mean_over_classes():
 
     assert classes["any"]["rate"].mean == 1
     assert foreground["rate"].mean == foreground["hit"].mean / 2 == 0.5
+
+
+@pytest.mark.parametrize(("cases", "enough"), [(5, False), (8, False), (20, True)])
+def test_there_is_a_warning_where_intervals_hold_the_mean_too_rarely(cases, enough):
+    # Of so many cases that scatter normally about 0, by a bootstrap written out here.
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(1500):
+        scores = rng.normal(size=cases)
+        means = scores[rng.integers(0, cases, (500, cases))].mean(axis=1)
+        low, high = np.quantile(means, [0.025, 0.975])
+        held += low <= 0 <= high
+
+    assert (held / 1500 > 0.9) == enough == (caution(cases) == "")
+    assert caution(FEW) == ""

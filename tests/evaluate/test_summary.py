@@ -113,3 +113,11 @@ def test_instances_are_shown_pooled_and_by_size():
     assert "-20.0%" in lines[2]
     assert "up to 2: 1.000, up to 4: 1.000, larger: 0.500" in lines[-1]
     assert max(map(len, lines)) <= 120
+
+
+def test_the_table_of_few_cases_warns_of_its_intervals():
+    few = {str(case): {"liver": {"dice": 0.9}} for case in range(3)}
+    many = {str(case): {"liver": {"dice": 0.9}} for case in range(30)}
+
+    assert "Of 3 cases only" in _summary(few).table()
+    assert "only" not in _summary(many).table()

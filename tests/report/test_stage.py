@@ -45,12 +45,13 @@ def test_the_numbers_are_those_of_data_and_results(written):
 
 
 def test_every_case_counts_once_with_the_fold_that_had_not_seen_it(written):
-    _, content = written
+    page, content = written
     (trained,) = content["trained"]
 
     folds = {row["case"]: row["fold"] for row in trained["cases"]}
 
     assert folds == {f"case_{i:02d}": str(i % 2) for i in range(results_folder.CASES)}
+    assert f"Of {results_folder.CASES} cases only, these intervals" in page.read_text()
     assert trained["scores"]["cases"] == results_folder.CASES
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoseg.evaluate.aggregate import caution
 from autoseg.evaluate.measures import mean_over_classes, measure_of
 from autoseg.evaluate.summary import LENGTHS, columns
 from autoseg.report.page.html import score, short
@@ -111,7 +112,7 @@ def scored(content: Json) -> list[Json]:
         rows = _rows(one["cases"], classes if every else [], own)
         found.append(
             one | {"measures": shown, "case_measures": own, "rows": rows,
-                   "all_rows": every}
+                   "all_rows": every, "caution": caution(one["scores"]["cases"])}
         )  # fmt: skip
     return found
 
