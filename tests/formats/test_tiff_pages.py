@@ -228,6 +228,17 @@ def test_a_bilevel_mask_has_its_drawn_pixels(tmp_path, photometric):
     assert np.array_equal(_both(path)[0], mask)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_gray_where_0_is_white_is_read_as_stored_and_noted(tmp_path, kind):
+    path = tmp_path / "c.tif"
+    tifffile.imwrite(path, STACK[0].astype(kind), photometric="miniswhite")
+
+    image = TIFF.read_image([path])
+
+    assert np.array_equal(image.array[0], STACK[0])
+    assert "0 is white" in TIFF.notes(image.geometry)[0]
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_stands_as_viewers_show_it(tmp_path, orientation):
     from PIL import ImageOps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,12 @@ def _of_series(file: Any, series: Any, *notes: str) -> Content:
                 "are read as slices",
             )
     shape = tuple(int(n) for n in series.shape)
-    return Content(series.axes, shape, [series], series.keyframe, said, notes)
+    content = Content(series.axes, shape, [series], series.keyframe, said, notes)
+    if content.keyframe.photometric != WHITE_IS_ZERO or content.is_inverted:
+        return content
+    return replace(
+        content, notes=(*notes, "it says that 0 is white; values are read as stored")
+    )
 
 
 def _stacked(file: Any, series: Sequence[Any]) -> Content | None:
