@@ -170,13 +170,15 @@ def components(mask: NDArray[np.bool_]) -> tuple[Array, NDArray[np.int64]]:
     Returns
     -------
     numbers : ndarray of int, shape S
-        0 outside of the mask.
+        0 outside of the mask; otherwise in the order in which a walk along the last
+        axis meets them, however the mask lies in memory.
     sizes : ndarray of int64
         Voxels of component 1, 2, ...
     """
     import cc3d
 
-    numbers = cc3d.connected_components(mask)
+    # cc3d numbers them in the order of memory.
+    numbers = cc3d.connected_components(np.ascontiguousarray(mask))
     return numbers, np.bincount(numbers.ravel())[1:]
 
 

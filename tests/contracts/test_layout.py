@@ -272,3 +272,10 @@ def test_no_pickle_and_no_code_from_a_file():
                     found.append(f"{_name(path)}:{node.lineno} allows pickles")
 
     assert not found
+
+
+def test_tensors_are_written_by_torch_not_by_numpy():
+    """NumPy's writer of safetensors scrambles arrays that are not in C order."""
+    assert not [
+        _name(path) for path in SOURCES if "safetensors.numpy" in path.read_text()
+    ]

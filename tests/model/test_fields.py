@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import pytest
+import torch
 
 from autoseg.errors import ModelError
 from autoseg.landmarks.confidence import Confidence
@@ -137,3 +138,22 @@ def test_folds_that_make_no_sense_are_refused(tmp_path, folds):
 
     with pytest.raises(ModelError, match=r"manifest\.json: folds"):
         read_bundle(path)
+
+
+def test_tensors_that_are_not_in_the_order_of_memory_come_back_right(tmp_path):
+    """NumPy's writer of safetensors would scramble them without a word."""
+    model = toy.model(toy.plan())
+    turned = {
+        name: tensor.transpose(0, 1).contiguous().transpose(0, 1)
+        if tensor.dim() > 1
+        else tensor
+        for name, tensor in model.weights[0].items()
+    }
+    assert not all(tensor.is_contiguous() for tensor in turned.values())
+
+    path = write_bundle(
+        dataclasses.replace(model, weights=(turned,)), tmp_path / "m.zip"
+    )
+
+    again = read_bundle(path).weights[0]
+    assert all(torch.equal(again[k], v) for k, v in model.weights[0].items())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autoseg.errors import PlanError
-from autoseg.model.postprocessing import Postprocessing, Rule
+from autoseg.model.postprocessing import Postprocessing, Rule, components, kept
 from autoseg.spec.json import to_json
 from autoseg.tasks.semantic import SemanticTask
 
@@ -84,3 +84,23 @@ def test_rules_survive_json():
 def test_rules_that_cannot_be_are_refused(raw):
     with pytest.raises(PlanError, match="rules.json"):
         Postprocessing.from_json({"classes": {"one": raw}}, "rules.json")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_of_equal_components_the_first_stays_however_they_lie_in_memory(order):
+    mask = np.zeros((6, 8), bool, order=order)
+    mask[0, 5] = mask[4, 1] = True
+
+    found = kept(mask, Rule(largest_component=True))
+
+    assert np.argwhere(found).tolist() == [[0, 5]]
+
+
+def test_a_view_is_numbered_as_its_copy():
+    mask = np.zeros((12, 16), bool)
+    mask[8, 2] = mask[0, 10] = True
+    view = mask.T[::2, ::2]  # at (1, 4) and (5, 0)
+
+    numbers, sizes = components(view)
+
+    assert (numbers[1, 4], numbers[5, 0], sizes.tolist()) == (1, 2, [1, 1])

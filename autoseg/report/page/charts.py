@@ -148,16 +148,21 @@ def _strip(
     points: Sequence[tuple[float, str]],
     color: str,
 ) -> Strip:
-    mean = found.get("mean", math.nan)
+    mean, low, high = (_number(found.get(key)) for key in ("mean", "low", "high"))
     return Strip(
         label=label,
         points=points,
         mean=mean,
-        low=found.get("low", math.nan),
-        high=found.get("high", math.nan),
+        low=low,
+        high=high,
         text=score(mean, measure),
         color=color,
     )
+
+
+def _number(value: float | None) -> float:
+    """Return a number of a summary; what is not known there is no number here."""
+    return math.nan if value is None else value
 
 
 def _caption(measure: str, one: Json) -> str:
