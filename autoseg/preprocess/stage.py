@@ -31,7 +31,8 @@ from autoseg.preprocess.forecast import (
     prepare_threads,
     target_grid,
 )
-from autoseg.preprocess.store import ANNOTATION, CaseStore
+from autoseg.preprocess.store import CaseStore
+from autoseg.preprocess.stored_case import ANNOTATION
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Geometry

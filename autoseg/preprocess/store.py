@@ -20,7 +20,6 @@ import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +28,12 @@ from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, UsageError
 from autoseg.preprocess.packing import PRECISIONS, layout, reduced, smallest
+from autoseg.preprocess.stored_case import ANNOTATION, FILES, REDO, StoredCase
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.json import write_text
-from autoseg.spec.points import Points
 
 SCHEMA = 1
 INTERRUPTED_SECONDS = 3600.0
-
-ANNOTATION = "_annotation"  # behind a case's id, in the name of a file
-
-_REDO = "Run `autoseg preprocess` again to have the case redone."
 
 
 @dataclass(frozen=True)
@@ -162,13 +157,13 @@ class CaseStore:
             case = StoredCase(folder=self.folder, case_id=case_id, raw=raw)
             expected = {case.path(part): n for part, n in raw["bytes"].items()}
             if raw["schema"] != SCHEMA:
-                raise DatasetError(f"{where} has schema {raw['schema']}. {_REDO}")
+                raise DatasetError(f"{where} has schema {raw['schema']}. {REDO}")
         except FileNotFoundError:
             raise DatasetError(
                 f"{where} is not there. Run `autoseg preprocess` first."
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DatasetError(f"{where} cannot be read ({error!r}). {_REDO}") from None
+            raise DatasetError(f"{where} cannot be read ({error!r}). {REDO}") from None
         for file, size in expected.items():
             found = file.stat().st_size if file.is_file() else None
             if found != size:
@@ -183,7 +178,7 @@ class CaseStore:
         """Remove a case's files, its description first."""
         case = StoredCase(folder=self.folder, case_id=case_id, raw={})
         (self.folder / f"{case_id}.json").unlink(missing_ok=True)
-        for part in _FILES:
+        for part in FILES:
             case.path(part).unlink(missing_ok=True)
 
     def clear_interrupted(self, case_ids: Collection[str] = ()) -> None:
@@ -195,7 +190,7 @@ class CaseStore:
             Cases that nobody else is writing. What is left of others is removed when
             it is an hour old: another machine may be at work on them.
         """
-        endings = [_FILES[part].format("") for part in _FILES] + [".json"]
+        endings = [FILES[part].format("") for part in FILES] + [".json"]
         mine = {f"{case_id}{ending}" for case_id in case_ids for ending in endings}
         for path in self.folder.glob(".*.tmp"):
             name = path.name[1:].rsplit(".", 2)[0]  # .NAME.PROCESS.tmp
@@ -244,134 +239,6 @@ class CaseStore:
         finally:
             temporary.unlink(missing_ok=True)
         return path.stat().st_size
-
-
-_FILES = {
-    "image": "{}.b2nd",
-    "annotation": "{}" + ANNOTATION + ".b2nd",
-    "foreground": "{}_foreground.npy",
-}
-
-
-@dataclass(frozen=True)
-class StoredCase:
-    """One preprocessed case; get it from `CaseStore.open`.
-
-    Safe to share between threads.
-
-    Parameters
-    ----------
-    folder : Path
-        Where its files are.
-    case_id : str
-        The case.
-    raw : mapping
-        What CASE.json holds.
-    """
-
-    folder: Path
-    case_id: str
-    raw: Mapping[str, Any]
-
-    def path(self, part: str) -> Path:
-        """Return a file: ``"image"``, ``"annotation"`` or ``"foreground"``."""
-        return self.folder / _FILES[part].format(self.case_id)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Spatial shape S."""
-        return tuple(self.raw["shape"][1:])
-
-    @property
-    def channels(self) -> int:
-        """Number of channels, C."""
-        return int(self.raw["shape"][0])
-
-    @property
-    def properties(self) -> Mapping[str, Any]:
-        """What was given to `CaseStore.write`."""
-        return dict(self.raw["properties"])
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names for which `foreground` has indices, perhaps none at all."""
-        return tuple(self.raw["foreground"])
-
-    @cached_property
-    def image(self) -> Any:
-        """The image, a blosc2 array of shape (C, *S): slice it."""
-        return self._array("image", tuple(self.raw["shape"]))
-
-    @cached_property
-    def annotation(self) -> Any:
-        """The annotation, a blosc2 array of shape S: slice it."""
-        return self._array("annotation", self.shape)
-
-    @cached_property
-    def points(self) -> Points | None:
-        """The annotation if it is points; then there is no `annotation`."""
-        raw = self.raw.get("points")
-        if raw is None:
-            return None
-        return Points.from_stored(raw, self.shape)
-
-    def foreground(self, name: str) -> NDArray[np.unsignedinteger]:
-        """Return the sorted linear indices of a class, from a memory map.
-
-        Raises
-        ------
-        DatasetError
-            If the case knows no such class.
-        """
-        if name not in self.raw["foreground"]:
-            raise DatasetError(
-                f"preprocessed case {self.case_id} has no indices of {name!r}, only of "
-                f"{', '.join(self.classes)}. {_REDO}"
-            )
-        start, end = self.raw["foreground"][name]
-        return self._places[start:end]
-
-    def foreground_count(self, name: str) -> int:
-        """Return how many indices `foreground` has, without opening a file."""
-        start, end = self.raw["foreground"].get(name, (0, 0))
-        return int(end - start)
-
-    @cached_property
-    def _places(self) -> NDArray[np.unsignedinteger]:
-        count = max((end for _, end in self.raw["foreground"].values()), default=0)
-        if not count:
-            return np.zeros(0, np.uint32)  # an empty file cannot be mapped
-        try:
-            places = np.load(self.path("foreground"), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise self._damaged("foreground", repr(error)) from None
-        if places.shape != (count,):
-            raise self._damaged("foreground", f"it holds {places.shape} indices")
-        return np.asarray(places)
-
-    def _array(self, part: str, shape: tuple[int, ...]) -> Any:
-        import blosc2
-
-        try:
-            array = blosc2.open(
-                str(self.path(part)),
-                mode="r",
-                mmap_mode=None if os.name == "nt" else "r",
-                dparams=blosc2.DParams(nthreads=1),
-            )
-            found = tuple(array.shape), np.dtype(array.dtype).name
-        except (OSError, RuntimeError, ValueError, AttributeError) as error:
-            raise self._damaged(part, repr(error)) from None
-        if found != (shape, self.raw[f"{part}_dtype"]):
-            raise self._damaged(part, f"it holds shape {found[0]}, {found[1]}")
-        return array
-
-    def _damaged(self, part: str, why: str) -> DatasetError:
-        return DatasetError(
-            f"preprocessed case {self.case_id}: {self.path(part)} is damaged ({why}). "
-            f"Delete {self.folder / self.case_id}.json and run `autoseg preprocess` "
-            "again."
-        )
 
 
 def _temporary(path: Path) -> Path:

@@ -56,3 +56,40 @@ class Head:
     def mirrors_along(self, axis: int) -> bool:
         """Return whether mirrored copies along an axis can be used."""
         return not self.mirrors or self.mirrors[axis] is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointwise:
+    """A `Task.decode` that looks at one voxel at a time, and how it decides.
+
+    Prediction then never needs all outputs at once, however many heads there are.
+
+    Parameters
+    ----------
+    head : str
+        The one head that decides.
+    painted : tuple of int or None
+        None: the voxel gets the number of its largest channel, of equals the first.
+        Otherwise, for each channel in turn, the value it gets where its activated
+        output is over 0.5.
+    """
+
+    head: str
+    painted: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputStage:
+    """How coarse outputs may be, and why: see `Task.output_stage`.
+
+    Parameters
+    ----------
+    stage : int
+        Of the encoder; 0: the resolution of the patch, 1: half of it.
+    rule, because : str
+        See `autoseg.spec.choice.Decision`.
+    """
+
+    stage: int
+    rule: str
+    because: str

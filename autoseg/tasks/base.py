@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,49 +11,12 @@ from numpy.typing import NDArray
 
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.head import Head
+from autoseg.spec.head import Head, OutputStage, Pointwise
 from autoseg.spec.points import Points
 
-__all__ = ["Head", "Pointwise", "Task"]
+__all__ = ["Head", "OutputStage", "Pointwise", "Task"]
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pointwise:
-    """A `Task.decode` that looks at one voxel at a time, and how it decides.
-
-    Prediction then never needs all outputs at once, however many heads there are.
-
-    Parameters
-    ----------
-    head : str
-        The one head that decides.
-    painted : tuple of int or None
-        None: the voxel gets the number of its largest channel, of equals the first.
-        Otherwise, for each channel in turn, the value it gets where its activated
-        output is over 0.5.
-    """
-
-    head: str
-    painted: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutputStage:
-    """How coarse outputs may be, and why: see `Task.output_stage`.
-
-    Parameters
-    ----------
-    stage : int
-        Of the encoder; 0: the resolution of the patch, 1: half of it.
-    rule, because : str
-        See `autoseg.spec.choice.Decision`.
-    """
-
-    stage: int
-    rule: str
-    because: str
 
 
 class Task(ABC):
@@ -392,8 +354,3 @@ class Task(ABC):
     @abstractmethod
     def example(cls) -> tuple[Task, Any, tuple[float, ...]]:
         """Return a tiny case for tests: task, inner annotation, spacing."""
-
-
-def as_labels(annotation: Any) -> Array:
-    """Return an annotation as the integer array that it is."""
-    return np.asarray(annotation)

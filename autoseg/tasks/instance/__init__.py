@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,10 +22,10 @@ from autoseg.spec.instances import Instances, as_instances
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
+from autoseg.tasks.instance.ids import few_places, whole_ids
 
 CLASSES = "classes"  # the head that says what an instance is
 DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
-MOST_PLACES = 10_000  # foreground voxels kept for each class of a case
 
 
 @TASKS.register
@@ -152,7 +153,7 @@ class InstanceTask(Task):
 
     def read(self, annotation: Any) -> Instances:
         given = isinstance(annotation, Instances)
-        found = annotation if given else as_instances(_whole(annotation))
+        found = annotation if given else as_instances(whole_ids(annotation))
         known = set(self.numbers.values())
         only = next(iter(self.labels.values()), 1)
         classes = {}
@@ -224,21 +225,18 @@ class InstanceTask(Task):
         labels = instances.labels
         if drop:
             labels = np.where(np.isin(labels, drop), 0, labels)
-        counts = dict.fromkeys(self.classes, 0)
-        names = {number: name for name, number in self.numbers.items()}
-        for i in instances.ids:
-            counts[names[instances.class_of(i)]] += 1
+        found = Counter(self.class_names[instances.class_of(i)] for i in instances.ids)
+        counts = {name: found[name] for name in self.classes}
         return {**measure_instances(labels, spacing), "classes": counts}
 
     @classmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         from autoseg.tasks.instance.sizes import pool_instances
 
-        classes: dict[str, int] = {}
+        classes: Counter[str] = Counter()
         for one in measurements:
-            for name, count in one["classes"].items():
-                classes[name] = classes.get(name, 0) + count
-        return {**pool_instances(measurements), "classes": classes}
+            classes.update(one["classes"])
+        return {**pool_instances(measurements), "classes": dict(classes)}
 
     def trial(
         self, annotation: Any, spacing: tuple[float, ...], pooled: Mapping[str, Any]
@@ -259,12 +257,7 @@ class InstanceTask(Task):
         channel = self._channel(labels).ravel()
         places = {}
         for number, name in enumerate(self.classes, 1):
-            there = np.flatnonzero(channel == number)
-            if len(there) > MOST_PLACES:
-                random = np.random.default_rng(1234)
-                there = np.sort(random.choice(there, MOST_PLACES, replace=False))
-            wide = len(there) and there[-1] >= 2**32
-            places[name] = there.astype(np.uint64 if wide else np.uint32)
+            places[name] = few_places(np.flatnonzero(channel == number))
         return places
 
     # Training and prediction ----------------------------------------------------------
@@ -361,27 +354,3 @@ class InstanceTask(Task):
         labels[9:13, 3:9] = 3
         task = cls(labels={"cell": 1, "debris": 2})
         return task, task.read(Instances(labels, {1: 1, 2: 1, 3: 2})), (0.5, 0.5)
-
-
-def _whole(annotation: Any) -> Array:
-    """Return an array of ids as int32, or raise where they are none."""
-    labels = np.asarray(annotation)
-    if labels.dtype == bool:
-        return labels.astype(np.int32)
-    if labels.dtype.kind == "f":
-        if not np.array_equal(labels, np.rint(labels)):
-            raise DatasetError(
-                "the annotation has values that are no whole numbers; an instance map "
-                "holds an id for each voxel."
-            )
-        labels = labels.astype(np.int64)
-    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
-    if low < 0:
-        raise DatasetError(
-            f"the annotation has the id {low}; ids are positive and 0 is background. "
-            "Was it saved in a signed type that is too small? Write it as uint16 or "
-            "uint32."
-        )
-    if high > np.iinfo(np.int32).max:
-        return numbered(labels)[0]
-    return labels.astype(np.int32)
