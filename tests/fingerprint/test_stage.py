@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import autoseg
-from autoseg.datasets import annotations
+from autoseg.datasets import files
 from autoseg.errors import CaseErrors, DatasetError, UsageError
 from autoseg.fingerprint import stage
 from autoseg.spec.choice import Choice
@@ -25,7 +25,7 @@ from tests import toy
 def reads(monkeypatch):
     """Counts how often each file is read."""
     counts = Counter()
-    image, labels = stage.read_image, annotations.read_labels
+    image, labels = stage.read_image, files.read_labels
 
     def read_image(case, dataset):
         counts.update(path.name for path in case.images)
@@ -36,7 +36,7 @@ def reads(monkeypatch):
         return labels(path, dataset)
 
     monkeypatch.setattr(stage, "read_image", read_image)
-    monkeypatch.setattr(annotations, "read_labels", read_labels)
+    monkeypatch.setattr(files, "read_labels", read_labels)
     return counts
 
 
