@@ -6,6 +6,8 @@ import math
 import os
 from pathlib import Path
 
+GIGABYTE = 1e9
+FREE_SHARE = 0.8  # of the free memory that a run takes when nobody says how much
 CGROUPS = Path("/sys/fs/cgroup")  # where Linux keeps the limits of containers and jobs
 MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -64,6 +66,13 @@ def total_memory() -> int:
             if most and most[0].isdigit():
                 total = min(total, int(most[0]))
     return total
+
+
+def used_memory() -> int:
+    """Return the bytes of main memory that this process holds."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def _cached(folder: Path) -> int:

@@ -134,9 +134,8 @@ def _ask_torch(report: dict[str, Any]) -> None:
     """Add what needs torch: devices, and what stages would choose."""
     import torch
 
-    from autoseg.predict.backends.choose import choose_backend, choose_precision
     from autoseg.predict.device import cpu_computes_bf16, find_device
-    from autoseg.predict.options import Options
+    from autoseg.predict.options import Options, choose_backend, choose_precision
     from autoseg.train.setup.hardware import choose_hardware
 
     report["machine"]["bf16"] = cpu_computes_bf16()

@@ -18,6 +18,7 @@ from typing import Any
 
 from autoseg.cli._arguments import add_parts, add_root
 from autoseg.errors import UsageError
+from autoseg.predict.backends import BACKENDS
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--backend",
-        choices=("auto", "torch", "openvino"),
+        choices=("auto", *BACKENDS.names()),
         default="auto",
         help="what computes the network; `autoseg doctor` says what auto is here",
     )

@@ -9,7 +9,8 @@ from typing import Any
 from autoseg.atomic import sweep_temporaries
 from autoseg.find_best.candidates import Candidate
 from autoseg.model.load import load_model
-from autoseg.predict.cases import PROBABILITIES, Job, prediction_ending
+from autoseg.predict.cases import prediction_ending
+from autoseg.predict.job import PROBABILITIES, Job
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor

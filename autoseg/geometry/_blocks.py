@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -27,46 +27,59 @@ class Rows(Protocol):
         """Return how many new rows can be made once so many old ones are there."""
 
 
-def ready_rows(
-    blocks: Iterable[tuple[int, Tensor]], resampler: Rows
-) -> Iterator[tuple[_Joined, int, int, int]]:
-    """Say which new rows can be made as finished rows come, and from what.
+class RowsHeld:
+    """The old rows that new ones still need, of a stream of finished rows.
 
     Parameters
     ----------
-    blocks : iterable of (int, Tensor)
-        As in `decide_blocks`.
     resampler : RowResampler
         From the blocks' grid to that of the labels.
-
-    Yields
-    ------
-    heads : sequence of Tensor, length K
-        Of each head the old rows that are needed.
-    first : int
-        Which old row the first of them is.
-    start, stop : int
-        First new row, and one beyond.
     """
-    import torch
 
-    axis, done, held = resampler.axis, 0, None
-    for start, logits in blocks:
+    def __init__(self, resampler: Rows) -> None:
+        self._resampler = resampler
+        self._done = 0
+        self._held: Tensor | None = None
+
+    def take(
+        self, start: int, logits: Tensor
+    ) -> Iterator[tuple[_Joined, int, int, int]]:
+        """Say which new rows can be made of the next block, and from what.
+
+        Parameters
+        ----------
+        start : int
+            First row of the block, which follows the one before without a gap.
+        logits : Tensor
+            As in `decide_blocks`; not used any more when all was yielded.
+
+        Yields
+        ------
+        heads : sequence of Tensor, length K
+            Of each head the old rows that are needed.
+        first : int
+            Which old row the first of them is.
+        start, stop : int
+            First new row, and one beyond.
+        """
+        import torch
+
+        resampler, held, axis = self._resampler, self._held, self._resampler.axis
         first = start if held is None else start - held.shape[axis + 1]
         stop = start + logits.shape[axis + 1]
         ready = resampler.ready(stop)
-        if ready > done:
-            yield _Joined(held, logits, axis), first, done, ready
-            done = ready
+        if ready > self._done:
+            yield _Joined(held, logits, axis), first, self._done, ready
+            self._done = ready
         keep = stop
-        if done < resampler.size:  # the next row may need later ones only
-            keep = min(stop, resampler.needs(done, done + 1)[0])
+        if self._done < resampler.size:  # the next row may need later ones only
+            keep = min(stop, resampler.needs(self._done, self._done + 1)[0])
         if keep < start and held is not None:
             held = torch.cat([held, logits], dim=axis + 1)
-            held = held.narrow(axis + 1, keep - first, stop - keep).clone()
+            self._held = held.narrow(axis + 1, keep - first, stop - keep).clone()
         else:
             keep = max(keep, start)
-            held = logits.narrow(axis + 1, keep - start, stop - keep).clone()
+            self._held = logits.narrow(axis + 1, keep - start, stop - keep).clone()
 
 
 class _Joined(Sequence["Tensor"]):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
 from autoseg.geometry import _separable
-from autoseg.geometry._blocks import ready_rows
+from autoseg.geometry._blocks import RowsHeld
 from autoseg.geometry._decision import Argmax, Paint, Scratch
 from autoseg.geometry._operators import Operator, Select
 from autoseg.geometry.resample import (
@@ -118,6 +118,10 @@ class RowResampler:
             else:
                 high = middle - 1
         return low
+
+    def stream(self) -> RowsHeld:
+        """Return what says, block by block, which new rows can be made."""
+        return RowsHeld(self)
 
     def decide(
         self,
@@ -297,8 +301,10 @@ def decide_blocks(
     labels : ndarray of uint8 or int16, shape (*new) but some rows along the axis
         From there on.
     """
-    for heads, first, start, stop in ready_rows(blocks, resampler):
-        yield start, resampler.decide(heads, first, start, stop, painted)
+    held = resampler.stream()
+    for row, logits in blocks:
+        for heads, first, start, stop in held.take(row, logits):
+            yield start, resampler.decide(heads, first, start, stop, painted)
 
 
 def streams(

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-Run = Callable[[Callable[[Any], None], Sequence[Any]], None]
+Run = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
 @contextmanager
@@ -31,7 +31,8 @@ def workers(most: int | None = None) -> Iterator[tuple[int, Run]]:
     threads : int
         How many.
     run : callable
-        Applies a function to each of some items, and waits until all are done.
+        Applies a function to each of some items, and returns what came of them when
+        all are done.
     """
     import torch
 
@@ -51,13 +52,11 @@ def workers(most: int | None = None) -> Iterator[tuple[int, Run]]:
         torch.set_num_threads(before)
 
 
-def _one_by_one(function: Callable[[Any], None], items: Sequence[Any]) -> None:
-    for item in items:
-        function(item)
+def _one_by_one(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    return [function(item) for item in items]
 
 
 def _all(
-    pool: ThreadPoolExecutor, function: Callable[[Any], None], items: Sequence[Any]
-) -> None:
-    for _ in pool.map(function, items):
-        pass
+    pool: ThreadPoolExecutor, function: Callable[[Any], Any], items: Sequence[Any]
+) -> list[Any]:
+    return list(pool.map(function, items))

@@ -134,7 +134,7 @@ def judged(
     Parameters
     ----------
     points : Points
-        In voxels of the image, from `autoseg.predict.readouts.points.restore`.
+        In voxels of the image, as a read-out of points brings them there.
     geometry : Geometry
         Of the image.
     plan : Plan

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoseg.datasets.files import (
@@ -14,55 +13,14 @@ from autoseg.datasets.files import (
     list_files,
     stem_of,
 )
-from autoseg.datasets.points import ENDING as POINTS
 from autoseg.errors import UsageError
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.model.model import Model
-from autoseg.pointfiles.base import written_endings
+from autoseg.predict.job import Job
+from autoseg.predict.readouts.lookup import kind_of
 from autoseg.spec.dataset import Case
-from autoseg.tasks import TASKS
-
-LOSSY = (".jpg", ".jpeg")  # would change label values
-PNG = ".png"
-SPARE = ".tif"  # holds any ids
 
 Input = str | os.PathLike[str] | Sequence["str | os.PathLike[str] | Sequence[Path]"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One image to predict.
-
-    Parameters
-    ----------
-    case : Case
-        With its image files.
-    output : Path
-        File of the prediction.
-    """
-
-    case: Case
-    output: Path
-
-    def probabilities(self, kind: str) -> Path:
-        """Return the file of the activated outputs, beside the prediction."""
-        return self.output.with_name(f"{self.case.id}{PROBABILITIES[kind]}")
-
-    @property
-    def spare(self) -> Path | None:
-        """File of ids that the files of training cannot hold, unless that is taken."""
-        file = self.output.with_name(f"{self.case.id}{SPARE}")
-        taken = {path.resolve() for path in (self.output, *self.case.images)}
-        return None if file.resolve() in taken else file
-
-    def done(self) -> Job:
-        """Return the job with the file that was written."""
-        if self.output.exists() or self.spare is None or not self.spare.exists():
-            return self
-        return replace(self, output=self.spare)
-
-
-PROBABILITIES = {"b2nd": "_probabilities.b2nd", "npz": ".npz"}
 
 
 def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
@@ -96,10 +54,9 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
             f"{', '.join(twice)}: several images have this name, and their predictions "
             "would overwrite each other. Rename them, or predict folder by folder."
         )
-    endings = (*known_endings(), POINTS)
-    if TASKS[model.plan.task.name].kind == "points":
-        endings = written_endings()
-    one_file = match_ending(output.name, endings) and not output.is_dir()
+    one_file = (
+        match_ending(output.name, kind_of(model).endings()) and not output.is_dir()
+    )
     if one_file and len(cases) > 1:
         raise UsageError(
             f"{len(cases)} cases do not fit into one file, {output}. Give a folder."
@@ -114,13 +71,7 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
 
 def prediction_ending(case: Case, model: Model) -> str:
     """Return the ending of a prediction: as the training annotations', without loss."""
-    if TASKS[model.plan.task.name].kind == "points":
-        return POINTS
-    own = match_ending(case.images[0].name, known_endings()) or ""
-    ending = model.describe().annotation_ending or own
-    if not match_ending(ending, known_endings()):  # COCO's JSON, say
-        ending = own
-    return PNG if ending.lower() in LOSSY else ending
+    return kind_of(model).ending(case, model)
 
 
 def expected_files(model: Model, case_id: str = "CASE") -> str:

@@ -1,4 +1,4 @@
-"""What there is to compute on: devices, number formats, cores and memory."""
+"""What there is to compute on: devices and number formats."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from autoseg.errors import UsageError
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-GIGABYTE = 1e9
-FREE_SHARE = 0.8  # of the free memory that a run takes when nobody says how much
 
 
 def find_device(name: str = "auto") -> torch.device:
@@ -70,10 +68,3 @@ def cpu_computes_bf16(information: Path = Path("/proc/cpuinfo")) -> bool:
         return False
     flags = next((row for row in text.splitlines() if row.startswith("flags")), "")
     return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
-
-
-def used_memory() -> int:
-    """Return the bytes of main memory that this process holds."""
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)

@@ -12,17 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets.points import write_points
 from autoseg.errors import ModelError, UsageError
-from autoseg.formats.base import find_format, read_image
+from autoseg.formats.base import read_image
 from autoseg.formats.header import as_filed, in_wanted
 from autoseg.model.model import Model
 from autoseg.predict.drift import unlike_place
+from autoseg.predict.readouts.lookup import save
 from autoseg.predict.units import in_model_unit, with_spacing
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
-from autoseg.spec.points import Points
 
 Array = NDArray[Any]
 logger = logging.getLogger(__name__)
@@ -58,10 +57,7 @@ class Prediction:
         FormatError
             If this kind of file cannot hold it.
         """
-        if isinstance(self.labels, Points):
-            write_points(Path(path), self.labels, self.geometry)
-        else:
-            find_format(Path(path)).write_labels(Path(path), self.labels, self.geometry)
+        save(Path(path), self.labels, self.geometry)
 
 
 @dataclass(frozen=True, kw_only=True)

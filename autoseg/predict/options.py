@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from autoseg.errors import UsageError
-from autoseg.predict.device import PRECISIONS
+from autoseg.predict.backends import BACKENDS
+from autoseg.predict.device import PRECISIONS, cpu_computes_bf16
+from autoseg.tasks.base import Task
 
-BACKENDS = ("auto", "torch", "openvino")
+AUTO = "auto"
+STEP_SIZE = 0.5  # nnU-Net's
+WIDE_STEP_SIZE = 0.75  # of sturdy tasks: docs/benchmarks.md has what it costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +34,9 @@ class Options:
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
     backend : str
-        ``"torch"`` (also ``"auto"``), or ``"openvino"``, which takes seconds to compile
-        a network and is then faster on a CPU.
+        A file in ``autoseg/predict/backends``: ``"torch"`` (also ``"auto"``), or
+        ``"openvino"``, which takes seconds to compile a network and is then faster on a
+        CPU.
     precision : str
         ``"fp32"``, ``"bf16"``, ``"fp16"``, or ``"auto"``: fp16 where nnU-Net uses it,
         which is on a GPU, and fp32 elsewhere; of instances bf16 on processors that
@@ -65,18 +72,112 @@ class Options:
         problems = []
         if self.step_size is not None and not 0 < self.step_size <= 1:
             problems.append(f"the step size is {self.step_size}; give over 0, up to 1")
-        if self.backend not in BACKENDS:
-            problems.append(f"backend {self.backend!r} is none of {BACKENDS}")
-        if self.precision not in ("auto", *PRECISIONS):
-            known = ", ".join(PRECISIONS)
-            problems.append(f"precision {self.precision!r}: give auto, {known}")
+        known = (AUTO, *BACKENDS.names())
+        if self.backend not in known:
+            problems.append(f"backend {self.backend!r} is none of {', '.join(known)}")
+        if self.precision not in (AUTO, *PRECISIONS):
+            formats = ", ".join(PRECISIONS)
+            problems.append(f"precision {self.precision!r}: give auto, {formats}")
         if self.max_memory is not None and self.max_memory <= 0:
             problems.append(f"the most memory is {self.max_memory} GB; give over 0")
         if self.batch is not None and self.batch < 1:
             problems.append(f"the batch is {self.batch}; give 1 or more")
-        if self.exact and self.precision not in ("auto", "fp32"):
+        if self.exact and self.precision not in (AUTO, "fp32"):
             problems.append(f"exact results need fp32, not {self.precision}")
-        if self.exact and self.backend == "openvino":
-            problems.append("exact results need the torch backend")
+        if self.exact and self.backend in BACKENDS:
+            if not BACKENDS[self.backend].exact:
+                exact = " or ".join(n for n in BACKENDS.names() if BACKENDS[n].exact)
+                problems.append(f"exact results need the {exact} backend")
         if problems:
             raise UsageError("; ".join(problems) + ".")
+
+
+def choose_backend(options: Options, device: torch.device) -> str:
+    """Return what computes networks.
+
+    Parameters
+    ----------
+    options : Options
+        As given.
+    device : torch.device
+        Where.
+
+    Returns
+    -------
+    str
+        What was asked for, by default ``"torch"``: OpenVINO compiles a network for
+        seconds before it is faster.
+
+    Raises
+    ------
+    UsageError
+        If it does not compute on this device.
+    """
+    name = "torch" if options.backend == AUTO else options.backend
+    refused = BACKENDS[name].refuses(device)
+    if refused is not None:
+        raise UsageError(refused)
+    return name
+
+
+def resolve(options: Options, task: Task, device: torch.device) -> Options:
+    """Return options with what is left to the task and the device filled in.
+
+    Parameters
+    ----------
+    options : Options
+        As given.
+    task : Task
+        What is predicted.
+    device : torch.device
+        Where.
+
+    Returns
+    -------
+    Options
+        ``step_size``, ``mirror``, ``backend`` and ``precision`` are set.
+    """
+    step_size = options.step_size or step_size_of(task)
+    mirror = not task.sturdy if options.mirror is None else options.mirror
+    return replace(
+        options,
+        step_size=step_size,
+        mirror=mirror,
+        backend=choose_backend(options, device),
+        precision=choose_precision(options, device, task.sturdy),
+    )
+
+
+def step_size_of(task: Task) -> float:
+    """Return how far apart windows are by default, in patch edges."""
+    return WIDE_STEP_SIZE if task.sturdy else STEP_SIZE
+
+
+def choose_precision(
+    options: Options, device: torch.device, sturdy: bool = False
+) -> str:
+    """Return the number format of the networks' layers.
+
+    Parameters
+    ----------
+    options : Options
+        As given.
+    device : torch.device
+        Where.
+    sturdy : bool
+        Half precision suits the task; see `Task`.
+
+    Returns
+    -------
+    str
+        What was asked for; by default fp16 on a CUDA GPU, as nnU-Net, else fp32, or,
+        if that suits the task and the processor computes in it, bf16.
+    """
+    if options.precision != AUTO:
+        return options.precision
+    if options.exact or not BACKENDS[choose_backend(options, device)].half:
+        return "fp32"
+    if device.type == "cuda":
+        return "fp16"
+    native = device.type == "cpu" and cpu_computes_bf16()
+    return "bf16" if sturdy and native else "fp32"

@@ -7,41 +7,33 @@ ahead than fits in memory. A case that fails costs no other.
 from __future__ import annotations
 
 import functools
+import io
 import logging
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from autoseg.datasets.points import read_points, write_points
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats.base import find_format
-from autoseg.formats.names import ENDING as SEGMENTS
-from autoseg.formats.names import name_segments
-from autoseg.instancefiles.files import write_instance_files
 from autoseg.model.model import Model
-from autoseg.parallel import MemoryBudget, Share, loaded_bytes
-from autoseg.predict.cases import Job, expected_files
+from autoseg.parallel import MemoryBudget, Progress, Share, loaded_bytes
+from autoseg.predict._threads import Writers, ahead
+from autoseg.predict.cases import expected_files
 from autoseg.predict.drift import unlike_training
 from autoseg.predict.inputs import read_files
-from autoseg.predict.percent import Percent
-from autoseg.predict.predictor import Predictor
+from autoseg.predict.job import Job
+from autoseg.predict.predictor import Begun, Predictor
+from autoseg.predict.readouts.base import Sink
 from autoseg.predict.readouts.kept import KeptOutputs
-from autoseg.predict.readouts.labels import Sink
 from autoseg.predict.readouts.probabilities import open_sink
-from autoseg.predict.readouts.uncertainty import Doubt, Qualities, mean_score
+from autoseg.predict.readouts.uncertainty import Doubt, Qualities, doubt_file
 from autoseg.predict.written import Written
-from autoseg.preprocess.case import Prepared
-from autoseg.spec.image import Geometry, Image
-from autoseg.spec.instances import Instances
-from autoseg.spec.points import Points
+from autoseg.spec.image import Geometry
 
 logger = logging.getLogger(__name__)
 
@@ -50,24 +42,23 @@ WORKING_SHARE = 3  # of an image's bytes: as read, as copied, as resampled
 
 @dataclass(kw_only=True)
 class _Case:
-    """A case between reading and writing.
-
-    Either ``prepared`` is there, or ``image``: of a cascade, whose first stage has to
-    be predicted before the image can be prepared for the second, and of several models,
-    which prepare it in their own ways. ``points`` are those of a coarse stage, if they
-    are in a file.
-    """
+    """A case between reading and writing."""
 
     job: Job
     geometry: Geometry
-    prepared: Prepared | None = None
-    image: Image | None = None
-    points: Points | None = None
+    begun: Begun | None = None  # until it is predicted
     share: Share | None = None  # of the memory
     held: ExitStack = field(default_factory=ExitStack)  # gives the share back
     noted: ExitStack = field(default_factory=ExitStack)  # notes what was written
-    labels: NDArray[Any] | Instances | Points | None = None
+    found: Any = None
     doubt: Doubt | None = None
+
+    def take(self) -> Begun:
+        """Return the image and let go of it."""
+        begun, self.begun = self.begun, None
+        if begun is None:
+            raise ValueError(f"{self.job.case.id} was taken before")
+        return begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +74,11 @@ class Pipeline:
     probabilities : str, optional
         Kind of the files that activated outputs are written to.
     kept : KeptOutputs, optional
-        Where activated outputs of instances go in place of predictions.
+        Where activated outputs go in place of predictions.
     show : bool
         Show progress.
-    instance_files : collection of str
-        Files of instances to write beside the table; see
-        `autoseg.instancefiles.files.KINDS`.
+    files : collection of str
+        What to write beside predictions; see `Readout.wanted_files`.
     qualities : Qualities, optional
         If the predictor sees uncertainty: where the number of each case goes.
     doubt_images : bool
@@ -102,7 +92,7 @@ class Pipeline:
     probabilities: str | None = None
     kept: KeptOutputs | None = None
     show: bool = True
-    instance_files: Collection[str] = ()
+    files: Collection[str] = ()
     qualities: Qualities | None = None
     doubt_images: bool = False
     written: Written | None = None
@@ -123,13 +113,17 @@ class Pipeline:
             At the end, if some cases failed; the others are written.
         """
         failures: dict[str, Exception] = {}
-        budget = MemoryBudget(self.predictor.memory_left)
+
+        def failed(job: Job, error: Exception) -> None:
+            failures[job.case.id] = _explain(error, job)
+
+        predictor, budget = self.predictor, MemoryBudget(self.predictor.memory_left)
         alone = len(jobs) == 1 or readers + writers == 0
         torch.get_num_threads()  # from here on threads may have a number of their own
-        reading = _ahead(
+        reading = ahead(
             lambda job: self.read(job, budget), jobs, 0 if alone else max(1, readers)
         )
-        writing = _Writers(0 if alone else max(1, writers), failures)
+        writing = Writers(0 if alone else max(1, writers), failed)
         with Percent(jobs, self.show) as percent, writing:
             for job, case in reading:
                 percent.begin(job)
@@ -137,12 +131,15 @@ class Pipeline:
                     try:
                         if self.written is not None:
                             case.noted.enter_context(self.written.noting(job))
-                        self.segment(case, percent.show)
+                        with self._watched(case) as sink:
+                            case.found = predictor.look(
+                                case.take(), percent.show, sink, case.doubt
+                            )
                         writing.submit(job, functools.partial(self.write, case))
                     except Exception as error:
                         case.held.close()
                         case.noted.close()
-                        failures[job.case.id] = _explain(error, job)
+                        failed(job, error)
                 else:
                     failures[job.case.id] = case
                 del case
@@ -158,57 +155,39 @@ class Pipeline:
             share = held.enter_context(budget.take(size))
             try:
                 image = read_files(job.case.images, model, lazily=True)
-                case = _Case(job=job, geometry=image.geometry, share=share)
                 for difference in unlike_training(image, model):
                     logger.warning("%s: %s", job.case.id, difference)
-                if self.predictor.is_joint or (
-                    model.settings.previous is not None
-                    and (self.previous is None or self.predictor.is_fine)
-                ):
-                    case.image = image
-                    if self.previous is not None and self.predictor.is_fine:
-                        file = self._previous_file(job)
-                        case.points, _ = read_points(
-                            file, model.describe(), image.geometry
-                        )
-                    share.correct(image.array.nbytes)
-                else:
-                    previous = self._previous_labels(job)
-                    case.prepared = self.predictor.prepare(
-                        image, previous, overwrite=True
-                    )
-                    share.correct(case.prepared.array.nbytes)
+                previous = self._before(job, image.geometry)
+                begun = self.predictor.begin(image, previous, overwrite=True)
             except Exception as error:
                 raise _explain(error, job, model) from error
+            share.correct(begun.nbytes)
+            case = _Case(job=job, geometry=image.geometry, begun=begun, share=share)
             case.held = held.pop_all()
             return case
 
-    def _previous_file(self, job: Job) -> Path:
-        file = (self.previous or Path()) / job.output.name
+    def _before(self, job: Job, geometry: Geometry) -> Any:
+        """Return what the stage before predicted, if it is in a file."""
+        if self.previous is None or self.predictor.is_joint:
+            return None
+        file = self.previous / job.output.name
         if not file.is_file():
             raise UsageError(
                 f"{file} is missing: what the stage before predicted for this case."
             )
-        return file
+        return self.predictor.readout.read(file, geometry)
 
-    def _previous_labels(self, job: Job) -> NDArray[Any] | None:
-        if self.previous is None:
-            return None
-        file = self._previous_file(job)
-        dataset = self.predictor.model.describe()
-        labels, _ = find_format(file, dataset.format).read_labels(
-            file, spacing=dataset.spacing, unit=dataset.unit
-        )
-        return labels
-
-    def segment(self, case: _Case, show: Callable[[int, int], None]) -> None:
-        """Predict a case; its image is let go of."""
-        prepared, image = case.prepared, case.image
-        case.prepared = case.image = None
-        if prepared is not None and case.share is not None:
+    @contextmanager
+    def _watched(self, case: _Case) -> Iterator[Sink | None]:
+        """Give what takes outputs; count the memory that prediction takes."""
+        share, begun = case.share, case.begun
+        if share is not None and begun is not None and begun.prepared is not None:
             # So that no more is read ahead than fits beside.
-            work = self.predictor.working_bytes(prepared.array.shape[1:])
-            case.share.correct(prepared.array.nbytes + work)
+            work = self.predictor.working_bytes(begun.prepared.array.shape[1:])
+            share.correct(begun.nbytes + work)
+        del begun
+        if self.qualities is not None:
+            case.doubt = self.predictor.readout.new_doubt()
         with ExitStack() as stack:
             sink: Sink | None = None
             if self.kept is not None:
@@ -218,158 +197,75 @@ class Pipeline:
                 sink = stack.enter_context(
                     open_sink(path, self.probabilities, self.predictor.task)
                 )
-            several = self.qualities is not None and self._is_pointwise
-            doubt = case.doubt = Doubt() if several else None
-            predictor = self.predictor
-            if prepared is not None:
-                case.labels = predictor.predict_prepared(prepared, show, sink, doubt)
-            elif image is not None:
-                case.labels = predictor.predict_image(
-                    image, case.points, show, sink, doubt
-                )
-        if case.share is not None and case.labels is not None:
-            case.share.correct(np.asarray(case.labels).nbytes)
+            yield sink
+        if share is not None and case.found is not None:
+            share.correct(np.asarray(case.found).nbytes)
 
-    def write_decoded(self, job: Job, instances: Instances, geometry: Geometry) -> None:
+    def write_decoded(self, job: Job, found: Any, geometry: Geometry) -> None:
         """Write a prediction of outputs that were kept."""
-        self.write(_Case(job=job, geometry=geometry, labels=instances))
+        self.write(_Case(job=job, geometry=geometry, found=found))
 
     def write(self, case: _Case) -> None:
         """Write a prediction, and give back the case's share of the memory."""
         with case.held, case.noted:
-            path = case.job.output
-            labels = case.labels
-            if labels is None:  # outputs were kept in its place
+            job, found, doubt = case.job, case.found, case.doubt
+            if found is None:  # outputs were kept in its place
                 return
-            if self.qualities is not None and isinstance(labels, Points | Instances):
-                self.qualities.add(case.job.case.id, mean_score(labels))
-            if isinstance(labels, Points):
-                write_points(path, labels, case.geometry)
-                return
-            if isinstance(labels, Instances):
-                self._write_files(case.job, labels)
-                ids = self.predictor.task.write(labels)
-                del labels
-                self._write_ids(case.job, ids, case.geometry)
-                return
-            format = find_format(path, self.predictor.model.describe().format)
-            if self.qualities is not None and case.doubt is not None:
-                if self.doubt_images:
-                    image = doubt_file(case.job, format.probabilities_ending)
-                    image.parent.mkdir(parents=True, exist_ok=True)
-                    format.write_image(image, case.doubt.map, case.geometry)
-                self.qualities.add(case.job.case.id, case.doubt.quality)
-            format.write_labels(path, np.asarray(labels), case.geometry)
-            names = self.predictor.task.value_names
-            if names and path.name.lower().endswith(SEGMENTS):
-                name_segments(path, names)
-
-    @property
-    def _is_pointwise(self) -> bool:
-        return self.predictor.task.pointwise is not None
-
-    def _write_ids(self, job: Job, ids: NDArray[Any], geometry: Geometry) -> None:
-        """Write a map of ids; as TIFF if files of training have no place for them."""
-        name = self.predictor.model.describe().format
-        try:
-            find_format(job.output, name).write_labels(job.output, ids, geometry)
-        except FormatError as error:
-            if job.spare is None:
-                raise
-            logger.warning("%s It is written to %s.", error, job.spare)
-            find_format(job.spare, name).write_labels(job.spare, ids, geometry)
-            job.output.unlink(missing_ok=True)  # of a run before: one has to count
-
-    def _write_files(self, job: Job, instances: Instances) -> None:
-        """Write what is known of instances; intensities are those of the files."""
-        model = self.predictor.model
-        write_instance_files(
-            job.output.parent,
-            job.case.id,
-            instances,
-            read_files(job.case.images, model, lazily=True),
-            classes=self.predictor.task.class_names,
-            channels=model.channels,
-            kinds=self.instance_files,
-        )
+            predictor = self.predictor
+            model, readout = predictor.model, predictor.readout
+            if self.qualities is not None:
+                if doubt is not None and self.doubt_images:
+                    format = find_format(job.output, model.describe().format)
+                    file = doubt_file(job, format.probabilities_ending)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    format.write_image(file, doubt.map, case.geometry)
+                quality = readout.quality(found, doubt)
+                if quality is not None:
+                    self.qualities.add(job.case.id, quality)
+            image = functools.partial(read_files, job.case.images, model, lazily=True)
+            readout.write(found, job, case.geometry, image, self.files)
 
 
-def doubt_file(job: Job, ending: str) -> Path:
-    """Return the image of a case's uncertainty, apart from the predictions."""
-    return job.output.parent / "uncertainty" / f"{job.case.id}{ending}"
+class Percent:
+    """Progress over all cases, in percent of each.
 
-
-class _Writers:
-    """Threads that write, and do not fall behind by more cases than there are threads.
-
-    With no thread, the calling one writes.
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The cases, in the order in which they come.
+    show : bool
+        Whether anybody sees it.
     """
 
-    def __init__(self, threads: int, failures: dict[str, Exception]) -> None:
-        self._threads = threads
-        self._failures = failures
-        self._pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="write")
-        self._waiting: deque[tuple[Job, Future[None]]] = deque()
+    def __init__(self, jobs: Sequence[Job], show: bool) -> None:
+        stream = None if show else io.StringIO()
+        self._bar = Progress(100 * len(jobs), "predict", stream, percent=True)
+        self._number, self._cases = 0, len(jobs)
+        self._shown = 0
+        self._name = ""
 
-    def submit(self, job: Job, function: Callable[[], None]) -> None:
-        """Have a case written."""
-        self._waiting.append((job, self._pool.submit(function)))
-        self._settle(self._threads)
-
-    def _settle(self, most: int) -> None:
-        while len(self._waiting) > most:
-            job, future = self._waiting.popleft()
-            error = future.exception()
-            if isinstance(error, Exception):
-                self._failures[job.case.id] = _explain(error, job)
-            elif error is not None:
-                raise error
-
-    def __enter__(self) -> _Writers:
+    def __enter__(self) -> Percent:
+        self._bar.__enter__()
         return self
 
-    def __exit__(self, kind: Any, *_: object) -> None:
-        try:
-            if kind is None:
-                self._settle(0)
-        finally:
-            self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+    def __exit__(self, *_: object) -> None:
+        self._bar.__exit__()
 
+    def begin(self, job: Job) -> None:
+        """Go on to the next case."""
+        self._number, self._shown = self._number + 1, 0
+        self._name = f"{job.case.id} ({self._number} of {self._cases})"
 
-def _ahead(
-    function: Callable[[Job], _Case], jobs: Sequence[Job], threads: int
-) -> Iterator[tuple[Job, _Case | Exception]]:
-    """Yield each job with what the function made of it, or why it could not.
+    def show(self, done: int, total: int) -> None:
+        """Show that so many of a case's windows are predicted."""
+        percent = 100 * done // max(1, total)
+        if percent > self._shown:
+            self._bar.step(self._name, percent - self._shown)
+            self._shown = percent
 
-    The function runs in threads, for as many jobs ahead as there are threads; with none
-    it runs when the next job is asked for.
-    """
-
-    def attempt(job: Job) -> _Case | Exception:
-        if threads:
-            torch.set_num_threads(1)  # of this thread only: the others predict
-        try:
-            return function(job)
-        except Exception as error:
-            return error
-
-    if not threads:
-        for job in jobs:
-            yield job, attempt(job)
-        return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
-    waiting: deque[tuple[Job, Future[_Case | Exception]]] = deque()
-    try:
-        for job in jobs:
-            waiting.append((job, pool.submit(attempt, job)))
-            if len(waiting) > threads:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    def end(self) -> None:
+        """Show that a case is done."""
+        self.show(1, 1)
 
 
 def _explain(error: Exception, job: Job, model: Model | None = None) -> AutosegError:

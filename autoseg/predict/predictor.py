@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import nn
-
-from autoseg.errors import ModelError, UsageError
-from autoseg.machine import free_memory
-from autoseg.model.confidence import judged
+from autoseg.errors import ModelError
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
-from autoseg.networks.build import cascade_channels
 from autoseg.predict import inputs
-from autoseg.predict.backends.choose import build_networks, resolve
-from autoseg.predict.device import (
-    FREE_SHARE,
-    GIGABYTE,
-    find_device,
-    used_memory,
-)
 from autoseg.predict.options import Options
-from autoseg.predict.readouts.ensemble import points_together, predict_together
-from autoseg.predict.readouts.fine import find_landmarks
-from autoseg.predict.readouts.labels import Export, Sink
-from autoseg.predict.readouts.uncertainty import Doubt, check_doubt
-from autoseg.predict.window_choice import WindowChoice
-from autoseg.predict.windows.window import Network, Windows, counted, predict_outputs
-from autoseg.preprocess.case import Prepared, prepare_image
-from autoseg.preprocess.later import prepare
-from autoseg.spec.image import Image
-from autoseg.spec.instances import Instances
-from autoseg.spec.points import Points
-from autoseg.tasks import TASKS
-from autoseg.tasks.base import Task
-from autoseg.tasks.landmark import LandmarkTask
-
-Array = NDArray[Any]
-Progress = Callable[[int, int], None]
-"""Told the windows predicted so far, and all of the case."""
+from autoseg.predict.readouts.base import Progress, Sink
+from autoseg.predict.readouts.uncertainty import Doubt
+from autoseg.predict.single import SingleModel
+from autoseg.preprocess.case import Prepared
+from autoseg.spec.image import Geometry, Image
 
 
-class Predictor:
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """An image on its way to the networks: as it was read, or prepared.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the image.
+    image : Image, optional
+        If something else has to be predicted first, or several models look at it.
+    prepared : Prepared, optional
+        On the network's grid.
+    previous : annotation, optional
+        What the stage before found.
+    """
+
+    geometry: Geometry
+    image: Image | None = None
+    prepared: Prepared | None = None
+    previous: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of main memory that its voxels take."""
+        held = self.image or self.prepared
+        return 0 if held is None else held.array.nbytes
+
+
+class Predictor(SingleModel):
     """A model in memory, ready to predict one image after the other.
 
     Several threads may call `predict` at the same time.
@@ -68,23 +69,12 @@ class Predictor:
     """
 
     def __init__(self, model: Model, options: Options | None = None) -> None:
-        self.model = model
-        options = options or Options()
-        self.device = find_device(options.device)
-        chosen = model.task_options(options.decoder)
-        task: Task = TASKS[model.plan.task.name](**chosen)
-        self.task = task.for_axes(model.settings.dim)
-        self.options = resolve(options, self.task, self.device)
-        if self.options.uncertainty:
-            check_doubt(model, self.options)
+        super().__init__(model, options)
         self.previous: Predictor | None = None
         if model.previous is not None:
             certain = replace(self.options, uncertainty=False)
             self.previous = Predictor(model.previous, certain)
         self.partners = tuple(Predictor(one, options) for one in model.partners)
-        self._choice = WindowChoice(model, self.task, self.options, self.device)
-        self._lock = threading.Lock()
-        self._networks: list[Network] | None = None
 
     @classmethod
     def load(
@@ -170,10 +160,7 @@ class Predictor:
             If it is none of these kinds, or an array comes without spacing.
         """
         source = inputs.read(image, self.model, spacing)
-        labels = self.predict_image(source.image)
-        if isinstance(labels, Instances):
-            labels = self.task.write(labels)
-        return source.give_back(labels)
+        return source.give_back(self.readout.given(self.predict_image(source.image)))
 
     def predict_image(
         self,
@@ -204,41 +191,88 @@ class Predictor:
         ndarray of int, shape (*S), or Instances, or Points
             Values as in files, in the image's grid.
         """
-        rules = self.model.postprocessing
-        if self.is_joint:
-            members = (self, *self.partners)
-            if isinstance(self.task, LandmarkTask):
-                return points_together(members, image, progress)
-            inner = predict_together(
-                members, image, rules.thresholds, progress, sink, doubt
-            )
-            return self._finish(inner, image.geometry.spacing, doubt)
-        if self.is_fine:
-            if previous is None:
-                previous = self._before().predict_image(image)
-            return self._run(self.prepare(image), progress, sink, doubt, previous)
-        prepared = self.prepare(image, previous)
-        return self.predict_prepared(prepared, progress, sink, doubt)
+        return self.look(self.begin(image, previous), progress, sink, doubt)
 
-    def predict_alone(
+    def begin(
+        self, image: Image, previous: Any = None, overwrite: bool = False
+    ) -> Begun:
+        """Prepare an image, as far as it can be done before anything is predicted.
+
+        Parameters
+        ----------
+        image, previous
+            See `predict_image`.
+        overwrite : bool
+            The image's array may be changed: saves a copy.
+
+        Returns
+        -------
+        Begun
+            For `look`.
+        """
+        if self.is_joint or (self.is_second and previous is None):
+            return Begun(geometry=image.geometry, image=image)
+        return Begun(
+            geometry=image.geometry,
+            prepared=self.prepare(image, previous, overwrite),
+            previous=previous,
+        )
+
+    def look(
         self,
-        image: Image,
-        progress: Progress,
+        begun: Begun,
+        progress: Progress | None = None,
         sink: Sink | None = None,
         doubt: Doubt | None = None,
     ) -> Any:
-        """Predict by this model, without partners and rules, outputs to a sink."""
-        coarse = self._before().predict_image(image) if self.is_fine else None
-        return self._run(self.prepare(image), progress, sink, doubt, coarse)
+        """Predict an image that was begun.
 
-    def _finish(
-        self, inner: Array, spacing: Sequence[float], doubt: Doubt | None
-    ) -> Array:
-        """Apply the rules for the end, and judge the case by what is left."""
-        inner = self.model.postprocessing.finish(inner, self.task, spacing)
-        if doubt is not None:
-            doubt.judge(inner > 0)
-        return np.asarray(self.task.write(inner))
+        Parameters
+        ----------
+        begun : Begun
+            The image.
+        progress, sink, doubt
+            See `predict_image`.
+
+        Returns
+        -------
+        annotation, or None
+            See `predict_image`; None if the sink wants outputs only.
+        """
+        if self.is_joint and begun.image is not None:
+            found = self._look_together(begun.image, progress, sink, doubt)
+            return self.readout.finish(found, begun.geometry, doubt)
+        prepared, previous = begun.prepared, begun.previous
+        if prepared is None and begun.image is not None:
+            previous = self.before.look(self.before.begin(begun.image))
+            prepared = self.prepare(begun.image, previous)
+        if prepared is None:
+            raise ValueError("neither an image nor a prepared one was begun")
+        sight = self.sight(prepared, previous, progress, sink, doubt)
+        found = self.readout.look(sight)
+        return self.readout.finish(found, begun.geometry, doubt)
+
+    def _look_together(
+        self,
+        image: Image,
+        progress: Progress | None,
+        sink: Sink | None,
+        doubt: Doubt | None,
+    ) -> Any:
+        """Average what all models say; rules for the end are left to the caller."""
+        members, opinions = (self, *self.partners), []
+        with tempfile.TemporaryDirectory(prefix="autoseg-") as folder:
+            for number, one in enumerate(members):
+                previous = None
+                if one.is_second:
+                    previous = one.before.look(one.before.begin(image))
+                prepared = one.prepare(image, previous)
+                told = _part(progress, number, len(members))
+                with self.readout.opinion(Path(folder) / str(number)) as mine:
+                    sight = one.sight(prepared, previous, told, mine.sink, mine.doubt)
+                    mine.found = one.readout.look(sight)
+                opinions.append(mine)
+            return self.readout.together(opinions, image.geometry, sink, doubt)
 
     @property
     def is_joint(self) -> bool:
@@ -246,51 +280,14 @@ class Predictor:
         return bool(self.partners or self.model.postprocessing.thresholds)
 
     @property
-    def is_fine(self) -> bool:
-        """Whether it looks for landmarks where a coarse stage found them."""
-        second = self.model.settings.previous is not None
-        return second and isinstance(self.task, LandmarkTask)
+    def before(self) -> Predictor:
+        """The stage before.
 
-    @property
-    def memory_left(self) -> int:
-        """Bytes that may still be taken."""
-        if self.options.max_memory is not None:
-            return int(self.options.max_memory * GIGABYTE) - used_memory()
-        return int(FREE_SHARE * free_memory())
-
-    def prepare(
-        self, image: Image, previous: Array | None = None, overwrite: bool = False
-    ) -> Prepared:
-        """Bring an image to the network's grid; in a cascade with its extra channels.
-
-        Parameters
-        ----------
-        image : Image
-            As a format read it.
-        previous : ndarray of int, shape (*S), optional
-            See `predict_image`.
-        overwrite : bool
-            The image's array may be changed: saves a copy.
-
-        Returns
-        -------
-        Prepared
-            To be handed to `predict_prepared`.
+        Raises
+        ------
+        ModelError
+            If there is none.
         """
-        settings, plan = self.model.settings, self.model.plan
-        exact, name = self.options.exact, self.model.configuration
-        if settings.previous is None or self.is_fine:
-            return prepare(image, plan, name, exact=exact, overwrite=overwrite)
-        if previous is None:
-            previous = self._before().predict_image(image)
-        inner = self.task.read(previous)
-        prepared = prepare_image(
-            image, plan, name, exact=exact, annotation=inner, overwrite=overwrite
-        )
-        return inputs.with_labels(prepared, cascade_channels(self.task))
-
-    def _before(self) -> Predictor:
-        """Return the stage before."""
         if self.previous is None:
             raise ModelError(
                 f"{self.model.source} is a second stage and needs the predictions of "
@@ -299,99 +296,13 @@ class Predictor:
             )
         return self.previous
 
-    def predict_prepared(
-        self,
-        prepared: Prepared,
-        progress: Progress | None = None,
-        sink: Sink | None = None,
-        doubt: Doubt | None = None,
-    ) -> Any:
-        """Predict an image on the network's grid; see `predict_image`.
 
-        Only where `is_joint` does not hold: otherwise the image itself is needed.
-        """
-        labels = self._run(prepared, progress, sink, doubt)
-        if doubt is None and not self.model.postprocessing.classes:
-            return labels
-        spacing = prepared.placement.geometry.spacing
-        return self._finish(self.task.read(labels), spacing, doubt)
+def _part(progress: Progress | None, number: int, count: int) -> Progress:
+    """Return what one of several models tells its progress to, in percent of all."""
 
-    def _run(
-        self,
-        prepared: Prepared,
-        progress: Progress | None,
-        sink: Sink | None,
-        doubt: Doubt | None,
-        coarse: Points | None = None,
-    ) -> Any:
-        windows = self.windows(prepared.array.shape[1:])
-        if isinstance(self.task, LandmarkTask):
-            if sink is not None:
-                raise UsageError("Landmarks have no probabilities to save.")
-            seen = self._modules(), prepared, windows, self.task, coarse
-            points = find_landmarks(
-                *seen,
-                prior=self.model.shapes,
-                stride=self.model.settings.head_stride,
-                precision=self.options.precision,
-                progress=progress,
-            )
-            geometry = prepared.placement.geometry
-            return judged(points, geometry, self.model.plan, self.model.confidence)
-        count = counted(progress, windows.grid(prepared.array.shape[1:]).count)
-        blocks = predict_outputs(self.networks(), prepared.array, windows, count)
-        if windows.doubted:
-            doubt = doubt or Doubt()
-            blocks = doubt.watch(blocks, prepared.array.shape[1:])
-        export = Export(
-            task=self.task,
-            resampling=self.model.settings.resampling,
-            exact=self.options.exact,
-            sink=sink,
-            memory=lambda: self.memory_left,
-        )
-        labels = export.run(blocks, prepared.placement)
-        if doubt is not None:
-            doubt.place(prepared.placement, self.model.settings.resampling)
-        return labels
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            share = (number + done / max(1, total)) / count
+            progress(int(100 * share), 100)
 
-    def windows(self, shape: Sequence[int]) -> Windows:
-        """Return how an array is cut into windows, within the memory that there is.
-
-        Parameters
-        ----------
-        shape : sequence of int
-            Spatial shape of the prepared array.
-
-        Returns
-        -------
-        Windows
-            For `predict_outputs`.
-
-        Raises
-        ------
-        UsageError
-            If there is too little memory.
-        """
-        self.networks()  # what is left is what they leave
-        return self._choice.windows(shape, self.memory_left)
-
-    def working_bytes(self, shape: Sequence[int]) -> int:
-        """Return the memory that predicting a prepared array of a shape takes."""
-        return self._choice.working_bytes(self.windows(shape), shape)
-
-    def networks(self) -> list[Network]:
-        """Return the networks of all folds, built when first asked for."""
-        with self._lock:
-            if self._networks is None:
-                self._networks = build_networks(
-                    self.model, self.task, self.options, self.device
-                )
-            return self._networks
-
-    def _modules(self) -> list[nn.Module]:
-        """Return the networks of all folds, giving logits late."""
-        modules = [network.module for network in self.networks()]  # type: ignore[attr-defined]
-        for module in modules:
-            module.late = True
-        return modules
+    return told

@@ -14,16 +14,15 @@ from pathlib import Path
 
 from autoseg.atomic import sweep
 from autoseg.errors import UsageError
-from autoseg.instancefiles.files import check_kinds
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.outputs import writing
 from autoseg.parallel import check_part, part
-from autoseg.predict.cases import PROBABILITIES, Input, Job, find_jobs
+from autoseg.predict.cases import Input, find_jobs
+from autoseg.predict.job import PROBABILITIES, Job
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
-from autoseg.predict.readouts.point_files import check_point_files, write_point_files
 from autoseg.predict.readouts.uncertainty import Qualities
 from autoseg.predict.written import Written
 from autoseg.spec.dataset import Dataset
@@ -140,18 +139,19 @@ def predict(
         decoder=decoder,
     )
     predictor = _predictor(model, options, folds, checkpoint, configuration)
-    _check_files(predictor, instance_files, point_files, num_parts)
+    asked = {"instance_files": instance_files, "point_files": point_files}
     jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
     written = Written(
         predictor=predictor,
         probabilities=_kind(save_probabilities),
-        instance_files=instance_files,
-        point_files=point_files,
+        files=predictor.readout.wanted_files(num_parts, **asked),
         after_files=after_files,
     )
-    written.check(jobs, input, overwrite, keep=continue_prediction)
-    before = None if previous is None else Path(previous)
-    _run(written, jobs, before, progress, continue_prediction, (readers, writers))
+    written.check(jobs, input, overwrite, continue_prediction)
+    pipeline = _pipeline(written, jobs, previous, progress)
+    if waiting := _not_done(jobs, pipeline) if continue_prediction else jobs:
+        with writing(written.of_uncertainty(jobs)):
+            pipeline.run(waiting, readers, writers)
     return _finish([job.done() for job in jobs], written, after)
 
 
@@ -170,35 +170,24 @@ def _predictor(
     return Predictor(model, options) if isinstance(model, Model) else model
 
 
-def _run(
+def _pipeline(
     written: Written,
-    jobs: list[Job],
-    previous: Path | None,
+    jobs: Sequence[Job],
+    previous: str | os.PathLike[str] | None,
     progress: bool,
-    continue_prediction: bool,
-    threads: tuple[int, int],
-) -> None:
-    """Predict what is not there yet, or all, and write it."""
+) -> Pipeline:
+    """Return what predicts cases and writes them; clear up after killed runs."""
     sweep(file for job in jobs for file in (job.output, job.spare) if file)
-    qualities = next(map(Qualities, written.of_uncertainty(jobs)), None)
-    waiting = (
-        _not_done(jobs, written.probabilities, qualities)
-        if continue_prediction
-        else jobs
+    return Pipeline(
+        predictor=written.predictor,
+        previous=None if previous is None else Path(previous),
+        probabilities=written.probabilities,
+        show=progress,
+        files=written.files,
+        qualities=next(map(Qualities, written.of_uncertainty(jobs)), None),
+        doubt_images=True,
+        written=written,
     )
-    if waiting:
-        pipeline = Pipeline(
-            predictor=written.predictor,
-            previous=previous,
-            probabilities=written.probabilities,
-            show=progress,
-            instance_files=written.instance_files,
-            qualities=qualities,
-            doubt_images=True,
-            written=written,
-        )
-        with writing(written.of_uncertainty(jobs)):
-            pipeline.run(waiting, *threads)
 
 
 def _finish(
@@ -208,7 +197,7 @@ def _finish(
 ) -> list[Path]:
     """Make what is made of all predictions; return their files."""
     with writing(written.of_all(jobs)):
-        write_point_files(jobs, written.point_files)
+        written.predictor.readout.write_all(jobs, written.files)
         if after is not None:
             after(jobs, written.predictor.model.describe())
     return [job.output for job in jobs]
@@ -225,31 +214,9 @@ def _kind(save_probabilities: bool | str) -> str | None:
     return kind
 
 
-def _check_files(
-    predictor: Predictor,
-    instance_files: Collection[str],
-    point_files: Collection[str],
-    num_parts: int,
-) -> None:
-    """Raise UsageError if what is to be written beside predictions cannot be."""
-    dim = predictor.model.plan.dim
-    if instance_files:
-        if predictor.task.decode_margin is None:
-            raise UsageError("Files of instances: this model predicts no instances.")
-        check_kinds(instance_files, dim)
-    if point_files:
-        check_point_files(point_files, predictor.task, dim)
-        if num_parts > 1:
-            raise UsageError(
-                "Files of points hold all cases; write them by a last call without "
-                "parts, with --continue_prediction."
-            )
-
-
-def _not_done(
-    jobs: list[Job], probabilities: str | None, qualities: Qualities | None
-) -> list[Job]:
-    waiting = [job for job in jobs if not _is_done(job, probabilities, qualities)]
+def _not_done(jobs: list[Job], pipeline: Pipeline) -> list[Job]:
+    how = pipeline.probabilities, pipeline.qualities
+    waiting = [job for job in jobs if not _is_done(job, *how)]
     if len(waiting) < len(jobs):
         logger.info(
             "predict: %d of %d predictions are there already.",

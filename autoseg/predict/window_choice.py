@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from autoseg.model.model import Model
-from autoseg.predict.backends.choose import STEP_SIZE
-from autoseg.predict.options import Options
-from autoseg.predict.readouts.uncertainty import doubted_heads
+from autoseg.predict.backends import BACKENDS
+from autoseg.predict.options import STEP_SIZE, choose_backend
+from autoseg.predict.readouts.base import Readout
 from autoseg.predict.windows import memory
 from autoseg.predict.windows.tiling import widen
 from autoseg.predict.windows.window import Windows
 from autoseg.spec.plan import Configuration
-from autoseg.tasks.base import Task
-from autoseg.tasks.landmark import AT_ONCE, LandmarkTask
 
 
 @dataclass(frozen=True)
@@ -29,19 +26,14 @@ class WindowChoice:
 
     Parameters
     ----------
-    model : Model
-        What predicts.
-    task : Task
-        What it learned.
-    options : Options
-        With nothing left open; see `autoseg.predict.backends.choose.resolve`.
+    readout : Readout
+        Knows the model, its task and the options, of which nothing is left open; see
+        `autoseg.predict.options.resolve`.
     device : torch.device
         Where the networks are.
     """
 
-    model: Model
-    task: Task
-    options: Options
+    readout: Readout
     device: torch.device
 
     def windows(self, shape: Sequence[int], left: float) -> Windows:
@@ -64,28 +56,29 @@ class WindowChoice:
         UsageError
             If there is too little memory.
         """
-        settings = self._settings(shape)
+        settings, planned = self._settings(shape), self.readout.model.settings
         try:
             return self._fitting(settings, shape, left)
         except memory.TooLittle:
-            if settings.patch_size == self.model.settings.patch_size:
+            if settings.patch_size == planned.patch_size:
                 raise
-        return self._fitting(self.model.settings, shape, left)
+        return self._fitting(planned, shape, left)
 
     def working_bytes(self, windows: Windows, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array with windows takes."""
-        settings = replace(self.model.settings, patch_size=windows.patch)
-        per_window = memory.window_bytes(settings, self.options.precision)
-        args = (windows, shape, self._outputs, len(self.model.folds), per_window)
+        model, options = self.readout.model, self.readout.options
+        settings = replace(model.settings, patch_size=windows.patch)
+        per_window = memory.window_bytes(settings, options.precision)
+        args = (windows, shape, self.readout.outputs, len(model.folds), per_window)
         return math.prod(shape) + int(memory.working_bytes(*args))
 
     def _settings(self, shape: Sequence[int]) -> Configuration:
-        settings, options = self.model.settings, self.options
+        settings, options = self.readout.model.settings, self.readout.options
         divisor = settings.divisor
-        # OpenVINO compiled for windows of one shape. Volumes were not tried: theirs are
-        # large as they are.
-        fixed = options.exact or options.backend == "openvino" or settings.dim != 2
-        if fixed or divisor is None or not self.task.sturdy:
+        backend = BACKENDS[choose_backend(options, self.device)]
+        # Volumes were not tried: their windows are large as they are.
+        fixed = options.exact or not backend.any_shape or settings.dim != 2
+        if fixed or divisor is None or not self.readout.task.sturdy:
             return settings
         step_size = options.step_size or STEP_SIZE
         edges = shape[len(shape) - settings.dim :]
@@ -95,7 +88,7 @@ class WindowChoice:
     def _fitting(
         self, settings: Configuration, shape: Sequence[int], left: float
     ) -> Windows:
-        options = self.options
+        options, model = self.readout.options, self.readout.model
         per_window = memory.window_bytes(settings, options.precision)
         batch = memory.windows_at_once(settings, self.device, per_window)
         windows = Windows(
@@ -104,19 +97,10 @@ class WindowChoice:
             mirror_axes=settings.mirror_axes if options.mirror else (),
             batch=1 if options.exact else options.batch or batch,
             exact=options.exact,
-            nnunet_sums=self.model.origin == "nnunet",
+            nnunet_sums=model.origin == "nnunet",
             device=self.device,
-            heads=self.task.heads,
-            doubted=doubted_heads(self.task, options),
+            heads=self.readout.task.heads,
+            doubted=self.readout.doubted,
         )
-        folds = len(self.model.folds)
-        return memory.fit_windows(
-            windows, shape, self._outputs, folds, per_window, left
-        )
-
-    @property
-    def _outputs(self) -> int:
-        outputs = sum(head.channels for head in self.task.heads)
-        if isinstance(self.task, LandmarkTask):
-            return min(outputs, AT_ONCE)
-        return outputs + self.options.uncertainty
+        outputs, folds = self.readout.outputs, len(model.folds)
+        return memory.fit_windows(windows, shape, outputs, folds, per_window, left)

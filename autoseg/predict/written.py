@@ -10,15 +10,11 @@ from pathlib import Path
 
 from autoseg.datasets.instance_files import files_of
 from autoseg.errors import UsageError
-from autoseg.formats.base import find_format
-from autoseg.instancefiles.files import KINDS as INSTANCE_KINDS
-from autoseg.instancefiles.files import TABLE
 from autoseg.outputs import adopt, companions, refuse_foreign, writing
-from autoseg.predict.cases import Input, Job
+from autoseg.predict.cases import Input
+from autoseg.predict.job import Job
 from autoseg.predict.predictor import Predictor
-from autoseg.predict.readouts.point_files import KINDS as POINT_KINDS
-from autoseg.predict.readouts.point_files import OF_A_CASE
-from autoseg.workspace import ALL_POINTS, UNCERTAINTY
+from autoseg.workspace import UNCERTAINTY
 
 IMAGES = ("imagesTr", "imagesTs", "labelsTr")  # a data set's; predictions go elsewhere
 TIFF = (".tif", ".tiff")
@@ -34,16 +30,15 @@ class Written:
         What predicts.
     probabilities : str or None
         Kind of the files of activated outputs.
-    instance_files, point_files : collection of str
-        What was asked for beside label maps and points.
+    files : collection of str
+        What was asked for beside predictions; see `Readout.wanted_files`.
     after_files : callable, optional
         Called with all cases; returns further files, which are made of predictions.
     """
 
     predictor: Predictor
     probabilities: str | None = None
-    instance_files: Collection[str] = ()
-    point_files: Collection[str] = ()
+    files: Collection[str] = ()
     after_files: Callable[[Sequence[Job]], Collection[Path]] | None = None
 
     def of(self, job: Job) -> list[Path]:
@@ -55,18 +50,7 @@ class Written:
         if self.probabilities is not None:
             file = job.probabilities(self.probabilities)
             files += [file, file.with_suffix(".json")]
-        if self.predictor.task.decode_margin is not None:
-            files += [folder / f"{case}{TABLE}"] + ([job.spare] if job.spare else [])
-            files += [
-                folder / f"{case}{INSTANCE_KINDS[k]}" for k in self.instance_files
-            ]
-            if len(self.predictor.task.class_names) > 1:
-                files.append(folder / f"{case}.json")
-        elif self.predictor.options.uncertainty:
-            name = self.predictor.model.describe().format
-            ending = find_format(job.output, name).probabilities_ending
-            files.append(folder / "uncertainty" / f"{case}{ending}")
-        return files
+        return [*files, *self.predictor.readout.files_of(job, self.files)]
 
     def noting(self, job: Job) -> AbstractContextManager[None]:
         """Return what a case is predicted in, so that its files count as autoseg's."""
@@ -75,12 +59,7 @@ class Written:
     def of_all(self, jobs: Sequence[Job]) -> list[Path]:
         """Return what is made of the predictions of all cases in the end."""
         files = [] if self.after_files is None else list(self.after_files(jobs))
-        for kind in self.point_files if jobs else ():
-            each = kind in OF_A_CASE
-            names = [job.case.id for job in jobs] if each else [ALL_POINTS]
-            folder = jobs[0].output.parent
-            files += [folder / f"{name}{POINT_KINDS[kind]}" for name in names]
-        return files
+        return [*files, *self.predictor.readout.files_of_all(jobs, self.files)]
 
     def of_uncertainty(self, jobs: Sequence[Job]) -> list[Path]:
         """Return the file with a number of each case."""

@@ -11,7 +11,7 @@ from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, CaseErrors
 from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
-from autoseg.predict.cases import Job
+from autoseg.predict.job import Job
 from autoseg.report.artist import Artist
 from autoseg.report.pictures.case import draw_case
 from autoseg.report.statistics import Row

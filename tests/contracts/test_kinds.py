@@ -35,14 +35,6 @@ FOLDERS_OF_KINDS = ("kinds", "readouts")
 # Files that ask all the same; each question that goes makes this shorter.
 STILL_ASK = frozenset(
     {
-        "autoseg/predict/backends/choose.py",
-        "autoseg/predict/cases.py",
-        "autoseg/predict/inputs.py",
-        "autoseg/predict/pipeline.py",
-        "autoseg/predict/predictor.py",
-        "autoseg/predict/stage.py",
-        "autoseg/predict/window_choice.py",
-        "autoseg/predict/written.py",
         "autoseg/train/after/decoding.py",
         "autoseg/train/after/point_confidence.py",
         "autoseg/train/after/tuning.py",

@@ -21,6 +21,8 @@ from autoseg.model.loaders import LOADERS
 from autoseg.networks import NETWORKS
 from autoseg.normalizers import NORMALIZERS
 from autoseg.pointfiles import POINTFILES
+from autoseg.predict.backends import BACKENDS
+from autoseg.predict.readouts import READOUTS
 from autoseg.report.kinds import REPORT_KINDS
 from autoseg.representations import REPRESENTATIONS
 from autoseg.tasks import TASKS
@@ -29,6 +31,7 @@ from planners import PLANNERS
 ROOT = Path(__file__).parents[2]
 REGISTRIES = (
     AUGMENTATIONS,
+    BACKENDS,
     CHECK_KINDS,
     COMMANDS,
     DATASET_KINDS,
@@ -42,6 +45,7 @@ REGISTRIES = (
     NORMALIZERS,
     PLANNERS,
     POINTFILES,
+    READOUTS,
     REPORT_KINDS,
     REPRESENTATIONS,
     TASKS,

@@ -12,8 +12,8 @@ from PIL import Image
 from autoseg.errors import UsageError
 from autoseg.geometry import mapped
 from autoseg.outputs import JOURNAL
-from autoseg.predict.cases import Job
-from autoseg.predict.readouts import instances
+from autoseg.predict.job import Job
+from autoseg.predict.readouts._instances import decode as decoding
 from autoseg.predict.stage import predict
 from autoseg.preprocess.later import Later
 from autoseg.spec.choice import Choice
@@ -138,8 +138,8 @@ def test_a_large_picture_that_stays_in_its_file_gives_the_same(
     predict(predictor, images, tmp_path / "small", progress=False)
 
     monkeypatch.setattr(mapped, "IN_MEMORY", 10)
-    monkeypatch.setattr(instances, "AT_ONCE", 10)
-    monkeypatch.setattr(instances, "BLOCK", 100)
+    monkeypatch.setattr(decoding, "AT_ONCE", 10)
+    monkeypatch.setattr(decoding, "BLOCK", 100)
     prepared = []
     prepare = predictor.prepare
     monkeypatch.setattr(

@@ -7,6 +7,7 @@ import torch
 
 from autoseg.errors import UsageError
 from autoseg.predict.options import Options
+from autoseg.predict.readouts import READOUTS
 from autoseg.predict.window_choice import WindowChoice
 from autoseg.predict.windows import memory
 from autoseg.tasks import TASKS
@@ -21,7 +22,8 @@ def choice(task="instance", dim=2, **options):
     labels = {"background": 0, "cell": 1}
     learned = TASKS[task](labels=labels).for_axes(dim)
     chosen = Options(step_size=0.75, mirror=False, precision="fp32", **options)
-    return WindowChoice(toy.model(toy.plan(dim)), learned, chosen, torch.device("cpu"))
+    readout = READOUTS[learned.kind](toy.model(toy.plan(dim)), learned, chosen)
+    return WindowChoice(readout, torch.device("cpu"))
 
 
 def test_instances_in_pictures_are_seen_in_wider_windows():
@@ -59,7 +61,7 @@ def test_wider_windows_are_counted_in_the_memory_and_left_where_it_is_short():
 
     # 8 maps of 4 features in float32 for each window that is predicted at once
     maps = 8 * 4 * 4 * wide.batch
-    outputs = sum(head.channels for head in chooser.task.heads)
+    outputs = sum(head.channels for head in chooser.readout.task.heads)
     sums = memory.sums_bytes(wide, SHAPE, outputs, 1)
     sums -= memory.sums_bytes(narrow, SHAPE, outputs, 1)
     more = chooser.working_bytes(wide, SHAPE) - chooser.working_bytes(narrow, SHAPE)

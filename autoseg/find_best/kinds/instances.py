@@ -17,7 +17,8 @@ from autoseg.model.decoding import Decoding
 from autoseg.model.load import load_model
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.parallel import map_cases
-from autoseg.predict.cases import Job, prediction_ending
+from autoseg.predict.cases import prediction_ending
+from autoseg.predict.job import Job
 from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks.instance import InstanceTask

@@ -21,6 +21,9 @@ from torch import nn
 
 from autoseg.errors import UsageError
 from autoseg.machine import cores
+from autoseg.model.model import Model
+from autoseg.predict.backends import BACKENDS
+from autoseg.predict.backends.base import Backend, build
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,33 @@ PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 def is_installed() -> bool:
     """Return whether OpenVINO can be imported, without importing it."""
     return importlib.util.find_spec("openvino") is not None
+
+
+@BACKENDS.register
+class OpenVino(Backend):
+    """OpenVINO, compiled for the CPU and windows of one shape."""
+
+    @classmethod
+    def refuses(cls, device: torch.device) -> str | None:
+        if device.type == "cpu":
+            return None
+        return (
+            f"The backend openvino computes on the CPU, not on {device}. Give --device "
+            "cpu, or --backend torch."
+        )
+
+    @classmethod
+    def build(
+        cls,
+        model: Model,
+        channels: int,
+        device: torch.device,
+        precision: str,
+        exact: bool = False,
+    ) -> list[OpenVinoNetwork]:
+        patch, folds = model.settings.patch_size, range(len(model.folds))
+        networks = [build(model, fold) for fold in folds]
+        return [OpenVinoNetwork(one, channels, patch, precision) for one in networks]
 
 
 class OpenVinoNetwork:

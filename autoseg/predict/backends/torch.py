@@ -6,51 +6,44 @@ Letters: B batch, C channels, K outputs of all heads, P patch.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
 
-from autoseg.errors import ModelError
 from autoseg.geometry.threads import workers
 from autoseg.model.model import Model
-from autoseg.networks.build import build_network
 from autoseg.networks.onednn import prefer_onednn
 from autoseg.networks.packed import can_pack, pack
+from autoseg.predict.backends import BACKENDS
+from autoseg.predict.backends.base import Backend, build
 from autoseg.predict.device import PRECISIONS
 from autoseg.predict.windows.memory import MOST_THREADS
 
 
-def build(model: Model, fold: int) -> nn.Module:
-    """Return the network of one fold, for inference, on the CPU.
+@BACKENDS.register
+class Torch(Backend):
+    """torch, as in training."""
 
-    Parameters
-    ----------
-    model : Model
-        With plan and weights.
-    fold : int
-        Position in ``model.folds``.
+    exact = True
+    half = True
+    any_shape = True
+    modules = True
 
-    Returns
-    -------
-    Module
-        In evaluation mode; its parameters share memory with ``model.weights``.
-
-    Raises
-    ------
-    ModelError
-        If weights and plan do not fit each other.
-    """
-    with torch.device("meta"):  # no time is lost on weights that are replaced
-        network = build_network(model.plan, model.configuration)
-    try:
-        network.load_state_dict(dict(model.weights[fold]), assign=True)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"{model.source}, fold {model.folds[fold]}: the weights do not fit the "
-            f"network that the plan describes; they are not of one training. ({first})"
-        ) from None
-    return network.eval().requires_grad_(False)
+    @classmethod
+    def build(
+        cls,
+        model: Model,
+        channels: int,
+        device: torch.device,
+        precision: str,
+        exact: bool = False,
+    ) -> list[TorchNetwork]:
+        folds = range(len(model.folds))
+        return [
+            TorchNetwork(build(model, fold), device, precision, exact) for fold in folds
+        ]
 
 
 class TorchNetwork:
@@ -100,24 +93,33 @@ class TorchNetwork:
             On the network's device.
         """
         batch = batch.to(self.device)
-        if self.device.type != "cpu" or len(batch) == 1:
-            return self._predict(batch)
+        if self._shares(batch):
+            return self._in_threads(batch)
+        with torch.inference_mode(), self._arithmetic():
+            return _joined(self.module(batch))
+
+    def _shares(self, batch: torch.Tensor) -> bool:
+        several = len(batch) > 1 and torch.get_num_threads() > 1
+        return several and self.device.type == "cpu"
+
+    def _in_threads(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the logits of windows of which each thread takes some."""
         with workers(MOST_THREADS) as (threads, run):
             pieces = batch.split(math.ceil(len(batch) / threads))
-            found: dict[int, torch.Tensor] = {}
-
-            def predict(place: int) -> None:
-                found[place] = self._predict(pieces[place])
-
-            run(predict, range(len(pieces)))
+            found = run(self._alone, pieces)
         with torch.inference_mode():
-            return torch.cat([found[place] for place in range(len(pieces))])
+            return torch.cat(found)
 
-    def _predict(self, batch: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            if self.precision == "fp32":
-                heads = self.module(batch)
-            else:
-                with torch.autocast(self.device.type, PRECISIONS[self.precision]):
-                    heads = self.module(batch)
-            return torch.cat(list(heads.values()), dim=1).float()
+    def _alone(self, batch: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(), self._arithmetic():
+            return _joined(self.module(batch))
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, PRECISIONS[self.precision])
+
+
+def _joined(heads: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits of all heads, (B, K, *P)."""
+    return torch.cat(list(heads.values()), dim=1).float()

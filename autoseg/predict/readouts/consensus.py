@@ -28,7 +28,7 @@ def combine(
     Parameters
     ----------
     points : sequence of Points
-        From `autoseg.predict.readouts.points.predict_points`.
+        From `autoseg.predict.readouts._points.views.predict_points`.
     task : LandmarkTask
         Gives the thresholds, and how wide a target is.
     spacing : sequence of float, length D, optional
@@ -64,7 +64,7 @@ def average(
     Parameters
     ----------
     points : sequence of Points
-        From `autoseg.predict.readouts.points.restore`, in voxels of the image,
+        From `autoseg.predict.readouts._points.views.restore`, in voxels of the image,
         covariances in
         squared units of length.
     task : LandmarkTask

@@ -9,137 +9,23 @@ numbers.
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
-from autoseg.model.confidence import judged
-from autoseg.model.model import Model
 from autoseg.model.postprocessing import members_of
-from autoseg.predict.readouts.consensus import average
-from autoseg.predict.readouts.labels import PIECE, Sink
-from autoseg.predict.readouts.probabilities import LEVELS, open_sink
-from autoseg.predict.readouts.uncertainty import Doubt
+from autoseg.predict.readouts._rows import PIECE
+from autoseg.predict.readouts.base import Sink
+from autoseg.predict.readouts.probabilities import LEVELS
 from autoseg.preprocess.case import Placement
-from autoseg.spec.image import Geometry, Image
-from autoseg.spec.points import Points
+from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
-from autoseg.tasks.landmark import LandmarkTask
 
 Array = NDArray[Any]
-
-
-class Member(Protocol):
-    """One of several models: a `Predictor`."""
-
-    task: Task
-    model: Model
-
-    def predict_alone(
-        self,
-        image: Image,
-        progress: Callable[[int, int], None],
-        sink: Sink | None = None,
-        doubt: Doubt | None = None,
-    ) -> Any:
-        """Give the outputs for an image to a sink; of landmarks, return the points."""
-
-
-def predict_together(
-    members: Sequence[Member],
-    image: Image,
-    thresholds: Mapping[str, float],
-    progress: Callable[[int, int], None] | None = None,
-    sink: Sink | None = None,
-    doubt: Doubt | None = None,
-) -> Array:
-    """Predict an image by several models.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        At least one; of the same task.
-    image : Image
-        As a format read it.
-    thresholds : mapping of str to float
-        By class; see `autoseg.model.postprocessing.Rule`.
-    progress : callable, optional
-        Told percent done and 100.
-    sink : Sink, optional
-        Where the averaged outputs go.
-    doubt : Doubt, optional
-        Takes the disagreement of all opinions: how far those of one model are apart,
-        on average, and how far the models are.
-
-    Returns
-    -------
-    ndarray of int16, shape (*S)
-        Inner labels, in the image's grid.
-    """
-    task = members[0].task
-    doubts = [Doubt() for _ in members]
-    with tempfile.TemporaryDirectory(prefix="autoseg-") as folder:
-        paths = [Path(folder) / f"{number}.b2nd" for number in range(len(members))]
-        for number, (member, path) in enumerate(zip(members, paths, strict=True)):
-            told = _part(progress, number, len(members))
-            with open_sink(path, "b2nd", task) as outputs:
-                member.predict_alone(image, told, outputs, doubts[number])
-        arrays = [open_outputs(path) for path in paths]
-        if doubt is not None:
-            doubt.map = np.mean([one.map for one in doubts], axis=0) + apart(arrays)
-        if sink is not None:
-            _hand_on(arrays, image.geometry, sink)
-        return decide(arrays, task, thresholds)
-
-
-def points_together(
-    members: Sequence[Member],
-    image: Image,
-    progress: Callable[[int, int], None] | None = None,
-) -> Points:
-    """Predict the landmarks of an image by several models.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        Of the same landmarks. What the first knows of how far to trust points is of
-        the average.
-    image : Image
-        As a format read it.
-    progress : callable, optional
-        Told percent done and 100.
-
-    Returns
-    -------
-    Points
-        In voxels of the image; coordinates are weighted by score.
-    """
-    count, model = len(members), members[0].model
-    opinions = [
-        one.predict_alone(image, _part(progress, number, count))
-        for number, one in enumerate(members)
-    ]
-    task, geometry = members[0].task, image.geometry
-    points = average(opinions, cast(LandmarkTask, task), geometry.spacing)
-    return judged(points, geometry, model.plan, model.confidence)
-
-
-def _part(
-    progress: Callable[[int, int], None] | None, number: int, count: int
-) -> Callable[[int, int], None]:
-    """Return what one of several models tells its progress to."""
-
-    def told(done: int, total: int) -> None:
-        if progress is not None:
-            share = (number + done / max(1, total)) / count
-            progress(int(100 * share), 100)
-
-    return told
 
 
 def apart(arrays: Sequence[Any]) -> NDArray[np.float32]:
@@ -244,8 +130,18 @@ def _painted(means: Array, task: Any, thresholds: Mapping[str, float]) -> Array:
     return labels
 
 
-def _hand_on(arrays: Sequence[Any], geometry: Geometry, sink: Sink) -> None:
-    """Give averaged outputs to a sink, on the image's own grid."""
+def hand_on(arrays: Sequence[Any], geometry: Geometry, sink: Sink) -> None:
+    """Give averaged outputs to a sink, on the image's own grid.
+
+    Parameters
+    ----------
+    arrays : sequence of array of uint8, shape (K, *S)
+        Outputs of each model.
+    geometry : Geometry
+        Of the image.
+    sink : Sink
+        Takes them as float32.
+    """
     shape, axes = tuple(arrays[0].shape), tuple(range(len(geometry.shape)))
     sink.open(
         Placement(

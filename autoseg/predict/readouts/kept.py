@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.atomic import sweep_temporaries, temporary_of
-from autoseg.predict.readouts.instances import decode_kept
+from autoseg.predict.readouts._instances.decode import decode_kept
 from autoseg.preprocess.case import Placement
 from autoseg.spec.instances import Instances
 from autoseg.spec.json import dumps, load_object, write_text
@@ -83,7 +83,7 @@ class KeptOutputs:
 
 
 class _Sink:
-    """Takes outputs, some rows at a time; see `readouts.labels.Sink`."""
+    """Takes outputs, some rows at a time; see `readouts.base.Sink`."""
 
     alone = True
 

@@ -88,12 +88,12 @@ class OutputFile(ABC):
         channels = sum(head.channels for head in self.task.heads)
         shape = (channels, *placement.geometry.shape)
         self._placement = placement
-        self._canvas = Canvas(self.make(shape), placement)
+        self._canvas = Canvas(self.make(shape), placement, self.convert)
 
     def put(self, outputs: Array, axis: int, start: int) -> None:
         """Take rows of the cropped grid, in the plan's order of axes."""
         if self._canvas is not None:
-            self._canvas.put(self.convert(outputs), axis, start)
+            self._canvas.put(outputs, axis, start)
 
     @property
     def background(self) -> list[float]:

@@ -19,29 +19,22 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from autoseg.errors import UsageError
 from autoseg.geometry.resample import resample_outputs
-from autoseg.model.model import Model
-from autoseg.predict.options import Options
+from autoseg.predict.job import Job
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.predict.windows.window import Block
 from autoseg.preprocess.case import Placement
-from autoseg.spec.head import Head
-from autoseg.spec.instances import Instances
 from autoseg.spec.json import dumps, load_object, write_text
 from autoseg.spec.plan import Resampling
-from autoseg.spec.points import Points
-from autoseg.tasks import TASKS
-from autoseg.tasks.base import Task
 
 Array = NDArray[Any]
 
@@ -54,28 +47,35 @@ class Doubt:
         self.quality = math.nan
         self._collected: torch.Tensor | None = None
 
-    def watch(self, blocks: Iterable[Block], shape: Sequence[int]) -> Iterator[Block]:
-        """Take the last output out of blocks on their way.
+    def open(self, shape: Sequence[int]) -> None:
+        """Begin to collect.
 
         Parameters
         ----------
-        blocks : iterable of Block
-            Whose last output is the disagreement.
         shape : sequence of int
             Of the network's grid.
+        """
+        self._collected = torch.zeros((1, *shape), dtype=torch.float16)
 
-        Yields
-        ------
+    def take(self, block: Block) -> Block:
+        """Take the last output out of finished rows.
+
+        Parameters
+        ----------
+        block : Block
+            Its last output is the disagreement.
+
+        Returns
+        -------
         Block
             Without it.
         """
-        collected = torch.zeros((1, *shape), dtype=torch.float16)
-        self._collected = collected
-        for block in blocks:
-            size = block.stop - block.start
-            rows = collected.narrow(block.axis + 1, block.start, size)
-            rows.copy_(block.logits[-1:])
-            yield replace(block, logits=block.logits[:-1])
+        if self._collected is None:
+            raise ValueError("open it first")
+        size = block.stop - block.start
+        rows = self._collected.narrow(block.axis + 1, block.start, size)
+        rows.copy_(block.logits[-1:])
+        return replace(block, logits=block.logits[:-1])
 
     def place(self, placement: Placement, resampling: Resampling) -> None:
         """Bring what was collected to the image's own grid: ``map``, float32 (*G)."""
@@ -97,72 +97,21 @@ class Doubt:
         self.quality = expected_dice(self.map, foreground)
 
 
-def can_doubt(model: Model, options: Options) -> bool:
-    """Return whether a model has several opinions about the classes of voxels.
-
-    Parameters
-    ----------
-    model : Model
-        What predicts.
-    options : Options
-        How.
-
-    Returns
-    -------
-    bool
-        Whether ``uncertainty`` means something.
-    """
-    task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
-    mirrored = options.mirror is not False and bool(model.settings.mirror_axes)
-    return task.pointwise is not None and (mirrored or len(model.folds) > 1)
-
-
-def doubted_heads(task: Task, options: Options) -> tuple[Head, ...]:
-    """Return the heads whose opinions are compared voxel by voxel; mostly none."""
-    if not options.uncertainty or task.pointwise is None:
-        return ()
-    return tuple(task.heads)
-
-
-def can_judge(model: Model, options: Options) -> bool:
-    """Return whether predictions come with a number that says how sure they are.
-
-    Those of label maps do where there are several opinions; instances and landmarks
-    have scores.
-    """
-    task: Task = TASKS[model.plan.task.name](**model.plan.task.options)
-    return task.pointwise is None or can_doubt(model, options)
-
-
-def check_doubt(model: Model, options: Options) -> None:
-    """Raise UsageError unless predictions come with a number of their quality."""
-    if not can_judge(model, options):
-        raise UsageError(
-            "The uncertainty is the disagreement of folds and mirrored copies of the "
-            "image about classes of voxels; this model has one fold and no mirrored "
-            "copies. Predict with more folds, or with mirrored copies."
-        )
-
-
-def mean_score(found: Points | Instances) -> float:
+def mean_score(scores: ArrayLike) -> float:
     """Return the mean score of all points or instances that were found.
 
     Parameters
     ----------
-    found : Points or Instances
-        A prediction.
+    scores : array-like of float, shape (N,)
+        NaN where one is not known.
 
     Returns
     -------
     float
         From 0 to 1; NaN if nothing was found or nothing has a score.
     """
-    if isinstance(found, Points):
-        scores = np.asarray(found.details.get("score", ()), dtype=np.float64)
-        scores = scores[found.present] if len(scores) else scores
-    else:
-        scores = np.array(list(found.scores.values()), dtype=np.float64)
-    known = scores[np.isfinite(scores)]
+    known = np.asarray(scores, dtype=np.float64)
+    known = known[np.isfinite(known)]
     return float(known.mean()) if len(known) else math.nan
 
 
@@ -263,3 +212,8 @@ def correlation(
         found["spearman"] = round(float(spearmanr(*pairs.T).statistic), 4)
         found["pearson"] = round(float(pearsonr(*pairs.T).statistic), 4)
     return found
+
+
+def doubt_file(job: Job, ending: str) -> Path:
+    """Return the image of a case's uncertainty, apart from the predictions."""
+    return job.output.parent / "uncertainty" / f"{job.case.id}{ending}"

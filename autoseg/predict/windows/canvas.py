@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,19 @@ class Canvas:
         NumPy or a blosc2 array.
     placement : Placement
         Of the prepared image.
+    convert : callable, optional
+        From rows as they are put to rows as they belong in the target.
     """
 
-    def __init__(self, target: Any, placement: Placement) -> None:
+    def __init__(
+        self,
+        target: Any,
+        placement: Placement,
+        convert: Callable[[Array], Any] | None = None,
+    ) -> None:
         self.target = target
         self.placement = placement
+        self._convert = convert
         dim = len(placement.transpose)
         self._lead = len(target.shape) - dim
         self._back = [int(axis) for axis in np.argsort(placement.transpose)]
@@ -51,6 +59,8 @@ class Canvas:
         start : int
             First of the rows along it.
         """
+        if self._convert is not None:
+            rows = np.asarray(self._convert(rows))
         lead, places = self._lead, list(self.placement.box)
         low = places[axis][0] + start
         places[axis] = (low, low + rows.shape[lead + axis])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from autoseg.errors import UsageError
-from autoseg.predict.device import GIGABYTE
+from autoseg.machine import GIGABYTE
 from autoseg.predict.windows.window import Windows
 from autoseg.spec.plan import Configuration
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoseg.errors import ModelError, UsageError
-from autoseg.predict.windows.disagreement import Disagreement
+from autoseg.predict.windows.mirrors import Copies
 from autoseg.predict.windows.sums import ExactSums, Sums
 from autoseg.predict.windows.tiling import Grid
 from autoseg.spec.head import Head
@@ -96,6 +96,14 @@ class Windows:
     def together(self) -> int:
         """Windows that are predicted at once, with all their mirrored copies."""
         return max(1, self.batch // len(self.mirrors))
+
+    def chunks(self, grid: Grid, group: range) -> Iterator[list[tuple[int, ...]]]:
+        """Yield the numbers of those windows of a group that are predicted at once."""
+        indices = grid.indices(group)
+        while chunk := list(
+            itertools.islice(indices, 1 if self.exact else self.together)
+        ):
+            yield chunk
 
     @property
     def as_nnunet(self) -> bool:
@@ -177,11 +185,19 @@ def predict_outputs(
     sums: Sums | None = None
     for group, following in itertools.zip_longest(groups, groups[1:]):
         base = at[group[0]]
-        with torch.inference_mode():
-            for index, outputs in _predict(networks, array, windows, grid, group):
-                sums = sums or _make_sums(grid, windows, outputs)
-                sums.add(outputs, index, base)
-                progress(1)
+        for indices in windows.chunks(grid, group):
+            # The networks are called here, in no other frame: few are on the stack.
+            with torch.inference_mode():
+                copies = _copies(array, windows, grid, indices)
+                for network in networks:
+                    for part, batch in copies.batches():
+                        copies.add(part, network(batch))
+                for index, outputs in zip(indices, copies.means(), strict=True):
+                    # A slice is a window of one row.
+                    outputs = [o[:, None] if grid.sliced else o for o in outputs]
+                    sums = sums or _make_sums(grid, windows, outputs)
+                    sums.add(outputs, index, base)
+                    progress(1)
         done = (at[following[0]] if following else grid.padded[grid.axis]) - base
         start, stop = max(0, base - low), min(end, base + done - low)
         if sums is not None and start < stop:
@@ -214,27 +230,20 @@ def _make_sums(grid: Grid, windows: Windows, outputs: Sequence[torch.Tensor]) ->
         return Sums(grid, channels, windows.dtype, device)
 
 
-def _predict(
-    networks: Sequence[Network],
+def _copies(
     array: NDArray[np.float32],
     windows: Windows,
     grid: Grid,
-    group: range,
-) -> Iterator[tuple[tuple[int, ...], list[torch.Tensor]]]:
-    """Yield each window of a group with the float32 output (K, *P) of each fold."""
-    indices = grid.indices(group)
-    together = 1 if windows.exact else windows.together
-    while chunk := list(itertools.islice(indices, together)):
-        inputs = [_cut(array, grid, index).to(windows.device) for index in chunk]
-        doubts = [Disagreement(windows.doubted) for _ in inputs if windows.doubted]
-        folds = [_mean_of_mirrors(one, inputs, windows, doubts) for one in networks]
-        for place, index in enumerate(chunk):
-            outputs = [fold[place] for fold in folds]
-            if doubts:
-                last = doubts[place].result()[None]
-                outputs = [torch.cat([output, last]) for output in outputs]
-            # A slice is a window of one row.
-            yield index, [o[:, None] if grid.sliced else o for o in outputs]
+    indices: Sequence[Sequence[int]],
+) -> Copies:
+    """Return some windows of an array with all their mirrored copies."""
+    return Copies(
+        [_cut(array, grid, index).to(windows.device) for index in indices],
+        windows.mirrors,
+        1 if windows.exact else windows.batch,
+        windows.heads,
+        windows.doubted,
+    )
 
 
 def _cut(array: NDArray[np.float32], grid: Grid, index: Sequence[int]) -> torch.Tensor:
@@ -280,53 +289,6 @@ def cut(
         padded[tuple(inside)] = window
         window = padded
     return window
-
-
-def _mean_of_mirrors(
-    network: Network,
-    inputs: Sequence[torch.Tensor],
-    windows: Windows,
-    doubts: Sequence[Disagreement],
-) -> list[torch.Tensor]:
-    """Return each input's output, (K, *P), mean over its mirrored copies.
-
-    Each copy's output is an opinion that ``doubts``, if there are any, are told.
-    """
-    mirrors = windows.mirrors
-    batch = 1 if windows.exact else windows.batch
-    jobs = [(i, axes) for i in range(len(inputs)) for axes in mirrors]
-    totals: dict[int, torch.Tensor] = {}
-    for first in range(0, len(jobs), batch):
-        part = jobs[first : first + batch]
-        stacked = torch.stack([_flip(inputs[i], axes) for i, axes in part])
-        outputs = network(stacked)
-        for (i, axes), output in zip(part, outputs, strict=True):
-            back = _unturned(_flip(output, axes), axes, windows.heads)
-            if doubts:
-                doubts[i].add(back)
-            totals[i] = totals[i].add_(back) if i in totals else back
-    return [total.div_(len(mirrors)) for total in totals.values()]
-
-
-def _flip(array: torch.Tensor, axes: Sequence[int]) -> torch.Tensor:
-    return torch.flip(array, [axis + 1 for axis in axes]) if axes else array
-
-
-def _unturned(
-    outputs: torch.Tensor, axes: Sequence[int], heads: Sequence[Head]
-) -> torch.Tensor:
-    """Return outputs (K, *P) of mirrored copies with directions as in the image."""
-    first = 0
-    for head in heads if axes else ():
-        channels = slice(first, first + head.channels)
-        for turn in (head.mirrors[axis] for axis in axes if head.mirrors):
-            if turn is None:
-                raise ValueError(f"{head.name} cannot be mirrored")
-            signs = torch.tensor(turn.signs, device=outputs.device)
-            signs = signs.view(-1, *(1,) * (outputs.dim() - 1))
-            outputs[channels] = outputs[channels][list(turn.sources)] * signs
-        first += head.channels
-    return outputs
 
 
 def _check_finite(logits: torch.Tensor) -> None:

@@ -13,7 +13,8 @@ from autoseg.model.decoding import Decoding
 from autoseg.model.model import Model
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.parallel import map_cases
-from autoseg.predict.cases import Job, prediction_ending
+from autoseg.predict.cases import prediction_ending
+from autoseg.predict.job import Job
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from autoseg.parallel import default_workers
-from autoseg.predict.backends.choose import step_size_of
+from autoseg.predict.options import step_size_of
 from autoseg.train.after.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.train.setup.job import Job
 

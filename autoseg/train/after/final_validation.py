@@ -11,17 +11,13 @@ from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.model.decoding import Decoding
 from autoseg.model.load import load_model
-from autoseg.predict.cases import Job as PredictionJob
 from autoseg.predict.cases import prediction_ending
+from autoseg.predict.job import Job as PredictionJob
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
-from autoseg.predict.readouts.uncertainty import (
-    Qualities,
-    can_doubt,
-    can_judge,
-    correlation,
-)
+from autoseg.predict.readouts.lookup import readout_of
+from autoseg.predict.readouts.uncertainty import Qualities, correlation
 from autoseg.train.after.decoding import FoldDecoding, tunes
 from autoseg.train.after.point_confidence import learn_confidence, learn_shapes
 from autoseg.train.data.cascade import check_coarse, previous_folder
@@ -84,10 +80,11 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         decoding.clean()
     elif waiting:
         options = Options(device=device)
-        options = replace(options, uncertainty=can_doubt(model, options))
+        readout = readout_of(model, options)
+        options = replace(options, uncertainty=readout.can_doubt)
         predictor = Predictor(model, options)
-        judged = can_judge(model, options)
-        qualities = Qualities(folder / UNCERTAINTY) if judged else None
+        judges = readout.can_judge
+        qualities = Qualities(folder / UNCERTAINTY) if judges else None
         pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)
         pipeline.run(waiting, 1, 1)
     trust = learn_confidence(job, folder)

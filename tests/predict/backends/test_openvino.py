@@ -8,8 +8,9 @@ import torch
 
 from autoseg.errors import UsageError
 from autoseg.predict.backends import openvino as openvino_backend
+from autoseg.predict.backends.base import build
 from autoseg.predict.backends.openvino import OpenVinoNetwork
-from autoseg.predict.backends.torch import TorchNetwork, build
+from autoseg.predict.backends.torch import TorchNetwork
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from tests.predict import toy_model as toy

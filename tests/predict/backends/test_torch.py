@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from autoseg.errors import ModelError
-from autoseg.predict.backends import choose as backends
-from autoseg.predict.backends.torch import TorchNetwork, build
-from autoseg.predict.options import Options
+from autoseg.predict import options as chosen
+from autoseg.predict.backends.base import build
+from autoseg.predict.backends.torch import TorchNetwork
+from autoseg.predict.options import Options, resolve
 from autoseg.tasks import TASKS
 from tests.predict import toy_model as toy
 
@@ -122,13 +123,13 @@ def test_building_a_network_does_not_import_the_compiler():
 def test_mirrors_and_half_precision_are_as_the_task_likes_them(
     monkeypatch, sturdy, native, asked, expected
 ):
-    monkeypatch.setattr(backends, "cpu_computes_bf16", lambda: native)
+    monkeypatch.setattr(chosen, "cpu_computes_bf16", lambda: native)
     task = TASKS["instance" if sturdy else "semantic"](
         labels={"background": 0, "cell": 1}
     )
 
-    found = backends.resolve(Options(**asked), task, torch.device("cpu"))
+    found = resolve(Options(**asked), task, torch.device("cpu"))
 
     assert (found.mirror, found.precision) == expected
     assert found.step_size == (0.75 if sturdy else 0.5)
-    assert backends.resolve(Options(step_size=0.3), task, CPU).step_size == 0.3
+    assert resolve(Options(step_size=0.3), task, CPU).step_size == 0.3

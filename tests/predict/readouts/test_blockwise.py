@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from autoseg.predict.readouts import blockwise
-from autoseg.predict.readouts.blockwise import decode_blocks, number_in_order
+from autoseg.predict.readouts._instances import blockwise
+from autoseg.predict.readouts._instances.blockwise import decode_blocks, number_in_order
 from autoseg.spec.instances import Instances
 
 

@@ -5,9 +5,14 @@ import pytest
 import torch
 
 from autoseg.datasets.points import read_points, write_points
-from autoseg.predict.readouts import fine
-from autoseg.predict.readouts.fine import as_seen, find_landmarks, join, views_of
-from autoseg.predict.readouts.points import predict_points
+from autoseg.predict.readouts._points import fine
+from autoseg.predict.readouts._points.fine import (
+    as_seen,
+    find_landmarks,
+    join,
+    views_of,
+)
+from autoseg.predict.readouts._points.views import predict_points
 from autoseg.predict.windows.window import Windows
 from autoseg.preprocess.case import Placement, Prepared
 from autoseg.preprocess.points import place_coordinates, restore_coordinates

@@ -6,9 +6,10 @@ import torch
 from scipy import ndimage
 
 from autoseg.geometry import mapped
-from autoseg.predict.readouts import instances
-from autoseg.predict.readouts.instances import block_edges, decode_rows
-from autoseg.predict.readouts.labels import Export
+from autoseg.predict.readouts._instances import decode as decoding
+from autoseg.predict.readouts._instances.decode import HeldOutputs, block_edges
+from autoseg.predict.readouts._rows import Grids
+from autoseg.predict.readouts.instances import InstanceReader
 from autoseg.predict.windows.window import Block
 from autoseg.preprocess.case import Placement
 from autoseg.representations import REPRESENTATIONS
@@ -88,14 +89,28 @@ def _placement(shape, new_shape=None, **change):
     return Placement(**plain | change)
 
 
-def _export(exact=False, sink=None):
-    return Export(task=Pieces(), resampling=Resampling(), exact=exact, sink=sink)
+def _read(blocks, placement, exact=False, sink=None):
+    """Return the instances of finished outputs."""
+    grids = Grids(
+        heads=Pieces.heads, resampling=Resampling(), placement=placement, exact=exact
+    )
+    reader = InstanceReader(Pieces(), grids, sink, lambda: math.inf)
+    for block in blocks:
+        reader.take(block)
+    return reader.result()
+
+
+def _decoded(outputs, task, placement):
+    """Return the instances of outputs that are all there."""
+    held = HeldOutputs(task, placement)
+    held.put(outputs, 0, 0)
+    return held.decode()
 
 
 def test_instances_come_back_in_the_grid_of_the_image():
     logits = _logits(0, (20, 30))
 
-    found = _export().run(_blocks(logits, 0, 7), _placement((20, 30)))
+    found = _read(_blocks(logits, 0, 7), _placement((20, 30)))
 
     # float16 decides: the largest number below a half is still below it there.
     expected, count = ndimage.label(
@@ -113,12 +128,12 @@ def test_instances_come_back_in_the_grid_of_the_image():
 )
 def test_an_image_in_blocks_and_files_is_the_same(monkeypatch, axis, shape):
     logits = _logits(1, shape, 0.3 if len(shape) == 2 else 0.1)
-    once = _export().run(_blocks(logits, axis, 7), _placement(shape))
+    once = _read(_blocks(logits, axis, 7), _placement(shape))
 
-    monkeypatch.setattr(instances, "AT_ONCE", 10)
-    monkeypatch.setattr(instances, "BLOCK", 200)
+    monkeypatch.setattr(decoding, "AT_ONCE", 10)
+    monkeypatch.setattr(decoding, "BLOCK", 200)
     monkeypatch.setattr(mapped, "IN_MEMORY", 10)
-    found = _export().run(_blocks(logits, axis, 7), _placement(shape))
+    found = _read(_blocks(logits, axis, 7), _placement(shape))
 
     assert once.labels.max() > 5
     assert np.array_equal(found.labels, once.labels)
@@ -129,8 +144,8 @@ def test_rows_that_come_one_after_another_resample_as_all_do():
     logits = _logits(2, (20, 30))
     placement = _placement((20, 30), (40, 45))
 
-    streamed = _export().run(_blocks(logits, 0, 3), placement)
-    exact = _export(exact=True).run(_blocks(logits, 0, 3), placement)
+    streamed = _read(_blocks(logits, 0, 3), placement)
+    exact = _read(_blocks(logits, 0, 3), placement, exact=True)
 
     assert streamed.labels.shape == (40, 45)
     assert np.mean((streamed.labels > 0) != (exact.labels > 0)) < 0.002
@@ -146,8 +161,8 @@ def test_cropped_and_transposed_instances_go_back_to_their_place():
         shape_before_crop=(28, 35),
     )
 
-    plain = _export().run(_blocks(logits, 0, 7), _placement((20, 30)))
-    found = _export().run(_blocks(logits, 0, 7), placement)
+    plain = _read(_blocks(logits, 0, 7), _placement((20, 30)))
+    found = _read(_blocks(logits, 0, 7), placement)
 
     expected = np.zeros((28, 35), np.int32)
     expected[5:25, 2:32] = plain.labels
@@ -168,7 +183,7 @@ def test_somebody_who_wants_the_outputs_gets_them():
 
     logits, sink = _logits(4, (20, 30)), Sink()
 
-    _export(sink=sink).run(_blocks(logits, 0, 7), _placement((20, 30)))
+    _read(_blocks(logits, 0, 7), _placement((20, 30)), sink=sink)
 
     assert np.allclose(sink.outputs[0], torch.sigmoid(logits[0]).numpy())
     assert np.array_equal(sink.outputs[1:], logits[1:].numpy())
@@ -203,16 +218,16 @@ def test_every_representation_decodes_blocks_as_the_whole(monkeypatch, name, noi
     outputs = task.encode(_scene(shape), (1.0, 1.0))
     rows = np.concatenate([outputs[head.name] for head in task.heads])
     rows = rows + np.random.default_rng(0).normal(0, noise, rows.shape)
-    once = decode_rows([(rows, 0, 0)], task, _placement(shape))
+    once = _decoded(rows, task, _placement(shape))
 
-    monkeypatch.setattr(instances, "AT_ONCE", 10)
-    monkeypatch.setattr(instances, "BLOCK", 32 * 32)
+    monkeypatch.setattr(decoding, "AT_ONCE", 10)
+    monkeypatch.setattr(decoding, "BLOCK", 32 * 32)
     blocks = []
     decode = task.decode
     monkeypatch.setattr(
         task, "decode", lambda *a: blocks.append(a[0]) or decode(*a), raising=False
     )
-    found = decode_rows([(rows, 0, 0)], task, _placement(shape))
+    found = _decoded(rows, task, _placement(shape))
 
     assert len(blocks) >= 25  # of 5 x 5 blocks
     assert once.labels.max() >= 4
@@ -254,16 +269,16 @@ def test_packed_volumes_with_thick_slices_decode_in_blocks_as_at_once(
     outputs = task.encode(task.read(Instances(labels, kinds)), spacing)
     rows = np.concatenate([outputs[head.name] for head in task.heads])
     placement = _placement(shape, cropped_spacing=spacing)
-    once = decode_rows([(rows, 0, 0)], task, placement)
+    once = _decoded(rows, task, placement)
 
-    monkeypatch.setattr(instances, "AT_ONCE", 10)
-    monkeypatch.setattr(instances, "BLOCK", 20**3)
+    monkeypatch.setattr(decoding, "AT_ONCE", 10)
+    monkeypatch.setattr(decoding, "BLOCK", 20**3)
     blocks = []
     decode = task.decode
     monkeypatch.setattr(
         task, "decode", lambda *a: blocks.append(a[0]) or decode(*a), raising=False
     )
-    found = decode_rows([(rows, 0, 0)], task, placement)
+    found = _decoded(rows, task, placement)
 
     assert len(blocks) > 3
     assert once.labels.max() > 30

@@ -8,14 +8,17 @@ import pytest
 from autoseg.datasets.points import read_points, write_points
 from autoseg.errors import UsageError
 from autoseg.pointfiles.base import read_points as read_file
-from autoseg.predict.cases import Job
 from autoseg.predict.inputs import Prediction
-from autoseg.predict.readouts.point_files import check_point_files, write_point_files
+from autoseg.predict.job import Job
+from autoseg.predict.options import Options
+from autoseg.predict.readouts import READOUTS
+from autoseg.predict.readouts._points.files import write_point_files
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import LandmarkTask
 from autoseg.tasks.semantic import SemanticTask
+from tests.predict import toy_model as toy
 
 GEOMETRY = Geometry(shape=(9, 8), spacing=(0.5, 0.25), origin=(10.0, 20.0))
 POINTS = Points(
@@ -69,6 +72,10 @@ def test_copies_need_a_json_for_each_case(jobs, tmp_path):
         write_point_files([odd], ["csv"])
 
 
+def readout(task, dim):
+    return READOUTS[task.kind](toy.model(toy.plan(dim)), task, Options())
+
+
 @pytest.mark.parametrize(
     "kinds, task, dim, match",
     [
@@ -79,7 +86,7 @@ def test_copies_need_a_json_for_each_case(jobs, tmp_path):
 )
 def test_what_cannot_be_written_is_said_before(kinds, task, dim, match):
     with pytest.raises(UsageError, match=match):
-        check_point_files(kinds, task, dim)
+        readout(task, dim).wanted_files(point_files=kinds)
 
 
 @pytest.mark.parametrize("ending", [".json", ".csv", ".mrk.json", ".coco.json"])

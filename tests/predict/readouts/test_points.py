@@ -10,8 +10,8 @@ from autoseg.errors import UsageError
 from autoseg.landmarks.decoders import DECODERS
 from autoseg.model.model import Model
 from autoseg.networks.base import LateLogits
+from autoseg.predict.readouts._points.views import predict_points, restore
 from autoseg.predict.readouts.consensus import average, combine
-from autoseg.predict.readouts.points import predict_points, restore
 from autoseg.predict.windows.window import Windows
 from autoseg.preprocess.case import Placement
 from autoseg.spec.choice import Choice

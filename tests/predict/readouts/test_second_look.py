@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from autoseg.landmarks.shape import fit_shapes
-from autoseg.predict.readouts.fine import find_landmarks
+from autoseg.predict.readouts._points.fine import find_landmarks
 from autoseg.predict.windows.window import Windows
 from autoseg.preprocess.case import Placement, Prepared
 from autoseg.spec.image import Geometry

@@ -11,6 +11,7 @@ import torch
 from autoseg.errors import UsageError
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
+from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts.ensemble import apart
 from autoseg.predict.readouts.uncertainty import (
     Doubt,
@@ -18,7 +19,6 @@ from autoseg.predict.readouts.uncertainty import (
     correlation,
     expected_dice,
     load_qualities,
-    mean_score,
 )
 from autoseg.predict.stage import predict
 from autoseg.predict.windows.disagreement import Disagreement
@@ -192,6 +192,11 @@ def test_variances_within_and_between_models_are_that_of_all_opinions():
     assert within + between[0] == pytest.approx(everything, abs=2e-3)  # 8 bits
 
 
+def _quality(kind, found):
+    model = toy_model.model(toy_model.plan(2))
+    return READOUTS[kind](model, None, Options()).quality(found, None)
+
+
 def test_of_points_and_instances_the_number_is_the_mean_score_of_what_was_found():
     scores = [0.9, 0.5, 0.1]
     points = Points(
@@ -200,6 +205,8 @@ def test_of_points_and_instances_the_number_is_the_mean_score_of_what_was_found(
     )  # fmt: skip
     cells = Instances(np.array([[1, 2]], np.int32), scores={1: 0.2, 2: 0.4})
 
-    assert mean_score(points) == pytest.approx(0.7)
-    assert mean_score(cells) == pytest.approx(0.3)
-    assert math.isnan(mean_score(Instances(np.zeros((2, 2), np.int32))))
+    nothing = Instances(np.zeros((2, 2), np.int32))
+
+    assert _quality("points", points) == pytest.approx(0.7)
+    assert _quality("instances", cells) == pytest.approx(0.3)
+    assert math.isnan(_quality("instances", nothing))

@@ -107,7 +107,7 @@ def test_kept_outputs_give_what_the_network_gives_again(trained, tmp_path):
     _, root, _ = trained
     model = load_model(root / "results" / "Cells" / "unet" / "2d", folds=[0])
     from autoseg.datasets.read import load_dataset
-    from autoseg.predict.cases import Job
+    from autoseg.predict.job import Job
 
     dataset = load_dataset(root / "raw" / "Cells")
     results = []

@@ -9,14 +9,14 @@ Letters: L landmarks, D axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.landmarks.shape import ShapePrior
-from autoseg.predict.readouts.points import View
+from autoseg.predict.readouts._points.views import View
 from autoseg.predict.windows.window import Windows, corner_of
 from autoseg.spec.points import Points
 
@@ -25,14 +25,10 @@ WITHIN = 4.0  # standard deviations of where the others have it
 SEEN = 0.5  # chance to be there that a place must have
 
 
-def look_again(
-    found: Points,
-    prior: ShapePrior,
-    spacing: Sequence[float],
-    windows: Windows,
-    look: Callable[[Sequence[View]], Points],
-) -> Points:
-    """Return points in which those that do not fit the others were looked for again.
+def doubted_views(
+    found: Points, prior: ShapePrior, spacing: Sequence[float], windows: Windows
+) -> list[View]:
+    """Return where to look for those points that do not fit the others.
 
     Parameters
     ----------
@@ -44,24 +40,21 @@ def look_again(
         Of the network's grid.
     windows : Windows
         How the array is cut.
-    look : callable
-        Gives what is found in views.
 
     Returns
     -------
-    Points
-        A point that does not fit is moved to where the others have it if the network
-        finds it there with a chance of at least one half; else it stays as it is.
+    list of View
+        With a box for each such point; empty if all fit, or it is not known.
     """
     if found.shape is None:
-        return found
+        return []
     edges = np.asarray(spacing, dtype=np.float64)
     usual = prior.with_noise(NOISE * float(edges.min()))
     there = found.present[:, None]
     shape = np.where(there, found.details["peak"] * edges, np.nan)
     doubted = usual.implausible(shape)
     if not doubted.any():
-        return found
+        return []
     shape[doubted] = np.nan
     places, covariance = usual.expected(shape)
     reach = WITHIN * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
@@ -70,10 +63,29 @@ def look_again(
         int(number): (np.floor(lows[number]), np.ceil(highs[number]) + 1)
         for number in np.flatnonzero(doubted)
     }
-    views = views_into(boxes, found.shape, windows)
-    if not views:
-        return found
-    second = look(views)
+    return views_into(boxes, found.shape, windows)
+
+
+def corrected(found: Points, second: Points, views: Sequence[View]) -> Points:
+    """Return points in which those that were looked for again are where they were seen.
+
+    Parameters
+    ----------
+    found : Points
+        At first.
+    second : Points
+        What was found in the views.
+    views : sequence of View
+        From `doubted_views`.
+
+    Returns
+    -------
+    Points
+        A point that does not fit is moved to where the others have it if the network
+        finds it there with a chance of at least one half; else it stays as it is.
+    """
+    doubted = np.zeros(len(found.names), bool)
+    doubted[sorted(set().union(*(view.landmarks for view in views)))] = True
     better = doubted & (second.details["here"] >= SEEN)
     details = {
         name: np.where(

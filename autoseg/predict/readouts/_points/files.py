@@ -9,27 +9,23 @@ from autoseg.datasets.points import ENDING, read_points, write_points
 from autoseg.errors import UsageError
 from autoseg.pointfiles.base import Item
 from autoseg.pointfiles.base import write_points as write_file
-from autoseg.predict.cases import Job
+from autoseg.predict.job import Job
 from autoseg.workspace import ALL_POINTS
 
 KINDS = {"csv": ".csv", "mrk.json": ".mrk.json", "coco": ".coco.json"}
 OF_A_CASE = ("mrk.json",)  # 3D Slicer opens the points of one image
 
 
-def check_point_files(kinds: Collection[str], task: object, dim: int) -> None:
+def check_point_files(kinds: Collection[str], dim: int) -> None:
     """Raise UsageError if points cannot be written in these ways.
 
     Parameters
     ----------
     kinds : collection of str
         Keys of `KINDS`.
-    task : Task
-        Of the model.
     dim : int
-        Number of axes of its images.
+        Number of axes of the images.
     """
-    if getattr(task, "kind", "") != "points":
-        raise UsageError("Files of points: this model predicts no points.")
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         raise UsageError(
@@ -75,7 +71,6 @@ def write_point_files(jobs: Sequence[Job], kinds: Collection[str]) -> list[Path]
         items.append(
             Item(case=job.case.id, points=points, geometry=geometry, image=image)
         )
-    written = []
     folder = jobs[0].output.parent
     for kind in kinds:
         if kind in OF_A_CASE:
@@ -83,9 +78,17 @@ def write_point_files(jobs: Sequence[Job], kinds: Collection[str]) -> list[Path]
                 path = folder / f"{item.case}{KINDS[kind]}"
                 if item.geometry is not None:
                     write_points(path, item.points, item.geometry)
-                written.append(path)
         else:
-            path = folder / f"{ALL_POINTS}{KINDS[kind]}"
-            write_file(path, items)
-            written.append(path)
-    return written
+            write_file(folder / f"{ALL_POINTS}{KINDS[kind]}", items)
+    return point_files(jobs, kinds)
+
+
+def point_files(jobs: Sequence[Job], kinds: Collection[str]) -> list[Path]:
+    """Return the files that `write_point_files` writes."""
+    found = []
+    for kind in kinds if jobs else ():
+        each = kind in OF_A_CASE
+        names = [job.case.id for job in jobs] if each else [ALL_POINTS]
+        folder = jobs[0].output.parent
+        found += [folder / f"{name}{KINDS[kind]}" for name in names]
+    return found

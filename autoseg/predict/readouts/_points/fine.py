@@ -9,22 +9,21 @@ Letters: L landmarks, P patch, D axes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from autoseg.landmarks.shape import ShapePrior
+from autoseg.predict.readouts._points.second_look import SEEN, corrected, doubted_views
+from autoseg.predict.readouts._points.views import View, predict_points, restore
 from autoseg.predict.readouts.consensus import combine
-from autoseg.predict.readouts.points import View, predict_points, restore
-from autoseg.predict.readouts.second_look import SEEN, look_again
 from autoseg.predict.windows.window import Windows, counted
 from autoseg.preprocess.case import Prepared
 from autoseg.preprocess.points import place_coordinates
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import REACH, LandmarkTask
-
-Progress = Callable[[int], None]
 
 
 def find_landmarks(
@@ -55,7 +54,7 @@ def find_landmarks(
         Of a fine stage, what the coarse one found, in voxels of the image.
     prior : ShapePrior, optional
         Which shapes are usual. Without a coarse stage, points that do not fit the
-        others are looked for again: `autoseg.predict.readouts.second_look`.
+        others are looked for again: `autoseg.predict.readouts._points.second_look`.
     stride : sequence of int, length D, optional
         How many voxels an output is long; by default one.
     precision : str
@@ -76,33 +75,28 @@ def find_landmarks(
         views = views_of(places, shape, windows.patch)
     total = windows.grid(shape).count if views is None else len(views)
 
-    def look(into: Sequence[View] | None, told: Progress) -> Points:
-        opinions = predict_points(
-            networks,
-            prepared.array,
-            windows,
-            task,
-            placement.spacing,
-            views=into,
-            # In training one of L patches is about a landmark, here each one is.
-            likelier=1 if coarse is None else len(task.classes),
-            stride=stride,
-            precision=precision,
-            progress=told,
-        )
-        return combine(opinions, task, placement.spacing)
-
-    found = look(views, counted(progress, total))
+    ask = partial(
+        predict_points,
+        networks,
+        prepared.array,
+        windows,
+        task,
+        placement.spacing,
+        # In training one of L patches is about a landmark, here each one is.
+        likelier=1 if coarse is None else len(task.classes),
+        stride=stride,
+        precision=precision,
+    )
+    opinions = ask(views=views, progress=counted(progress, total))
+    found = combine(opinions, task, placement.spacing)
     if coarse is not None:
         return join(coarse, restore(as_seen(found, task), placement), task)
-    if prior is not None:
-        found = look_again(
-            found,
-            prior,
-            placement.spacing,
-            windows,
-            lambda into: look(into, lambda count: None),
-        )
+    again = (
+        [] if prior is None else doubted_views(found, prior, placement.spacing, windows)
+    )
+    if again:
+        second = combine(ask(views=again), task, placement.spacing)
+        found = corrected(found, second, again)
     return restore(found, placement)
 
 

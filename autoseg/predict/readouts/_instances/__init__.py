@@ -1,0 +1,1 @@
+"""How instances are read out: held, decoded block by block, brought to the image."""

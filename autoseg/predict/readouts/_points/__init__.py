@@ -1,0 +1,1 @@
+"""How points are read out: peaks of windows, a closer and a second look, files."""

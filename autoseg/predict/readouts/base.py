@@ -1,0 +1,348 @@
+"""The interface of a read-out: how a kind of annotation is read out of networks.
+
+Letters: K outputs of all heads, N cropped grid, G image's grid.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+from autoseg.errors import UsageError
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.model.model import Model
+from autoseg.predict.job import Job
+from autoseg.predict.options import Options
+from autoseg.predict.readouts.uncertainty import Doubt
+from autoseg.predict.windows.window import (
+    Network,
+    Windows,
+)
+from autoseg.preprocess.case import Placement, Prepared
+from autoseg.spec.dataset import Case
+from autoseg.spec.head import Head
+from autoseg.spec.image import Geometry, Image
+from autoseg.tasks.base import Task
+
+Array = NDArray[Any]
+Progress = Callable[[int, int], None]
+"""Told the windows predicted so far, and all of the case."""
+
+LOSSY = (".jpg", ".jpeg")  # would change label values
+PNG, JSON = ".png", ".json"
+
+
+class Sink(Protocol):
+    """Takes activated outputs, some rows at a time.
+
+    Attributes
+    ----------
+    alone : bool
+        Whether it wants instances' outputs only, and no prediction made of them.
+    """
+
+    alone: bool
+
+    def open(self, placement: Placement) -> None:
+        """Be told the grids before the first rows."""
+
+    def put(self, outputs: Array, axis: int, start: int) -> None:
+        """Take float32 outputs (K, *N), but some rows along ``axis`` from ``start``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """An image before its networks.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The image on the network's grid.
+    networks : sequence of Network
+        One for each fold.
+    windows : Windows
+        How the image is cut.
+    coarse : annotation, optional
+        Of a stage that refines, what the stage before found.
+    progress : callable, optional
+        Told windows done and windows in all.
+    sink : Sink, optional
+        Where activated outputs go, if somebody wants them.
+    doubt : Doubt, optional
+        Takes the disagreement, where ``windows.doubted`` says that there is one.
+    memory : callable
+        Returns the bytes of main memory that may still be taken.
+    """
+
+    prepared: Prepared
+    networks: Sequence[Network]
+    windows: Windows
+    coarse: Any = None
+    progress: Progress | None = None
+    sink: Sink | None = None
+    doubt: Doubt | None = None
+    memory: Callable[[], float] = lambda: math.inf
+
+
+@dataclass(kw_only=True)
+class Opinion:
+    """What one of several models says about an image.
+
+    Parameters
+    ----------
+    found : annotation
+        What `Readout.look` gave.
+    file : Path, optional
+        Where its outputs are.
+    sink : Sink, optional
+        Puts them there.
+    doubt : Doubt, optional
+        What the model's own folds and mirrors disagree about.
+    """
+
+    found: Any = None
+    file: Path | None = None
+    sink: Sink | None = None
+    doubt: Doubt | None = None
+
+
+class Readout(ABC):
+    """Reads annotations of one kind out of what networks say.
+
+    Its file has the name of the kind; see `Task.kind`.
+
+    Parameters
+    ----------
+    model : Model
+        What predicts.
+    task : Task
+        What it learned.
+    options : Options
+        How to predict.
+
+    Attributes
+    ----------
+    refines : bool
+        A second stage looks again where the first one found something, and is told by
+        `Sight.coarse`. Otherwise the labels of the first are channels of its image.
+    file_option : str
+        Option of `predict` that names files to write beside predictions; mostly none.
+    """
+
+    refines: ClassVar[bool] = False
+    file_option: ClassVar[str] = ""
+
+    def __init__(self, model: Model, task: Task, options: Options) -> None:
+        self.model, self.task, self.options = model, task, options
+
+    # What there is, before anything is predicted.
+
+    @classmethod
+    def holds(cls, annotation: Any) -> bool:
+        """Return whether an annotation is of this kind."""
+        return False
+
+    @classmethod
+    def endings(cls) -> tuple[str, ...]:
+        """Return the endings that make a path a file, not a folder for predictions."""
+        return (*known_endings(), JSON)  # no format of images, as the error will say
+
+    @classmethod
+    def ending(cls, case: Case, model: Model) -> str:
+        """Return the ending of predictions: as the training annotations', lossless."""
+        own = match_ending(case.images[0].name, known_endings()) or ""
+        ending = model.describe().annotation_ending or own
+        if not match_ending(ending, known_endings()):  # COCO's JSON, say
+            ending = own
+        return PNG if ending.lower() in LOSSY else ending
+
+    @property
+    def outputs(self) -> int:
+        """Outputs that are there at the same time, as memory is counted."""
+        return sum(head.channels for head in self.task.heads)
+
+    @property
+    def can_doubt(self) -> bool:
+        """Whether there are several opinions, which can be compared voxel by voxel."""
+        return False
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether predictions come with a number that says how sure they are."""
+        return True
+
+    @property
+    def doubted(self) -> tuple[Head, ...]:
+        """Heads whose opinions are compared voxel by voxel; mostly none."""
+        return ()
+
+    def new_doubt(self) -> Doubt | None:
+        """Return what takes the disagreement about an image; None if there is none."""
+        return None
+
+    def check_options(self) -> None:
+        """Raise UsageError if the options cannot be for this kind."""
+        if self.options.uncertainty and not self.can_judge:
+            raise UsageError(
+                "The uncertainty is the disagreement of folds and mirrored copies of "
+                "the image about classes of voxels; this model has one fold and no "
+                "mirrored copies. Predict with more folds, or with mirrored copies."
+            )
+
+    def wanted_files(self, parts: int = 1, **asked: Collection[str]) -> Collection[str]:
+        """Return which files are wanted beside predictions.
+
+        Parameters
+        ----------
+        parts : int
+            Calls that share the cases.
+        **asked : collection of str
+            Options of `predict` of which only `file_option` may be given.
+
+        Raises
+        ------
+        UsageError
+            If something cannot be written.
+        """
+        for name, files in asked.items():
+            if files and name != self.file_option:
+                thing = f"{name.removesuffix('_files')}s"
+                raise UsageError(f"Files of {thing}: this model predicts no {thing}.")
+        files = asked.get(self.file_option, ())
+        self.check_files(files, parts)
+        return files
+
+    def check_files(  # noqa: B027 - may be left
+        self, files: Collection[str], parts: int
+    ) -> None:
+        """Raise UsageError if files beside predictions cannot be written."""
+
+    # One image.
+
+    @abstractmethod
+    def look(self, sight: Sight) -> Any:
+        """Predict an image, as this model sees it alone.
+
+        Returns
+        -------
+        annotation, or None
+            In the image's grid, values as in files; None if the sink wants no more than
+            outputs.
+        """
+
+    @contextmanager
+    def opinion(self, file: Path) -> Iterator[Opinion]:
+        """Give what one of several models leaves its opinion in.
+
+        Parameters
+        ----------
+        file : Path
+            For outputs, without an ending; nobody else uses it.
+        """
+        yield Opinion()
+
+    @abstractmethod
+    def together(
+        self,
+        opinions: Sequence[Opinion],
+        geometry: Geometry,
+        sink: Sink | None,
+        doubt: Doubt | None,
+    ) -> Any:
+        """Return what several models say together, as `look` does.
+
+        Parameters
+        ----------
+        opinions : sequence of Opinion
+            At least one.
+        geometry : Geometry
+            Of the image.
+        sink : Sink, optional
+            Where the averaged outputs go.
+        doubt : Doubt, optional
+            Takes the disagreement of all opinions.
+        """
+
+    def finish(self, found: Any, geometry: Geometry, doubt: Doubt | None) -> Any:
+        """Apply the model's rules for the end, and judge the case by what is left."""
+        return found
+
+    def given(self, found: Any) -> Any:
+        """Return a prediction in the form that a caller of Python expects."""
+        return found
+
+    def quality(self, found: Any, doubt: Doubt | None) -> float | None:
+        """Return the number that says how sure a prediction is, if there is one."""
+        return None if doubt is None else doubt.quality
+
+    # Files.
+
+    @abstractmethod
+    def read(self, file: Path, geometry: Geometry) -> Any:
+        """Read a prediction of the stage before.
+
+        Parameters
+        ----------
+        file : Path
+            As `write` made it.
+        geometry : Geometry
+            Of the image.
+        """
+
+    @abstractmethod
+    def write(
+        self,
+        found: Any,
+        job: Job,
+        geometry: Geometry,
+        image: Callable[[], Image],
+        files: Collection[str] = (),
+    ) -> None:
+        """Write a prediction.
+
+        Parameters
+        ----------
+        found : annotation
+            From `look` or `together`, and `finish`.
+        job : Job
+            Says where.
+        geometry : Geometry
+            Of the image.
+        image : callable
+            Reads the image once more.
+        files : collection of str
+            From `wanted_files`.
+        """
+
+    def write_all(  # noqa: B027 - may be left
+        self, jobs: Sequence[Job], files: Collection[str]
+    ) -> None:
+        """Write what is about all cases, once every prediction is there."""
+
+    def files_of(self, job: Job, files: Collection[str]) -> list[Path]:
+        """Return what may be written for a case beside its prediction.
+
+        Parameters
+        ----------
+        job : Job
+            The case.
+        files : collection of str
+            From `wanted_files`.
+        """
+        return []
+
+    def files_of_all(self, jobs: Sequence[Job], files: Collection[str]) -> list[Path]:
+        """Return what `write_all` writes."""
+        return []
+
+    @classmethod
+    @abstractmethod
+    def save(cls, path: Path, annotation: Any, geometry: Geometry) -> None:
+        """Write an annotation to a file of its own; the ending says how."""

@@ -1,0 +1,155 @@
+"""Label maps are the same however their outputs come."""
+
+import numpy as np
+import pytest
+import torch
+
+from autoseg.model.postprocessing import Postprocessing, Rule
+from autoseg.predict.options import Options
+from autoseg.predict.readouts import READOUTS
+from autoseg.predict.readouts.base import Sight
+from autoseg.predict.readouts.lookup import save
+from autoseg.predict.windows.window import Block, Windows
+from autoseg.preprocess.case import Placement, Prepared
+from autoseg.spec.image import Geometry
+from autoseg.tasks import make_task
+from tests.predict import toy_model as toy
+
+# In the plan's order the image is transposed, and a border of 2 and 3 was cut off.
+GEOMETRY = Geometry(shape=(24, 18), spacing=(1.0, 1.0), unit="px")
+PLACEMENT = Placement(
+    geometry=GEOMETRY,
+    orientation=None,
+    transpose=(1, 0),
+    box=((2, 16), (3, 24)),
+    shape_before_crop=(18, 24),
+    cropped_shape=(14, 21),
+    shape=(14, 21),
+    cropped_spacing=(1.0, 1.0),
+    spacing=(1.0, 1.0),
+)
+
+
+class Outputs:
+    """Takes what is activated."""
+
+    alone = False
+
+    def open(self, placement):
+        self.outputs = np.full((3, *placement.cropped_shape), np.nan, np.float32)
+
+    def put(self, outputs, axis, start):
+        place = [slice(None)] * 3
+        place[1 + axis] = slice(start, start + outputs.shape[1 + axis])
+        self.outputs[tuple(place)] = outputs
+
+
+def readout(**options):
+    plan = toy.plan(2, labels={"background": 0, "one": 7, "two": 3})
+    model = toy.model(plan)
+    return READOUTS["labels"](model, make_task(plan.task), Options(**options))
+
+
+def logits():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn((3, 14, 21), generator=generator)
+
+
+def blocks(axis, rows):
+    """Yield outputs as prediction does: what was handed out is overwritten."""
+    whole, size = logits(), (14, 21)[axis]
+    for start in range(0, size, rows):
+        stop = min(size, start + rows)
+        part = whole.narrow(axis + 1, start, stop - start).clone()
+        yield Block(axis=axis, start=start, stop=stop, logits=part)
+        part.fill_(np.nan)
+
+
+def read(reads, axis=0, rows=4, sink=None):
+    array = np.zeros((1, 14, 21), np.float32)
+    prepared = Prepared(array=array, annotation=None, placement=PLACEMENT)
+    windows = Windows(patch=(8, 8))
+    sight = Sight(prepared=prepared, networks=(), windows=windows, sink=sink)
+    reader = reads.reader(sight)
+    for block in blocks(axis, rows):
+        reader.take(block)
+    return reader.result()
+
+
+def expected():
+    """Return the values in files of the largest output, in the image's grid."""
+    inner = logits().argmax(0).numpy()
+    # Inner labels follow the order of the values: 3 is 1, and 7 is 2.
+    there = np.zeros((18, 24), np.uint8)
+    there[2:16, 3:24] = np.array([0, 3, 7])[inner]
+    return there.T
+
+
+@pytest.mark.parametrize("axis, rows", [(0, 4), (0, 14), (1, 5), (1, 1)])
+def test_the_largest_output_wins_whichever_way_rows_come(axis, rows):
+    assert np.array_equal(read(readout(), axis, rows), expected())
+
+
+def test_a_task_that_looks_around_gives_the_same_from_all_outputs(monkeypatch):
+    reads = readout()
+    monkeypatch.setattr(type(reads.task), "pointwise", None)
+
+    assert np.array_equal(read(reads), expected())
+    assert not reads.can_doubt and not reads.doubted
+    assert reads.new_doubt() is None
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_who_wants_probabilities_gets_those_that_decided(axis):
+    sink = Outputs()
+
+    read(readout(), axis, sink=sink)
+
+    wanted = torch.softmax(logits(), dim=0).numpy()
+    np.testing.assert_allclose(sink.outputs, wanted, atol=1e-6)
+
+
+def test_doubt_is_about_all_classes_and_counted_in_the_memory():
+    assert readout().doubted == ()
+    doubting = readout(uncertainty=True)
+    assert [head.channels for head in doubting.doubted] == [3]
+    assert (readout().outputs, doubting.outputs) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "folds, mirrored, mirror, several",
+    [
+        (1, True, None, True),
+        (1, True, False, False),
+        (1, False, None, False),
+        (2, False, None, True),
+    ],
+)
+def test_several_opinions_come_from_folds_or_mirrors(folds, mirrored, mirror, several):
+    plan = toy.plan(2, mirror=mirrored)
+    model = toy.model(plan, folds)
+    reads = READOUTS["labels"](model, make_task(plan.task), Options(mirror=mirror))
+
+    assert reads.can_doubt is several
+    assert reads.can_judge is several
+
+
+def test_rules_for_the_end_are_applied_to_values_of_files():
+    plan = toy.plan(2, labels={"background": 0, "one": 7})
+    rules = Postprocessing(classes={"one": Rule(largest_component=True)})
+    model = toy.model(plan, postprocessing=rules)
+    reads = READOUTS["labels"](model, make_task(plan.task), Options())
+    found = np.array([[7, 7, 0, 0, 7]], np.uint8)
+
+    kept = reads.finish(found, GEOMETRY, None)
+
+    assert kept.tolist() == [[7, 7, 0, 0, 0]]
+
+
+def test_what_is_of_no_known_kind_is_not_saved(tmp_path):
+    from autoseg.errors import UsageError
+
+    with pytest.raises(UsageError, match="a str is none of instances, labels, points"):
+        save(tmp_path / "a.nii.gz", "text", GEOMETRY)
+
+    assert not list(tmp_path.iterdir())
