@@ -78,10 +78,10 @@ class CaseErrors(AutosegError):
             f"  {case}: {error if isinstance(error, AutosegError) else repr(error)}"
             for case, error in self.failures.items()
         ]
+        rest = ", the others are done" if finished else ""
         super().__init__(
-            f"{stage}: {len(lines)} of {len(lines) + finished} cases failed, "
-            f"the others are done. Mend these and run the same command again:\n"
-            + "\n".join(lines)
+            f"{stage}: {len(lines)} of {len(lines) + finished} cases failed{rest}. "
+            "Mend these and run the same command again:\n" + "\n".join(lines)
         )
 
 

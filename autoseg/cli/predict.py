@@ -260,7 +260,8 @@ def run(arguments: argparse.Namespace) -> None:
         decoder=arguments.decoder,
     )
     folders = sorted({str(path.parent) for path in written})
-    print(f"{len(written)} predictions in {', '.join(folders) or arguments.output}")
+    what = f"{len(written)} prediction{'s' * (len(written) != 1)}"
+    print(f"{what} in {', '.join(folders) or arguments.output}")
 
 
 def _extras(arguments: argparse.Namespace) -> Callable[..., None]:

@@ -26,6 +26,9 @@ SUFFIXES = (
 )
 """What tools write behind the name of an image to name its annotation."""
 
+CLASS_LISTS = ("classes.txt", "obj.names")
+"""Files beside annotations that name classes, and annotate nothing."""
+
 SEPARATORS = "_-. "
 
 

@@ -242,7 +242,8 @@ class Summary:
         cells = ["-" if math.isnan(mean) else f"{mean:.3f}" for mean in means]
         return [
             f"AP50 of objects up to {low[0]:.4g}: {cells[0]}, up to {high[0]:.4g}: "
-            f"{cells[1]}, larger: {cells[2]} ({self.unit} to the number of axes)."
+            f"{cells[1]}, larger: {cells[2]} (areas in {self.unit}^2, volumes in "
+            f"{self.unit}^3)."
         ]
 
 

@@ -58,7 +58,9 @@ def find_model(
         logger.info("plan %s is used", fitting[0].parent.name)
     if len(named) == 1:
         return named[0]
-    there = ", ".join(str(m.relative_to(results)) for m in models) or "none"
+    there = ", ".join(str(m.relative_to(results)) for m in models)
+    if not models:
+        raise UsageError(f"{results} has no trained model. Train one first.")
     wanted = f"configuration {configuration!r}" if configuration else "configuration"
     raise UsageError(
         f"{results} has {len(named)} trained models of plan {plan or DEFAULT_PLAN!r} "

@@ -89,6 +89,10 @@ def _with_point(cell: str) -> str:
     return cell.replace(",", ".") if DECIMAL.fullmatch(cell) else cell
 
 
+FLAGS = ("low_confidence", "plausible")
+"""Details of a point that are true or false; NaN where nobody knows."""
+
+
 def rounded(value: Any) -> Any:
     """Return numbers as JSON can hold them: NaN is null, 6 digits after the point."""
     if isinstance(value, dict):

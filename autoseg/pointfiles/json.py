@@ -11,7 +11,7 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._text import keys_of, load_json, rounded
+from autoseg.pointfiles._text import FLAGS, keys_of, load_json, rounded
 from autoseg.pointfiles.base import Entry, Item, PointFile, place_of, status_of
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.json import dumps
@@ -22,7 +22,6 @@ OTHERS = ({"markups"}, {"annotations", "categories"}, {"shapes"})
 OF_POINT = ("position", "coordinates", "status", "present")
 PHYSICAL = "physical_lps_"  # and the unit
 RADIUS = "error_p"  # quantiles of the error, in the image's unit
-FLAGS = ("low_confidence", "plausible")
 SYSTEMS = {
     "voxel_xy": Convention(),
     "voxel_xyz": Convention(),

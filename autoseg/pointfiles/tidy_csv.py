@@ -12,7 +12,7 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
-from autoseg.pointfiles._text import header_of, rounded, table_of
+from autoseg.pointfiles._text import FLAGS, header_of, rounded, table_of
 from autoseg.pointfiles.base import (
     Entry,
     Item,
@@ -23,6 +23,7 @@ from autoseg.pointfiles.base import (
 )
 from autoseg.spec.points import STATUS
 
+WORDS = ("false", "true")
 LANDMARK = ("landmark", "name", "label", "point")
 CASE = ("case", "id", "image", "file", "filename", "case_id", "image_id")
 
@@ -90,6 +91,9 @@ class TidyCsv(PointFile):
                 place = points.coordinates[i, ::-1].tolist()
                 of = [float(points.details[key][i]) for key in extra]
                 numbers = ["" if v is None else v for v in rounded([*place, *of])]
+                for column, key in enumerate(extra, start=dim):
+                    if key in FLAGS and numbers[column] != "":
+                        numbers[column] = WORDS[bool(numbers[column])]
                 status = STATUS[points.status[i]]
                 row = [*numbers[:dim], status, *numbers[dim:]]
                 writer.writerow([item.case, name, *row])
@@ -97,6 +101,8 @@ class TidyCsv(PointFile):
 
 
 def _number(text: str) -> Any:
+    if text in WORDS:
+        return float(WORDS.index(text))
     try:
         return float(text or "nan")
     except ValueError:

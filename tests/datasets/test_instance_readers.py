@@ -1,6 +1,7 @@
 """Every stage reads the same objects, whatever file they are in."""
 
 import json
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_files import files_of
 from autoseg.datasets.read import load_dataset
+from autoseg.evaluate.stage import evaluate
 from autoseg.fingerprint.check.stage import check
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.tasks.instance import InstanceTask
@@ -113,3 +115,16 @@ def test_names_of_classes_are_files_of_a_case(folder):
 
     described = (folder / "labelsTr" / "classes.txt").exists()
     assert ("classes.txt" in names) == described
+
+
+def test_annotations_in_any_folder_are_evaluated(folder, tmp_path):
+    copies, predictions = tmp_path / "drawn", tmp_path / "predicted"
+    copytree(folder / "labelsTr", copies)
+    predictions.mkdir()
+    for i in range(6):
+        Image.fromarray(wanted().astype(np.uint8)).save(predictions / f"c{i}.png")
+
+    summary = evaluate(predictions, copies, folder)
+
+    assert sorted(summary.cases) == [f"c{i}" for i in range(6)]
+    assert all(case["cell"]["pq"] == 1 for case in summary.cases.values())

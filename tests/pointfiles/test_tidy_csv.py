@@ -66,3 +66,20 @@ def test_what_was_written_is_read_again(tmp_path):
 def test_what_is_wrong_is_said_with_its_row(tmp_path, text, match):
     with pytest.raises(FormatError, match=match):
         read(tmp_path, text)
+
+
+def test_flags_are_written_as_words_and_read_as_numbers(tmp_path):
+    points = Points(
+        ("tip", "root", "end"),
+        np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+        np.array([PRESENT] * 3),
+        {"low_confidence": np.array([1.0, 0.0, np.nan]), "score": np.ones(3)},
+    )
+
+    write_points(tmp_path / "all.csv", [Item(case="c", points=points)])
+
+    rows = (tmp_path / "all.csv").read_text().splitlines()
+    flag = rows[0].split(",").index("low_confidence")
+    assert [row.split(",")[flag] for row in rows[1:]] == ["true", "false", ""]
+    found = read_points(tmp_path / "all.csv")["c"]
+    np.testing.assert_array_equal(found.details["low_confidence"], [1, 0, np.nan])

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.instance_files import is_many_files
+from autoseg.datasets.pairing import CLASS_LISTS, find_annotations
 from autoseg.errors import CaseErrors
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.instancefiles.readers.base import case_id, instance_endings
 from autoseg.parallel import map_cases
 
 SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
@@ -21,6 +23,15 @@ SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
 @EVALUATE_KINDS.register
 class InstancesEvaluation(EvaluateKind):
     """Limits of size are the quartiles of all annotated objects, unless given."""
+
+    def files(self, folder: Path) -> dict[str, Path]:
+        found = super().files(folder)
+        if found:
+            return found
+        drawn = find_annotations(folder, instance_endings()).by_stem
+        listed = (p for p in drawn.values() if p.name not in CLASS_LISTS)
+        by_case = {case_id(path): path for path in listed}
+        return dict(sorted(by_case.items()))
 
     def look_ahead(self, annotations: Mapping[str, Path], workers: int | None) -> None:
         known = "size_limits" in self.task.score_options

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autoseg.datasets.files import list_files
 from autoseg.datasets.kinds import kind_of
+from autoseg.datasets.pairing import CLASS_LISTS
 from autoseg.datasets.point_tables import TABLES
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds.base import CheckKind
@@ -18,7 +19,6 @@ from autoseg.spec.dataset import Dataset
 
 DICOM_MARK = (128, b"DICM")  # where a DICOM file says that it is one
 SIDE_CARS = (".json", ".yaml", ".yml", ".md", ".raw", ".zraw")
-NAMES_OF_CLASSES = ("classes.txt", "obj.names")
 CONVERT = (
     "Convert each series to one file, CASE_0000.nii.gz (dcm2niix, 3D Slicer and "
     "SimpleITK do), and put that here."
@@ -118,7 +118,7 @@ def _annotations(
         own = (*own, *kind_of(dataset).endings, *kind.endings)
     whole = any(match_ending(p.name, known_endings()) for p in used if p)
     for path in list_files(dataset.folder / "labelsTr"):
-        if path in used or path.name.lower() in NAMES_OF_CLASSES:
+        if path in used or path.name.lower() in CLASS_LISTS:
             continue
         ending = match_ending(path.name, (*own, *_others())) or ""
         stem = path.name[: -len(ending)].removesuffix(suffix) if ending else ""
