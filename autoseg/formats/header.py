@@ -88,6 +88,11 @@ def notes_of(geometry: Geometry) -> tuple[str, ...]:
     return tuple(geometry.header.get(NOTES, ()))
 
 
+def is_turned_picture(geometry: Geometry) -> bool:
+    """Return whether a picture is read turned, by its EXIF orientation."""
+    return any("EXIF" in note for note in notes_of(geometry))
+
+
 def scaled(geometry: Geometry, factor: float, unit: str) -> Geometry:
     """Return a geometry with all lengths times a factor, in a unit.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.header import notes_of, remarks_of
+from autoseg.formats.header import is_turned_picture, notes_of, remarks_of
 from autoseg.geometry.align import covers_same, names_of, turn_between, turned_note
 from autoseg.geometry.orientation import Turn, orientation_of
 from autoseg.spec.image import Geometry
@@ -85,6 +85,11 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
             fix = (
                 "Export it on the image's grid; segmentation editors save only the box "
                 "around the segments."
+            )
+        elif is_turned_picture(image):
+            fix = (
+                "The image is read turned, as its EXIF orientation says; turn the "
+                "annotation the same way, or the image's pixels themselves."
             )
         elif sorted(labels.shape) == sorted(image.shape):
             fix = "Its axes are in another order: transpose the annotation."

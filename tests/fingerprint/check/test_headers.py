@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK
 import tifffile
+from PIL import Image as Picture
 
 from autoseg.cli.main import main
 from autoseg.datasets.read import load_dataset
@@ -254,3 +255,23 @@ def test_landmarks_are_scored_where_itk_puts_the_voxels(tmp_path, edges):
     summary = evaluate(place / "pred", place / "labelsTr", dataset=place)
 
     assert summary.points[ALL]["mre"] == pytest.approx(0, abs=1e-4)
+
+
+def test_an_annotation_that_was_not_turned_with_its_picture_is_told_why(tmp_path):
+    place = tmp_path / "Photos"
+    for sub in ("imagesTr", "labelsTr"):
+        (place / sub).mkdir(parents=True)
+    exif = Picture.Exif()
+    exif[274] = 6
+    for number in range(6):
+        image, labels = (values[5] for values in _values(number))
+        image = Picture.fromarray(image.astype(np.uint8))
+        image.save(place / f"imagesTr/c{number}.png", exif=exif)
+        if number:  # drawn on the picture as it is shown
+            labels = np.rot90(labels, -1)
+        Picture.fromarray(labels).save(place / f"labelsTr/c{number}.png")
+    _describe(place, file_ending=".png")
+
+    (problem,) = _problems(place, "error")
+
+    assert problem.file.name == "c0.png" and "EXIF" in problem.fix
