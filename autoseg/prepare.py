@@ -20,6 +20,7 @@ def plan_and_preprocess(
     root: str | os.PathLike[str] | None = None,
     *,
     planner: str = DEFAULT_PLAN,
+    network: str | None = None,
     name: str | None = None,
     preset: str | None = None,
     gpu_memory: float | None = None,
@@ -42,7 +43,7 @@ def plan_and_preprocess(
         A folder with a dataset.json, or the name or number of one in ``ROOT/raw``.
     root : str or path, optional
         ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
-    planner, name, preset, gpu_memory, budget_rule, settings, budget
+    planner, network, name, preset, gpu_memory, budget_rule, settings, budget
         As in `autoseg.plan`.
     configurations : sequence of str, optional
         What is preprocessed; by default all that the plan has.
@@ -71,7 +72,8 @@ def plan_and_preprocess(
     CaseErrors
         If some cases failed; the others are done.
     """
-    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings)
+    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
+    name = name or network
     described, _ = open_dataset(dataset, root)
     check_settings(described.task, planner, budget)
     fingerprint(

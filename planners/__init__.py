@@ -14,5 +14,7 @@ if TYPE_CHECKING:
     from planners.base import Planner
 
 PLANNERS: Registry[Planner] = Registry(
-    "planner", __name__, besides=("explain", "memory", "network", "setting", "stage")
+    "planner",
+    __name__,
+    besides=("explain", "memory", "network", "setting", "stage"),
 )

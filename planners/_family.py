@@ -1,4 +1,4 @@
-"""What the kinds of U-Net differ in, as far as planning goes."""
+"""A network and the size that it is planned for, as far as planning goes."""
 
 from __future__ import annotations
 
@@ -6,26 +6,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autoseg.blueprints.declaration import Declaration
+from autoseg.blueprints.drawing import Drawing
 from autoseg.errors import UsageError
 from autoseg.spec.choice import Choice
 from planners._topology import Topology
+from planners.network import declared, is_declared
 
-FEATURES = 32  # of the first stage; doubled with each stage
-MOST_FEATURES = {2: 512, 3: 320}
-CONVS = 2  # of a plain stage, on the way down and on the way up
-BLOCKS = (1, 3, 4, 6)  # residual blocks of the first stages; then as the last
-PER_STAGE = ("features", "convs_encoder", "blocks")
-KNOWN = ("plain_unet", "residual_unet")  # networks that these rules are for
+UNETS = ("plain_unet", "residual_unet")
+FROM_PATCH = ("dim", "kernels", "strides", "patch")  # options that follow from it
+
+
+def settable_options(network: str | None) -> dict[str, Any]:
+    """Return what a user may set of a network, with its types.
+
+    Parameters
+    ----------
+    network : str or None
+        A declared network; None: one of those that planners plan by themselves.
+    """
+    names = UNETS if network is None else (network,)
+    return {
+        name: parameter.annotation
+        for kind in map(declared, names)
+        for name, parameter in kind.options().items()
+        if name not in FROM_PATCH
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One kind of U-Net and the size it is planned for.
+    """A network and the size that it is planned for.
 
     Parameters
     ----------
-    residual : bool
-        Residual blocks on the way down, one convolution on the way up.
+    network : str
+        A declared network, a file in ``autoseg/networks``.
     elements : mapping of int to float
         nnU-Net's reference number of feature map elements, for 2-D and 3-D.
     memory_gb : float
@@ -42,7 +58,7 @@ class Family:
         those of the U-Net, and so are its options as far as it has them.
     """
 
-    residual: bool
+    network: str
     elements: Mapping[int, float]
     memory_gb: float
     whole_batch: bool
@@ -51,19 +67,16 @@ class Family:
     other: str | None = None
 
     @property
-    def network(self) -> str:
-        """The U-Net that is counted with, a file in ``autoseg/networks``."""
-        return "residual_unet" if self.residual else "plain_unet"
+    def declaration(self) -> type[Declaration]:
+        """The network."""
+        return declared(self.network)
 
     @property
     def most_stages(self) -> int | None:
         """How many stages there may be, None if any number."""
         if self.other is not None:
             return None
-        lengths = [len(self.fixed[key]) for key in PER_STAGE if key in self.fixed]
-        if "convs_decoder" in self.fixed:
-            lengths.append(len(self.fixed["convs_decoder"]) + 1)
-        return min(lengths, default=None)
+        return self.declaration.most_stages(self.fixed)
 
     def changed(self, network: str | None, options: Mapping[str, Any]) -> Family:
         """Return the family with another network or other options.
@@ -73,14 +86,18 @@ class Family:
         UsageError
             If the network has no such option.
         """
-        if network is not None and network not in KNOWN:
+        if network is not None and not is_declared(network):
             return replace(self, fixed=dict(options), other=network)
-        residual = self.residual if network is None else network == "residual_unet"
-        wrong = "convs_encoder" if residual else "blocks"
-        if wrong in options:
-            kind = "residual_unet" if residual else "plain_unet"
-            raise UsageError(f"{kind} has no network.{wrong}; leave it out.")
-        return replace(self, residual=residual, fixed=dict(options))
+        family = self if network is None else replace(self, network=network)
+        known = family.declaration.options()
+        for name in options:
+            if name not in known:
+                there = ", ".join(n for n in known if n not in FROM_PATCH)
+                raise UsageError(
+                    f"{family.network} has no network.{name}; leave it out. It has "
+                    f"{there}."
+                )
+        return replace(family, fixed=dict(options))
 
     def choice(self, topology: Topology) -> Choice:
         """Return the network of a topology.
@@ -103,33 +120,13 @@ class Family:
             raise UsageError(f"--set network={self.other}: {'; '.join(faults)}.")
         return made
 
+    def drawing(self, topology: Topology) -> Drawing:
+        """Return the layers on a patch, for an image and a head of one channel."""
+        return self.declaration.drawing(
+            self.options(topology), topology.patch_size, 1, 1
+        )
+
     def options(self, topology: Topology) -> dict[str, Any]:
         """Return the options of the network of a topology."""
-        dim, stages = len(topology.patch_size), topology.stages
-        options: dict[str, Any] = {
-            "dim": dim,
-            "features": [
-                min(FEATURES * 2**stage, MOST_FEATURES[dim]) for stage in range(stages)
-            ],
-            "kernels": list(map(list, topology.kernels)),
-            "strides": list(map(list, topology.strides)),
-        }
-        if self.residual:
-            options["blocks"] = [
-                BLOCKS[min(stage, len(BLOCKS) - 1)] for stage in range(stages)
-            ]
-            options["convs_decoder"] = [1] * (stages - 1)
-        else:
-            options["convs_encoder"] = [CONVS] * stages
-            options["convs_decoder"] = [CONVS] * (stages - 1)
-        for key, value in self.fixed.items() if self.other is None else ():
-            if key == "head_stage":
-                value = min(value, stages - 2)
-                if value < 1:
-                    continue
-            if key in PER_STAGE:
-                value = value[:stages]
-            elif key == "convs_decoder":
-                value = value[: stages - 1]
-            options[key] = value
-        return options
+        fixed = self.fixed if self.other is None else {}
+        return self.declaration.plan(topology, fixed)

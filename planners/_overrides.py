@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_type_hints
+from typing import Any, get_type_hints
 
 from autoseg.errors import PluginError, UsageError, did_you_mean
 from autoseg.networks import NETWORKS
@@ -29,21 +29,9 @@ from autoseg.spec.settings import (
     split_key,
 )
 from autoseg.spec.values import fault
-from planners._family import KNOWN
+from planners._family import settable_options
+from planners.network import is_declared
 
-# What may be set of the networks that are planned for; the rest follows from the patch.
-# It stands here because reading it off the networks would import torch.
-OPTIONS: Mapping[str, Any] = {
-    "features": Sequence[int],
-    "head_stage": int,
-    "convs_encoder": Sequence[int],
-    "convs_decoder": Sequence[int],
-    "blocks": Sequence[int],
-    "norm": Literal["instance", "batch"],
-    "bias": bool,
-    "eps": float,
-    "slope": float,
-}
 RESAMPLING = get_type_hints(Resampling)
 RECIPES = ("auto", "nnunet", "fast")
 
@@ -167,7 +155,7 @@ def _network_problem(value: Any) -> str | None:
     if not isinstance(value, str):
         return "give the name of a network"
     try:
-        return None if value in KNOWN or NETWORKS[value] else None
+        return None if NETWORKS[value] else None
     except PluginError as error:
         return str(error)
 
@@ -180,17 +168,18 @@ def _option_problem(name: str, option: str, value: Any, network: Any) -> str | N
             return str(error)
     if name == "resampling":
         return fault(option, RESAMPLING[option], value)
-    if name != "network" or (network is not None and network not in KNOWN):
+    if name != "network" or (network is not None and not is_declared(network)):
         return None  # a task and a network that is not planned for check their own
-    if option not in OPTIONS:
-        near = did_you_mean(option, OPTIONS)
-        return f"follows from the patch. There are {', '.join(OPTIONS)}.{near}"
-    if OPTIONS[option] == Sequence[int]:
+    hints = settable_options(network)
+    if option not in hints:
+        near = did_you_mean(option, hints)
+        return f"follows from the patch. There are {', '.join(hints)}.{near}"
+    if hints[option] == Sequence[int]:
         good = isinstance(value, list) and value and all(map(_whole, value))
         return None if good else "give a list of whole numbers from 1, one per stage"
     if option == "head_stage":
         return None if value in (0, 1, 2) else "give 0, 1 or 2"
-    return fault(option, OPTIONS[option], value)
+    return fault(option, hints[option], value)
 
 
 def _whole(value: Any) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from autoseg.spec.choice import Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Configuration, Plan
-from planners._family import KNOWN
 from planners._patch import LARGEST, Fit, times
 from planners._spacing import ANISOTROPY, LOWRES_GAIN, LOWRES_SHARE, Grid
+from planners.network import is_declared
 
 RULE_PATCH = (
     "as long on all axes in {unit} as {edge} voxels a side allow, no longer than the "
@@ -146,7 +146,7 @@ def about_configuration(
 
 
 def _about_network(name: str, made: Configuration, fit: Fit, unit: str) -> Decision:
-    if made.network.name not in KNOWN:
+    if not is_declared(made.network.name):
         return Decision(
             field=f"{name}.network",
             value=made.network.name,

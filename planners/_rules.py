@@ -24,12 +24,13 @@ from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 from planners._channels import choose_channels
 from planners._configurations import Planning
-from planners._family import Family
+from planners._family import UNETS, Family
 from planners._landmarks import affordable, hold_landmarks
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners._spacing import Grid, choose_grid
 from planners.base import Budget
+from planners.network import declared, is_declared
 
 
 def make_plan(
@@ -77,6 +78,7 @@ def make_plan(
     )
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
+    budget = counted_in_bytes(budget, overrides)
     budget, of_budget = affordable(budget, kind.needs_all)
 
     def planned(grid: Grid) -> Planning:
@@ -104,7 +106,7 @@ def make_plan(
         transpose=grid.transpose,
         channels=channels,
         configurations=planning.configurations,
-        training=_training(overrides, planning.task),
+        training=_training(overrides, planning.task, family),
         budget=_record(budget, planning.gb),
     )
     decisions = (
@@ -117,6 +119,18 @@ def make_plan(
         *about_the_rest(plan),
     )
     return replace(plan, decisions=decisions)
+
+
+def counted_in_bytes(budget: Budget, overrides: Overrides) -> Budget:
+    """Return a budget by bytes where nnU-Net's count of elements says nothing.
+
+    The count stands for memory in its two U-Nets only; it knows no gates, no attention,
+    and no supervision of the image's size.
+    """
+    named = [v for key, v in overrides.values.items() if key.endswith("network")]
+    if all(name in UNETS or not is_declared(name) for name in named):
+        return budget
+    return replace(budget, rule="bytes")
 
 
 def wishes_of(kind: Any, overrides: Overrides) -> dict[str, Any]:
@@ -187,8 +201,11 @@ def _record(budget: Budget, gb: float) -> Choice:
     return Choice(name=budget.rule, options=options)
 
 
-def _training(overrides: Overrides, task: Task) -> Choice:
-    options: dict[str, Any] = dict(task.training) | {
+def _training(overrides: Overrides, task: Task, family: Family) -> Choice:
+    """Return the recipe: what the user fixed, else what network and task want."""
+    network = overrides.values.get("network", family.network)
+    wanted = declared(network).training if is_declared(network) else {}
+    options: dict[str, Any] = {**task.training, **wanted} | {
         key.removeprefix("train."): value
         for key, value in overrides.values.items()
         if key.startswith("train.")

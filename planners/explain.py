@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autoseg.spec.choice import Decision
+from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
-from planners._family import KNOWN
 from planners._patch import times
+from planners._topology import find_topology
 from planners.memory.costs import cost_of, disk_bytes, window_bytes
-from planners.memory.model import GIB
+from planners.memory.model import GIB, StepCost
 from planners.memory.walk import PARTS
+from planners.network import declared, is_declared
 from planners.setting import Setting
 
 WIDTH = 88
+DEFAULT = "plain_unet"
 STEPS = 250  # in an epoch, of nnU-Net's recipe
 EPOCHS = 1000
 MOST_CLASSES = 12  # shown one by one
@@ -196,7 +199,8 @@ def _memory(plan: Plan) -> list[str]:
 
 
 def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
-    names = [name for name, c in plan.configurations.items() if c.network.name in KNOWN]
+    chosen = plan.configurations.items()
+    names = [name for name, c in chosen if is_declared(c.network.name)]
     if not names:
         return ["  unknown: the network is not one that the planners know"]
     rows: list[tuple[str, ...]] = [("", *names)]
@@ -225,11 +229,38 @@ def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
             *(f"{disk[plan.data_id(n)] / GIB:.2f}" for n in names),
         )
     )
+    rows += _beside_default(plan, costs, setting)
     total = sum(disk.values()) / GIB
     return [
         *table(rows),
         f"  Preprocessed data together: {total:.2f} GB before compression; columns",
         "  with the same grid share theirs.",
+    ]
+
+
+def _beside_default(
+    plan: Plan, costs: Mapping[str, StepCost], setting: Setting
+) -> list[tuple[str, ...]]:
+    """Compare networks with the default one, on the same patch and batch."""
+    if all(plan.configuration(name).network.name == DEFAULT for name in costs):
+        return []
+    ratios: dict[str, list[str]] = {"parameters": [], "operations": [], "memory": []}
+    for name, cost in costs.items():
+        chosen = plan.configuration(name)
+        topology = find_topology(chosen.spacing, chosen.patch_size)
+        usual = declared(DEFAULT).plan(topology, {})
+        network = Choice(name=DEFAULT, options=usual)
+        changed = {name: replace(chosen, network=network)}
+        other = cost_of(replace(plan, configurations=changed), name, setting)
+        batch = chosen.batch_size
+        ratios["parameters"].append(f"{cost.parameters / other.parameters:.2f}")
+        ratios["operations"].append(
+            f"{cost.operations(batch) / other.operations(batch):.2f}"
+        )
+        ratios["memory"].append(f"{cost.total(batch) / other.total(batch):.2f}")
+    return [
+        (f"{what} beside {DEFAULT} on this patch", *values)
+        for what, values in ratios.items()
     ]
 
 

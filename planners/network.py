@@ -1,17 +1,48 @@
-"""Another network in a plan that is made: the options that it has in common."""
+"""Networks whose cost is known, and one network in place of another in a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoseg.errors import UsageError
+from autoseg.blueprints.declaration import Declaration
+from autoseg.errors import PlanError, UsageError
+from autoseg.networks import NETWORKS
 from autoseg.spec.choice import Choice
-from planners._family import KNOWN, Family
 from planners._topology import Topology
 
 TOPOLOGY = ("kernels", "strides")
 SHARED = ("features", "head_stage", "norm", "bias", "eps", "slope")
+
+
+def declared(network: str) -> type[Declaration]:
+    """Return the declaration of a network.
+
+    Raises
+    ------
+    PlanError
+        If it is a torch module, which no arithmetic is known of.
+    """
+    found: Any = NETWORKS[network]
+    if not is_declared(network):
+        raise PlanError(
+            f"What network {network!r} costs is unknown: it is a torch module, and not "
+            "declared (docs/extending.md)."
+        )
+    kind: type[Declaration] = found
+    return kind
+
+
+def is_declared(network: str) -> bool:
+    """Return whether what a network costs follows from how it is declared.
+
+    Raises
+    ------
+    PluginError
+        If there is no such network.
+    """
+    found: Any = NETWORKS[network]
+    return isinstance(found, type) and issubclass(found, Declaration)
 
 
 def like_network(
@@ -68,7 +99,7 @@ def _cut(
 def _others(
     before: Choice, name: str, given: Mapping[str, Any], patch_size: Sequence[int]
 ) -> dict[str, Any]:
-    if name not in KNOWN:
+    if not is_declared(name):
         from autoseg.networks.options import options_like
 
         return options_like(name, before.options, given)
@@ -81,12 +112,6 @@ def _others(
     options = {**before.options, **given}
     strides, kernels = (tuple(map(tuple, options[k])) for k in ("strides", "kernels"))
     topology = Topology(patch_size=tuple(patch_size), strides=strides, kernels=kernels)
-    family = Family(
-        residual=name == "residual_unet",
-        elements={},
-        memory_gb=0,
-        whole_batch=True,
-        cover=1.0,
-        fixed={k: options[k] for k in SHARED if k in options},
-    )
-    return {**family.options(topology), **given}
+    kind = declared(name)
+    shared = {k: v for k, v in options.items() if k in SHARED and k in kind.options()}
+    return {**kind.plan(topology, shared), **given}

@@ -14,7 +14,7 @@ from planners.base import Budget
 
 def _family(gb: float, elements_2d: float, elements_3d: float) -> Family:
     return Family(
-        residual=True,
+        network="residual_unet",
         elements={2: elements_2d, 3: elements_3d},
         memory_gb=gb,
         whole_batch=False,

@@ -28,6 +28,7 @@ def plan(
     root: str | os.PathLike[str] | None = None,
     *,
     planner: str = DEFAULT_PLAN,
+    network: str | None = None,
     name: str | None = None,
     preset: str | None = None,
     gpu_memory: float | None = None,
@@ -47,8 +48,11 @@ def plan(
         ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
     planner : str
         A file in ``planners``.
+    network : str, optional
+        A file in ``autoseg/networks``; by default the planner's own.
     name : str, optional
-        Name of the plan; by default the planner's, with the preset.
+        Name of the plan; by default the network's if one is given, else the planner's,
+        with the preset.
     preset : str, optional
         A named size of the planner, such as ``"L"``.
     gpu_memory : float, optional
@@ -60,7 +64,7 @@ def plan(
         What is fixed and planned around, by the keys of `autoseg.spec.settings`, as in
         ``{"patch_size": [64, 64, 64]}``.
     budget : Budget, optional
-        The four before as one value, instead of them.
+        The four before, and the network, as one value instead of them.
 
     Returns
     -------
@@ -77,10 +81,10 @@ def plan(
     """
     workspace = Workspace.find(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
-    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings)
+    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
     made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
-    if name is not None:
-        made = replace(made, name=_as_name(name))
+    if name or network:
+        made = replace(made, name=_as_name(name or str(network)))
     _write(made, workspace.plan(made.name))
     return made
 
@@ -91,6 +95,7 @@ def make_budget(
     gpu_memory: float | None = None,
     budget_rule: Rule = "nnunet",
     settings: Mapping[str, Any] | None = None,
+    network: str | None = None,
 ) -> Budget:
     """Return what a plan may cost, for the GPU or CPU that is there.
 
@@ -98,20 +103,20 @@ def make_budget(
     ----------
     budget : Budget, optional
         Taken as it is.
-    preset, gpu_memory, budget_rule, settings
+    preset, gpu_memory, budget_rule, settings, network
         As in `plan`.
 
     Raises
     ------
     UsageError
-        If a budget is given, and something else beside it.
+        If a budget is given, and something else beside it; or two networks.
     """
-    parts = preset, gpu_memory, settings or None
+    parts = preset, gpu_memory, settings or None, network
     if budget is not None:
         if any(part is not None for part in parts) or budget_rule != "nnunet":
             raise UsageError(
-                "A budget was given, and preset, gpu_memory, budget_rule or settings "
-                "beside it, which it holds already; give the one or the others."
+                "A budget was given, and preset, gpu_memory, budget_rule, settings or "
+                "network beside it, which it holds already; give the one or the others."
             )
         return budget
     if gpu_memory is None and budget_rule == "bytes":
@@ -120,9 +125,20 @@ def make_budget(
         memory_gb=gpu_memory,
         rule=budget_rule,
         preset=preset,
-        overrides=dict(settings or {}),
+        overrides=_with_network(dict(settings or {}), network),
         processor="gpu" if has_gpu() else "cpu",
     )
+
+
+def _with_network(settings: dict[str, Any], network: str | None) -> dict[str, Any]:
+    if network is None:
+        return settings
+    if settings.get("network", network) != network:
+        raise UsageError(
+            f"The network is to be {network}, and by what is set "
+            f"{settings['network']}; leave one of them out."
+        )
+    return {"network": network, **settings}
 
 
 def check_settings(task: str, planner: str, budget: Budget) -> None:

@@ -12,7 +12,7 @@ from planners._rules import make_plan
 from planners.base import Budget
 
 UNET = Family(
-    residual=False,
+    network="plain_unet",
     elements={2: 85e6, 3: 560e6},
     memory_gb=8,
     whole_batch=True,

@@ -102,6 +102,12 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(PLANNERS.names())}; by default %(default)s",
     )
     parser.add_argument(
+        "--network",
+        metavar="NAME",
+        help="another network than the planner's, planned within the same memory; the "
+        "plan has its name. docs/networks.md says which there are",
+    )
+    parser.add_argument(
         "--preset", metavar="SIZE", help="size of the planner: M, L or XL"
     )
     parser.add_argument(
@@ -141,6 +147,7 @@ def budget_of(arguments: argparse.Namespace) -> Budget:
         gpu_memory=arguments.gpu_memory,
         budget_rule=arguments.budget_rule,
         settings=parse_settings(arguments.settings),
+        network=arguments.network,
     )
 
 

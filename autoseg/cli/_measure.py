@@ -9,8 +9,8 @@ from typing import Any
 from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
 from planners.memory.costs import cost_of
-from planners.memory.graph import KNOWN
 from planners.memory.model import GIB
+from planners.network import is_declared
 from planners.setting import Setting
 
 SHARE = 0.8  # of this machine's free memory that a step on the CPU may take
@@ -49,7 +49,7 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
     setting = Setting(precision=hardware.precision, optimizer="sgd", device=kind)
     chosen = plan.configuration(name)
     predicted = None
-    if chosen.network.name in KNOWN:
+    if is_declared(chosen.network.name):
         predicted = cost_of(plan, name, setting).total(chosen.batch_size)
     if kind == "cpu" and predicted is not None:
         _check_free(predicted, name)

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         chosen[0],
         arguments.root,
         planner=arguments.planner,
-        name=arguments.name,
+        name=arguments.name or arguments.network,
         budget=budget_of(arguments),
     )
     place = Workspace.find(chosen[0], arguments.root)

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
             dataset,
             arguments.root,
             planner=arguments.planner,
-            name=arguments.name,
+            name=arguments.name or arguments.network,
             budget=budget,
             configurations=arguments.configurations,
             precision=arguments.precision,

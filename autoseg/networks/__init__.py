@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from autoseg.registry import Registry
 
 if TYPE_CHECKING:
+    from autoseg.blueprints.declaration import Declaration
     from autoseg.networks.base import Network
 
-NETWORKS: Registry[type[Network]] = Registry(
-    "network", __name__, besides=("build", "onednn", "options", "packed")
+NETWORKS: Registry[type[Declaration] | type[Network]] = Registry(
+    "network",
+    __name__,
+    besides=("build", "onednn", "options", "packed"),
 )

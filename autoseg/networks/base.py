@@ -1,98 +1,27 @@
-"""The interface of a network: one image in, one output for each head of the task.
+"""The interface of a network that is written in torch itself.
 
 Legend: B batch, C channels, K channels of a head, S spatial shape, D number of axes.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from autoseg.blueprints.trainable import LateLogits as LateLogits
+from autoseg.blueprints.trainable import Outputs as Outputs
+from autoseg.blueprints.trainable import Trainable as Trainable
 
 
-@dataclass(frozen=True)
-class LateLogits:
-    """Logits that are made when they are needed, some channels at a time.
+class Network(Trainable):
+    """An architecture that is written in torch itself, as a plug-in.
 
-    With many channels, the logits of a patch would be most of a training's memory.
-
-    Parameters
-    ----------
-    features : Tensor, shape (B, F, *S)
-        What they are made of.
-    weight, bias : Tensor, shapes (K, F, 1, ...) and (K,)
-        Of the convolution of one voxel that makes them.
-    """
-
-    features: Tensor
-    weight: Tensor
-    bias: Tensor
-
-    @property
-    def channels(self) -> int:
-        """K."""
-        return len(self.bias)
-
-    def part(self, first: int, last: int, features: Tensor | None = None) -> Tensor:
-        """Return channels ``first`` to ``last - 1``, of shape (B, last - first, *S)."""
-        x = self.features if features is None else features
-        weight = self.weight[first:last].to(x.dtype).flatten(1)
-        bias = self.bias[first:last].to(x.dtype)
-        # Sample by sample: torch.matmul would copy the features to one long matrix.
-        flat = torch.baddbmm(bias[:, None], weight.expand(len(x), -1, -1), x.flatten(2))
-        return flat.reshape(len(x), last - first, *x.shape[2:])
-
-
-Outputs = dict[str, Tensor] | dict[str, list[Tensor]] | dict[str, LateLogits]
-
-
-class Network(nn.Module, ABC):
-    """An architecture, ``NETWORKS[name](in_channels, heads, deep_supervision, ...)``.
-
+    It is made as ``NETWORKS[name](in_channels, heads, deep_supervision, ...)``:
     ``in_channels`` is C, ``heads`` gives K by the head's name. Other options come from
-    the plan and are plain JSON: numbers, strings and lists.
-
-    Attributes
-    ----------
-    deep_supervision : bool
-        Give outputs of several resolutions; changes no weight, and may be switched at
-        any time.
-    late : bool
-        Give `LateLogits` of the finest resolution instead; for networks that can.
+    the plan and are plain JSON: numbers, strings and lists. A network that the parts of
+    `autoseg.blueprints` can draw is a `Declaration` instead, and is planned without
+    torch.
     """
-
-    deep_supervision: bool
-    late: bool = False
-
-    @abstractmethod
-    def forward(self, image: Tensor) -> Outputs:
-        """Return the logits of each head.
-
-        Parameters
-        ----------
-        image : Tensor, shape (B, C, *S)
-            S must be a multiple of the product of all strides along each axis.
-
-        Returns
-        -------
-        dict of str to Tensor, shape (B, K, *S)
-            With deep supervision, dict of str to list of Tensor, finest first; all
-            but the first are on coarser grids.
-        """
-
-    def start_head(self, name: str, bias: float) -> None:  # noqa: B027 - may be left
-        """Set the bias of a head's channels; a network that cannot leaves it."""
-
-    def last_parameters(self) -> Sequence[nn.Parameter]:
-        """Return the parameters of the layers whose channels are the outputs'.
-
-        Some optimizers treat them apart. A network that does not say has none.
-        """
-        return ()
 
     @classmethod
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
-from autoseg.networks.base import Network
+from autoseg.networks.base import Trainable
 from autoseg.networks.options import network_faults
 from autoseg.spec.plan import Plan
 from autoseg.tasks import make_task
@@ -19,7 +19,7 @@ def build_network(
     configuration: str,
     deep_supervision: bool = False,
     late: bool = False,
-) -> Network:
+) -> Trainable:
     """Return the network of a configuration, with weights as training starts.
 
     Parameters
@@ -60,9 +60,11 @@ def build_network(
     if faults:
         raise PlanError(f"{chosen.network.name} cannot be made: {'; '.join(faults)}.")
     try:
-        network: Network = NETWORKS[chosen.network.name](
+        network: Trainable = NETWORKS[chosen.network.name](
             channels, heads, deep_supervision, **chosen.network.options
         )
+    except PlanError as error:
+        raise PlanError(f"configurations.{configuration}.network: {error}") from None
     except NOT_BUILT as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PlanError(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from autoseg.blueprints.declaration import Declaration
 from autoseg.errors import PlanError
 from autoseg.networks.base import Network
 from autoseg.testing._contract import Contract, require
 
+Kind = type[Network] | type[Declaration]
 HEADS = {"classes": 3, "distance": 1}
+STEPS = 20  # of training, in which a loss has to fall
 RULES = Contract("network")
 
 
-def check_network(kind: type[Network]) -> None:
+def check_network(kind: Kind) -> None:
     """Raise PluginError unless a class keeps the rules of a network.
 
     Parameters
@@ -30,7 +33,7 @@ def check_network(kind: type[Network]) -> None:
 
 
 def _make(
-    kind: type[Network],
+    kind: Kind,
     dim: int,
     channels: int = 2,
     levels: bool = False,
@@ -43,15 +46,16 @@ def _make(
 
 
 @RULES.add
-def its_options_survive_a_plan(kind: type[Network], dim: int) -> None:
+def its_options_survive_a_plan(kind: Kind, dim: int) -> None:
     """A plan is a JSON file: no tuples, no arrays."""
     options, _ = kind.example(dim)
-    require(issubclass(kind, Network), "it is no subclass of Network")
+    known = issubclass(kind, (Network, Declaration))
+    require(known, "it is no subclass of Network or Declaration")
     require(json.loads(json.dumps(options)) == options, f"example gives {options}")
 
 
 @RULES.add
-def every_head_has_the_resolution_of_the_image(kind: type[Network], dim: int) -> None:
+def every_head_has_the_resolution_of_the_image(kind: Kind, dim: int) -> None:
     """Whatever the number of channels is."""
     for channels in (1, 4):
         network, image = _make(kind, dim, channels)
@@ -61,25 +65,27 @@ def every_head_has_the_resolution_of_the_image(kind: type[Network], dim: int) ->
 
 
 @RULES.add
-def deep_supervision_gives_coarser_and_coarser_outputs(
-    kind: type[Network], dim: int
-) -> None:
-    """A list for each head, finest first; each grid divides the one before."""
+def deep_supervision_gives_finer_or_equal_outputs_first(kind: Kind, dim: int) -> None:
+    """A list for each head, finest first; each grid divides the one before.
+
+    All may have the image's resolution; then none is coarser.
+    """
     network, image = _make(kind, dim, levels=True)
     outputs = network(image)
     require(list(outputs) == list(HEADS), f"heads are {list(outputs)}")
     for name, levels in outputs.items():
         shapes = [tuple(level.shape[2:]) for level in levels]
         require(shapes[0] == tuple(image.shape[2:]), f"the finest is {shapes[0]}")
+        full = len(set(shapes)) == 1
         for fine, coarse in zip(shapes, shapes[1:], strict=False):
             divides = all(a % b == 0 for a, b in zip(fine, coarse, strict=True))
-            require(coarse != fine and divides, f"levels are {shapes}")
+            require((full or coarse != fine) and divides, f"levels are {shapes}")
         require({level.shape[1] for level in levels} == {HEADS[name]}, "channels")
 
 
 @RULES.add
 def deep_supervision_can_be_switched_and_changes_no_output(
-    kind: type[Network], dim: int
+    kind: Kind, dim: int
 ) -> None:
     """The finest output is the only one, to the bit."""
     network, image = _make(kind, dim, levels=True)
@@ -93,7 +99,7 @@ def deep_supervision_can_be_switched_and_changes_no_output(
 
 
 @RULES.add
-def every_parameter_learns(kind: type[Network], dim: int) -> None:
+def every_parameter_learns(kind: Kind, dim: int) -> None:
     """But a bias in front of a normalization over the same voxels, without effect."""
     network, image = _make(kind, dim, levels=True)
     with torch.no_grad():  # a residual block may ignore its own convolutions at first
@@ -110,7 +116,7 @@ def every_parameter_learns(kind: type[Network], dim: int) -> None:
 
 
 @RULES.add
-def each_channel_of_the_image_matters(kind: type[Network], dim: int) -> None:
+def each_channel_of_the_image_matters(kind: Kind, dim: int) -> None:
     """Another second channel gives other outputs, for every head."""
     network, image = _make(kind, dim)
     network.eval()
@@ -123,7 +129,7 @@ def each_channel_of_the_image_matters(kind: type[Network], dim: int) -> None:
 
 
 @RULES.add
-def its_state_can_be_saved_and_loaded(kind: type[Network], dim: int) -> None:
+def its_state_can_be_saved_and_loaded(kind: Kind, dim: int) -> None:
     """Without pickle, and with the same outputs to the bit."""
     network, image = _make(kind, dim, seed=0)
     other, _ = _make(kind, dim, seed=1)
@@ -140,7 +146,7 @@ def its_state_can_be_saved_and_loaded(kind: type[Network], dim: int) -> None:
 
 
 @RULES.add
-def the_same_seed_gives_the_same_weights(kind: type[Network], dim: int) -> None:
+def the_same_seed_gives_the_same_weights(kind: Kind, dim: int) -> None:
     """Random numbers are torch's alone."""
     first, second = _make(kind, dim, seed=3)[0], _make(kind, dim, seed=3)[0]
     pairs = zip(first.parameters(), second.parameters(), strict=True)
@@ -148,9 +154,7 @@ def the_same_seed_gives_the_same_weights(kind: type[Network], dim: int) -> None:
 
 
 @RULES.add
-def samples_of_a_batch_do_not_mix_when_it_predicts(
-    kind: type[Network], dim: int
-) -> None:
+def samples_of_a_batch_do_not_mix_when_it_predicts(kind: Kind, dim: int) -> None:
     """One image alone gets the outputs that it gets beside another."""
     network, image = _make(kind, dim)
     network.eval()
@@ -162,7 +166,7 @@ def samples_of_a_batch_do_not_mix_when_it_predicts(
 
 @RULES.add
 def an_image_of_any_size_is_segmented_or_refused_with_the_divisor(
-    kind: type[Network], dim: int
+    kind: Kind, dim: int
 ) -> None:
     """A network that cannot have it raises PlanError; one that can keeps the size."""
     network, image = _make(kind, dim)
@@ -174,3 +178,59 @@ def an_image_of_any_size_is_segmented_or_refused_with_the_divisor(
     else:
         for output in outputs.values():
             require(output.shape[2:] == odd.shape[2:], f"{tuple(output.shape)}")
+
+
+@RULES.add
+def its_weights_start_so_that_a_loss_falls(kind: Kind, dim: int) -> None:
+    """In a few steps of AdamW on one batch, whose answer is the image's sign."""
+    network, image = _make(kind, dim)
+    wanted = (image[:, :1] > 0).float()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(STEPS):
+        outputs = network(image)
+        loss = sum((out - wanted).pow(2).mean() for out in outputs.values())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    require(losses[-1] < 0.9 * losses[0], f"it goes from {losses[0]} to {losses[-1]}")
+
+
+@RULES.add
+def a_declaration_counts_what_its_module_has(kind: Kind, dim: int) -> None:
+    """The planner's parameters and shapes are those of torch; nothing else is said."""
+    if not issubclass(kind, Declaration):
+        return
+    network, image = _make(kind, dim)
+    options, shape = kind.example(dim)
+    drawing = kind.drawing(options, shape, image.shape[1], sum(HEADS.values()))
+    found = sum(p.numel() for p in network.parameters())
+    require(drawing.parameters == found, f"{drawing.parameters}, and torch has {found}")
+    drawn = drawing.tensors[drawing.finest_first()[0].logits].shape
+    require(drawn == shape, f"its finest output is drawn as {drawn}")
+
+
+@RULES.add
+def a_declaration_plans_patches_of_many_shapes(kind: Kind, dim: int) -> None:
+    """Its options for a patch can be drawn on it, and survive a plan."""
+    if not issubclass(kind, Declaration):
+        return
+    for edge, halvings in ((8, 1), (16, 2), (64, 4), (64, 5)):
+        shapes = Patch(
+            (edge,) * dim,
+            ((1,) * dim, *[(2,) * dim] * halvings),
+            ((3,) * dim,) * (halvings + 1),
+        )
+        options = kind.plan(shapes, {})
+        require(json.loads(json.dumps(options)) == options, f"options are {options}")
+        drawing = kind.drawing(options, shapes.patch_size, 1, 2)
+        require(bool(drawing.heads), "it has no head")
+
+
+class Patch(NamedTuple):
+    """A patch and how it is halved."""
+
+    patch_size: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+    kernels: tuple[tuple[int, ...], ...]

@@ -9,7 +9,7 @@ from typing import ClassVar
 from planners._family import Family
 from planners._patch import LEAST_BATCH
 from planners._topology import MIN_EDGE, Topology
-from planners.memory.elements import count_elements
+from planners.memory.elements import Elements
 from planners.memory.model import (
     BYTES,
     GIB,
@@ -49,10 +49,14 @@ class ByteBudget:
     in_channels: int
     heads: Sequence[LossCost]
     setting: Setting = Setting()
+    counted: Elements = field(init=False, repr=False)
     _known: dict[Topology, StepCost] = field(default_factory=dict, repr=False)
 
     steady: ClassVar[bool] = True
     least_edge: ClassVar[int] = 2 * MIN_EDGE  # what can be halved once
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counted", Elements(self.family))
 
     def step(self, topology: Topology) -> StepCost:
         """Return what a step on patches of a topology costs."""
@@ -87,9 +91,7 @@ class ByteBudget:
         """Return whether a step with this batch, two by default, fits."""
         if topology not in self._known:
             # Most patches on the way down are far too large: no need to walk.
-            elements = count_elements(
-                topology.shapes(), self.family.options(topology), 0
-            )
+            elements = self.counted.of(topology)
             floor = SAVED_PER_ELEMENT * elements * BYTES[self.setting.precision]
             if floor * (batch_size or LEAST_BATCH) > self.memory_gb * GIB:
                 return False

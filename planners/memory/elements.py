@@ -8,10 +8,10 @@ knows the bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from autoseg.blueprints.drawing import Drawing
 from planners._family import Family
 from planners._patch import LEAST_BATCH
 from planners._topology import Topology
@@ -19,17 +19,13 @@ from planners._topology import Topology
 REFERENCE_BATCH = {2: 12, 3: 2}
 
 
-def count_elements(
-    shapes: Sequence[Sequence[int]], options: Mapping[str, Any], channels: int
-) -> int:
+def count_elements(drawing: Drawing, channels: int) -> int:
     """Return the numbers that a network's convolutions write for one patch.
 
     Parameters
     ----------
-    shapes : sequence of sequence of int, shape (stages, D)
-        Spatial shape of each stage's feature maps; the first is the patch.
-    options : mapping
-        The network's options in the plan.
+    drawing : Drawing
+        The network, on the patch.
     channels : int
         Channels of the final head; those of deep supervision are not counted.
 
@@ -40,36 +36,54 @@ def count_elements(
 
     Examples
     --------
-    >>> halves = [[1, 1]] + [[2, 2]] * 7
-    >>> plain = {
-    ...     "features": [32, 64, 128, 256, 512, 512, 512, 512],
-    ...     "strides": halves,
-    ...     "convs_encoder": [2] * 8,
-    ...     "convs_decoder": [2] * 7,
-    ... }
-    >>> shapes = [(512 >> stage, 512 >> stage) for stage in range(8)]
-    >>> count_elements(shapes, plain, channels=3)
+    >>> from planners._topology import Topology
+    >>> from autoseg.networks.plain_unet import PlainUNet
+    >>> halves, cubes = ((1, 1), *[(2, 2)] * 7), ((3, 3),) * 8
+    >>> patch = Topology(patch_size=(512, 512), strides=halves, kernels=cubes)
+    >>> options = PlainUNet.plan(patch, {})
+    >>> count_elements(PlainUNet.drawing(options, (512, 512), 1, 1), channels=3)
     82886656
     """
-    features, strides = options["features"], options["strides"]
-    maps = [f * math.prod(s) for f, s in zip(features, shapes, strict=True)]
-    finest = options.get("head_stage", 0)
-    total = channels * math.prod(shapes[finest])
-    if "blocks" in options:
-        total += maps[0]  # the stem
-        before = features[0]
-        for stage, blocks in enumerate(options["blocks"]):
-            total += 2 * blocks * maps[stage]
-            if features[stage] != before or max(strides[stage]) > 1:
-                total += maps[stage]  # the skip of the first block is projected
-            before = features[stage]
-    else:
-        pairs = zip(options["convs_encoder"], maps, strict=True)
-        total += sum(convs * elements for convs, elements in pairs)
-    for stage, convs in enumerate(reversed(options["convs_decoder"])):
-        if len(maps) - 2 - stage >= finest:
-            total += (1 + convs) * maps[len(maps) - 2 - stage]  # 1: the upsampling
+    total = channels * drawing.tensors[drawing.finest_first()[0].logits].voxels
+    maker: dict[int, str] = {}
+    for layer in drawing.layers:
+        made = drawing.tensors[layer.outputs[0]]
+        if layer.kind in ("conv", "deconv"):
+            total += made.channels * made.voxels
+        elif layer.kind == "add":
+            # nnU-Net counts a projection of every short cut that is pooled, also where
+            # equal channels need none.
+            pooled = [n for n in layer.inputs if maker.get(n) == "avg_pool"]
+            total += len(pooled) * made.channels * made.voxels
+        maker[made.number] = layer.kind
     return total
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Counts the elements of a family on patches, those of heads left out.
+
+    Feature maps grow with the patch: a network is drawn once for all patches that it
+    halves in the same way.
+
+    Parameters
+    ----------
+    family : Family
+        The network.
+    """
+
+    family: Family
+    _known: dict[Any, tuple[int, int]] = field(default_factory=dict, repr=False)
+
+    def of(self, topology: Topology) -> int:
+        """Return the elements for one patch."""
+        key = topology.strides, topology.kernels
+        voxels = math.prod(topology.patch_size)
+        if key not in self._known:
+            drawn = count_elements(self.family.drawing(topology), 0)
+            self._known[key] = drawn, voxels
+        elements, of_voxels = self._known[key]
+        return elements * voxels // of_voxels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +103,13 @@ class ElementBudget:
     family: Family
     memory_gb: float
     channels: int
+    counted: Elements = field(init=False, repr=False)
 
     steady: ClassVar[bool] = False
     least_edge: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counted", Elements(self.family))
 
     def reference(self, dim: int) -> float:
         """Return the most elements of a batch of the reference size."""
@@ -99,8 +117,9 @@ class ElementBudget:
 
     def elements(self, topology: Topology) -> int:
         """Return the estimate for one patch."""
-        options = self.family.options(topology)
-        return count_elements(topology.shapes(), options, self.channels)
+        finest = self.family.options(topology).get("head_stage", 0)
+        head = self.channels * math.prod(topology.shapes()[finest])
+        return self.counted.of(topology) + head
 
     def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
         """Return whether a patch need not shrink, for a given batch or any."""

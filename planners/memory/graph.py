@@ -1,21 +1,24 @@
-"""What a network computes, as a list of operations on tensors without values.
+"""What a training step does with a drawing: what autograd keeps, and what is alive.
 
-`build_graph` repeats the forward pass of `autoseg.networks.plain_unet` and
-`autoseg.networks.residual_unet` in numbers: how large each tensor is, which ones
-autograd keeps for the backward pass, and which ones Python still holds while an
-operation runs. tests/planners/test_memory.py compares all three with the networks.
+A `Drawing` says what a network computes. Here each of its layers becomes an operation
+with the tensors that PyTorch keeps for its backward pass, in eager mode.
+tests/planners/memory compares them with the modules that are made of the drawing.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoseg.errors import PlanError
-from planners._family import KNOWN
+from autoseg.blueprints.drawing import Drawing, Layer
+from planners.network import declared
+
+KINDS = {"deconv": "up", "avg_pool": "pool"}  # named by what they cost
+# What an activation keeps for its gradient, if it does not work in place.
+KEEP_OUTPUT = ("relu", "sigmoid")
+VIEWS = ("grid",)  # their result is the same memory, read in another order
+INDEX = 2  # an index takes as much as two numbers of float32
 
 
 @dataclass(frozen=True)
@@ -25,38 +28,44 @@ class Op:
     Parameters
     ----------
     kind : str
-        ``"conv"``, ``"up"``, ``"norm"``, ``"act"`` (in place), ``"add"``, ``"cat"``,
-        ``"pool"`` or ``"head"``.
+        ``"conv"``, ``"up"``, ``"head"``, ``"pool"`` (averages), or as in `Drawing`.
     inputs : tuple of int
-        Tensors that are read.
+        Tensors that are read and get a gradient. Tensors are told apart by their
+        memory: what works in place writes the tensor that it reads.
     output : int
         The tensor that is written.
     saved : tuple of int
         Tensors that the backward pass needs.
-    held : tuple of int
-        Tensors that are alive meanwhile, though this operation does not need them.
+    alive : tuple of int
+        Tensors that are there meanwhile, those of this operation included.
     weights : int
-        Elements of convolution kernels; those of precision and of matrix units.
+        Elements of kernels; those of precision and of matrix units.
     parameters : int
         All elements that are learned.
     statistics : int
         Elements per sample in float32 that the backward pass needs besides.
     multiply_adds : int
         Of the forward pass, per sample.
+    copies : int
+        How often its output's size is copied for a moment in the backward pass.
+    pointwise : bool
+        A convolution of single voxels, which is a product of matrices.
     """
 
     kind: str
     inputs: tuple[int, ...]
     output: int
     saved: tuple[int, ...] = ()
-    held: tuple[int, ...] = ()
+    alive: tuple[int, ...] = ()
     weights: int = 0
     parameters: int = 0
     statistics: int = 0
     multiply_adds: int = 0
+    copies: int = 0
+    pointwise: bool = False
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Graph:
     """Tensors and operations of one forward pass.
 
@@ -64,13 +73,6 @@ class Graph:
     ----------
     dim : int
         Number of spatial axes.
-    norm : str
-        ``"instance"`` or ``"batch"``.
-    bias : bool
-        Convolutions have a bias.
-
-    Attributes
-    ----------
     channels, voxels : list of int
         Size of each tensor, per sample.
     ops : list of Op
@@ -78,18 +80,18 @@ class Graph:
     logits : list of int
         Tensors of the outputs, finest first.
     unused : int
-        Parameters of heads that have no output.
+        Parameters of layers that no output needs.
+    full : bool
+        All outputs have losses, and all the same resolution.
     """
 
-    dim: int = 3
-    norm: str = "instance"
-    bias: bool = True
-    channels: list[int] = field(default_factory=list, init=False)
-    voxels: list[int] = field(default_factory=list, init=False)
-    ops: list[Op] = field(default_factory=list, init=False)
-    logits: list[int] = field(default_factory=list, init=False)
-    unused: int = field(default=0, init=False)
-    _held: list[int] = field(default_factory=list, init=False)
+    dim: int
+    channels: list[int]
+    voxels: list[int]
+    ops: list[Op] = field(default_factory=list)
+    logits: list[int] = field(default_factory=list)
+    unused: int = 0
+    full: bool = False
 
     @property
     def parameters(self) -> int:
@@ -99,83 +101,6 @@ class Graph:
     def elements(self, tensor: int) -> int:
         """Return the elements of a tensor, per sample."""
         return self.channels[tensor] * self.voxels[tensor]
-
-    def tensor(self, channels: int, voxels: int) -> int:
-        """Enter a tensor and return its number."""
-        self.channels.append(channels)
-        self.voxels.append(voxels)
-        return len(self.channels) - 1
-
-    @contextmanager
-    def holding(self, *tensors: int) -> Iterator[None]:
-        """Keep tensors alive while the operations inside run."""
-        self._held += tensors
-        yield
-        del self._held[len(self._held) - len(tensors) :]
-
-    def _add(self, kind: str, inputs: tuple[int, ...], output: int, **more: Any) -> int:
-        op = Op(kind, inputs, output, held=tuple(self._held), **more)
-        self.ops.append(op)
-        return output
-
-    def conv(
-        self,
-        x: int,
-        channels: int,
-        taps: int,
-        voxels: int,
-        *,
-        kind: str = "conv",
-        bias: bool | None = None,
-    ) -> int:
-        """Convolve; ``taps`` is the number of inputs that one output adds up."""
-        weights = self.channels[x] * channels * taps
-        if kind == "up":  # each output has one input; the kernel is as large as a step
-            multiply_adds = self.channels[x] * channels * voxels
-        else:
-            multiply_adds = weights * voxels
-        return self._add(
-            kind,
-            (x,),
-            self.tensor(channels, voxels),
-            saved=(x,),
-            weights=weights,
-            parameters=weights + channels * (self.bias if bias is None else bias),
-            multiply_adds=multiply_adds,
-        )
-
-    def normalize(self, x: int) -> int:
-        """Normalize each channel, with a scale and a shift."""
-        c = self.channels[x]
-        # Mean and deviation; instance norm also repeats its scale for each sample.
-        statistics = 3 * c if self.norm == "instance" else 0
-        y = self.tensor(c, self.voxels[x])
-        return self._add(
-            "norm", (x,), y, saved=(x,), parameters=2 * c, statistics=statistics
-        )
-
-    def activate(self, x: int) -> int:
-        """Apply a leaky ReLU in place."""
-        return self._add("act", (x,), x, saved=(x,))
-
-    def join(self, kind: str, a: int, b: int) -> int:
-        """Add two tensors, or stack their channels (``"cat"``)."""
-        both = self.channels[a] + self.channels[b]
-        channels = both if kind == "cat" else self.channels[a]
-        return self._add(kind, (a, b), self.tensor(channels, self.voxels[a]))
-
-    def pool(self, x: int, voxels: int) -> int:
-        """Average over blocks."""
-        y = self.tensor(self.channels[x], voxels)
-        return self._add("pool", (x,), y, saved=(x,))
-
-    def block(
-        self, x: int, channels: int, taps: int, voxels: int, *, activate: bool = True
-    ) -> int:
-        """Convolve, normalize and, if asked for, activate."""
-        with self.holding(x):
-            y = self.normalize(self.conv(x, channels, taps, voxels))
-            return self.activate(y) if activate else y
 
 
 def build_graph(
@@ -192,7 +117,7 @@ def build_graph(
     Parameters
     ----------
     network : str
-        ``"plain_unet"`` or ``"residual_unet"``.
+        A declared network, a file in ``autoseg/networks``.
     options : mapping
         The network's options in the plan.
     patch_size : sequence of int, length D
@@ -211,113 +136,111 @@ def build_graph(
     Raises
     ------
     PlanError
-        If the network is another one.
+        If the network is not declared, or has no such options.
     """
-    if network not in KNOWN:
-        raise PlanError(
-            f"What network {network!r} costs is unknown; known are {', '.join(KNOWN)}."
-        )
+    kind = declared(network)
+    drawing = kind.drawing(options, patch_size, in_channels, out_channels)
+    heads = drawing.finest_first()[:levels]
+    return _graph(drawing, [head.logits for head in heads], kind.supervision == "full")
+
+
+def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
+    layers = drawing.needed(wanted)
+    in_place = drawing.overwrites(layers)
+    memory = list(range(len(drawing.tensors)))  # of each tensor
+    for place, layer in enumerate(layers):
+        if place in in_place or layer.kind in VIEWS:
+            memory[layer.outputs[0]] = memory[layer.inputs[0]]
     graph = Graph(
-        dim=len(patch_size),
-        norm=options.get("norm", "instance"),
-        bias=bool(options.get("bias", True)),
+        dim=drawing.dim,
+        channels=[x.channels for x in drawing.tensors],
+        voxels=[x.voxels for x in drawing.tensors],
+        logits=[memory[number] for number in wanted],
+        full=full,
     )
-    sizes = _sizes(patch_size, options["strides"])
-    x = graph.tensor(in_channels, sizes[0])
-    taps = [math.prod(kernel) for kernel in options["kernels"]]
-    with graph.holding(x):
-        encode = _plain_encoder if network == "plain_unet" else _residual_encoder
-        skips = encode(graph, x, options, taps, sizes)
-        _decoder(graph, skips, options, taps, out_channels, levels)
+    normalized = {
+        memory[layer.outputs[0]]
+        for layer in layers
+        if layer.kind == "norm" and layer.options["norm"] == "instance"
+    }
+    alive = _alive(drawing, layers, wanted, memory)
+    for place, layer in enumerate(layers):
+        kept, statistics = _kept(graph, layer, place in in_place)
+        output = memory[layer.outputs[0]]
+        graph.ops.append(
+            Op(
+                kind=KINDS.get(layer.kind, layer.kind),
+                inputs=tuple(memory[n] for n in _differentiable(layer)),
+                output=output,
+                saved=tuple(dict.fromkeys(memory[n] for n in kept)),
+                alive=alive[place],
+                weights=layer.weights,
+                parameters=layer.parameters,
+                statistics=statistics,
+                multiply_adds=layer.multiply_adds,
+                copies=_copies(layer, output in normalized and place in in_place),
+                pointwise=max(layer.options.get("kernel", (0,))) == 1,
+            )
+        )
+    graph.unused = drawing.parameters - sum(op.parameters for op in graph.ops)
     return graph
 
 
-def _sizes(patch: Sequence[int], strides: Sequence[Sequence[int]]) -> list[int]:
-    shape, sizes = list(patch), []
-    for stride in strides:
-        shape = [n // step for n, step in zip(shape, stride, strict=True)]
-        sizes.append(math.prod(shape))
-    return sizes
+def _differentiable(layer: Layer) -> tuple[int, ...]:
+    """Return the inputs that get a gradient: places of maxima do not."""
+    return layer.read[:1] if layer.kind == "unpool" else layer.read
 
 
-def _plain_encoder(
-    graph: Graph,
-    x: int,
-    options: Mapping[str, Any],
-    taps: Sequence[int],
-    sizes: Sequence[int],
-) -> list[int]:
-    skips: list[int] = []
-    for stage, channels in enumerate(options["features"]):
-        with graph.holding(*skips, x):
-            for _ in range(options["convs_encoder"][stage]):
-                x = graph.block(x, channels, taps[stage], sizes[stage])
-        skips.append(x)
-    return skips
+def _kept(graph: Graph, layer: Layer, in_place: bool) -> tuple[tuple[int, ...], int]:
+    """Return what the backward pass needs: tensors, and elements of float32 besides."""
+    kind, source, output = layer.kind, layer.inputs[:1], layer.outputs[:1]
+    if kind in ("conv", "deconv", "head", "linear", "avg_pool"):
+        return source, 0
+    if kind == "norm":
+        return source, _statistics(graph, layer)
+    if kind == "act":
+        keep_output = in_place or layer.options["act"] in KEEP_OUTPUT
+        return (output if keep_output else source), 0
+    if kind == "gate":
+        return layer.inputs, 0
+    if kind == "max_pool":
+        return source, INDEX * graph.elements(output[0])
+    if kind == "attention":
+        return source + output, layer.options["heads"] * graph.voxels[output[0]]
+    return (), 0
 
 
-def _residual_encoder(
-    graph: Graph,
-    x: int,
-    options: Mapping[str, Any],
-    taps: Sequence[int],
-    sizes: Sequence[int],
-) -> list[int]:
-    skips: list[int] = []
-    x = graph.block(x, options["features"][0], taps[0], sizes[0])
-    for stage, channels in enumerate(options["features"]):
-        strided = max(options["strides"][stage]) > 1
-        with graph.holding(*skips, x):
-            for number in range(options["blocks"][stage]):
-                pooled = strided and number == 0
-                x = _residual(graph, x, channels, taps[stage], sizes[stage], pooled)
-        skips.append(x)
-    return skips
+def _statistics(graph: Graph, layer: Layer) -> int:
+    norm, source = layer.options["norm"], layer.inputs[0]
+    if norm == "instance":  # mean and deviation; its scale is repeated for each sample
+        return 3 * graph.channels[source]
+    if norm == "group":
+        return 2 * int(layer.options["groups"])
+    return 2 * graph.voxels[source] if norm == "layer" else 0
 
 
-def _residual(
-    graph: Graph, x: int, channels: int, taps: int, voxels: int, pooled: bool
-) -> int:
-    with graph.holding(x):
-        y = graph.block(x, channels, taps, voxels)
-        y = graph.block(y, channels, taps, voxels, activate=False)
-        short = x
-        with graph.holding(y):
-            if pooled:
-                short = graph.pool(short, voxels)
-            if graph.channels[short] != channels:
-                with graph.holding(short):
-                    short = graph.conv(short, channels, 1, voxels, bias=False)
-                    short = graph.normalize(short)
-        return graph.activate(graph.join("add", y, short))
+def _copies(layer: Layer, undone: bool) -> int:
+    """Return how many copies of the output's size a gradient needs for a moment."""
+    if layer.kind == "act" and undone:
+        # The norm's result is a view, and what changes a view in place is undone in a
+        # copy of the whole and a copy of the part.
+        return 2
+    # Half of a stacked gradient is copied to one piece; a gate's own is a sum over
+    # channels of a product.
+    return 1 if layer.kind in ("deconv", "gate") else 0
 
 
-def _decoder(
-    graph: Graph,
-    skips: Sequence[int],
-    options: Mapping[str, Any],
-    taps: Sequence[int],
-    out_channels: int,
-    levels: int | None,
-) -> None:
-    x, last = skips[-1], len(skips) - 2
-    finest = options.get("head_stage", 0)
-    found: list[int] = []
-    for level in range(last + 1 - finest):
-        stage = last - level
-        skip, step = skips[stage], math.prod(options["strides"][stage + 1])
-        voxels, channels = graph.voxels[skip], graph.channels[skip]
-        with graph.holding(*skips, *found, x):
-            up = graph.conv(x, channels, step, voxels, kind="up")
-            joined = graph.join("cat", up, skip)
-            y = joined
-            with graph.holding(joined):
-                for _ in range(options["convs_decoder"][level]):
-                    y = graph.block(y, channels, taps[stage], voxels)
-            x = y
-            if levels is None or last - finest - level < levels:
-                head = graph.conv(x, out_channels, 1, voxels, kind="head", bias=True)
-                found.append(head)
-            else:
-                graph.unused += (channels + 1) * out_channels
-    graph.logits = found[::-1]
+def _alive(
+    drawing: Drawing, layers: Sequence[Layer], wanted: Sequence[int], memory: list[int]
+) -> list[tuple[int, ...]]:
+    """Return the tensors that are there while each layer is computed."""
+    last = {memory[n]: i for i, layer in enumerate(layers) for n in layer.read}
+    last.update((memory[n], len(layers)) for n in wanted)
+    there: set[int] = set()
+    found = []
+    for place, layer in enumerate(layers):
+        there |= {memory[n] for n in layer.outputs}
+        there |= {memory[n] for n in layer.read}
+        found.append(tuple(sorted(there)))
+        there = {number for number in there if last.get(number, -1) > place}
+    return found

@@ -97,7 +97,7 @@ def step_cost(
     Parameters
     ----------
     network : str
-        ``"plain_unet"`` or ``"residual_unet"``.
+        A declared network.
     options : mapping
         The network's options in the plan.
     patch_size : sequence of int, length D
@@ -117,7 +117,7 @@ def step_cost(
     Raises
     ------
     PlanError
-        If the network is not one of the two.
+        If the network is not declared.
     """
     late = any(head.points for head in heads)
     graph = build_graph(
@@ -186,8 +186,7 @@ def inference_bytes(
     low = e != FLOAT
     worst = 0.0
     for op in graph.ops:
-        alive = {*op.held, *op.inputs, op.output} - {0}
-        size = e * sum(map(graph.elements, alive))
+        size = e * sum(graph.elements(tensor) for tensor in op.alive if tensor)
         worst = max(worst, size + workspace(graph, op, setting, backward=False))
     image = graph.elements(0) * (FLOAT + (e if low else 0))
     weights = FLOAT * graph.parameters

@@ -29,6 +29,8 @@ PARTS = (
     "workspace",
     "data",
 )
+# Their gradient is the one they are given, or a part of it.
+PASSED_ON = ("add", "cat", "grid", "position")
 Table = NDArray[np.float64]
 
 
@@ -57,7 +59,10 @@ class Walk:
         self.e = BYTES[setting.precision]
         self.parameters = graph.parameters
         active = len(graph.logits)
-        self.levels = graph.logits[: active - 1 if active > 1 else 1]
+        # No loss is behind the coarsest of several resolutions.
+        self.levels = graph.logits[
+            : active - 1 if active > 1 and not graph.full else active
+        ]
         self.moments: list[tuple[float, ...]] = []
         self.gradients = 0.0  # of weights, so far
         image = graph.elements(0)
@@ -72,7 +77,6 @@ class Walk:
         )
 
     def _end_of_forward(self) -> None:
-        # The coarsest head is computed, but no loss is behind it.
         self.ops = self._trained()
         self.savers: dict[int, int] = {}
         for op in self.ops:
@@ -230,21 +234,15 @@ class Walk:
     def _step_back(self, op: Op, state: _Gradients) -> None:
         graph, size = self.graph, self._bytes
         given = state.take(op.output)
-        extra = 0.0
-        if op.kind == "up":  # half of a stacked gradient is copied to one piece
-            extra = size(op.output)
-        if op.kind == "act" and graph.norm == "instance":
-            # The norm's result is a view, and what changes a view in place is undone
-            # in a copy of the whole and a copy of the part.
-            extra = 2 * size(op.output)
+        extra = op.copies * size(op.output)
         self.gradients += FLOAT * op.parameters
-        if op.kind in ("add", "cat"):
+        if op.kind in PASSED_ON:
             state.share(given, op.inputs, is_view=op.kind == "cat")
             self._note(backward=state.bytes)
         else:
-            (source,) = op.inputs
-            if source != 0:
-                state.give(source, size(source))
+            for source in op.inputs:
+                if source != 0:
+                    state.give(source, size(source))
             backward = state.bytes + state.sum_bytes + extra
             work = workspace(graph, op, self.setting, backward=True)
             self._note(backward=backward, workspace=work)
@@ -336,6 +334,8 @@ def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> floa
     if op.kind not in ("conv", "up", "head"):
         return 0.0
     e, source = BYTES[setting.precision], op.inputs[0]
+    if op.pointwise and setting.device == "cpu" and not backward:
+        return 0.0
     if setting.device == "cuda":
         return e * (graph.elements(source) + graph.elements(op.output))
     copied = (source, source, op.output) if backward else (source,)

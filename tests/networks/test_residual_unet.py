@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from autoseg.networks import residual_unet
 from autoseg.networks.residual_unet import ResidualUNet
 
 
@@ -18,14 +17,24 @@ def _options(dim, stages, features=32, cap=320, blocks=(1, 3, 4, 6, 6, 6, 6, 6))
     }
 
 
+def _seen(options):
+    """Return what each layer of a new network is given, by its name."""
+    network, seen = ResidualUNet(1, {"classes": 2}, **options), {}
+    for name, module in network.named_modules():
+        module.register_forward_pre_hook(
+            lambda module, args, name=name: seen.setdefault(name, args[0].clone())
+        )
+    network(torch.randn(1, 1, 8, 8))
+    return seen
+
+
 @pytest.mark.parametrize(
     ("dim", "stages", "cap", "millions"), [(3, 6, 320, 102.4), (2, 8, 512, 140.0)]
 )
 def test_default_networks_have_as_many_parameters_as_nnunets(
-    dim, stages, cap, millions, monkeypatch
+    dim, stages, cap, millions
 ):
     # measured on nnU-Net's: patches of 128^3 and 512^2, three classes
-    monkeypatch.setattr(residual_unet, "start_weights", lambda *args: None)
     with torch.device("meta"):
         network = ResidualUNet(1, {"classes": 3}, **_options(dim, stages, cap=cap))
 
@@ -63,22 +72,18 @@ def test_the_projection_of_a_short_cut_has_no_bias_and_comes_first_without_a_poo
 
 
 def test_a_new_block_passes_on_what_its_short_cut_gives():
-    network = ResidualUNet(1, {"classes": 2}, **_options(2, 2, features=2))
-    block = network.encoder.stages[0].blocks[0]  # same channels, no stride
-    x = torch.randn(1, 2, 4, 4)
+    seen = _seen(_options(2, 2, features=2))
 
-    y = block(x)
-
-    torch.testing.assert_close(y, torch.nn.functional.leaky_relu(x, 0.01))
+    stem = seen["encoder.stages.0.blocks.0.conv1.conv"]  # what the block is given
+    given = seen["encoder.stages.1.blocks.0.conv1.conv"]  # and what the next one is
+    torch.testing.assert_close(given, torch.nn.functional.leaky_relu(stem, 0.01))
 
 
 def test_a_strided_short_cut_averages():
     options = _options(2, 3, features=4, cap=4, blocks=(1, 1, 1))
-    network = ResidualUNet(1, {"classes": 2}, **options)
-    block = network.encoder.stages[1].blocks[0]  # same channels, stride 2
-    x = torch.rand(1, 4, 4, 4)
+    seen = _seen(options)
 
-    y = block(x)
-
-    expected = x.reshape(1, 4, 2, 2, 2, 2).mean((3, 5))  # positive: the ReLU passes it
-    torch.testing.assert_close(y, expected)
+    x = seen["encoder.stages.1.blocks.0.conv1.conv"]  # same channels, stride 2
+    means = x.reshape(1, 4, 4, 2, 4, 2).mean((3, 5))
+    given = seen["encoder.stages.2.blocks.0.conv1.conv"]
+    torch.testing.assert_close(given, torch.nn.functional.leaky_relu(means, 0.01))

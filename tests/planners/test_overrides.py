@@ -211,7 +211,7 @@ def test_options_of_another_network_are_held_against_its_signature(
         ({"3d_fulres.patch_size": [8, 8, 8]}, "Did you mean '3d_fullres'?"),
         ({"train.momentm": 0.9}, "Did you mean 'train.momentum'?"),
         ({"network.feature": [8]}, "Did you mean 'features'?"),
-        ({"network.norm": "group"}, "one of instance, batch, got 'group'"),
+        ({"network.norm": "layer"}, "one of instance, batch, group, none, got 'layer'"),
         ({"resampling.image_order": "3"}, "a whole number, got '3'"),
         ({"train.epochs": "many"}, "a whole number is wanted"),
         ({"train": "fsat"}, "Did you mean 'fast'?"),
@@ -222,12 +222,3 @@ def test_what_is_set_wrong_is_told_with_what_was_meant(given, words):
         check_overrides(given, dim=3)
 
     assert words in str(error.value)
-
-
-def test_the_types_of_the_unets_options_are_those_of_their_signatures():
-    from autoseg.networks.options import network_parameters
-    from planners._overrides import OPTIONS
-
-    of_both = network_parameters("plain_unet") | network_parameters("residual_unet")
-
-    assert {name: of_both[name].annotation for name in OPTIONS} == OPTIONS

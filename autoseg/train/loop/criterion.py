@@ -21,21 +21,28 @@ from autoseg.spec.head import AT_ONCE
 from autoseg.tasks.base import Task
 
 
-def level_weights(levels: int) -> list[float]:
+def level_weights(levels: int, same_size: bool = False) -> list[float]:
     """Return the weight of each output of deep supervision, finest first.
 
     Each is half the one before it, the coarsest is 0, and they add up to 1, as in
-    nnU-Net v2.
+    nnU-Net v2. Outputs that all have the same resolution count the same, as in U-Net++.
+
+    Parameters
+    ----------
+    levels : int
+        How many there are.
+    same_size : bool
+        They all have the same resolution.
 
     Examples
     --------
     >>> level_weights(3)
     [0.6666666666666666, 0.3333333333333333, 0.0]
-    >>> level_weights(1)
-    [1.0]
+    >>> level_weights(1), level_weights(2, same_size=True)
+    ([1.0], [0.5, 0.5])
     """
-    weights = [0.5**level for level in range(levels)]
-    if levels > 1:
+    weights = [1.0 if same_size else 0.5**level for level in range(levels)]
+    if levels > 1 and not same_size:
         weights[-1] = 0.0
     total = sum(weights)
     return [weight / total for weight in weights]
@@ -139,7 +146,9 @@ class Criterion(nn.Module):
                 continue
             if isinstance(levels, Tensor):
                 levels = [levels]
-            for logits, weight in zip(levels, level_weights(len(levels)), strict=True):
+            same = levels[0].shape == levels[-1].shape
+            weights = level_weights(len(levels), same)
+            for logits, weight in zip(levels, weights, strict=True):
                 if weight == 0:
                     continue
                 target = shrink(learned[name], logits.shape[2:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from autoseg.networks.base import Network
+from autoseg.networks.base import Trainable
 from autoseg.train.loop.muon import Muon
 from autoseg.train.setup.recipes import Recipe
 
@@ -22,7 +22,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
             nesterov=recipe.nesterov,
         )
     if recipe.optimizer == "muon":
-        last = network.last_parameters() if isinstance(network, Network) else ()
+        last = network.last_parameters() if isinstance(network, Trainable) else ()
         apart = {id(p) for p in last}
         hidden = [p for p in parameters if p.dim() > 1 and id(p) not in apart]
         chosen = {id(p) for p in hidden}

@@ -71,5 +71,5 @@ def test_another_network_has_no_known_cost(plan):
     )
     other = dataclasses.replace(plan, configurations={"2d": chosen})
 
-    with pytest.raises(Exception, match="known are plain_unet, residual_unet"):
+    with pytest.raises(Exception, match="No network is called .transformer."):
         cost_of(other, "2d", Setting())

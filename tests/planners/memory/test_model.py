@@ -70,7 +70,8 @@ def loss_of(task, outputs, labels):
         loss = LOSSES[head.loss.name](batch_dice=True, **head.loss.options)
         levels = outputs[head.name]
         levels = levels if isinstance(levels, list) else [levels]
-        for logits in levels[: max(1, len(levels) - 1)]:
+        coarser = levels[-1].shape != levels[0].shape
+        for logits in levels[: len(levels) - coarser]:
             steps = [
                 slice(None, None, n // m)
                 for n, m in zip(labels.shape[1:], logits.shape[2:], strict=True)
@@ -285,14 +286,19 @@ def test_another_loss_counts_its_target():
     assert more == 2 * 4 * 3 * math.prod((16, 16))
 
 
-def _window_peak(network, images):
+def window_peak(network, images):
     """Follow allocations on the CPU while a network predicts."""
-    from torch.profiler import ProfilerActivity, profile
-
     with torch.inference_mode():
         network(images)
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
-            network(images)
+        return peak_of(lambda: network(images))
+
+
+def peak_of(work):
+    """Return the most bytes that the CPU's allocator hands out while something runs."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        work()
     now = peak = 0
     events = found.profiler.kineto_results.events()
     for event in sorted(events, key=lambda event: event.start_ns()):
@@ -308,7 +314,7 @@ def test_a_window_takes_what_the_allocator_hands_out(network, capfd):
     made = build(network, options, task, 1, deep=False).eval()
     images, _ = batch_of((2, 64, 64), 1)
 
-    peak = _window_peak(made, images)
+    peak = window_peak(made, images)
 
     per_window, fixed = inference_bytes(
         network,

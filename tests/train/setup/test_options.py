@@ -123,7 +123,7 @@ def test_a_field_that_is_not_there_is_refused(key, words):
         ({"network.features": "8,16"}, "features: a list of whole numbers, got '8,16'"),
         ({"network.features": 8}, "features: a list of whole numbers, got 8"),
         ({"network.bias": "yes"}, "network.bias: true or false, got 'yes'"),
-        ({"network.norm": "group"}, "norm: one of instance, batch, got 'group'"),
+        ({"network.norm": "layer"}, "none, got 'layer'"),
         ({"patch_size": "32x32"}, "patch_size: a list of whole numbers, got '32x32'"),
         ({"batch_size": 2.5}, "batch_size: a whole number, got 2.5"),
         ({"batch_dice": 1}, "batch_dice: true or false, got 1"),

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from autoseg.networks._blocks import Layers
+from autoseg.blueprints._layers import INSTANCE
 
 
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_the_instance_norm_is_torchs_in_any_layout(dim, batch):
-    mine = Layers(dim=dim).normalization(6).train()
+    mine = INSTANCE[dim](6, affine=True).train()
     theirs = (nn.InstanceNorm2d if dim == 2 else nn.InstanceNorm3d)(6, affine=True)
     with torch.no_grad():
         mine.weight.uniform_()
@@ -28,7 +28,7 @@ def test_the_instance_norm_is_torchs_in_any_layout(dim, batch):
 
 
 def test_one_sample_keeps_its_layout_in_training():
-    norm = Layers(dim=3).normalization(6).train()
+    norm = INSTANCE[3](6, affine=True).train()
     image = torch.randn(1, 6, 5, 5, 5).contiguous(memory_format=torch.channels_last_3d)
 
     assert norm(image).is_contiguous(memory_format=torch.channels_last_3d)

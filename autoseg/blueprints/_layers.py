@@ -1,0 +1,284 @@
+"""The layers that networks are made of, and how their weights start.
+
+Legend: B batch, C channels, S spatial shape, N tokens, D number of axes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from autoseg.blueprints.drawing import Layer
+
+CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+POOL = {2: functional.max_pool2d, 3: functional.max_pool3d}
+UNPOOL = {2: functional.max_unpool2d, 3: functional.max_unpool3d}
+AVERAGE = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
+LINEAR = {2: "bilinear", 3: "trilinear"}
+
+
+class _InstanceNorm(nn.modules.instancenorm._InstanceNorm):
+    """Instance norm that trains one sample without copying it.
+
+    torch's own brings images to channels first and so the next layer back again, which
+    is an eighth of a training step on a CPU. For one sample, batch norm computes the
+    same numbers in whatever layout they are.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and len(x) == 1:
+            return functional.batch_norm(
+                x, None, None, self.weight, self.bias, training=True, eps=self.eps
+            )
+        return super().forward(x)
+
+
+class _InstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d):
+    pass
+
+
+class _InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
+    pass
+
+
+INSTANCE: dict[int, type[nn.Module]] = {2: _InstanceNorm2d, 3: _InstanceNorm3d}
+BATCH: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+
+
+class Deconv(nn.Module):
+    """A transposed convolution whose kernel overlaps its neighbors."""
+
+    def __init__(self, plain: Any, front: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight: nn.Parameter = plain.weight
+        self.bias: nn.Parameter | None = plain.bias
+        self.settings = plain.stride, plain.padding, plain.output_padding, plain.groups
+        self.margin = list(itertools.chain(*((n, 0) for n in reversed(front))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C', *S * stride) for (B, C, *S)."""
+        convolve: Any = (
+            functional.conv_transpose2d if x.dim() == 4 else functional.conv_transpose3d
+        )
+        large: Tensor = convolve(x, self.weight, self.bias, *self.settings)
+        return functional.pad(large, self.margin)
+
+
+class Position(nn.Module):
+    """A learned vector for each token."""
+
+    def __init__(self, tokens: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, tokens, channels))
+        nn.init.trunc_normal_(self.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, N, C) for (B, N, C)."""
+        return x + self.weight
+
+
+def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
+    """Return the module of a layer that learns.
+
+    Parameters
+    ----------
+    layer : Layer
+        Of a drawing.
+    channels, made : int
+        Of its input and output.
+    dim : int
+        Number of spatial axes.
+    """
+    options = layer.options
+    if layer.kind in ("conv", "head"):
+        return CONVOLUTIONS[dim](
+            channels,
+            made,
+            options["kernel"],
+            options["stride"],
+            options["padding"],
+            options["dilation"],
+            options["groups"],
+            bias=options["bias"],
+        )
+    if layer.kind == "deconv":
+        plain = TRANSPOSED[dim](
+            channels,
+            made,
+            options["kernel"],
+            options["stride"],
+            options["padding"],
+            groups=options["groups"],
+            bias=options["bias"],
+        )
+        return (
+            Deconv(plain, options["front"])
+            if any(options["padding"]) or any(options["front"])
+            else plain
+        )
+    if layer.kind == "norm":
+        return _normalization(options, channels, dim)
+    if layer.kind == "act":
+        return nn.PReLU(channels)
+    if layer.kind == "linear":
+        return nn.Linear(channels, made, bias=options["bias"])
+    return Position(options["tokens"], channels)
+
+
+def _normalization(options: Any, channels: int, dim: int) -> nn.Module:
+    kind, eps, affine = options["norm"], options["eps"], options["affine"]
+    if kind == "group":
+        return nn.GroupNorm(options["groups"], channels, eps=eps, affine=affine)
+    if kind == "layer":
+        return nn.LayerNorm(channels, eps=eps, elementwise_affine=affine)
+    return {"instance": INSTANCE, "batch": BATCH}[kind][dim](
+        channels, eps=eps, affine=affine
+    )
+
+
+def apply(
+    layer: Layer, inputs: list[Tensor], in_place: bool, shape: torch.Size | None
+) -> Any:
+    """Return what a layer without weights makes of its inputs; a pool gives two.
+
+    Parameters
+    ----------
+    layer : Layer
+        Of a drawing.
+    inputs : list of Tensor
+        What it reads.
+    in_place : bool
+        It may overwrite them.
+    shape : Size or None
+        S of the tensor whose shape it takes, if it takes one.
+    """
+    x, options = inputs[0], layer.options
+    if layer.kind == "act":
+        return activate(x, options, in_place)
+    if layer.kind == "add":
+        total = inputs[0]
+        for other in inputs[1:]:
+            total = total + other
+        return total
+    if layer.kind == "cat":
+        return torch.cat(inputs, dim=1)
+    if layer.kind == "gate":
+        return x * inputs[1]
+    return _SHAPED[layer.kind](inputs, options, shape)
+
+
+def activate(x: Tensor, options: Any, in_place: bool) -> Tensor:
+    """Return the activation of each number."""
+    kind = options["act"]
+    if kind == "leaky":
+        return functional.leaky_relu(x, options.get("slope", 0.01), inplace=in_place)
+    if kind == "relu":
+        return functional.relu(x, inplace=in_place)
+    plain: dict[str, Callable[[Tensor], Tensor]] = {
+        "elu": functional.elu,
+        "gelu": functional.gelu,
+        "silu": functional.silu,
+        "sigmoid": torch.sigmoid,
+    }
+    return plain[kind](x)
+
+
+def _max_pool(inputs: list[Tensor], options: Any, shape: Any) -> tuple[Tensor, Tensor]:
+    x = inputs[0]
+    found: tuple[Tensor, Tensor] = POOL[x.dim() - 2](
+        x, options["stride"], options["stride"], return_indices=True
+    )
+    return found
+
+
+def _unpool(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x, places = inputs
+    stride = [n // m for n, m in zip(shape, x.shape[2:], strict=True)]
+    found: Tensor = UNPOOL[x.dim() - 2](x, places, stride, output_size=list(shape))
+    return found
+
+
+def _resize(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x, size = inputs[0], list(shape)
+    if options["mode"] == "nearest":
+        return functional.interpolate(x, size, mode="nearest")
+    mode = LINEAR[x.dim() - 2]
+    return functional.interpolate(x, size, mode=mode, align_corners=False)
+
+
+def _attention(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x, heads = inputs[0], options["heads"]
+    batch, tokens, channels = x.shape
+    parts = x.view(batch, tokens, 3, heads, channels // 3 // heads)
+    query, key, value = parts.permute(2, 0, 3, 1, 4)
+    found = functional.scaled_dot_product_attention(query, key, value)
+    return found.transpose(1, 2).reshape(batch, tokens, channels // 3)
+
+
+def _tokens(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    return inputs[0].flatten(2).transpose(1, 2).contiguous()
+
+
+def _grid(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x = inputs[0]
+    return x.transpose(1, 2).reshape(len(x), -1, *shape)
+
+
+def _avg_pool(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x, stride = inputs[0], options["stride"]
+    found: Tensor = AVERAGE[x.dim() - 2](x, stride, stride)
+    return found
+
+
+def _mean(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x = inputs[0]
+    return x.mean(tuple(range(2, x.dim())), keepdim=True)
+
+
+_SHAPED = {
+    "max_pool": _max_pool,
+    "unpool": _unpool,
+    "avg_pool": _avg_pool,
+    "mean": _mean,
+    "resize": _resize,
+    "tokens": _tokens,
+    "grid": _grid,
+    "attention": _attention,
+}
+
+
+def start_weights(network: nn.Module, slope: float) -> None:
+    """Draw the weights of all convolutions after He, and set their biases to 0.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    slope : float
+        Of the leaky ReLU.
+
+    References
+    ----------
+    .. [1] He et al., "Delving deep into rectifiers: surpassing human-level performance
+       on ImageNet classification", ICCV 2015. doi:10.1109/ICCV.2015.123
+    """
+    kinds = (*CONVOLUTIONS.values(), *TRANSPOSED.values(), Deconv)
+    for module in network.modules():
+        if isinstance(module, kinds):
+            for name, parameter in module.named_parameters(recurse=False):
+                if parameter.is_meta:  # drawing nothing would import torch._dynamo
+                    continue
+                if name == "weight":
+                    nn.init.kaiming_normal_(parameter, a=slope)
+                else:
+                    nn.init.zeros_(parameter)
+        elif isinstance(module, nn.Linear) and not module.weight.is_meta:
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,201 @@
+"""Layers that learn: convolutions, norms and heads.
+
+Legend: C channels, S spatial shape, N tokens, D number of axes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from autoseg.blueprints._sheet import Sheet
+from autoseg.blueprints.tensors import Head, Tensor
+from autoseg.errors import PlanError
+
+NORMS = ("instance", "batch", "group", "layer")
+
+
+class Learned(Sheet):
+    """A sheet with layers that have weights."""
+
+    def conv(
+        self,
+        x: Tensor,
+        channels: int,
+        kernel: int | Sequence[int] = 3,
+        stride: int | Sequence[int] = 1,
+        *,
+        groups: int = 1,
+        dilation: int | Sequence[int] = 1,
+        bias: bool = True,
+        name: str,
+    ) -> Tensor:
+        """Convolve, padded so that only the stride changes the size.
+
+        Parameters
+        ----------
+        x : Tensor
+            What is convolved.
+        channels : int
+            Of the result.
+        kernel, stride, dilation : int or sequence of int, length D
+            An even kernel is not padded.
+        groups : int
+            Channels are cut into so many groups; as many as there are: depthwise.
+        bias : bool
+            Add a learned number to each channel.
+        name : str
+            Of the module.
+        """
+        kernel, stride, dilation = map(self.axes, (kernel, stride, dilation))
+        padding = tuple(
+            d * (k - 1) // 2 if k % 2 else 0
+            for k, d in zip(kernel, dilation, strict=True)
+        )
+        shape = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, d, p in zip(
+                x.shape, kernel, stride, dilation, padding, strict=True
+            )
+        ]
+        weights = _grouped(x, channels, groups, name) * math.prod(kernel)
+        return self._add(
+            "conv",
+            (x,),
+            channels,
+            shape,
+            name,
+            weights=weights,
+            parameters=weights + channels * bias,
+            multiply_adds=weights * math.prod(shape),
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
+
+    def deconv(
+        self,
+        x: Tensor,
+        channels: int,
+        stride: int | Sequence[int],
+        kernel: int | Sequence[int] | None = None,
+        *,
+        groups: int = 1,
+        bias: bool = True,
+        name: str,
+    ) -> Tensor:
+        """Convolve transposed: each voxel becomes as many as the stride says.
+
+        Parameters
+        ----------
+        x : Tensor
+            What is enlarged.
+        channels : int
+            Of the result.
+        stride : int or sequence of int, length D
+            How many times larger the result is.
+        kernel : int or sequence of int, optional
+            By default the stride. Any other must be odd: it overlaps its neighbors, and
+            zeros in front of the first voxel of each enlarged axis make the result as
+            large as the stride says.
+        groups, bias, name
+            As for `conv`.
+        """
+        stride = self.axes(stride)
+        kernel = stride if kernel is None else self.axes(kernel)
+        if any(k != s and k % 2 == 0 for k, s in zip(kernel, stride, strict=True)):
+            raise PlanError(f"{name}: a kernel of {kernel} must be odd, or {stride}.")
+        padding = tuple(
+            0 if k == s else k // 2 for k, s in zip(kernel, stride, strict=True)
+        )
+        front = tuple(
+            0 if k == s else s - 1 for k, s in zip(kernel, stride, strict=True)
+        )
+        weights = _grouped(x, channels, groups, name) * math.prod(kernel)
+        shape = [n * s for n, s in zip(x.shape, stride, strict=True)]
+        return self._add(
+            "deconv",
+            (x,),
+            channels,
+            shape,
+            name,
+            weights=weights,
+            parameters=weights + channels * bias,
+            multiply_adds=weights * x.voxels,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            front=front,
+            groups=groups,
+            bias=bias,
+        )
+
+    def norm(
+        self,
+        x: Tensor,
+        kind: str = "instance",
+        *,
+        eps: float = 1e-5,
+        groups: int = 1,
+        affine: bool = True,
+        name: str,
+    ) -> Tensor:
+        """Normalize, with a learned scale and shift of each channel.
+
+        Parameters
+        ----------
+        x : Tensor
+            What is normalized.
+        kind : str
+            ``"instance"``, ``"batch"``, ``"group"``, or ``"layer"``: over the channels
+            of each token.
+        eps : float
+            Added to the variance.
+        groups : int
+            Of channels that are normalized together, for ``"group"``.
+        affine : bool
+            Learn scale and shift.
+        name : str
+            Of the module.
+        """
+        if kind not in NORMS:
+            raise PlanError(f"There is no norm {kind!r}; there are {', '.join(NORMS)}.")
+        if kind == "instance" and x.voxels < 2:
+            raise PlanError(
+                "Instance norm cannot normalize a single voxel: the image is too small "
+                "for this network, or a pooled branch needs another norm."
+            )
+        options = {"groups": groups} if kind == "group" else {}
+        return self._add(
+            "norm",
+            (x,),
+            x.channels,
+            x.shape,
+            name,
+            parameters=2 * x.channels * affine,
+            norm=kind,
+            eps=eps,
+            affine=affine,
+            **options,
+        )
+
+    def head(self, x: Tensor, kernel: int | Sequence[int] = 1, *, name: str) -> Tensor:
+        """Make logits of features: a convolution with bias."""
+        logits = self.conv(x, self.outputs, kernel, name=name)
+        self.layers[-1] = replace(self.layers[-1], kind="head")
+        self.heads.append(Head(x.number, self.layers[-1]))
+        return logits
+
+
+def _grouped(x: Tensor, channels: int, groups: int, name: str) -> int:
+    """Return inputs times outputs of a convolution whose channels are in groups."""
+    if x.channels % groups or channels % groups:
+        raise PlanError(
+            f"{name}: {x.channels} and {channels} channels cannot be cut into {groups} "
+            "groups."
+        )
+    return x.channels * channels // groups

@@ -1,0 +1,203 @@
+"""Networks that are made of a drawing: modules for what learns, and a walk over it.
+
+Legend: B batch, C channels, K channels of a head, S spatial shape, D number of axes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autoseg.blueprints._layers import apply, make, start_weights
+from autoseg.blueprints.drawing import Drawing, Head, Layer
+from autoseg.blueprints.trainable import LateLogits, Outputs, Trainable
+from autoseg.errors import PlanError
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One layer of a walk: its module, if it has one, and what is not needed after."""
+
+    layer: Layer
+    module: nn.Module | None
+    in_place: bool
+    last_use: tuple[int, ...]
+
+
+class DrawnNetwork(Trainable):
+    """A network whose layers are those of a drawing.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What is computed.
+    heads : mapping of str to int
+        Channels by head; in all, as many as the drawing's logits have.
+    deep_supervision : bool
+        Give all levels.
+    divisor : sequence of int, length D
+        What each edge of an image must be a multiple of.
+    fixed_shape : bool
+        It works on images of the drawing's shape only.
+    slope : float
+        Of the leaky ReLU, for which weights start.
+    supervision : str
+        ``"levels"``: outputs of several resolutions; ``"full"``: all of one.
+    starts_as_identity : str
+        A regular expression for the names of norms that start as zero.
+    """
+
+    def __init__(
+        self,
+        drawing: Drawing,
+        heads: Mapping[str, int],
+        deep_supervision: bool,
+        *,
+        divisor: Sequence[int],
+        fixed_shape: bool = False,
+        slope: float = 0.01,
+        supervision: str = "levels",
+        starts_as_identity: str = "",
+    ) -> None:
+        super().__init__()
+        self.heads = dict(heads)
+        self.divisor = tuple(divisor)
+        self.deep_supervision = deep_supervision
+        self.supervision = supervision
+        self._shape = drawing.image.shape if fixed_shape else None
+        self._drawing = drawing
+        self._levels = drawing.finest_first()
+        for layer in drawing.layers:
+            if layer.name:
+                _place(self, layer.name, _made(drawing, layer))
+        start_weights(self, slope)
+        if starts_as_identity:
+            for layer in drawing.layers:
+                if re.search(starts_as_identity, layer.name):
+                    for parameter in self.get_submodule(layer.name).parameters():
+                        nn.init.zeros_(parameter)
+        self._walks: dict[tuple[int, ...], list[_Step]] = {}
+
+    def start_head(self, name: str, bias: float) -> None:
+        start = sum(list(self.heads.values())[: list(self.heads).index(name)])
+        with torch.no_grad():
+            last: Any = self._head(self._levels[0])
+            last.bias[start : start + self.heads[name]] = bias
+
+    def last_parameters(self) -> Sequence[nn.Parameter]:
+        modules = map(self._head, self._drawing.heads)  # in the order of their names
+        return [parameter for module in modules for parameter in module.parameters()]
+
+    def _head(self, head: Head) -> nn.Module:
+        return self.get_submodule(head.layer.name)
+
+    def forward(self, image: Tensor) -> Outputs:
+        self._check(image)
+        sizes, names = list(self.heads.values()), list(self.heads)
+        finest = self._levels[0]
+        if self.late:
+            features = self._computed(image, (finest.features,))[0]
+            last: Any = self._head(finest)
+            weights = last.weight.split(sizes), last.bias.split(sizes)
+            return {
+                name: LateLogits(features, weight, bias)
+                for name, weight, bias in zip(names, *weights, strict=True)
+            }
+        wanted = self._levels if self.deep_supervision else [finest]
+        levels = self._computed(image, tuple(head.logits for head in wanted))
+        parts = [level.split(sizes, dim=1) for level in levels]
+        if self.deep_supervision:
+            return {name: [part[i] for part in parts] for i, name in enumerate(names)}
+        return dict(zip(names, parts[0], strict=True))
+
+    def _check(self, image: Tensor) -> None:
+        shape = tuple(image.shape[2:])
+        if len(shape) != len(self.divisor) or any(
+            size % step for size, step in zip(shape, self.divisor, strict=True)
+        ):
+            raise PlanError(
+                f"The network got an image of shape {shape}, which must be a "
+                f"multiple of {self.divisor}, the product of its strides. Pad it."
+            )
+        if self._shape is not None and shape != self._shape:
+            raise PlanError(
+                f"The network got an image of shape {shape}; it learned where each "
+                f"token is in one of {self._shape}, and can see no other."
+            )
+
+    def _computed(self, image: Tensor, wanted: tuple[int, ...]) -> list[Tensor]:
+        """Return some tensors of the drawing; all others are forgotten when read."""
+        if wanted not in self._walks:
+            self._walks[wanted] = self._walk(wanted)
+        values: dict[int, Any] = {0: image}
+        shapes: dict[int | None, Any] = {0: image.shape[2:]}
+        for step in self._walks[wanted]:
+            layer = step.layer
+            inputs = [values[number] for number in layer.read]
+            for number in step.last_use:
+                del values[number]
+            if step.module is None:
+                shape = shapes.get(layer.like)
+                found = apply(layer, inputs, step.in_place, shape)
+            else:
+                found = step.module(inputs.pop())
+            del inputs
+            if len(layer.outputs) == 1:
+                values[layer.outputs[0]] = found
+                shapes[layer.outputs[0]] = found.shape[2:]
+            else:
+                values.update(zip(layer.outputs, found, strict=True))
+            del found
+        return [values[number] for number in wanted]
+
+    def _walk(self, wanted: tuple[int, ...]) -> list[_Step]:
+        layers = self._drawing.needed(wanted)
+        in_place = self._drawing.overwrites(layers)
+        last = {n: place for place, layer in enumerate(layers) for n in layer.read}
+        return [
+            _Step(
+                layer,
+                self.get_submodule(layer.name) if layer.name else None,
+                place in in_place,
+                tuple(
+                    n
+                    for n in dict.fromkeys(layer.read)
+                    if last[n] == place and n not in wanted
+                ),
+            )
+            for place, layer in enumerate(layers)
+        ]
+
+
+class _Holder(nn.Module):
+    """Holds modules, in the order drawn: by name, or by number."""
+
+    def __getitem__(self, number: int) -> nn.Module:
+        return list(self.children())[number]
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return self.children()
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+def _made(drawing: Drawing, layer: Layer) -> nn.Module:
+    channels = drawing.tensors[layer.inputs[0]].channels
+    made = drawing.tensors[layer.outputs[0]].channels
+    return make(layer, channels, made, drawing.dim)
+
+
+def _place(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module where its dotted name says, in modules that only hold others."""
+    *path, last = name.split(".")
+    for part in path:
+        if part not in root._modules:
+            root.add_module(part, _Holder())
+        root = root.get_submodule(part)
+    root.add_module(last, module)

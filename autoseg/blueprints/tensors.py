@@ -1,0 +1,92 @@
+"""What a drawing is made of: tensors without values, layers, heads.
+
+Legend: C channels, S spatial shape, N tokens, D number of axes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LENT = ("resize", "unpool", "grid")  # their last input only lends its shape
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a drawing.
+
+    Parameters
+    ----------
+    number : int
+        Its place in the drawing.
+    channels : int
+        C.
+    shape : tuple of int
+        S, or (N,) of tokens.
+    """
+
+    number: int
+    channels: int
+    shape: tuple[int, ...]
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels or tokens."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One operation of a drawing.
+
+    Parameters
+    ----------
+    kind : str
+        The method of `Drawing` that drew it.
+    inputs, outputs : tuple of int
+        Tensors that are read and written.
+    name : str
+        Of the module, dotted; empty if nothing is learned.
+    options : mapping
+        What the module is made with.
+    weights : int
+        Elements of kernels and matrices; those of precision and of matrix units.
+    parameters : int
+        All elements that are learned.
+    multiply_adds : int
+        Of the forward pass, per sample.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    name: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    weights: int = 0
+    parameters: int = 0
+    multiply_adds: int = 0
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The inputs whose numbers are read."""
+        return self.inputs[: len(self.inputs) - (self.kind in LENT)]
+
+    @property
+    def like(self) -> int | None:
+        """The input that only lends its shape, if there is one."""
+        return self.inputs[-1] if self.kind in LENT else None
+
+
+@dataclass(frozen=True)
+class Head:
+    """Logits of one level: features, and the layer that makes logits of them."""
+
+    features: int
+    layer: Layer
+
+    @property
+    def logits(self) -> int:
+        """The tensor of the logits."""
+        return self.layer.outputs[0]
