@@ -18,6 +18,7 @@ from autoseg.spec.plan import Configuration, Plan
 
 IMAGE_BYTES = 2  # float16, for each voxel and channel, before compression
 ANNOTATION_BYTES = 0.2  # int8 label maps shrink to less than that
+EXTREME = 1000  # times its voxels: no spacing of an image differs so from the others'
 BEST_COMPRESSION = 0.5  # of normalized float16 images; noise does not compress
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def check_space(
             f"{_gigabytes(BEST_COMPRESSION * need)} to {_gigabytes(need)}, but the "
             f"disk of {folder} has {_gigabytes(free)} left. Free some, give --root on "
             "another disk, or choose fewer configurations with -c."
+            + _about_extremes(fingerprint, plan, configurations)
         )
     if free < need:
         log.warning(
@@ -133,6 +135,24 @@ def check_growth(
             except FormatError as error:
                 case = f"case {ids[index]}" if named else "a case"
                 raise FormatError(f"{case}, {configuration}: {error}") from None
+
+
+def _about_extremes(
+    fingerprint: Fingerprint, plan: Plan, configurations: Sequence[str]
+) -> str:
+    """Return a sentence about the case that grows most, if it grows beyond reason."""
+    growth, shape, spacing, new = max(
+        (math.prod(new) / math.prod(shape), shape, spacing, new)
+        for name in configurations
+        for shape, new, spacing, _ in _grids(fingerprint, plan, name)
+    )
+    if growth < EXTREME:
+        return ""
+    return (
+        f" One case has {list(shape)} voxels of {list(spacing)} {fingerprint.unit} and "
+        f"would get {list(new)}, {growth:.3g} times as many: its spacing is hardly "
+        "right. `autoseg check` names such cases."
+    )
 
 
 def prepare_threads(

@@ -1,5 +1,6 @@
 """What preprocessing will need, by arithmetic."""
 
+import dataclasses
 import logging
 
 import pytest
@@ -100,3 +101,20 @@ def test_what_resampling_needs_is_loaded_only_if_a_case_is_resampled(
     assert not calls
     forecast.prepare_threads(*described, ["same", "3d_fullres"])
     assert len(calls) == 1
+
+
+def test_a_case_that_grows_beyond_reason_is_described(described, tmp_path, monkeypatch):
+    usage = type("Usage", (), {"free": 1000})()
+    monkeypatch.setattr(forecast.shutil, "disk_usage", lambda folder: usage)
+    fingerprint, plan = described
+    wrong = dataclasses.replace(
+        fingerprint, spacings=((1.0, 2.0, 3.0), (1000.0, 2.0, 3000.0))
+    )
+
+    # In the plan's order 40 x 20 x 20 voxels of 3000 x 1000 x 2 mm; at 3 x 0.5 x 2 the
+    # first two edges get 1,000 and 2,000 times as many.
+    with pytest.raises(UsageError, match=r"\[40000, 40000, 20\], 2e\+06 times as many"):
+        forecast.check_space(wrong, plan, ["3d_fullres"], 2, tmp_path)
+    with pytest.raises(UsageError) as error:
+        forecast.check_space(fingerprint, plan, ["3d_fullres"], 2, tmp_path)
+    assert "times as many" not in str(error.value)

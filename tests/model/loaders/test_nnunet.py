@@ -396,3 +396,19 @@ def test_pictures_in_medical_files_have_two_axes_too():
     assert transpose({"original_median_shape_after_transp": [9, 240, 320]}) == (0, 1, 2)
     thick = {"original_median_spacing_after_transp": [10.0, 0.5, 0.8]}
     assert transpose(thick) == (0, 1, 2)  # a single thick slice of a volume
+
+
+def test_no_more_of_a_packed_checkpoint_is_unpacked_than_it_can_have(
+    folder, tmp_path, monkeypatch
+):
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("plans.json", "dataset.json"):
+            archive.write(folder / name, f"{NAME}/{name}")
+        # The network has some thousand numbers; deflate makes 4 kB of 4 MB of zeros.
+        archive.writestr(f"{NAME}/fold_0/checkpoint_final.pth", b"\0" * 2**22)
+    monkeypatch.setattr("autoseg.model.loaders.nnunet.read.MOST_LOG", 0)
+    monkeypatch.setattr("autoseg.model.loaders.nnunet.read.MOST_COPIES", 1)
+
+    with pytest.raises(ModelError, match=r"final\.pth unpacks to 4194304 bytes"):
+        load_model(path)
