@@ -16,7 +16,56 @@ autoseg is a bug in autoseg.
 
 from __future__ import annotations
 
+import errno
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+
+# What the machine says no to, rather than the data, or a bug in autoseg.
+MACHINE_ERRORS = {
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM"),
+        *("ENOMEM", "EMFILE", "ENFILE"),
+    )
+    if hasattr(errno, name)
+}
+# What belongs to one file, and not to the whole machine.
+_OF_A_FILE = {errno.EACCES, errno.EPERM}
+
+
+def stops_everything(error: BaseException) -> bool:
+    """Return whether an error would meet every case alike: full disk, no memory.
+
+    Examples
+    --------
+    >>> stops_everything(OSError(errno.ENOSPC, "No space left on device"))
+    True
+    >>> stops_everything(OSError(errno.ENOENT, "No such file"))
+    False
+    """
+    if isinstance(error, (MemoryError, ImportError)):
+        return True
+    number = error.errno if isinstance(error, OSError) else None
+    return number in MACHINE_ERRORS - _OF_A_FILE
+
+
+def printable(text: str) -> str:
+    """Return a text that changes nothing on a terminal: escapes are spelled out.
+
+    Examples
+    --------
+    >>> printable("a" + chr(27) + "[31mb")
+    'a\\x1b[31mb'
+    """
+    return "".join(
+        letter
+        if letter in "\n\t" or unicodedata.category(letter) not in UNPRINTABLE
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # control, half of a pair, ends of lines
 
 
 class AutosegError(Exception):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TextIO, TypeVar
 
-from autoseg.errors import AutosegError, CaseErrors, UsageError
+from autoseg.errors import AutosegError, CaseErrors, UsageError, stops_everything
 from autoseg.machine import cores, free_memory
 
 Item = TypeVar("Item")
@@ -242,7 +242,7 @@ class _Results(Generic[Item, Result]):
         error = future.exception()
         if error is None:
             self._here[index] = future.result()
-        elif isinstance(error, Exception):
+        elif isinstance(error, Exception) and not stops_everything(error):
             case = self._name(self._items[index])
             _tell(stage, case, error)
             self.failures[case] = error

@@ -34,6 +34,7 @@ def plan_and_preprocess(
     preprocessing: bool = True,
     clean: bool = False,
     overwrite: bool = False,
+    extend_splits: str | None = None,
 ) -> Plan:
     """Do all that comes before training; what is done already is skipped.
 
@@ -59,6 +60,8 @@ def plan_and_preprocess(
         Make the fingerprint again even if no file has changed.
     overwrite : bool
         Redo everything, the fingerprint and all preprocessed cases.
+    extend_splits : str, optional
+        As ``extend`` of `autoseg.preprocess`: how cases that came later join the folds.
 
     Returns
     -------
@@ -92,5 +95,6 @@ def plan_and_preprocess(
             workers=workers,
             overwrite=overwrite,
             precision=precision,
+            extend=extend_splits,
         )
     return made

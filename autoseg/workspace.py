@@ -5,6 +5,7 @@
     ROOT/raw/DATASET/                      dataset.json, imagesTr, labelsTr, imagesTs
     ROOT/preprocessed/DATASET/             fingerprint.json, splits.json, dataset.json
         fingerprint.sources.json           of which files the fingerprint was made
+        origin.json                        where the data set lies
         fingerprint.partial/               while it is being made: CASE.json
         plans/PLAN.json
         measurements/PLAN.json             time and memory of a real step
@@ -165,6 +166,11 @@ class Workspace:
     def fingerprint_sources(self) -> Path:
         """Of which files the fingerprint was made: a stamp for each case."""
         return self.preprocessed / "fingerprint.sources.json"
+
+    @property
+    def origin(self) -> Path:
+        """Which folder the data set is, so that no namesake is taken for it."""
+        return self.preprocessed / "origin.json"
 
     @property
     def fingerprint_partial(self) -> Path:

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.read import find_workspace
 from autoseg.errors import UsageError
 from autoseg.gpu import gpu_memory_gb, has_gpu
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS
-from autoseg.workspace import DEFAULT_PLAN, Workspace
+from autoseg.workspace import DEFAULT_PLAN
 from planners import PLANNERS
 from planners._overrides import check_overrides
 from planners._rules import wishes_of
@@ -79,7 +80,7 @@ def plan(
     UsageError
         If the data set, the preset or an override cannot be.
     """
-    workspace = Workspace.find(dataset, root)
+    workspace = find_workspace(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
     budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
     made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)

@@ -204,6 +204,18 @@ def verify(dataset: str, root: Path | None, workers: int | None = None) -> None:
         )
 
 
+def add_extending(parser: argparse.ArgumentParser) -> None:
+    """Declare how cases that came later join the folds."""
+    parser.add_argument(
+        "--extend-splits",
+        nargs="?",
+        const="folds",
+        choices=("folds", "train"),
+        help="cases that are in no fold yet join: folds (the default), each held out "
+        "by one of them; or train, the training of all. What is trained stays",
+    )
+
+
 def chosen_datasets(arguments: argparse.Namespace) -> list[str]:
     """Return the data sets that were given, by position and by ``-d``.
 

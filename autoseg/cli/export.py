@@ -8,6 +8,7 @@ nothing else.
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from autoseg.cli._arguments import (
@@ -18,6 +19,8 @@ from autoseg.cli._arguments import (
     described,
 )
 from autoseg.errors import UsageError
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the model, write the bundle, say what is in it."""
     from autoseg.model.export import export
+    from autoseg.train.setup.changed import tell_of_model
 
+    folder = _folder(arguments)
+    for line in tell_of_model(folder):
+        logger.warning("%s", line)
     path = export(
-        _folder(arguments),
+        folder,
         arguments.output,
         configuration=arguments.configuration if arguments.model else None,
         folds=arguments.folds,

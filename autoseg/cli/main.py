@@ -15,19 +15,26 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import errno
 import logging
 import os
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autoseg import __version__
 from autoseg.cli import COMMANDS
-from autoseg.errors import AutosegError, PluginError, UsageError, did_you_mean
+from autoseg.errors import (
+    MACHINE_ERRORS,
+    AutosegError,
+    PluginError,
+    UsageError,
+    did_you_mean,
+    printable,
+)
 from autoseg.stopping import answering, interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -38,8 +45,6 @@ QUIET_THREADS = {
     "KMP_BLOCKTIME": "0",
     "GOMP_SPINCOUNT": "0",
 }
-# What the machine says no to, rather than a bug in autoseg.
-MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     for name, value in QUIET_THREADS.items():
         os.environ.setdefault(name, value)
+    _open_streams()
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = argparse.Namespace(verbose=False)
     try:
@@ -182,13 +188,15 @@ def start_logging(verbose: bool = False) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     logger.propagate = False
+    # Of libraries: a path in their source says nothing to users.
+    warnings.showwarning = lambda message, *_, **__: logger.debug("%s", message)
 
 
 class _Lines(logging.Formatter):
     """Plain lines; warnings and errors say that they are."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = printable(super().format(record))
         if record.levelno < logging.WARNING:
             return text
         return f"{record.levelname.lower()}: {text}"
@@ -255,4 +263,27 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"autoseg: {text}", file=sys.stderr)
+    print(f"autoseg: {printable(text)}", file=sys.stderr)
+
+
+def _open_streams() -> None:
+    """Give services and programs without a window something to write to.
+
+    Where a stream is closed, Python has None, and the next file that is opened would
+    get its number.
+    """
+    for number, name, mode in (
+        (0, "stdin", "r"),
+        (1, "stdout", "w"),
+        (2, "stderr", "w"),
+    ):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(number)
+                continue
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is spelled out, and no error.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ import shlex
 
 from autoseg.cli._arguments import (
     add_dataset,
+    add_extending,
     add_planning,
     add_preparing,
     add_workers,
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset(parser, several=True)
     add_planning(parser)
     add_preparing(parser)
+    add_extending(parser)
     add_workers(parser)
     parser.add_argument(
         "-npfp",
@@ -79,6 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
             preprocessing=not arguments.no_preprocessing,
             clean=arguments.clean,
             overwrite=arguments.overwrite,
+            extend_splits=arguments.extend_splits,
         )
         print(_summary(made))
         print(_next(made, dataset, arguments))

@@ -11,6 +11,7 @@ import argparse
 
 from autoseg.cli._arguments import (
     add_dataset,
+    add_extending,
     add_parts,
     add_preparing,
     add_workers,
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of the plan; by default %(default)s",
     )
     add_preparing(parser)
+    add_extending(parser)
     add_workers(parser)
     add_parts(parser)
     parser.add_argument(
@@ -51,4 +53,5 @@ def run(arguments: argparse.Namespace) -> None:
             num_parts=arguments.num_parts,
             part_id=arguments.part_id,
             precision=arguments.precision,
+            extend=arguments.extend_splits,
         )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 
-from autoseg.cli._arguments import add_root, command, positive
+from autoseg.cli._arguments import add_extending, add_root, command, positive
 from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
 
@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="throw away what was trained of this fold before",
     )
+    parser.add_argument(
+        "--retrain-changed",
+        action="store_true",
+        help="train again what was trained on data that changed since",
+    )
+    add_extending(parser)
     parser.add_argument(
         "--no-validation",
         action="store_true",
@@ -165,6 +171,8 @@ def run(arguments: argparse.Namespace) -> None:
         "init_from": arguments.init_from,
         "keep_network": arguments.keep_network,
         "overwrite": arguments.overwrite,
+        "retrain_changed": arguments.retrain_changed,
+        "extend_splits": arguments.extend_splits,
         "validation": not arguments.no_validation,
     }
     where = arguments.dataset, arguments.configuration

@@ -189,6 +189,7 @@ class Description:
             table = {str(key): str(value) for key, value in groups.items()}
             return table.get
         try:
+            _must_be_quick(groups)
             pattern = re.compile(groups)
             if pattern.groups != 1:
                 raise re.error(f"it has {pattern.groups} groups in parentheses, not 1")
@@ -258,6 +259,42 @@ class Description:
             if key not in KEYS
         }
         return {key: match[0] for key, match in near.items() if match}
+
+
+MOST_REPEATS = 3  # of any length, in one expression
+
+
+def _must_be_quick(expression: Any) -> None:
+    """Raise re.error if an expression may take forever on some names.
+
+    What may do so: a repetition inside of a repetition, choices inside of one, and
+    many beside each other.
+    """
+    if not isinstance(expression, str):
+        raise TypeError("it is no text")
+    inside = [False]  # of each open parenthesis: whether something in it is repeated
+    repeats, text, in_set = 0, re.sub(r"\\.", "x", expression, flags=re.S), False
+    for place, letter in enumerate(text):
+        if letter == "[" and not in_set:
+            in_set = True
+        elif letter == "]" and text[place - 1] not in "[^":
+            in_set = False
+        elif in_set:
+            continue
+        elif letter == "(":
+            inside.append(False)
+        elif letter == "|":
+            inside[-1] = inside[-1] or len(inside) > 1
+        elif letter == ")" and len(inside) > 1:
+            repeated = inside.pop()
+            if repeated and text[place + 1 : place + 2] in tuple("*+{"):
+                raise re.error("a repetition inside of a repetition can take forever")
+            inside[-1] = inside[-1] or repeated
+        elif letter in "*+{":
+            inside[-1] = True
+            repeats += 1
+    if repeats > MOST_REPEATS:
+        raise re.error(f"more than {MOST_REPEATS} repetitions can take forever")
 
 
 def read_splits(value: Any, where: str) -> Splits:

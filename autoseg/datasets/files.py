@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from autoseg.errors import DatasetError
+from autoseg.errors import DatasetError, printable, some_of
 from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
 from autoseg.formats.geometry import read_geometry
 from autoseg.formats.header import with_remarks
@@ -26,6 +26,30 @@ def list_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
+
+
+def refuse_names(folder: Path, names: Iterable[str]) -> None:
+    """Raise DatasetError if names cannot be given to the libraries that read files.
+
+    Some of them end the whole process at a name that is no text. No file is opened.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are, for the message.
+    names : iterable of str
+        Of files, or of cases.
+    """
+    bad = [
+        name
+        for name in names
+        if "\0" in name or printable(name) != name or "\n" in name or "\t" in name
+    ]
+    if bad:
+        shown = some_of([ascii(name) for name in bad])
+        raise DatasetError(
+            f"{folder} has names that are no printable text: {shown}. Rename them."
+        )
 
 
 def commonest_ending(files: Sequence[Path], endings: Sequence[str]) -> str | None:

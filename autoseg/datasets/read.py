@@ -18,7 +18,9 @@ from autoseg.datasets.files import (
     image_ending,
     is_suffixed,
     names_in,
+    refuse_names,
 )
+from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
 from autoseg.datasets.pairing import Annotations, common_suffixes, find_annotations
@@ -53,11 +55,42 @@ def open_dataset(
     UsageError
         If there is no such data set.
     DatasetError
-        With everything that is wrong with dataset.json, at once.
+        With everything that is wrong with dataset.json, at once; or if the workspace
+        belongs to another data set of the same name.
     """
     place = find_root(root)
     found = load_dataset(find_dataset(dataset, place))
-    return found, Workspace(root=place, dataset=found.name)
+    workspace = Workspace(root=place, dataset=found.name)
+    check_origin(found, workspace)
+    return found, workspace
+
+
+def find_workspace(
+    dataset: str | os.PathLike[str], root: str | os.PathLike[str] | None = None
+) -> Workspace:
+    """Return the folders of a data set that need not be complete any more.
+
+    Parameters
+    ----------
+    dataset, root
+        See `open_dataset`.
+
+    Returns
+    -------
+    Workspace
+        Its folders in ROOT. Only where it lies elsewhere than before, the data set
+        itself is looked at.
+
+    Raises
+    ------
+    UsageError, DatasetError
+        See `open_dataset`.
+    """
+    workspace = Workspace.find(dataset, root)
+    folder = find_dataset(dataset, workspace.root)
+    if lies_elsewhere(folder, workspace) is not None:
+        return open_dataset(dataset, root)[1]
+    return workspace
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -124,10 +157,15 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         raw=described.raw,
         splits=described.splits(),
     )
+    for part in ("imagesTr", "labelsTr", "imagesTs"):
+        place = folder / part
+        if place.is_dir():
+            refuse_names(place, os.listdir(place))
     group_of = described.groups()
     problems = described.problems
     listed = described.listed_cases()
     if listed is not None:
+        refuse_names(folder, (case.id for case in listed))
         dataset = _with_endings_of_first(replace(dataset, training=listed))
     else:
         dataset = _with_training_cases(dataset, wanted, problems)
@@ -243,9 +281,9 @@ def _problems_of_task(dataset: Dataset) -> list[str]:
     try:
         TASKS[dataset.task].from_dataset(dataset)
         kind_of(dataset).check_description(dataset)
+        return TASKS[dataset.task].faults(dataset)
     except DatasetError as error:
         text = str(error).removeprefix(f"{dataset.folder / 'dataset.json'}:")
         return [line.strip() for line in text.strip().splitlines()]
     except AutosegError as error:
         return [str(error)]
-    return []

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autoseg.evaluate.aggregate import Scores
 from autoseg.metrics.points import area_under_errors, area_under_roc, presence
+from autoseg.spec.cells import text_cell
 from autoseg.spec.json import write_text
 
 Array = NDArray[np.float64]
@@ -79,7 +80,7 @@ def write_point_table(path: Path, summary: Numbers) -> None:
     for name, of in summary.items():
         values = [of.get(metric, math.nan) for metric in metrics]
         cells = ["" if math.isnan(value) else repr(value) for value in values]
-        writer.writerow([name, *cells])
+        writer.writerow([text_cell(name), *cells])
     write_text(path, text.getvalue())
 
 

@@ -15,6 +15,7 @@ from autoseg.evaluate.aggregate import Scores, Statistic, caution, metric_names
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
+from autoseg.spec.cells import text_cell
 from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 1
@@ -132,7 +133,7 @@ class Summary:
         for case, by_class in self.cases.items():
             for name, scores in by_class.items():
                 row = [_cell(scores.get(metric, math.nan)) for metric in metrics]
-                writer.writerow([case, name, *row])
+                writer.writerow([text_cell(case), text_cell(name), *row])
         write_text(path, text.getvalue())
 
     def table(self, metrics: Sequence[str] | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Plan
 from autoseg.train.after.results import Trained, find_trained, scores_of
+from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.workspace import ALL_FOLDS, MODEL_PLAN, Workspace
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +137,9 @@ def find_candidates(
             f"No configuration of {dataset.name} has all {len(splits)} folds trained "
             f"and scored:\n{listed}"
         )
+    for one in candidates:
+        for index, found in changed_folds(one.folder, dataset, workspace).items():
+            logger.warning("%s", sentence(one.name, index, found))
     return candidates, left_out
 
 

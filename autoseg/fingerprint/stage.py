@@ -8,7 +8,6 @@ of cases, and nothing depends on which thread was first.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -24,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.datasets.instance_files import files_of
+from autoseg.datasets.identity import (
+    Sources,
+    all_files,
+    content_of,
+    quick_stamp,
+    remember_origin,
+    short_hash,
+)
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
@@ -36,7 +42,7 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.image import Image
-from autoseg.spec.json import dumps, to_json, write_text
+from autoseg.spec.json import to_json, write_text
 from autoseg.tasks import TASKS, choose_task, make_task
 from autoseg.tasks.base import Task
 from autoseg.workspace import Workspace, stamps_of
@@ -89,11 +95,12 @@ def fingerprint(
     described, workspace = open_dataset(dataset, root)
     task = choose_task(described)
     survey = _Survey(dataset=described, task=task, folder=workspace.fingerprint_partial)
+    remember_origin(described, workspace)
     stamps = survey.stamps()
     if overwrite:
         shutil.rmtree(survey.folder, ignore_errors=True)
     else:
-        there = _up_to_date(workspace, stamps)
+        there = _up_to_date(workspace, survey, stamps)
         if there is not None:
             log.info("%s is up to date.", workspace.fingerprint)
             return there
@@ -111,19 +118,25 @@ def fingerprint(
     )
     made = survey.tried(survey.pool(stamps), workers)
     made.save(workspace.fingerprint)
-    write_text(workspace.fingerprint_sources, dumps(stamps))
+    Sources(workspace).save(survey.sources(stamps))
     shutil.rmtree(survey.folder, ignore_errors=True)
     return made
 
 
-def _up_to_date(workspace: Workspace, stamps: Mapping[str, str]) -> Fingerprint | None:
+def _up_to_date(
+    workspace: Workspace, survey: _Survey, stamps: Mapping[str, str]
+) -> Fingerprint | None:
     """Return the fingerprint that is there, if it was made of these very files."""
     if not workspace.fingerprint.is_file():
         return None
-    before = _read_json(workspace.fingerprint_sources)
+    sources = Sources(workspace)
+    before = {i: _stamp_of(entry) for i, entry in sources.entries.items()}
     if before == stamps:
         return Fingerprint.load(workspace.fingerprint)
-    if before is None:
+    if before.keys() == stamps.keys() and survey.is_moved(sources.entries, stamps):
+        sources.save(survey.sources(stamps))
+        return Fingerprint.load(workspace.fingerprint)
+    if not before:
         log.info(
             "%s does not say what it was made of; it is made again.",
             workspace.fingerprint,
@@ -142,6 +155,11 @@ def _up_to_date(workspace: Workspace, stamps: Mapping[str, str]) -> Fingerprint 
     return None
 
 
+def _stamp_of(entry: Any) -> Any:
+    """Return the stamp in an entry; versions before wrote nothing else."""
+    return entry.get("stamp") if isinstance(entry, dict) else entry
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Survey:
     """The measuring of one data set; its journal is a file for each case."""
@@ -152,21 +170,44 @@ class _Survey:
 
     def stamps(self) -> dict[str, str]:
         """Return, for each case, what changes when anything it is made of changes."""
-        settings = to_json(
-            (
-                MEASURES,
-                self.task,
-                self.dataset.spacing,
-                self.dataset.unit,
-                self.dataset.format,
-                self.dataset.channel_names,
-            )
-        )
+        settings = json.loads(self.settings)
         stamps = {}
         for case in self.dataset.training:
-            text = json.dumps([settings, stamps_of(files_of(case))])
-            stamps[case.id] = hashlib.sha256(text.encode()).hexdigest()[:16]
+            text = json.dumps([settings, stamps_of(all_files(case))])
+            stamps[case.id] = short_hash(text)
         return stamps
+
+    @property
+    def settings(self) -> str:
+        """Return what decides how files are read and measured."""
+        given = self.dataset
+        read = (given.spacing, given.unit, given.format, given.channel_names)
+        return json.dumps(to_json((MEASURES, self.task, *read)))
+
+    def sources(self, stamps: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """Return what is written down of each case; files are read if need be."""
+        return {
+            case.id: {
+                "stamp": stamps[case.id],
+                "settings": short_hash(self.settings),
+                "quick": quick_stamp(case),
+                "content": content_of(case),
+            }
+            for case in self.dataset.training
+        }
+
+    def is_moved(self, before: Mapping[str, Any], stamps: Mapping[str, str]) -> bool:
+        """Return whether files have other times or places, but the same content."""
+        settings = short_hash(self.settings)
+        return all(
+            _stamp_of(before[case.id]) == stamps[case.id]
+            or (
+                isinstance(before[case.id], dict)
+                and before[case.id].get("settings") == settings
+                and before[case.id].get("content") == content_of(case)
+            )
+            for case in self.dataset.training
+        )
 
     def entry(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any] | None:
         """Return what the journal says about a case, unless its files have changed."""
@@ -178,7 +219,8 @@ class _Survey:
     def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
         """Measure one case and write it to the journal."""
         task = make_task(self.task)
-        with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))) as share:
+        with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
+            content_of(case)  # remembered: if it changes from now on, that is seen
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)
             _must_be_finite(image)
@@ -239,7 +281,7 @@ class _Survey:
         memory = MemoryBudget()
 
         def trial(case: Case) -> dict[str, Any]:
-            with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))):
+            with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))):
                 path = case.annotation
                 if path is None:
                     raise DatasetError(f"case {case.id} has no annotation.")

@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-SMALLEST_STD = 1e-8  # as in nnU-Net: a constant channel becomes 0, not infinite
+SMALLEST_STD = 1e-8  # of nnU-Net: a constant channel becomes 0, not infinite
+ROUNDING = 1e-6  # of the largest value: what float32 leaves of a constant
 
 Channel = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -57,6 +58,31 @@ class NormalizerInPieces(Normalizer, Protocol):
         pieces : iterable of ndarray of float32
             The whole channel, one piece of one axis after the other.
         """
+
+
+def divisor(width: float, largest: float, smallest: float | None = None) -> float:
+    """Return what to divide by, for values that may be constant, or tiny.
+
+    Parameters
+    ----------
+    width : float
+        A standard deviation, or a range.
+    largest : float
+        Largest absolute value.
+    smallest : float, optional
+        Divide by no less than that, as nnU-Net does with 1e-8. By default a width
+        below that counts unless it is no more than the rounding of the values.
+
+    Returns
+    -------
+    float
+        Over 0.
+    """
+    if smallest is not None:
+        return max(width, smallest)
+    if width >= SMALLEST_STD or width > ROUNDING * largest:
+        return width
+    return max(largest, SMALLEST_STD)
 
 
 def inside(channel: Channel, mask: Mask | None, function: Any) -> Channel:

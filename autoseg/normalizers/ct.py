@@ -6,11 +6,11 @@ import numpy as np
 
 from autoseg.normalizers import NORMALIZERS
 from autoseg.normalizers.base import (
-    SMALLEST_STD,
     Change,
     Channel,
     Mask,
     Pieces,
+    divisor,
     inside,
 )
 
@@ -25,14 +25,21 @@ class CT:
         Of the foreground of the training cases, in the image's unit.
     percentile_00_5, percentile_99_5 : float
         Limits to clip to: 0.5th and 99.5th percentile of the same voxels.
+    smallest : float, optional
+        Least ``std`` to divide by, as in models of nnU-Net.
     """
 
     def __init__(
-        self, mean: float, std: float, percentile_00_5: float, percentile_99_5: float
+        self,
+        mean: float,
+        std: float,
+        percentile_00_5: float,
+        percentile_99_5: float,
+        smallest: float | None = None,
     ) -> None:
         self.mean = mean
-        self.std = std
         self.limits = (percentile_00_5, percentile_99_5)
+        self.std = divisor(std, max(map(abs, self.limits)), smallest)
 
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
         """Return the channel clipped, shifted and scaled."""
@@ -45,4 +52,4 @@ class CT:
     def _scale(self, values: Channel) -> None:
         np.clip(values, *self.limits, out=values)
         values -= self.mean
-        values /= max(self.std, SMALLEST_STD)
+        values /= self.std

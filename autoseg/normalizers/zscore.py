@@ -14,10 +14,13 @@ from autoseg.normalizers.base import (
     Channel,
     Mask,
     Pieces,
+    divisor,
     inside,
 )
 
 PART = 2**20  # values squared at once
+# Beyond these, squares or their sums leave the range of float32.
+MOST, LEAST = 1e15, 1e-15
 
 
 @NORMALIZERS.register
@@ -25,12 +28,22 @@ class ZScore:
     """Subtract the channel's own mean and divide by its own standard deviation.
 
     Both are taken in the mask, if there is one. The arithmetic is float32 in nnU-Net's
-    order, so that its models see the same bits.
+    order, so that its models see the same bits; where float32 does not reach (sentinel
+    values of 1e20, diffusion in square meters a second), it is float64.
+
+    Parameters
+    ----------
+    smallest : float, optional
+        Least standard deviation to divide by, as in models of nnU-Net; by default
+        smaller ones count too, unless they are rounding.
     """
+
+    def __init__(self, smallest: float | None = None) -> None:
+        self.smallest = smallest
 
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
         """Return the channel with mean 0 and standard deviation 1."""
-        return inside(channel, mask, _standardize)
+        return inside(channel, mask, self._standardize)
 
     def in_pieces(self, pieces: Pieces) -> Change:
         """Return what is done to any part, by mean and deviation of all pieces.
@@ -38,29 +51,62 @@ class ZScore:
         Both are float64, for sums of float32 depend on how they are cut: by the last
         bits, values differ from those of an image that is normalized as a whole.
         """
-        count, mean, squares = 0, 0.0, 0.0
+        count, mean, squares, largest = 0, 0.0, 0.0, 0.0
         for piece in pieces:  # Chan et al. 1982, doi:10.1007/978-3-642-51461-6_3
+            most = _largest(piece)
             own = float(piece.mean(dtype=np.float64))
-            piece -= np.float32(own)
-            off = float(np.float32(own)) - own
-            piece *= piece
-            own_squares = float(piece.sum(dtype=np.float64)) - piece.size * off**2
+            if most and not LEAST < most < MOST:
+                own_squares = float(np.square(piece.astype(np.float64) - own).sum())
+            else:
+                piece -= np.float32(own)
+                off = float(np.float32(own)) - own
+                piece *= piece
+                own_squares = float(piece.sum(dtype=np.float64)) - piece.size * off**2
             total = count + piece.size
             squares += own_squares + (own - mean) ** 2 * count * piece.size / total
             mean += (own - mean) * piece.size / total
-            count = total
+            count, largest = total, max(largest, most)
         std = math.sqrt(max(0.0, squares) / max(1, count))
-        return partial(_scale, mean=np.float32(mean), std=std)
+        return partial(
+            _scale, mean=mean, std=divisor(std, largest, self.smallest), largest=largest
+        )
+
+    def _standardize(self, values: Channel) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = values.mean()
+            std = float(_std(values, mean))
+        if math.isfinite(std) and (std >= SMALLEST_STD or self.smallest is not None):
+            values -= mean
+            values /= divisor(std, 0.0, self.smallest)
+            return
+        largest = _largest(values)
+        exact = float(values.mean(dtype=np.float64))
+        std = math.sqrt(_exact_squares(values.reshape(-1), exact) / values.size)
+        std = divisor(std, largest, self.smallest)
+        _scale(values, mean=exact, std=std, largest=largest)
 
 
-def _standardize(values: Channel) -> None:
-    mean = values.mean()
-    _scale(values, mean=mean, std=float(_std(values, mean)))
+def _largest(values: Channel) -> float:
+    return max(abs(float(values.min())), abs(float(values.max())))
 
 
-def _scale(values: Channel, *, mean: np.float32, std: float) -> None:
-    values -= mean
-    values /= max(std, SMALLEST_STD)
+def _exact_squares(values: Channel, mean: float) -> float:
+    """Return the sum of squared differences in float64, part by part."""
+    parts = (values[start : start + PART] for start in range(0, len(values), PART))
+    return math.fsum(
+        float(np.square(part.astype(np.float64) - mean).sum()) for part in parts
+    )
+
+
+def _scale(values: Channel, *, mean: float, std: float, largest: float) -> None:
+    """Subtract and divide in place, without leaving the range of float32."""
+    if LEAST < largest < MOST or not largest:
+        values -= np.float32(mean)
+        values /= std
+        return
+    values /= largest
+    values -= np.float32(mean / largest)
+    values /= std / largest
 
 
 def _std(values: Channel, mean: np.float32) -> np.float32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +12,19 @@ from autoseg.datasets.files import (
     cases_by_name,
     find_cases,
     list_files,
+    refuse_names,
     stem_of,
 )
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.readouts.lookup import kind_of
 from autoseg.spec.dataset import Case
+
+PICTURES = (".png", ".bmp", ".jpg", ".jpeg")  # never a volume
+
+logger = logging.getLogger(__name__)
 
 Input = str | os.PathLike[str] | Sequence["str | os.PathLike[str] | Sequence[Path]"]
 
@@ -110,18 +116,47 @@ def _find_cases(given: Input, model: Model) -> list[Case]:
 
 def _in_folder(folder: Path, model: Model) -> list[Case]:
     files = list_files(folder)
-    ending: str | None = model.describe().image_ending
-    if not any(match_ending(path.name, (ending or "?",)) for path in files):
-        ending = None  # images of another kind than those of training are welcome
+    refuse_names(folder, (path.name for path in files))
     names = model.channels if len(model.channels) > 1 else ()
-    cases = find_cases(folder, len(model.channels), ending, names=names)
+    cases = find_cases(folder, len(model.channels), names=names)
     if not cases:
         there = ", ".join(path.name for path in files[:3]) or "nothing"
         raise UsageError(
             f"{folder} has no image to predict (there is {there}). Expected: "
             f"{expected_files(model)}."
         )
+    flat = [case for case in cases if _is_picture(case)]
+    if model.plan.dim == 3 and 0 < len(flat) < len(cases):
+        logger.warning(
+            "%d pictures in %s are left out, for this model takes volumes: %s.",
+            len(flat),
+            folder,
+            some_of([path.name for case in flat for path in case.images]),
+        )
+        cases = [case for case in cases if case not in flat]
+    for case in cases:
+        _refuse_two_files(case)
     return cases
+
+
+def _is_picture(case: Case) -> bool:
+    return any(match_ending(path.name, PICTURES) for path in case.images)
+
+
+def _refuse_two_files(case: Case) -> None:
+    """Raise if two files in a folder claim to be the same image or channel."""
+    files: dict[str, list[str]] = {}
+    for path in case.images:
+        stem = stem_of(path, known_endings()) or path.stem
+        files.setdefault(stem, []).append(path.name)
+    twice = [names for names in files.values() if len(names) > 1]
+    if case.id in files and len(files) > 1:  # CASE.EXT beside CASE_0000.EXT
+        twice.append([path.name for path in case.images if path.is_file()])
+    if twice:
+        raise UsageError(
+            f"{case.images[0].parent} has several files of one image: "
+            f"{' and '.join(twice[0])}. Take away what does not count, or rename it."
+        )
 
 
 def _group(paths: Sequence[Path], channels: int) -> list[Case]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.header import as_filed, in_unit, remarks_of
 from autoseg.model.model import Model
 from autoseg.predict.units import unit_of_training
@@ -116,7 +117,13 @@ def unlike_fingerprint(
             )
     intensities = fingerprint.get("intensities") or ()
     for index, known_range in enumerate(intensities[: len(image.array)]):
-        found += _intensity(image.array[index], known_range, channels[index])
+        values = image.array[index]
+        found += _intensity(values, known_range, channels[index])
+        extreme = find_extreme(values)
+        if extreme is not None:
+            found.append(
+                f"channel {channels[index]}: {extreme}. Does it stand for nothing?"
+            )
     return found
 
 

@@ -78,7 +78,7 @@ class Options:
         if self.precision not in (AUTO, *PRECISIONS):
             formats = ", ".join(PRECISIONS)
             problems.append(f"precision {self.precision!r}: give auto, {formats}")
-        if self.max_memory is not None and self.max_memory <= 0:
+        if self.max_memory is not None and not 0 < self.max_memory < 1e9:
             problems.append(f"the most memory is {self.max_memory} GB; give over 0")
         if self.batch is not None and self.batch < 1:
             problems.append(f"the batch is {self.batch}; give 1 or more")

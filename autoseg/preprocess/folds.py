@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.errors import DatasetError, UsageError
+from autoseg.errors import DatasetError, UsageError, some_of
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.workspace import Workspace
@@ -64,7 +64,7 @@ def make_splits(
     if dataset.splits is not None:
         check_splits(dataset.splits, dataset, str(dataset.folder / "dataset.json"))
         return dataset.splits
-    groups = _groups(dataset)
+    groups = groups_of(dataset)
     grouped = len(groups) < len(dataset.training)
     if len(groups) < 2:
         raise DatasetError(
@@ -87,7 +87,9 @@ def make_splits(
     return tuple(_split(ids, held_out) for held_out in deal(groups, folds, seed))
 
 
-def load_splits(workspace: Workspace, dataset: Dataset) -> tuple[Split, ...]:
+def load_splits(
+    workspace: Workspace, dataset: Dataset, *, quiet: bool = False
+) -> tuple[Split, ...]:
     """Return the splits of a data set, making and writing them where there are none.
 
     Parameters
@@ -99,6 +101,8 @@ def load_splits(workspace: Workspace, dataset: Dataset) -> tuple[Split, ...]:
         validated on its own training cases.
     dataset : Dataset
         With its training cases.
+    quiet : bool
+        Say nothing of cases that are in no fold.
 
     Returns
     -------
@@ -118,7 +122,8 @@ def load_splits(workspace: Workspace, dataset: Dataset) -> tuple[Split, ...]:
         if path.is_file():
             splits = read_splits(path)
             check_splits(splits, dataset, str(path))
-            _tell_of_unused(splits, dataset, path)
+            if not quiet:
+                _tell_of_unused(splits, dataset, path)
             return splits
     splits = make_splits(dataset)
     write_splits(splits, workspace.splits)
@@ -274,16 +279,15 @@ def _tell_of_unused(splits: Sequence[Split], dataset: Dataset, path: Path) -> No
     unused = sorted({case.id for case in dataset.training} - used)
     if unused:
         log.warning(
-            "%s: %d training case(s) are in no fold: %s%s. Delete the file to have new "
-            "splits made, and train all folds again.",
+            "%s: %d training case(s) are in no fold: %s. --extend-splits lets them "
+            "join, and leaves what is trained as it is.",
             path,
             len(unused),
-            ", ".join(unused[:5]),
-            ", ..." if len(unused) > 5 else "",
+            some_of(unused),
         )
 
 
-def _groups(dataset: Dataset) -> dict[str, list[str]]:
+def groups_of(dataset: Dataset) -> dict[str, list[str]]:
     """Return the sorted ids of each group; a case without one is one of its own."""
     groups: dict[str, list[str]] = {}
     for case in sorted(dataset.training, key=lambda case: case.id):
@@ -315,7 +319,7 @@ def _deal_groups(
 
 def _random_split(dataset: Dataset, seed: int) -> Split:
     """Draw whole groups, or cases, to train on until they are four fifths."""
-    groups = _groups(dataset)
+    groups = groups_of(dataset)
     ids = sorted(case.id for case in dataset.training)
     if len(groups) < 2:
         raise DatasetError(

@@ -7,8 +7,6 @@ is missing or has changed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import math
 import os
@@ -18,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.datasets.instance_files import files_of
+from autoseg.datasets.identity import (
+    all_files,
+    remember_origin,
+)
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import DatasetError
 from autoseg.formats.base import read_image
 from autoseg.parallel import MemoryBudget, check_part, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
+from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.forecast import (
     check_growth,
@@ -31,6 +33,7 @@ from autoseg.preprocess.forecast import (
     prepare_threads,
     target_grid,
 )
+from autoseg.preprocess.sources import is_made_of, source_of
 from autoseg.preprocess.store import CaseStore
 from autoseg.preprocess.stored_case import ANNOTATION
 from autoseg.spec.dataset import Case, Dataset
@@ -43,10 +46,8 @@ from autoseg.tasks.base import Task
 from autoseg.workspace import (
     DEFAULT_PLAN,
     Workspace,
-    stamps_of,
 )
 
-VERSION = 1  # raise it when preprocessed voxels change
 # Bytes in work for each byte of an image in memory, before or after resampling: the
 # image, its normalized copy and mask, the resampled image and what leads there; as
 # measured on CT of 9 million voxels.
@@ -66,6 +67,7 @@ def preprocess(
     num_parts: int = 1,
     part_id: int = 0,
     precision: str = "auto",
+    extend: str | None = None,
 ) -> None:
     """Prepare all training cases of a data set, as a plan says.
 
@@ -89,6 +91,9 @@ def preprocess(
         machine's share.
     precision : str
         In which images are stored: see `CaseStore`.
+    extend : str, optional
+        How cases that are in no fold yet join the splits; see
+        `autoseg.preprocess.extend.extend_splits`.
 
     Raises
     ------
@@ -107,6 +112,9 @@ def preprocess(
         plan=loaded,
         stores=_stores(workspace, loaded, configurations, precision),
     )
+    remember_origin(described, workspace)
+    if extend is not None:
+        extend_splits(workspace, described, extend)
     _describe(workspace, described)
     waiting = {
         case.id: [name for name in work.stores if overwrite or work.lacks(name, case)]
@@ -144,19 +152,6 @@ class _Work:
     plan: Plan
     stores: dict[str, CaseStore]
 
-    def stamp(self, case: Case) -> str:
-        """Return what changes when a file of the case, or how it is read, changes."""
-        given = self.dataset
-        parts = (
-            VERSION,
-            given.spacing,
-            given.unit,
-            given.format,
-            len(given.channel_names),
-            stamps_of(files_of(case)),
-        )
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
     def lacks(self, configuration: str, case: Case) -> bool:
         """Return whether a case has to be done, for the first time or again."""
         store = self.stores[configuration]
@@ -167,18 +162,17 @@ class _Work:
         except DatasetError as error:
             log.warning("%s It is done again.", error)
             return True
-        return (
-            properties.get("stamp") != self.stamp(case)
-            or properties.get("precision") != store.precision
-        )
+        same = properties.get("precision") == store.precision
+        return not (same and is_made_of(properties, case, self.dataset))
 
     def prepare(
         self, case: Case, configurations: Sequence[str], memory: MemoryBudget
     ) -> None:
         """Read a case once and write it for each of the configurations."""
-        stamp = self.stamp(case)  # before reading: a change from now on is seen
+        # Before reading: a change from now on is seen.
+        source = source_of(case, self.dataset)
         task = make_task(self.plan.task)
-        with memory.take(WORKING_SHARE * loaded_bytes(files_of(case))) as share:
+        with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
             image = read_image(case, self.dataset)
             share.correct(WORKING_SHARE * image.array.nbytes)
             annotation = _read_annotation(case, self.dataset, task, image.geometry)
@@ -203,7 +197,7 @@ class _Work:
                     prepared.annotation,
                     task.foreground(prepared.annotation),
                     {
-                        "stamp": stamp,
+                        **source,
                         "precision": store.precision,
                         "placement": prepared.placement.to_json(),
                     },

@@ -34,7 +34,7 @@ from autoseg.report.page.content import (
 )
 from autoseg.report.page.html import render
 from autoseg.report.page.predictions import describe_predictions
-from autoseg.report.page.trained import describe_trained
+from autoseg.report.page.trained import describe_trained, stale_folds
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, to_json, write_text
@@ -125,6 +125,8 @@ def report(
         content["predictions"] = describe_predictions(
             Path(predictions), cases, described, to_json(fingerprint)
         )
+    for one, said in zip(trained, content["trained"], strict=True):
+        said["failures"] += stale_folds(one, described, workspace)
     content["failures"] = [f for one in content["trained"] for f in one["failures"]]
     shown = draw_cases(
         artist if pictures else None, content, trained, predictions, cases

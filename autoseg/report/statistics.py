@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.evaluate.summary import plain
+from autoseg.spec.cells import text_cell
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.json import dumps, write_text
 
@@ -200,7 +201,10 @@ def write_table(
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["case", *heading])
     for case, rows in cases.items():
-        writer.writerows([case, *cells(row)] for row in rows)
+        writer.writerows(
+            [text_cell(case), text_cell(first), *rest]
+            for first, *rest in map(cells, rows)
+        )
     table = folder / f"{STATISTICS}.csv"
     write_text(table, text.getvalue())
     content = {"unit": unit, "channels": list(channels), "cases": dict(cases)}

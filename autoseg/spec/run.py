@@ -58,6 +58,9 @@ class Run:
         How many there are of each.
     split : str
         Short hash of which these are.
+    data : mapping of str to str
+        Content of the files of each case, as a hash; see
+        `autoseg.datasets.identity.content_of`. Empty in records of versions before.
     init_from : str or None
         SHA-256 of the weights that training started from.
     versions : mapping of str to str
@@ -89,6 +92,7 @@ class Run:
     training_cases: int = 0
     validation_cases: int = 0
     split: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
     init_from: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     schema: int = SCHEMA

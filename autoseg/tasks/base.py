@@ -101,6 +101,11 @@ class Task(ABC):
         """Return the options that dataset.json gives, or raise DatasetError."""
 
     @classmethod
+    def faults(cls, dataset: Dataset) -> list[str]:
+        """Return why training would be vain, sentence by sentence; not of models."""
+        return []
+
+    @classmethod
     def configure(
         cls, options: Mapping[str, Any], measured: Mapping[str, Any]
     ) -> tuple[dict[str, Any], tuple[Decision, ...]]:

@@ -15,7 +15,9 @@ from typing import Any
 from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.folds import load_splits
 from autoseg.stopping import answering, interrupt
+from autoseg.train.after.final_validation import is_scored
 from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
 from autoseg.train.setup.options import Options
 from autoseg.train.stage import check_network, train
@@ -84,7 +86,6 @@ def train_folds(
     mine = asked.of(configuration, None)
     job = find_job(dataset, configuration, 0, root, plan, mine)
     check_network(job)
-    count = len(load_splits(job.workspace, job.dataset))
     before = job.settings.previous
     chain = (configuration, *([] if before is None else [before]))
     own = {**options, "settings": asked.of(configuration, chain).settings}
@@ -93,15 +94,7 @@ def train_folds(
         train_folds(
             dataset, before, root, plan=plan, device=",".join(devices), **earlier
         )
-    folders = [job.workspace.fold(plan, configuration, fold) for fold in range(count)]
-    missing = [n for n, f in enumerate(folders) if not is_complete(f, asked.validation)]
-    if len(missing) < count:
-        logger.info(
-            "%s: %d of %d folds are trained already.",
-            configuration,
-            count - len(missing),
-            count,
-        )
+    folders, missing = _look(job, asked)
     calls = [
         {
             "dataset": str(job.dataset.folder),
@@ -122,10 +115,45 @@ def train_folds(
     return folders
 
 
-def is_complete(folder: Path, validation: bool = True) -> bool:
-    """Return whether a fold was trained to its end and, if wanted, scored."""
+def _look(job: Job, asked: Options) -> tuple[list[Path], list[int]]:
+    """Return the folders of all folds, and the numbers of those to be trained."""
+    splits = load_splits(job.workspace, job.dataset)
+    stale = changed_folds(job.model_folder, job.dataset, job.workspace)
+    for fold, cases in stale.items():
+        logger.warning("%s", sentence(job.configuration, fold, cases))
+    folders = [job.model_folder / f"fold_{number}" for number in range(len(splits))]
+    missing = [
+        number
+        for number, folder in enumerate(folders)
+        if not is_complete(folder, asked.validation, splits[number][1])
+        or (asked.retrain_changed and str(number) in stale)
+    ]
+    if len(missing) < len(splits):
+        logger.info(
+            "%s: %d of %d folds are trained already.",
+            job.configuration,
+            len(splits) - len(missing),
+            len(splits),
+        )
+    return folders, missing
+
+
+def is_complete(
+    folder: Path, validation: bool = True, cases: Sequence[str] = ()
+) -> bool:
+    """Return whether a fold was trained to its end and, if wanted, scored.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the fold.
+    validation : bool
+        Whether it has to be scored.
+    cases : sequence of str
+        On which cases: there are more of them when a split was extended.
+    """
     done = (folder / CHECKPOINT_FINAL).is_file()
-    return done and (not validation or (folder / VALIDATION / SUMMARY).is_file())
+    return done and (not validation or is_scored(folder / VALIDATION / SUMMARY, cases))
 
 
 def _devices(asked: str) -> list[str]:

@@ -6,10 +6,12 @@ import dataclasses
 import logging
 
 from autoseg.errors import TrainingError
+from autoseg.preprocess.extend import earlier_splits
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
 from autoseg.train.fit import PLANNED, Fit
 from autoseg.train.initialize import hash_weights, read_weights
+from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.hardware import Hardware, choose_hardware
 from autoseg.train.setup.job import Job, write_model_files
 from autoseg.train.setup.options import (
@@ -19,6 +21,7 @@ from autoseg.train.setup.options import (
     versions,
     with_changes,
 )
+from autoseg.workspace import CHECKPOINT_FINAL
 
 logger = logging.getLogger(__name__)
 
@@ -62,19 +65,53 @@ def first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) 
     )
 
 
-def check_split(job: Job, recorded: Run) -> None:
-    """Raise TrainingError if a fold has other cases now than when it was recorded."""
-    if recorded.split != split_hash(job.training, job.validation):
-        raise TrainingError(
-            f"{job.folder} was trained on other cases than fold {job.fold} has now: "
-            "the data set or its splits changed. Put splits.json back, or give "
-            "--overwrite."
-        )
+def check_split(job: Job, recorded: Run) -> Job:
+    """Return the job with the cases that it was recorded with.
+
+    There may be more now (`autoseg.preprocess.extend`).
+
+    Raises
+    ------
+    TrainingError
+        If a fold has other cases now.
+    """
+    now = (job.training, job.validation)
+    for split in (now, *earlier_splits(job.workspace, job.fold)):
+        if recorded.split == split_hash(*split):
+            if split != now:
+                logger.info(
+                    "Fold %s began with %d training cases; those added since are not "
+                    "in it. --overwrite trains it with them.",
+                    job.fold,
+                    len(split[0]),
+                )
+            return dataclasses.replace(job, training=split[0], validation=split[1])
+    raise TrainingError(
+        f"{job.folder} was trained on other cases than fold {job.fold} has now: the "
+        "data set or its splits changed. Put splits.json back, or give --overwrite."
+    )
+
+
+def changed_since_begun(job: Job) -> list[str]:
+    """Return the cases that changed since the fold's training began."""
+    changed = changed_folds(job.model_folder, job.dataset, job.workspace)
+    return changed.get(job.fold, [])
+
+
+def tell_of_changes(job: Job) -> None:
+    """Say that a fold is of other data, and refuse to go on in its middle."""
+    changed = changed_since_begun(job)
+    if not changed:
+        return
+    said = sentence(job.configuration, job.fold, changed)
+    if not (job.folder / CHECKPOINT_FINAL).exists():
+        raise TrainingError(f"{said} Half of it cannot be of these and half of those.")
+    logger.warning("%s", said)
 
 
 def as_recorded(job: Job, recorded: Run) -> Job:
     """Return the job with what an earlier command changed in the plan."""
-    check_split(job, recorded)
+    job = check_split(job, recorded)
     if recorded.versions != versions():
         logger.info(
             "Started with %s; the last digits may differ with other versions.",

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from autoseg.atomic import sweep, sweep_temporaries
 from autoseg.errors import TrainingError, UsageError
 from autoseg.networks.build import build_network
+from autoseg.preprocess.sources import contents_in_store
 from autoseg.spec.run import Run
 from autoseg.train.after.final_validation import validate_fold
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
@@ -28,10 +29,12 @@ from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.trainer import Trainer
 from autoseg.train.record import (
     as_recorded,
+    changed_since_begun,
     check_split,
     describe,
     first_run,
     hardware_again,
+    tell_of_changes,
 )
 from autoseg.train.setup.hardware import Hardware, choose_hardware
 from autoseg.train.setup.job import (
@@ -85,6 +88,8 @@ def train(
     init_from: str | os.PathLike[str] | None = None,
     keep_network: bool = False,
     overwrite: bool = False,
+    retrain_changed: bool = False,
+    extend_splits: str | None = None,
     validation: bool = True,
     checkpoint_seconds: float = 60.0,
 ) -> Path:
@@ -135,6 +140,11 @@ def train(
         fit.
     overwrite : bool
         Throw away what was trained before.
+    retrain_changed : bool
+        Throw it away if its data have changed since.
+    extend_splits : str, optional
+        ``"folds"`` or ``"train"``: how cases that are in no fold yet join; see
+        `autoseg.preprocess.extend.extend_splits`.
     validation : bool
         Predict and score the fold's validation cases at the end.
     checkpoint_seconds : float
@@ -173,6 +183,8 @@ def train(
         init_from=None if init_from is None else os.fspath(init_from),
         keep_network=keep_network,
         overwrite=overwrite,
+        retrain_changed=retrain_changed,
+        extend_splits=extend_splits,
         validation=validation,
         checkpoint_seconds=checkpoint_seconds,
     ).of(configuration)
@@ -233,8 +245,8 @@ class _Begun:
 def _begin(job: Job, asked: Options) -> _Begun:
     """Return a training as it is recorded, or begin the one that is asked for."""
     path = job.folder / RUN
-    if asked.overwrite:
-        return _begin_new(job, asked)
+    if asked.overwrite or (asked.retrain_changed and changed_since_begun(job)):
+        return _begin_new(job, replace(asked, overwrite=True))
     if path.is_file() and not _is_void(job, Run.load(path), asked):
         return _go_on(job, Run.load(path), asked)
     for name in (CHECKPOINT_FINAL, CHECKPOINT_LATEST):
@@ -250,6 +262,8 @@ def _is_void(job: Job, recorded: Run, asked: Options) -> bool:
     """Return whether a record binds nobody: no checkpoint, and other options now."""
     if has_checkpoint(job.folder):
         return False
+    if changed_since_begun(job):
+        return True
     try:
         check_same(asked, recorded, str(job.folder))
         check_split(job, recorded)
@@ -266,6 +280,7 @@ def _go_on(job: Job, recorded: Run, asked: Options) -> _Begun:
     """Return a training as it is recorded, where its last checkpoint left it."""
     check_same(asked, recorded, str(job.folder))
     job = as_recorded(job, recorded)
+    tell_of_changes(job)
     _ensure_data(job)
     hardware = hardware_again(recorded, asked)
     if (job.folder / CHECKPOINT_FINAL).exists():
@@ -295,7 +310,8 @@ def _begin_new(job: Job, asked: Options) -> _Begun:
     )
     job = fit.applied(job)
     check_other_folds(job)
-    run = _new_run(job, asked, hardware, fit)
+    data = contents_in_store(job.store, (*job.training, *job.validation))
+    run = replace(_new_run(job, asked, hardware, fit), data=data)
     logger.info("%s", describe(job, run))
     trainer = _ready(job, run, hardware, asked, None)
     if asked.overwrite:

@@ -70,6 +70,7 @@ def test_every_flag_reaches_the_stage(called):
     words += " --batch-size 4 --seed 7 --device cpu --precision fp32 --compile off"
     words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
     words += " --init-from other.pt --keep-network --overwrite --no-validation"
+    words += " --retrain-changed --extend-splits train"
 
     assert main(words.split()) == 0
 
@@ -94,6 +95,8 @@ def test_every_flag_reaches_the_stage(called):
         "init_from": "other.pt",
         "keep_network": True,
         "overwrite": True,
+        "retrain_changed": True,
+        "extend_splits": "train",
         "validation": False,
     }
 

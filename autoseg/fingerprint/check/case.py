@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.instance_files import files_of
+from autoseg.errors import stops_everything
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import channel_problems, header_problems
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, unreadable
+from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.base import find_format
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.dataset import Case, Dataset
@@ -86,13 +88,19 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
                 names=dataset.channel_names if len(paths) == 1 else (),
             )
         except Exception as error:  # whatever a library raises on a broken file
+            if stops_everything(error):
+                raise
             facts.problems.append(unreadable(error, path))
             complete = False
             continue
         found += len(image.array)
         digest.update(repr(image.array.shape).encode())
         digest.update(image.array.data)
-        facts.problems += _intensity_problems(image.array, path)
+        odd = _intensity_problems(image.array, path)
+        facts.problems += odd
+        if not odd:
+            found_here = map(find_extreme, image.array)
+            facts.extremes += [(path, one) for one in found_here if one is not None]
         facts.problems += header_problems(image.geometry, path)
         if facts.geometry is None or first is None:
             facts.geometry, first = image.geometry, path

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.extremes import Extreme
 from autoseg.geometry.orientation import orientation_of
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry
@@ -35,6 +36,8 @@ class CaseFacts:
     found : Any
         What the kind of annotation keeps for a look at all cases together; None if the
         annotation was not read.
+    extremes : list of (Path, Extreme)
+        Values far from all others of a file.
     """
 
     case: Case
@@ -44,6 +47,7 @@ class CaseFacts:
     missing: bool = False
     empty: bool = False
     found: Any = None
+    extremes: list[tuple[Path, Extreme]] = field(default_factory=list)
 
     @property
     def orientation(self) -> str | None:

@@ -12,11 +12,12 @@ from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint.check import files
 from autoseg.fingerprint.check.annotations import annotation_problems
 from autoseg.fingerprint.check.case import look_at
+from autoseg.fingerprint.check.extremes import extreme_problems
 from autoseg.fingerprint.check.facts import CaseFacts, told
 from autoseg.fingerprint.check.grids import grid_problems
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
-from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.check.problem import Problem, problem_of
 from autoseg.fingerprint.check.unread import unread
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
@@ -126,6 +127,8 @@ def examine(folder: Path, workers: int | None = None) -> Report:
     try:
         dataset, texts = read_dataset(folder)
     except DatasetError as error:
+        if where.is_file():
+            return Report(dataset=None, problems=(problem_of(error, where),))
         fix = "Copy one from datasets_template/ and change it."
         return Report(
             dataset=None, problems=(Problem("error", where, str(error), fix),)
@@ -187,6 +190,7 @@ def _problems(
         *unread(dataset, kind, facts),
         *told(facts),
         *annotation_problems(dataset, facts),
+        *extreme_problems(facts),
         *kind.together(facts),
         *grid_problems(dataset, facts),
         *files.duplicates(dataset, facts),

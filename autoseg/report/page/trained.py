@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoseg.errors import some_of
 from autoseg.evaluate.aggregate import Statistic, metric_names
 from autoseg.evaluate.measures import (
     badness,
@@ -15,8 +16,11 @@ from autoseg.evaluate.measures import (
 )
 from autoseg.evaluate.summary import Summary
 from autoseg.model.decoding import MEASURE, Decoding
+from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import to_json
 from autoseg.train.after.results import Fold, Trained, scores_of
+from autoseg.train.setup.changed import changed_folds
+from autoseg.workspace import Workspace
 
 SLOW_LOADER = 0.2  # of the time: more waiting than this is worth a word
 BAD = 0.1  # a class that is found no better is as good as missed
@@ -147,6 +151,36 @@ def ranked(rows: Sequence[dict[str, Any]], measure: str) -> list[dict[str, Any]]
         return not known, value if known else 0.0, row["case"]
 
     return sorted(rows, key=key)
+
+
+def stale_folds(
+    trained: Trained, dataset: Dataset, workspace: Workspace
+) -> list[dict[str, str]]:
+    """Return an entry of `failures_of` for each fold whose data changed since.
+
+    Parameters
+    ----------
+    trained : Trained
+        A configuration.
+    dataset : Dataset
+        As it is now.
+    workspace : Workspace
+        Of the data set.
+
+    Returns
+    -------
+    list of dict of str to str
+        Names the cases.
+    """
+    found = changed_folds(trained.folder, dataset, workspace)
+    return [
+        _failure(
+            "data changed",
+            f"{trained.name}, fold {fold}",
+            f"trained before these {len(cases)} cases changed: {some_of(cases)}",
+        )
+        for fold, cases in found.items()
+    ]
 
 
 def _not_begun(trained: Trained, count: int | None) -> list[str]:

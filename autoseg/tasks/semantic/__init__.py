@@ -66,6 +66,14 @@ class SemanticTask(Task):
 
         return options_from_dataset(dataset)
 
+    @classmethod
+    def faults(cls, dataset: Dataset) -> list[str]:
+        from autoseg.tasks.semantic.regions import label_faults
+
+        given = cls.from_dataset(dataset)
+        order, ignore = given.get("regions_class_order"), given.get(IGNORE)
+        return label_faults(given["labels"], order, ignore)
+
     @property
     def has_regions(self) -> bool:
         """Whether classes may overlap; then each has a sigmoid output of its own."""

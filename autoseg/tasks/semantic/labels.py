@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from autoseg.errors import DatasetError
@@ -85,7 +86,7 @@ def _values_problems(labels: dict[str, Any], ignore: Any, regions: bool) -> list
         v for value in labels.values() if not isinstance(value, list) for v in [value]
     ]
     if not regions:
-        twice = sorted({v for v in flat if flat.count(v) > 1})
+        twice = sorted(v for v, count in Counter(flat).items() if count > 1)
         if twice:
             problems.append(f"value {', '.join(map(str, twice))} belongs to two labels")
     everything = {

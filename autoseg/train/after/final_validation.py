@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     """
     folder = job.folder / VALIDATION
     summary = folder / SUMMARY
-    if summary.is_file():
+    if is_scored(summary, job.validation):
         found = Summary.load(summary)
         logger.info("Validated already, %s:\n%s", summary, found.table())
         _show_decoding(job)
@@ -102,6 +103,14 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         )
     _show_decoding(job)
     return summary
+
+
+def is_scored(summary: Path, cases: Sequence[str]) -> bool:
+    """Return whether a fold's summary is there and knows all of some cases."""
+    if not summary.is_file():
+        return False
+    found = Summary.load(summary)
+    return set(cases) <= {*found.cases, *found.missing, *found.failed}
 
 
 def _show_decoding(job: Job) -> None:

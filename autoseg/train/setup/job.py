@@ -14,9 +14,11 @@ from pathlib import Path
 
 from autoseg.augmentations.pipeline import check_policy
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import TrainingError, UsageError
+from autoseg.errors import TrainingError, UsageError, some_of
 from autoseg.lock import Held, is_held, locked
+from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_fold
+from autoseg.preprocess.sources import changed_in_store
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, to_json, write_text
@@ -138,6 +140,8 @@ def find_job(
             "the preprocessed data, so they belong to a plan of its own: give them to "
             "`autoseg plan --set ... --name NAME`, and train with --plan NAME."
         )
+    if options.extend_splits is not None:
+        extend_splits(workspace, described, options.extend_splits)
     training, validation = load_fold(workspace, described, fold)
     return Job(
         dataset=described,
@@ -151,24 +155,37 @@ def find_job(
 
 
 def ensure_preprocessed(job: Job) -> None:
-    """Preprocess the cases of a fold that are not there yet."""
+    """Preprocess the cases of a fold that are not there yet, or changed since."""
     store = job.store
-    missing = [c for c in (*job.training, *job.validation) if c not in store]
-    if not missing:
+    wanted = {*job.training, *job.validation}
+    missing = {c for c in wanted if c not in store}
+    changed = changed_in_store(store, job.dataset, wanted)
+    if not missing and not changed:
         return
     from autoseg.preprocess.stage import preprocess
 
-    logger.info(
-        "%d of %d cases are not preprocessed for %s yet; doing that first.",
-        len(set(missing)),
-        len({*job.training, *job.validation}),
-        job.configuration,
-    )
+    if changed:
+        logger.warning(
+            "The files of %d cases changed since they were preprocessed: %s. They are "
+            "prepared again; `autoseg plan_and_preprocess` also plans anew.",
+            len(changed),
+            some_of(changed),
+        )
+    if missing:
+        logger.info(
+            "%d of %d cases are not preprocessed for %s yet; doing that first.",
+            len(missing),
+            len(wanted),
+            job.configuration,
+        )
+    there = sorted(wanted - missing - set(changed))
+    kept = store.open(there[0]).properties.get("precision") if there else None
     preprocess(
         job.dataset.folder,
         job.workspace.root,
         plan=job.plan.name,
         configurations=(job.configuration,),
+        precision=kept or "auto",
     )
 
 

@@ -59,6 +59,11 @@ class Options:
         fit; see `autoseg.train.fit`.
     overwrite : bool
         Throw away what was trained before.
+    retrain_changed : bool
+        Throw it away if its data have changed since.
+    extend_splits : str or None
+        ``"folds"`` or ``"train"``: cases that are in no fold yet join them all, or
+        their training side; see `autoseg.preprocess.folds.extend_splits`.
     validation : bool
         Predict and score the fold's validation cases at the end.
     checkpoint_seconds : float
@@ -81,6 +86,8 @@ class Options:
     init_from: str | None = None
     keep_network: bool = False
     overwrite: bool = False
+    retrain_changed: bool = False
+    extend_splits: str | None = None
     validation: bool = True
     checkpoint_seconds: float = 60.0
 
@@ -96,6 +103,8 @@ class Options:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; give more.")
         if self.seed is not None and self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; give 0 or more.")
+        if self.seed is not None and self.seed >= 2**63:
+            raise UsageError(f"--seed is {self.seed:.3g}; give less than 2**63.")
         settings = check_keys(self.settings)
         named = settings.pop(RECIPE, self.recipe)
         if self.recipe not in (None, named):

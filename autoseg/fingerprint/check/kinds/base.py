@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
+from autoseg.errors import stops_everything
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import annotation_problems
 from autoseg.fingerprint.check.problem import Problem, unreadable
@@ -59,6 +60,8 @@ class CheckKind:
         try:
             annotation, geometry = self.read(facts, path)
         except Exception as error:  # whatever a library raises on a broken file
+            if stops_everything(error):
+                raise
             facts.problems.append(unreadable(error, path))
             return
         self.look_inside(facts, path, annotation)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.errors import ModelError
+from autoseg.normalizers.base import SMALLEST_STD
 from autoseg.spec.choice import Choice
 from autoseg.spec.plan import Channel, Configuration, Plan, Resampling, as_options
 
@@ -27,6 +28,7 @@ NORMALIZERS = {
     "RescaleTo01Normalization": "rescale_to_0_1",
     "RGBTo01Normalization": "rgb_to_0_1",
 }
+FLOORED = ("ZScoreNormalization", "CTNormalization", "RescaleTo01Normalization")
 NETWORKS = {"PlainConvUNet": "plain_unet", "ResidualEncoderUNet": "residual_unet"}
 MOST_STAGES = 32  # an edge of 2**31 voxels
 FLAT = 900  # nnU-Net gives a picture's one slice 999 times its pixels' edge
@@ -169,6 +171,8 @@ def _channels(
                 key: float(numbers[key])
                 for key in ("mean", "std", "percentile_00_5", "percentile_99_5")
             }
+        if scheme in FLOORED and options.get("std", 0) < SMALLEST_STD:
+            options["smallest"] = SMALLEST_STD
         channels.append(
             Channel(
                 name=name,

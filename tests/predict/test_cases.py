@@ -1,0 +1,63 @@
+"""Which images of a folder are predicted."""
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image as Picture
+
+from autoseg.errors import UsageError
+from autoseg.predict.stage import predict
+from tests.predict import toy_model as toy
+
+LABELS = toy.blobs((12, 14, 10))
+
+
+def write(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        image = sitk.GetImageFromArray(100 * LABELS.astype(np.int16))
+        sitk.WriteImage(image, str(folder / name))
+
+
+@pytest.fixture
+def predictor():
+    return toy.knowing(toy.plan(mirror=False))
+
+
+def test_images_of_several_endings_are_all_predicted(predictor, tmp_path):
+    write(tmp_path / "x", "a.nii.gz", "b.nii", "c.nrrd", "d.mha", "e.mhd")
+
+    written = predict(predictor, tmp_path / "x", tmp_path / "out")
+
+    assert [path.name for path in written] == [f"{n}.nii.gz" for n in "abcde"]
+    for path in written:
+        assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(path)), LABELS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a.nii.gz", "a.nrrd"),
+        ("a.nii.gz", "a.nii"),
+        ("a_0000.nii.gz", "a_0000.mha"),
+        ("a.nii.gz", "a_0000.nii.gz"),
+    ],
+)
+def test_two_files_of_one_image_are_refused_by_name(predictor, tmp_path, names):
+    write(tmp_path / "x", *names, "other.nii.gz")
+
+    with pytest.raises(UsageError, match="several files of one image") as caught:
+        predict(predictor, tmp_path / "x", tmp_path / "out")
+
+    assert all(name in str(caught.value) for name in names)
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_among_volumes_are_left_out_by_name(predictor, tmp_path, caplog):
+    write(tmp_path / "x", "a.nii.gz")
+    Picture.new("L", (4, 4)).save(tmp_path / "x" / "screenshot.png")
+
+    written = predict(predictor, tmp_path / "x", tmp_path / "out")
+
+    assert [path.name for path in written] == ["a.nii.gz"]
+    assert "left out" in caplog.text and "screenshot.png" in caplog.text
