@@ -125,8 +125,6 @@ def report(
         content["predictions"] = describe_predictions(
             Path(predictions), cases, described, to_json(fingerprint)
         )
-    for one, said in zip(trained, content["trained"], strict=True):
-        said["failures"] += stale_folds(one, described, workspace)
     content["failures"] = [f for one in content["trained"] for f in one["failures"]]
     shown = draw_cases(
         artist if pictures else None, content, trained, predictions, cases
@@ -157,14 +155,15 @@ def _content(
 ) -> dict[str, Any]:
     """Return all but what needs annotations, images or predictions."""
     count = _folds(workspace, dataset) if trained else None
+    said = [describe_trained(one, count) | {"calibration": None} for one in trained]
+    for one, known in zip(trained, said, strict=True):
+        known["failures"] += stale_folds(one, dataset, workspace)
     return {
         "schema": SCHEMA,
         "autoseg": __version__,
         "data": describe_data(dataset, fingerprint),
         "plans": [describe_plan(plan) for plan in _plans(workspace, trained)],
-        "trained": [
-            describe_trained(one, count) | {"calibration": None} for one in trained
-        ],
+        "trained": said,
         "selection": describe_selection(workspace.best, trained),
         "predictions": None,
     }

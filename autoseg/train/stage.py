@@ -205,7 +205,9 @@ def _train_alone(job: Job, asked: Options) -> None:
     else:
         _fit(begun, begun.trainer, asked)
     if asked.validation:
-        validate_fold(begun.job, str(begun.hardware.device))
+        # Also on cases that joined the fold after it was trained.
+        whole = replace(begun.job, validation=job.validation)
+        validate_fold(whole, str(begun.hardware.device))
 
 
 def check_network(job: Job) -> None:
