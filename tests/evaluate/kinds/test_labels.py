@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from autoseg.errors import FormatError
-from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.labels import LabelsEvaluation
 from autoseg.evaluate.stage import evaluate
-from autoseg.tasks import TASKS
 from autoseg.tasks.semantic import SemanticTask
 from tests import toy
 
@@ -45,10 +44,15 @@ def test_a_prediction_on_another_grid_is_refused(tmp_path):
 
 def test_a_kind_without_a_file_of_its_own_is_scored_alike(tmp_path, monkeypatch):
     found, _ = _files(tmp_path)
-    monkeypatch.setattr(TASKS["semantic"], "kind", "fields")
-    before = EvaluateKind(TASK, None, {}).files(found.parent)
+    taken = []
+
+    def none_of_its_own(name, default):
+        taken.append(name)
+        return default
+
+    monkeypatch.setattr(EVALUATE_KINDS, "get", none_of_its_own)
 
     summary = evaluate(found.parent, tmp_path / "drawn", labels=[1], workers=1)
 
-    assert before == {"case": found}
+    assert taken == ["labels"]
     assert summary.mean("dice") == 0.5
