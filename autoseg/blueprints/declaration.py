@@ -114,26 +114,6 @@ class Declaration(ABC):
         """Return tiny options and an image's shape S, for tests of every network."""
 
     @classmethod
-    def narrowed(
-        cls, options: Mapping[str, Any], share: float
-    ) -> dict[str, Any] | None:
-        """Return options whose layers are narrower, for a short training.
-
-        Parameters
-        ----------
-        options : mapping
-            As planned.
-        share : float
-            Of the channels, over 0 up to 1.
-
-        Returns
-        -------
-        dict or None
-            None if this network has one width only.
-        """
-        return None
-
-    @classmethod
     def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
         """Return how many resolutions there may be with what is fixed; None: any."""
         return None

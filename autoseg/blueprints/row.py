@@ -22,7 +22,6 @@ from autoseg.errors import PlanError
 
 FEATURES = 32  # of the first stage; doubled with each stage
 MOST_FEATURES = {2: 512, 3: 320}
-LEAST_FEATURES = 8  # narrower layers hardly learn
 
 
 class Stages(Declaration):
@@ -105,12 +104,6 @@ class Stages(Declaration):
         if "convs_decoder" in fixed:
             lengths.append(len(fixed["convs_decoder"]) + 1)
         return min(lengths, default=None)
-
-    @classmethod
-    def narrowed(
-        cls, options: Mapping[str, Any], share: float
-    ) -> dict[str, Any] | None:
-        return narrower(options, share)
 
     @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:
@@ -255,15 +248,6 @@ def fuse(net: Drawing, levels: Sequence[Tensor]) -> None:
 def doubled(dim: int, stages: int) -> list[int]:
     """Return channels that double with each stage, up to a most."""
     return [min(FEATURES * 2**stage, MOST_FEATURES[dim]) for stage in range(stages)]
-
-
-def narrower(options: Mapping[str, Any], share: float) -> dict[str, Any]:
-    """Return options with a share of the features, none below `LEAST_FEATURES`."""
-    features = [
-        max(min(LEAST_FEATURES, width), round(width * share))
-        for width in options["features"]
-    ]
-    return {**options, "features": features}
 
 
 def check_head_stage(head_stage: int, stages: int) -> None:

@@ -6,7 +6,7 @@ Legend: B batch, C channels, K channels of a head, S spatial shape, D number of 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from autoseg.blueprints.trainable import LateLogits as LateLogits
 from autoseg.blueprints.trainable import Outputs as Outputs
@@ -21,7 +21,14 @@ class Network(Trainable):
     the plan and are plain JSON: numbers, strings and lists. A network that the parts of
     `autoseg.blueprints` can draw is a `Declaration` instead, and is planned without
     torch.
+
+    Attributes
+    ----------
+    fixed_shape : bool
+        It works on patches of one shape only.
     """
+
+    fixed_shape: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

@@ -7,7 +7,6 @@ from typing import Any
 
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.row import narrower
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
@@ -109,10 +108,6 @@ class MedNeXt(Declaration):
                     f"options of the network: {name} has {len(options[name])} entries; "
                     f"with {stages} stages it must have {2 * stages - 1}, down and up."
                 )
-
-    @classmethod
-    def narrowed(cls, options: Mapping[str, Any], share: float) -> dict[str, Any]:
-        return narrower(options, share)
 
     @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:

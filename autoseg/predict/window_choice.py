@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from autoseg.networks import NETWORKS
 from autoseg.predict.backends import BACKENDS
 from autoseg.predict.options import STEP_SIZE, choose_backend
 from autoseg.predict.readouts.base import Readout
@@ -78,6 +79,7 @@ class WindowChoice:
         backend = BACKENDS[choose_backend(options, self.device)]
         # Volumes were not tried: their windows are large as they are.
         fixed = options.exact or not backend.any_shape or settings.dim != 2
+        fixed |= NETWORKS[settings.network.name].fixed_shape
         if fixed or divisor is None or not self.readout.task.sturdy:
             return settings
         step_size = options.step_size or STEP_SIZE

@@ -13,6 +13,7 @@ from autoseg.augmentations.pipeline import Pipeline, Sample
 from autoseg.errors import PluginError
 from autoseg.networks import NETWORKS
 from autoseg.networks.base import Network
+from autoseg.networks.plain_unet import PlainUNet
 from autoseg.testing import check_augmentation, check_loss, check_network
 from autoseg.testing._contract import Contract, require
 
@@ -40,6 +41,18 @@ def test_the_network_keeps_the_rules_as_it_stands_there(add):
     assert check_network(network) is None  # what is broken is raised
 
 
+def test_the_row_is_planned_and_keeps_the_rules_as_it_stands_there(add):
+    row = add(NETWORKS, "refined", "class Refined")
+    options, shape = row.example(2)
+
+    more = row.drawing(options, shape, 1, 2).parameters
+    less = PlainUNet.drawing(options, shape, 1, 2).parameters
+
+    assert check_network(row) is None  # what is broken is raised
+    # A block for each of the two skips, of 2 and of 4 channels, with kernels of 9.
+    assert more - less == sum(9 * c * c + 3 * c for c in (4, 2))
+
+
 def test_the_augmentation_keeps_the_rules_as_it_stands_there(add):
     augmentation = add(AUGMENTATIONS, "shift", "class Shift")
 
@@ -58,7 +71,9 @@ def test_the_test_of_a_package_of_ones_own_passes(add, monkeypatch):
 
 
 def test_every_block_of_the_page_is_tried():
-    tried = [e for e in EXAMPLES if re.search("Straight|Shift|autoseg.testing", e)]
+    tried = [
+        e for e in EXAMPLES if re.search("Refined|Straight|Shift|autoseg.testing", e)
+    ]
     others = [text for language, text in BLOCKS if language != "python"]
 
     assert tried == EXAMPLES
