@@ -47,7 +47,7 @@ from autoseg.tasks import TASKS, choose_task, make_task
 from autoseg.tasks.base import Task
 from autoseg.workspace import Workspace, stamps_of
 
-MEASURES = 2  # raise it when what is measured of a case changes
+MEASURES = 3  # raise it when what is measured of a case changes
 # Bytes in work for each byte of an image in memory: the image, its annotation, the
 # components of a class and the sorted foreground.
 WORKING_SHARE = 6

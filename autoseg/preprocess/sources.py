@@ -12,7 +12,7 @@ from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.workspace import stamps_of
 
-VERSION = 1  # raise it when preprocessed voxels change
+VERSION = 2  # raise it when preprocessed voxels change
 CONTENT = "content"
 
 
