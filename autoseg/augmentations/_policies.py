@@ -15,6 +15,8 @@ from autoseg.augmentations import AUGMENTATIONS
 from autoseg.augmentations.base import Augmentation
 from autoseg.errors import PluginError, UsageError
 
+OUTSIDE = r",(?![^\[]*\])(?![^{]*\})"  # a comma in no list and in no object
+
 Step = tuple[str, Mapping[str, Any]]
 
 _CASCADE: tuple[Step, ...] = (("cascade_morphology", {}), ("cascade_components", {}))
@@ -40,6 +42,7 @@ POLICIES: Mapping[str, Sequence[Step]] = {
         ("mirror", {}),
         *_CASCADE,
     ),
+    "batchgeneratorsv2": (("batchgeneratorsv2", {}), *_CASCADE),
 }
 
 
@@ -72,7 +75,7 @@ def make_steps(text: str) -> list[Augmentation]:
     >>> make_steps("light,spatial.scale=[0.9,1.1]")[0].scale
     (0.9, 1.1)
     """
-    name, *changes = re.split(r",(?![^\[]*\])", text.replace(" ", ""))
+    name, *changes = re.split(OUTSIDE, text.replace(" ", ""))
     if name not in POLICIES:
         raise PluginError(
             f"No augmentation policy is called {name!r}. "

@@ -152,9 +152,15 @@ def paste(
     ndarray, shape (*shape) or (C, *shape)
         Of the dtype of ``array``.
     """
+    # Here, because it imports torch, which cropping does without.
+    from acvl_utils.cropping_and_padding.bounding_boxes import insert_crop_into_image
+
     lead = array.shape[: array.ndim - len(box)]
-    whole = np.empty((*lead, *shape), dtype=array.dtype)
-    whole[...] = np.reshape(fill, np.shape(fill) + (1,) * len(box))
-    inside: Any = (..., *box)
-    whole[inside] = array
-    return whole
+    whole = np.zeros((*lead, *shape), dtype=array.dtype)  # takes no time
+    if np.any(fill):
+        whole[...] = np.reshape(fill, np.shape(fill) + (1,) * len(box))
+    place = [
+        list(part.indices(size)[:2]) for part, size in zip(box, shape, strict=True)
+    ]
+    pasted: Array = insert_crop_into_image(whole, array, place)
+    return pasted

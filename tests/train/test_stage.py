@@ -309,3 +309,11 @@ def test_settings_that_change_the_preprocessed_data_are_refused(toy_root):
 
 def test_autoseg_train_is_the_stage():
     assert autoseg.train.__name__ == "autoseg.train" and callable(autoseg.train)
+
+
+def test_nnunets_own_augmentation_trains_the_same_whatever_the_threads(toy_root):
+    settings = {**FAST["settings"], "train.augmentation": "batchgeneratorsv2"}
+    first = weights(go(toy_root, iterations=2, workers=2, settings=settings))
+    options = {"iterations": 2, "workers": 0, "settings": settings, "overwrite": True}
+
+    assert equal(first, weights(go(toy_root, **options)))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from numpy.typing import NDArray
 
 from autoseg.augmentations.pipeline import Pipeline, Sample
@@ -38,22 +39,13 @@ def read_box(
     ndarray, shape (..., *size)
         Of the array's dtype.
     """
-    dim = len(size)
-    lead = tuple(array.shape[: len(array.shape) - dim])
-    inside, target = [], []
-    for low, length, extent in zip(corner, size, array.shape[-dim:], strict=True):
-        first, last = max(0, low), min(int(extent), low + length)
-        last = max(first, last)
-        inside.append(slice(first, last))
-        target.append(slice(first - low, last - low))
-    whole = all(t == slice(0, n) for t, n in zip(target, size, strict=True))
-    index = (*(slice(None),) * len(lead), *inside)
-    if whole:
-        return np.asarray(array[index])
-    box = np.full((*lead, *size), fill, dtype=array.dtype)
-    if all(part.stop > part.start for part in inside):
-        box[(*(slice(None),) * len(lead), *target)] = array[index]
-    return box
+    extents = array.shape[-len(size) :]
+    box = [[low, low + length] for low, length in zip(corner, size, strict=True)]
+    if any(b <= 0 or a >= n for (a, b), n in zip(box, extents, strict=True)):
+        # acvl-utils fills what lies outside as a whole with 0, whatever is asked for.
+        lead = tuple(array.shape[: len(array.shape) - len(size)])
+        return np.full((*lead, *size), fill, dtype=array.dtype)
+    return np.asarray(crop_and_pad_nd(array, box, pad_value=fill))
 
 
 def read_sample(

@@ -1,0 +1,57 @@
+"""What is installed is what is used, and what is used is installed."""
+
+import ast
+import configparser
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OWN = {"autoseg", "planners"}
+
+
+def _config():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config
+
+
+def _names(text):
+    rows = [row for row in text.splitlines() if row.strip()]
+    return {re.split(r"[\s<>=!~\[;]", row.strip())[0].lower() for row in rows}
+
+
+def _imported():
+    """Return the top-level modules that autoseg and planners import, type hints not."""
+    found = set()
+    for path in (p for name in OWN for p in (ROOT / name).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                # adapters import what a constant names
+                if any(getattr(t, "id", "") == "LIBRARY" for t in node.targets):
+                    found.add(str(node.value.value).partition(".")[0])
+    return found - set(sys.stdlib_module_names) - OWN
+
+
+def _distributions(modules):
+    known = packages_distributions()
+    return {d.lower().replace("_", "-") for m in modules for d in known.get(m, [m])}
+
+
+def test_every_dependency_is_imported_by_the_product_and_nothing_else_is():
+    config = _config()
+    required = {
+        n.replace("_", "-") for n in _names(config["options"]["install_requires"])
+    }
+    extras = config["options.extras_require"]
+    optional = {n for key in extras if key != "test" for n in _names(extras[key])}
+
+    used = _distributions(_imported())
+
+    assert required <= used
+    assert used - required <= {n.replace("_", "-") for n in optional}
