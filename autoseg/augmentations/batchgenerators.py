@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +16,6 @@ from autoseg.augmentations.base import Augmentation, Context
 from autoseg.errors import UsageError, did_you_mean
 from autoseg.spec.values import option_faults
 
-LIBRARY = "batchgenerators.transforms"
-MODULES = ("color_transforms", "local_transforms", "noise_transforms")
 KEYS = ("data_key", "label_key", "p_per_sample")  # ours: image, labels, probability
 
 
@@ -74,9 +71,15 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 def _find(name: str) -> Any:
     """Return a transform's class by its name."""
+    from batchgenerators.transforms import (
+        color_transforms,
+        local_transforms,
+        noise_transforms,
+    )
+
     there = {
         key: value
-        for module in (importlib.import_module(f"{LIBRARY}.{m}") for m in MODULES)
+        for module in (color_transforms, local_transforms, noise_transforms)
         for key, value in vars(module).items()
         if inspect.isclass(value) and value.__module__ == module.__name__
     }

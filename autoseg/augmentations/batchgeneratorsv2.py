@@ -7,11 +7,10 @@ doi:10.1038/s41592-020-01008-z, package 2.8.1).
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
-import pkgutil
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,6 @@ from autoseg.spec.values import option_faults
 
 LIBRARY = "batchgeneratorsv2.transforms"
 NNUNET = "nnunet"
-GROUPS = ("intensity", "local", "noise", "spatial")
 STILL = ("SimulateLowResolutionTransform", "ChannelMisalignmentTransform")
 TURN_3D, TURN_FLAT, TURN_LONG = math.radians(30), math.pi, math.radians(15)
 LONG = 1.5  # of two axes: such a picture is turned by little
@@ -163,21 +161,59 @@ class BatchGeneratorsV2(Augmentation):
 
 def _find(name: str) -> Any:
     """Return a transform's class by its name."""
-    there: dict[str, Any] = {}
-    for group in GROUPS:
-        package = importlib.import_module(f"{LIBRARY}.{group}")
-        for found in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{package.__name__}.{found.name}")
-            for key, value in vars(module).items():
-                own = getattr(value, "__module__", "") == module.__name__
-                if own and inspect.isclass(value) and key.endswith("Transform"):
-                    there[key] = value
+    there = {
+        key: value
+        for module in _modules()
+        for key, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+        and inspect.isclass(value)
+        and key.endswith("Transform")
+    }
     if name not in there:
         raise UsageError(
             f"batchgeneratorsv2 has no {name!r}.{did_you_mean(name, there)} There are: "
             f"{NNUNET}, {', '.join(sorted(there))}."
         )
     return there[name]
+
+
+def _modules() -> list[ModuleType]:
+    """Return where the library's transforms of images are."""
+    from batchgeneratorsv2.transforms.intensity import (
+        brightness,
+        contrast,
+        gamma,
+        gaussian_noise,
+        inversion,
+        random_clip,
+    )
+    from batchgeneratorsv2.transforms.local import (
+        brightness_gradient,
+        local_contrast,
+        local_gamma,
+        local_smoothing,
+    )
+    from batchgeneratorsv2.transforms.noise import (
+        blank_rectangle,
+        gaussian_blur,
+        median_filter,
+        rician,
+        sharpen,
+    )
+    from batchgeneratorsv2.transforms.spatial import (
+        channel_misalignment,
+        low_resolution,
+        mirroring,
+        rot90,
+        spatial,
+        transpose,
+    )
+
+    found = [brightness, contrast, gamma, gaussian_noise, inversion, random_clip]
+    found += [brightness_gradient, local_contrast, local_gamma, local_smoothing]
+    found += [blank_rectangle, gaussian_blur, median_filter, rician, sharpen]
+    found += [channel_misalignment, low_resolution, mirroring, rot90, spatial]
+    return [*found, transpose]
 
 
 def _given(kind: Any, context: Context) -> dict[str, Any]:

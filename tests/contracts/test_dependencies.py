@@ -31,10 +31,6 @@ def _imported():
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(str(node.module).partition(".")[0])
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-                # adapters import what a constant names
-                if any(getattr(t, "id", "") == "LIBRARY" for t in node.targets):
-                    found.add(str(node.value.value).partition(".")[0])
     return found - set(sys.stdlib_module_names) - OWN
 
 
