@@ -189,7 +189,8 @@ def weighted_means(
     total = weights @ np.where(finite, table, 0.0)
     number = weights @ finite
     means = np.full(total.shape, math.nan)
-    return np.divide(total, number, out=means, where=number > 0)
+    result: NDArray[np.float64] = np.divide(total, number, out=means, where=number > 0)
+    return result
 
 
 def _statistic(values: NDArray[np.float64], means: NDArray[np.float64]) -> Statistic:

@@ -152,4 +152,5 @@ def _means(table: Table, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     total = np.where(there, by_class, 0.0).sum(axis=1)
     count = there.sum(axis=1)
     means = np.full(len(weights), math.nan)
-    return np.divide(total, count, out=means, where=count > 0)
+    result: NDArray[np.float64] = np.divide(total, count, out=means, where=count > 0)
+    return result

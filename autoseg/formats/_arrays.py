@@ -165,10 +165,12 @@ def as_integers(
             "or layers."
         )
     if labels.dtype.kind == "b":
-        return labels.astype(np.uint8)
+        result: Array = labels.astype(np.uint8)
+        return result
     if labels.dtype.kind in "iu":
         native = labels.astype(labels.dtype.newbyteorder("="), copy=False)
-        return native if native.flags.writeable else native.copy()
+        result = native if native.flags.writeable else native.copy()
+        return result
     if labels.dtype.kind != "f":
         raise FormatError(f"{path} holds {labels.dtype}, not whole numbers.")
     whole = np.rint(labels)
@@ -184,7 +186,8 @@ def as_integers(
             f"{labels[wrong][0]} ({int(wrong.sum())} voxels). "
             f"{scaling(path) or RESAMPLED}"
         )
-    return whole.astype(_smallest_type(whole, INTEGERS, path))
+    result = whole.astype(_smallest_type(whole, INTEGERS, path))
+    return result
 
 
 def _rounding(values: Array) -> Array:

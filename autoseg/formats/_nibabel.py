@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def _geometry(file: NiftiFile, unit: str | None) -> Geometry:
 
     shape = file.array.shape[1:]
     dim = len(shape)
-    kind = Nifti2Header if int(file.header["sizeof_hdr"]) == 540 else Nifti1Header
+    kind: Any = Nifti2Header if int(file.header["sizeof_hdr"]) == 540 else Nifti1Header
     header = kind(file.header.tobytes(), check=False)
     affine = TO_LPS @ header.get_best_affine()
     lengths = np.linalg.norm(affine[:3, :3], axis=0)

@@ -285,7 +285,7 @@ def _nearest_rotation(file: NiftiFile, dim: int) -> tuple[Array, Array, float]:
 def _header(file: NiftiFile) -> Any:
     from nibabel import Nifti1Header, Nifti2Header
 
-    kind = Nifti2Header if int(file.header["sizeof_hdr"]) == 540 else Nifti1Header
+    kind: Any = Nifti2Header if int(file.header["sizeof_hdr"]) == 540 else Nifti1Header
     return kind(file.header.tobytes(), check=False)
 
 

@@ -195,4 +195,5 @@ def _heaviest_of_many(
         best = np.maximum(best, score)
     if rule.ties_to_nearest:
         winner = np.where(nearest_wins, nearest, winner)
-    return winner
+    result: Array = winner
+    return result

@@ -99,7 +99,8 @@ def nearest_index(size: int, new_size: int) -> NDArray[np.intp]:
     nearest = ndimage.map_coordinates(
         np.arange(size, dtype=np.float64), centers[None], order=0, mode="nearest"
     )
-    return nearest.astype(np.intp)
+    result: NDArray[np.intp] = nearest.astype(np.intp)
+    return result
 
 
 def resample_labels(

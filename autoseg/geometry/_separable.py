@@ -174,7 +174,8 @@ def rows_of(
     if values.device.type != "cpu":
         return _gathered(source, 0, operator, start, stop)
     product = dense(operator, start, stop) @ source.reshape(len(source), -1)
-    return product.reshape(stop - start, *values.shape[1:])
+    result: Tensor = product.reshape(stop - start, *values.shape[1:])
+    return result
 
 
 def _along(values: Tensor, axis: int, operator: Operator) -> Tensor:

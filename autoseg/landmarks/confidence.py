@@ -342,7 +342,8 @@ def confidence_table(confidence: Confidence, evidence: Evidence, unit: str) -> s
 
 def spread_of(covariance: Array) -> Array:
     """Return the root of the trace of covariances (..., D, D): one length for each."""
-    return np.sqrt(np.trace(covariance, axis1=-2, axis2=-1))
+    result: Array = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1))
+    return result
 
 
 def _usual_error(errors: Array) -> float:

@@ -279,7 +279,8 @@ def _derivatives(logs: Array) -> tuple[Array, Array]:
 
     def at(*steps: int) -> Array:
         place: tuple[Any, ...] = (slice(None), *(1 + step for step in steps))
-        return logs[place]
+        result: Array = logs[place]
+        return result
 
     unit = np.eye(dim, dtype=int)
     slope = np.stack([(at(*u) - at(*-u)) / 2 for u in unit], axis=1)

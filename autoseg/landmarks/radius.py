@@ -60,7 +60,10 @@ class ErrorRadius:
         """
         doubt = self.spread_weight * np.log(np.maximum(spread, EDGE))
         doubt = doubt - self.score_weight * _logit(score)
-        return np.interp(doubt, self.doubt, self.error) * np.asarray(self.scale)
+        result: Array = np.interp(doubt, self.doubt, self.error) * np.asarray(
+            self.scale
+        )
+        return result
 
 
 def fit_radius(errors: Array, spread: Array, score: Array) -> ErrorRadius | None:

@@ -66,7 +66,8 @@ class DiceBinaryCrossEntropy(Loss):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_shapes(logits, target, len(self.regions))
-        result: Tensor = _DiceBinary.apply(
+        apply: Any = _DiceBinary.apply
+        result: Tensor = apply(
             logits, target, self.regions, self.batch_dice, self.ignore_index
         )
         return result

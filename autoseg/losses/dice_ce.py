@@ -54,9 +54,8 @@ class DiceCrossEntropy(Loss):
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_shapes(logits, target)
-        result: Tensor = _DiceCrossEntropy.apply(
-            logits, target, self.batch_dice, self.ignore_index
-        )
+        apply: Any = _DiceCrossEntropy.apply
+        result: Tensor = apply(logits, target, self.batch_dice, self.ignore_index)
         return result
 
     @classmethod

@@ -36,9 +36,10 @@ class Ratio:
             np.asarray(sum(weight * sums[name] for name, weight in side.items()), float)
             for side in (self.over, self.under)
         )
-        return np.divide(
+        result: NDArray[np.float64] = np.divide(
             over, under, out=np.full(over.shape, math.nan), where=under != 0
         )
+        return result
 
 
 Pooled = Mapping[str, Sequence[Ratio]]

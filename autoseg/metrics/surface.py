@@ -286,7 +286,10 @@ def _positions(
     places: NDArray[np.intp], shape: tuple[int, ...], spacing: tuple[float, ...]
 ) -> Floats:
     """Return where corners are, in the unit of the spacing, shape (N, D)."""
-    return np.stack(np.unravel_index(places, shape), axis=1) * np.asarray(spacing)
+    result: Floats = np.stack(np.unravel_index(places, shape), axis=1) * np.asarray(
+        spacing
+    )
+    return result
 
 
 def _distances(

@@ -304,7 +304,8 @@ def most_bytes(plan: Plan, configuration: str) -> int:
     with torch.device("meta"):
         tensors = build_network(plan, configuration).state_dict().values()
     numbers = sum(tensor.numel() for tensor in tensors)
-    return LARGEST_NUMBER * numbers + HEADER_ROW * len(tensors) + HEADER
+    result: int = LARGEST_NUMBER * numbers + HEADER_ROW * len(tensors) + HEADER
+    return result
 
 
 def _weights_file(fold: str) -> str:

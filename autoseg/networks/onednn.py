@@ -61,7 +61,8 @@ def _forward(layer: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
         x, weight = x.to(kind), weight.to(kind)
         bias = None if bias is None else bias.to(kind)
     settings = (layer.stride, layer.padding, layer.dilation, layer.groups)
-    return cast("Tensor", _Convolution.apply(x, weight, bias, *settings))
+    convolve: Any = _Convolution.apply
+    return cast("Tensor", convolve(x, weight, bias, *settings))
 
 
 class _Convolution(torch.autograd.Function):

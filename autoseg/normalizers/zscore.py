@@ -120,7 +120,8 @@ def _std(values: Channel, mean: np.float32) -> np.float32:
     if not in_memory.flags.c_contiguous:
         return np.float32(values.std())
     total = _squares(in_memory.reshape(-1), mean)
-    return np.sqrt(np.float32(total / np.intp(values.size)))
+    result: np.float32 = np.sqrt(np.float32(total / np.intp(values.size)))
+    return result
 
 
 def _squares(values: Channel, mean: np.float32) -> np.float32:

@@ -61,4 +61,5 @@ def ball(places: Floats, center: tuple[float, ...], radii: tuple[float, ...]) ->
         ((axis - middle) / radius) ** 2
         for axis, middle, radius in zip(places, center, radii, strict=True)
     ]
-    return np.sqrt(parts[0] + parts[1] + parts[2])
+    result: Floats = np.sqrt(parts[0] + parts[1] + parts[2])
+    return result

@@ -193,7 +193,8 @@ def _measured(bright: Floats, edge: float, rng: np.random.Generator) -> Floats:
     bias = np.exp(0.15 * smooth(rng, bright.shape, (edge,) * 3, 60))
     blurred = gaussian_filter(bright * bias, 0.5)
     gain = rng.uniform(200, 500)
-    return gain * np.abs(blurred + rng.normal(scale=NOISE, size=bright.shape))
+    result: Floats = gain * np.abs(blurred + rng.normal(scale=NOISE, size=bright.shape))
+    return result
 
 
 def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:

@@ -151,7 +151,8 @@ def _seen(bright: Floats, rng: np.random.Generator) -> Floats:
     haze = 0.08 * (1 + 0.5 * smooth(rng, bright.shape, (1.0, 1.0), 60))
     blurred = gaussian_filter(lit, 0.9) + np.maximum(haze, 0)
     photons = rng.poisson(np.maximum(blurred, 0) * rng.uniform(80, 160))
-    return 100 + 8.0 * photons + rng.normal(scale=12.0, size=bright.shape)
+    result: Floats = 100 + 8.0 * photons + rng.normal(scale=12.0, size=bright.shape)
+    return result
 
 
 def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:

@@ -92,7 +92,8 @@ def _posed(places: Floats, rng: np.random.Generator) -> Floats:
     shift = np.array([-7.0, -6.0, 5.0]) + rng.normal(scale=2.0, size=3)
     scale = rng.uniform(0.92, 1.1)
     moved = places - shift[:, None, None, None]
-    return np.einsum("ij,j...->i...", turn / scale, moved)
+    result: Floats = np.einsum("ij,j...->i...", turn / scale, moved)
+    return result
 
 
 def _structures(heart: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -168,7 +169,8 @@ def _acquired(
     measured = bright * bias
     noise = rng.normal(scale=NOISE, size=(2, *bright.shape))
     gain = rng.uniform(200, 500)
-    return gain * np.hypot(measured + noise[0], noise[1])
+    result: Floats = gain * np.hypot(measured + noise[0], noise[1])
+    return result
 
 
 def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:

@@ -13,7 +13,9 @@ from autoseg.formats.base import match_ending
 from autoseg.formats.names import image_case as image_case
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._entries import points_of
-from autoseg.pointfiles._kind import Entry, Item, PointFile
+from autoseg.pointfiles._kind import Entry as Entry
+from autoseg.pointfiles._kind import Item as Item
+from autoseg.pointfiles._kind import PointFile as PointFile
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 

@@ -24,7 +24,7 @@ from autoseg.geometry.resample import (
     resampled_shape,
 )
 from autoseg.normalizers import NORMALIZERS
-from autoseg.preprocess.placement import Placement
+from autoseg.preprocess.placement import Placement as Placement
 from autoseg.preprocess.reach import must_be_in_reach
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.image import Geometry, Image

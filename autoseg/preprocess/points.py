@@ -41,7 +41,8 @@ def lengths_in_plan_order(places: Array, geometry: Geometry, plan: Plan) -> Arra
         turn = turn_to(geometry, plan.orientation)
         corners = turn.apply_points(corners, geometry.shape)
     corners = corners[:, plan.transpose]
-    return (np.asarray(places) * geometry.spacing) @ (corners[1:] - corners[0])
+    result: Array = (np.asarray(places) * geometry.spacing) @ (corners[1:] - corners[0])
+    return result
 
 
 def restore_coordinates(places: Array, placement: Placement) -> Array:

@@ -16,7 +16,7 @@ from autoseg.report.artist import Artist
 from autoseg.report.pictures.case import draw_case
 from autoseg.report.statistics import Row
 from autoseg.spec.dataset import Dataset
-from autoseg.workspace import PREVIEW
+from autoseg.workspace import PREVIEW as PREVIEW
 
 log = logging.getLogger(__name__)
 

@@ -121,7 +121,8 @@ def depth(labels: Ids, spacing: Sequence[float]) -> NDArray[np.float32]:
         if found is None:
             return _depth_of_large(labels, edges, whole)
         square = found
-    return np.sqrt(square)
+    result: NDArray[np.float32] = np.sqrt(square)
+    return result
 
 
 def _along_first(labels: Ids) -> NDArray[np.float32]:
@@ -135,7 +136,8 @@ def _along_first(labels: Ids) -> NDArray[np.float32]:
     np.copyto(after[:-1], place[1:], where=change)
     np.maximum.accumulate(before, axis=0, out=before)
     after = np.minimum.accumulate(after[::-1], axis=0)[::-1]
-    return np.minimum(place - before, after - place)
+    result: NDArray[np.float32] = np.minimum(place - before, after - place)
+    return result
 
 
 def _nearer_along(

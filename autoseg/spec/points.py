@@ -104,17 +104,20 @@ class Points(Annotation):
     @property
     def dim(self) -> int:
         """Number of axes, D."""
-        return self.coordinates.shape[1]
+        result: int = self.coordinates.shape[1]
+        return result
 
     @property
     def present(self) -> NDArray[np.bool_]:
         """Which points have a place, shape (L,)."""
-        return self.status == PRESENT
+        result: NDArray[np.bool_] = self.status == PRESENT
+        return result
 
     @property
     def known(self) -> NDArray[np.bool_]:
         """Which points are present or absent, shape (L,)."""
-        return self.status != UNKNOWN
+        result: NDArray[np.bool_] = self.status != UNKNOWN
+        return result
 
     def ordered(self, names: Sequence[str], missing: int = UNKNOWN) -> Points:
         """Return the points of these names, in this order.

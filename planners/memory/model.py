@@ -20,15 +20,10 @@ import numpy as np
 
 from planners.memory.graph import build_graph
 from planners.memory.late import LateWalk
-from planners.memory.walk import (
-    BYTES,
-    FLOAT,
-    PARTS,
-    Table,
-    Walk,
-    workspace,
-)
-from planners.setting import LossCost, Setting
+from planners.memory.walk import BYTES as BYTES
+from planners.memory.walk import FLOAT, PARTS, Table, Walk, workspace
+from planners.setting import LossCost as LossCost
+from planners.setting import Setting as Setting
 
 GIB = 2**30
 CONTEXT = 0.5 * GIB  # CUDA context and kernels of cuDNN and cuBLAS, measured by users

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
 def _mixtures(
     dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
 ) -> Iterator[Problem]:
-    kinds = (
+    kinds: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         ("axes", lambda g: g.dim, "Make two data sets of two and three axes."),
         ("units", lambda g: g.unit, "Give one `spacing` and `unit` for all of them."),
     )

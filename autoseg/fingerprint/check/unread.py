@@ -154,7 +154,10 @@ def _annotation_of(dataset: Dataset, case_id: str) -> str:
 
 
 def _given_ending(dataset: Dataset) -> str | None:
-    return dataset.raw.get("label_ending", dataset.raw.get("annotation_ending"))
+    result: str | None = dataset.raw.get(
+        "label_ending", dataset.raw.get("annotation_ending")
+    )
+    return result
 
 
 def _of_other_kind(path: Path, ending: str, dataset: Dataset) -> Problem:

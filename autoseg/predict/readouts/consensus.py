@@ -147,4 +147,5 @@ def _agreement(place: Array, weight: Array) -> Array:
         trust = weight * less
         total = np.maximum(trust.sum(0), 1e-12)
         middle = (trust[..., None] * place).sum(0) / total[:, None]
-    return less
+    result: Array = less
+    return result

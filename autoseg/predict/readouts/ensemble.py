@@ -109,7 +109,8 @@ def _pieces(shape: Sequence[int]) -> list[slice]:
 def _most_probable(sums: Array, task: Any, thresholds: Mapping[str, float]) -> Array:
     labels = np.argmax(sums, axis=0).astype(np.int16)
     if not thresholds:
-        return labels
+        result: Array = labels
+        return result
     likeliest = 1 + np.argmax(sums[1:], axis=0)
     for name, threshold in thresholds.items():
         (label,) = members_of(task, name)
@@ -119,7 +120,8 @@ def _most_probable(sums: Array, task: Any, thresholds: Mapping[str, float]) -> A
         own = likeliest == label
         labels[own & claims] = label
         labels[own & ~claims] = 0
-    return labels
+    result = labels
+    return result
 
 
 def _painted(means: Array, task: Any, thresholds: Mapping[str, float]) -> Array:

@@ -151,7 +151,8 @@ class QuantizedFile(OutputFile):
         }
 
     def convert(self, outputs: Array) -> Array:
-        return np.rint(outputs * LEVELS).astype(np.uint8)
+        result: Array = np.rint(outputs * LEVELS).astype(np.uint8)
+        return result
 
     def finish(self) -> None:
         placement = self._placement

@@ -178,7 +178,8 @@ def importance_map(patch: tuple[int, ...]) -> NDArray[np.float16]:
     rounded = weights.astype(np.float32).astype(np.float16)
     rounded[rounded == 0] = rounded[rounded > 0].min()
     rounded.flags.writeable = False
-    return rounded
+    result: NDArray[np.float16] = rounded
+    return result
 
 
 def window_shares(size: int, patch: int, origins: Sequence[int]) -> NDArray[np.float32]:

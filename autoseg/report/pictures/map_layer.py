@@ -36,7 +36,8 @@ class MapLayer(Layer):
     def focus(self) -> NDArray[Any]:
         there = self.reference is not None and np.any(self.reference)
         shown = np.asarray(self.reference if there else self.prediction)
-        return (shown != 0).astype(np.uint8)
+        result: NDArray[Any] = (shown != 0).astype(np.uint8)
+        return result
 
     def draw(self, axes: Axes, plane: Plane) -> None:
         values = plane.cut(self.prediction).astype(np.float64)

@@ -105,7 +105,8 @@ def _solidity(mask: Array) -> float:
         np.concatenate([places + s for s in np.ndindex((2,) * mask.ndim)]), axis=0
     )
     try:
-        return min(1.0, len(places) / ConvexHull(corners).volume)
+        result: float = min(1.0, len(places) / ConvexHull(corners).volume)
+        return result
     except QhullError:
         return 1.0
 

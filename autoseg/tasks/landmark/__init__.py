@@ -18,7 +18,7 @@ from autoseg.landmarks.presence import PLAIN
 from autoseg.metrics.points import score_points
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.head import AT_ONCE
+from autoseg.spec.head import AT_ONCE as AT_ONCE
 from autoseg.spec.points import ABSENT, PRESENT, STATUS, Points
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, OutputStage, Task

@@ -235,7 +235,8 @@ class SemanticTask(Task):
     ) -> NDArray[np.int16]:
         output = outputs["classes"]
         if not self.has_regions:
-            return np.argmax(output, axis=0).astype(np.int16)
+            result: NDArray[np.int16] = np.argmax(output, axis=0).astype(np.int16)
+            return result
         labels = np.zeros(output.shape[1:], dtype=np.int16)
         for channel, value in zip(output, self.painted, strict=True):
             labels[channel > 0.5] = value

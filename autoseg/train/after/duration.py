@@ -25,7 +25,8 @@ def validation_seconds(job: Job, window: float) -> float:
         windows += count * math.prod(shape[: len(shape) - len(patch)])
     mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
     seconds = windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
-    return seconds + _tuning_seconds(job)
+    result: float = seconds + _tuning_seconds(job)
+    return result
 
 
 def _tuning_seconds(job: Job) -> float:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from autoseg.augmentations.pipeline import Pipeline, Sample
 from autoseg.errors import AutosegError, TrainingError
-from autoseg.train.data.batch import Batch
+from autoseg.train.data.batch import Batch as Batch
 from autoseg.train.data.sample import PointTarget, read_sample, target_of_points
 from autoseg.train.data.sampler import Sampler
 

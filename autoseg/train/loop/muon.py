@@ -145,4 +145,5 @@ def orthogonalized(matrix: Tensor) -> Tensor:
         square = factor @ square @ factor
         whole = factor @ whole
     x = whole @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+    return result

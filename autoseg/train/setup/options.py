@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import platform
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -228,7 +228,7 @@ def split_hash(training: Sequence[str], validation: Sequence[str]) -> str:
 
 
 # Where options and the record of a run say the same thing.
-_ASKED = {
+_ASKED: Mapping[str, Callable[[Run], Any]] = {
     "recipe": lambda run: run.recipe["name"],
     "iterations": lambda run: run.iterations,
     "time_budget": lambda run: run.time_budget,

@@ -103,7 +103,8 @@ def _is_flat(plans: Mapping[str, Any]) -> bool:
     """Return whether the training images had two axes, whatever their format."""
     shape = plans.get("original_median_shape_after_transp") or [0]
     spacing = plans.get("original_median_spacing_after_transp") or [0, 0]
-    return shape[0] == 1 and spacing[0] >= FLAT * max(spacing[1:])
+    result: bool = shape[0] == 1 and spacing[0] >= FLAT * max(spacing[1:])
+    return result
 
 
 def reader_of(plans: Mapping[str, Any], dataset: Mapping[str, Any]) -> str | None:
