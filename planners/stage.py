@@ -17,8 +17,6 @@ from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS
 from autoseg.workspace import DEFAULT_PLAN
 from planners import PLANNERS
-from planners._overrides import check_overrides
-from planners._rules import wishes_of
 from planners.base import Budget, Rule
 
 PREVIOUS = "previous"  # a plan that is replaced is kept as NAME.previous
@@ -159,6 +157,10 @@ def check_settings(task: str, planner: str, budget: Budget) -> None:
     UsageError, PluginError
         With what cannot be.
     """
+    # Here, so that help is there at once.
+    from planners._overrides import check_overrides
+    from planners._rules import wishes_of
+
     PLANNERS[planner]
     wishes_of(TASKS[task], check_overrides(budget.overrides, None))
 
