@@ -119,7 +119,8 @@ class ElementBudget:
         """Return the estimate for one patch."""
         finest = self.family.options(topology).get("head_stage", 0)
         head = self.channels * math.prod(topology.shapes()[finest])
-        return self.counted.of(topology) + head
+        counted: int = self.counted.of(topology) + head
+        return counted
 
     def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
         """Return whether a patch need not shrink, for a given batch or any."""

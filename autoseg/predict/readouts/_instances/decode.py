@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from autoseg.geometry.mapped import let_go, zeros
 from autoseg.machine import FREE_SHARE, free_memory
 from autoseg.predict.readouts._instances.blockwise import (
-    Box,
     decode_blocks,
     number_in_order,
 )
+from autoseg.predict.readouts._instances.halo import Box
 from autoseg.predict.readouts.outputs import by_head
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.preprocess.case import Placement

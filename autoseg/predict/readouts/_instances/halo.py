@@ -129,7 +129,8 @@ def _dropped(labels: Array, present: Array | None, box: Box, core: Box) -> Array
     here = np.zeros(count + 1, np.int8)
     here[np.unique(pieces[inside])] = 1
     here[0] = 0
-    return here[pieces]
+    result: Array = here[pieces]
+    return result
 
 
 def _near_end(
