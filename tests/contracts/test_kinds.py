@@ -32,15 +32,6 @@ MAY_ASK = (
 )
 FOLDERS_OF_KINDS = ("kinds", "readouts")
 
-# Files that ask all the same; each question that goes makes this shorter.
-STILL_ASK = frozenset(
-    {
-        "autoseg/train/after/decoding.py",
-        "autoseg/train/after/point_confidence.py",
-        "autoseg/train/after/tuning.py",
-    }
-)
-
 SOURCES = sorted(
     path
     for package in ("autoseg", "planners")
@@ -186,8 +177,7 @@ def test_nobody_else_asks_for_the_kind_of_a_task():
     }
     asking = {name: found for name, found in asking.items() if found}
 
-    assert {n: q for n, q in asking.items() if n not in STILL_ASK} == {}
-    assert sorted(STILL_ASK - set(asking)) == []  # the list is never too long
+    assert asking == {}
 
 
 def test_pages_do_not_ask_either():

@@ -26,10 +26,12 @@ from autoseg.predict.readouts import READOUTS
 from autoseg.report.kinds import REPORT_KINDS
 from autoseg.representations import REPRESENTATIONS
 from autoseg.tasks import TASKS
+from autoseg.train.after.kinds import AFTER_KINDS
 from planners import PLANNERS
 
 ROOT = Path(__file__).parents[2]
 REGISTRIES = (
+    AFTER_KINDS,
     AUGMENTATIONS,
     BACKENDS,
     CHECK_KINDS,

@@ -22,8 +22,8 @@ from autoseg.predict.job import Job
 from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks.instance import InstanceTask
-from autoseg.train.after.decoding import keep_outputs, read_samples, task_of
-from autoseg.train.after.tuning import cases_to_tune, tune
+from autoseg.train.after.kinds.decoding import keep_outputs, read_samples, task_of
+from autoseg.train.after.kinds.tuning import cases_to_tune, tune
 from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, Workspace
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import math
 
 from autoseg.parallel import default_workers
 from autoseg.predict.options import step_size_of
-from autoseg.train.after.tuning import MOST_VOXELS, cases_to_tune
+from autoseg.train.after.kinds.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.train.setup.job import Job
 
 CASE_SECONDS = 0.5  # to read, write and score a validation case

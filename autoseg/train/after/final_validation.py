@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
-from autoseg.model.decoding import Decoding
 from autoseg.model.load import load_model
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.job import Job as PredictionJob
-from autoseg.predict.options import Options
-from autoseg.predict.pipeline import Pipeline
-from autoseg.predict.predictor import Predictor
-from autoseg.predict.readouts.lookup import readout_of
 from autoseg.predict.readouts.uncertainty import Qualities, correlation
-from autoseg.train.after.decoding import FoldDecoding, tunes
-from autoseg.train.after.point_confidence import learn_confidence, learn_shapes
+from autoseg.train.after.kinds import AFTER_KINDS
+from autoseg.train.after.kinds.base import AfterKind
 from autoseg.train.data.cascade import check_coarse, previous_folder
 from autoseg.train.setup.job import Job
-from autoseg.workspace import CONFIDENCE, DECODING, SUMMARY, UNCERTAINTY, VALIDATION
+from autoseg.workspace import SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
 
@@ -56,14 +50,15 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     """
     folder = job.folder / VALIDATION
     summary = folder / SUMMARY
+    kind = AFTER_KINDS.get(job.task.kind, AfterKind)(job, device)
     if is_scored(summary, job.validation):
         found = Summary.load(summary)
         logger.info("Validated already, %s:\n%s", summary, found.table())
-        _show_decoding(job)
+        _say(kind.remarks())
         return summary
     if job.is_fine:
         check_coarse(job)  # another fold's would know the cases
-    learn_shapes(job)
+    kind.prepare()
     model = load_model(job.model_folder, folds=[job.fold])
     waiting = []
     for case_id in job.validation:
@@ -74,34 +69,15 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     before = None
     if job.settings.previous is not None and not job.is_fine:
         before = previous_folder(job)
-    if tunes(model):
-        decoding = FoldDecoding(job.folder, model, job.dataset, device, before)
-        if waiting:
-            decoding.predict(waiting, decoding.choose(job.validation))
-        decoding.clean()
-    elif waiting:
-        options = Options(device=device)
-        readout = readout_of(model, options)
-        options = replace(options, uncertainty=readout.can_doubt)
-        predictor = Predictor(model, options)
-        judges = readout.can_judge
-        qualities = Qualities(folder / UNCERTAINTY) if judges else None
-        pipeline = Pipeline(predictor=predictor, previous=before, qualities=qualities)
-        pipeline.run(waiting, 1, 1)
-    trust = learn_confidence(job, folder)
+    kind.predict(model, waiting, before)
+    learnt = kind.learn(folder)
     found = evaluate(
         folder, dataset=job.dataset, task=job.plan.task, cases=job.validation
     )
     _compare(folder, found)
     logger.info("Fold %s on its validation cases:\n%s", job.fold, found.table())
-    if trust is not None:
-        logger.info(
-            "How far to trust its points (%s; in the scores above, each case was told "
-            "what the other fifths of them taught):\n%s",
-            job.folder / CONFIDENCE,
-            trust,
-        )
-    _show_decoding(job)
+    _say(learnt)
+    _say(kind.remarks())
     return summary
 
 
@@ -113,18 +89,9 @@ def is_scored(summary: Path, cases: Sequence[str]) -> bool:
     return set(cases) <= {*found.cases, *found.missing, *found.failed}
 
 
-def _show_decoding(job: Job) -> None:
-    """Say how outputs are decoded, and that the scores are of cases without a say."""
-    path = job.folder / DECODING
-    if not path.is_file():
-        return
-    decoding = Decoding.load(path)
-    logger.info("Parameters of decoding, %s:\n%s", path, decoding.text())
-    if decoding.kept:
-        logger.info(
-            "The scores above are of predictions with parameters that were chosen on "
-            "the other half of these cases; `autoseg predict` takes the best."
-        )
+def _say(words: str) -> None:
+    if words:
+        logger.info("%s", words)
 
 
 def _compare(folder: Path, found: Summary) -> None:

@@ -14,7 +14,7 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import PRESENT, Points
 from autoseg.train.after import final_validation
-from autoseg.train.after.point_confidence import learn_confidence, learn_shapes
+from autoseg.train.after.kinds.confidence import learn_confidence, learn_shapes
 from autoseg.train.setup.job import Job
 from autoseg.workspace import CONFIDENCE, VALIDATION, Workspace
 from tests.predict import toy_model as toy

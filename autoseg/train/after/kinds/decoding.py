@@ -23,7 +23,7 @@ from autoseg.predict.readouts.uncertainty import Qualities
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import make_task
 from autoseg.tasks.instance import InstanceTask
-from autoseg.train.after.tuning import (
+from autoseg.train.after.kinds.tuning import (
     MOST_CASES,
     MOST_VOXELS,
     Sample,

@@ -13,14 +13,14 @@ from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Channel
-from autoseg.train.after.decoding import FoldDecoding, with_parameters
+from autoseg.train.after.kinds.decoding import FoldDecoding, with_parameters
 from autoseg.train.after.results import read_fold
 from autoseg.train.stage import train
 from autoseg.workspace import Workspace
 
-from .. import cells
-from ..conftest import tiny_plan
-from ..test_tasks_and_shapes import OPTIONS, plane
+from ... import cells
+from ...conftest import tiny_plan
+from ...test_tasks_and_shapes import OPTIONS, plane
 
 
 @pytest.fixture(scope="module")

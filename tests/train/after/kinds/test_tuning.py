@@ -5,7 +5,7 @@ import pytest
 
 from autoseg.datasets.read import load_dataset
 from autoseg.tasks import TASKS
-from autoseg.train.after.tuning import (
+from autoseg.train.after.kinds.tuning import (
     Sample,
     cases_to_tune,
     halves,
@@ -14,7 +14,7 @@ from autoseg.train.after.tuning import (
     tune,
 )
 
-from .. import cells
+from ... import cells
 
 DEFAULTS = {"foreground": 0.5, "core": 0.5, "least": 1}
 

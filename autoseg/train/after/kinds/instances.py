@@ -1,0 +1,45 @@
+"""Instances: how outputs are decoded is tuned on the validation cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autoseg.model.decoding import Decoding
+from autoseg.model.model import Model
+from autoseg.predict.job import Job as PredictionJob
+from autoseg.train.after.kinds import AFTER_KINDS
+from autoseg.train.after.kinds.base import AfterKind
+from autoseg.train.after.kinds.decoding import FoldDecoding, tunes
+from autoseg.workspace import DECODING
+
+
+@AFTER_KINDS.register
+class AfterInstances(AfterKind):
+    """Each case is predicted with parameters in which it had no say."""
+
+    def predict(
+        self, model: Model, waiting: Sequence[PredictionJob], previous: Path | None
+    ) -> None:
+        if not tunes(model):
+            super().predict(model, waiting, previous)
+            return
+        job = self.job
+        decoding = FoldDecoding(job.folder, model, job.dataset, self.device, previous)
+        if waiting:
+            decoding.predict(waiting, decoding.choose(job.validation))
+        decoding.clean()
+
+    def remarks(self) -> str:
+        path = self.job.folder / DECODING
+        if not path.is_file():
+            return ""
+        decoding = Decoding.load(path)
+        said = f"Parameters of decoding, {path}:\n{decoding.text()}"
+        if decoding.kept:
+            said += (
+                "\nThe scores above are of predictions with parameters that were "
+                "chosen on the other half of these cases; `autoseg predict` takes the "
+                "best."
+            )
+        return said
