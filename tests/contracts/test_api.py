@@ -38,6 +38,7 @@ SPELLED = {
         "no_preprocessing": "preprocessing",
         "npfp": "fingerprint_workers",
     },
+    "preprocess": {"extend_splits": "extend"},
     "predict": {"prev_stage_predictions": "previous"},
     "evaluate": {"no_border": "border"},
     "find_best": {"no_ensembles": "ensembles", "no_postprocessing": "postprocessing"},
