@@ -9,7 +9,8 @@ from autoseg.predict.cases import _find_cases
 
 def model(*channels):
     described = SimpleNamespace(image_ending=".nii.gz", annotation_ending=".nii.gz")
-    return SimpleNamespace(channels=channels, describe=lambda: described)
+    plan = SimpleNamespace(dim=3)
+    return SimpleNamespace(channels=channels, describe=lambda: described, plan=plan)
 
 
 @pytest.fixture
