@@ -13,7 +13,11 @@ from autoseg.representations.flow_distance import FlowDistance
 SPACING = (2.0, 1.0)
 
 
-@pytest.mark.parametrize("made", [BorderCore(2), FlowDistance(2)], ids=str)
+def _name(made):
+    return type(made).__name__
+
+
+@pytest.mark.parametrize("made", [BorderCore(2), FlowDistance(2)], ids=_name)
 def test_a_map_of_nothing_comes_back_empty(made):
     labels = np.zeros((12, 16), np.int32)
     outputs = made.encode(labels, SPACING)
@@ -24,7 +28,7 @@ def test_a_map_of_nothing_comes_back_empty(made):
     assert not found.any()
 
 
-@pytest.mark.parametrize("made", [BorderCore(2), FlowDistance(2)], ids=str)
+@pytest.mark.parametrize("made", [BorderCore(2), FlowDistance(2)], ids=_name)
 def test_an_instance_that_fills_the_map_comes_back_whole(made):
     labels = np.ones((12, 16), np.int32)
     outputs = made.encode(labels, SPACING)
