@@ -1,11 +1,11 @@
 """What the user fixes; the planner plans around it.
 
-The keys are those of `autoseg.spec.settings`. Alone, ``spacing`` is the grid of full
-resolution that all configurations follow, and ``patch_size`` is for all configurations
-with as many axes. Of landmarks, ``2d_fine`` or ``3d_fine`` is the second stage, and is
-planned in any case if something is set for it. No network has more stages than
-``network.features`` has entries; ``network.head_stage`` of landmarks is the stage that
-has the resolution of the outputs.
+The keys are those of `autoseg.spec.settings.keys`. Alone, ``spacing`` is the grid of
+full resolution that all configurations follow, and ``patch_size`` is for all
+configurations with as many axes. Of landmarks, ``2d_fine`` or ``3d_fine`` is the second
+stage, and is planned in any case if something is set for it. No network has more stages
+than ``network.features`` has entries; ``network.head_stage`` of landmarks is the stage
+that has the resolution of the outputs.
 
 Axes are in the order that the plan has without overrides: coarsest first.
 """
@@ -20,15 +20,15 @@ from typing import Any, get_type_hints
 from autoseg.errors import PluginError, UsageError, did_you_mean
 from autoseg.networks import NETWORKS
 from autoseg.spec.plan import Resampling
-from autoseg.spec.recipe import recipe_values
-from autoseg.spec.settings import (
+from autoseg.spec.settings.keys import (
     CONFIGURATIONS,
     as_given,
     key_problem,
     one_spelling,
     split_key,
 )
-from autoseg.spec.values import fault
+from autoseg.spec.settings.recipe import recipe_values
+from autoseg.spec.settings.values import fault
 from planners._family import settable_options
 from planners.network import is_declared
 

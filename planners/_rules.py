@@ -19,7 +19,7 @@ from autoseg.errors import PlanError, UsageError, did_you_mean
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan, as_options
-from autoseg.spec.values import fault, parameters_of
+from autoseg.spec.settings.values import fault, parameters_of
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 from planners._channels import choose_channels

@@ -60,8 +60,8 @@ def plan(
     budget_rule : str
         ``"nnunet"``: plans as nnU-Net v2 makes them; ``"bytes"``: by what a step needs.
     settings : mapping of str to JSON value, optional
-        What is fixed and planned around, by the keys of `autoseg.spec.settings`, as in
-        ``{"patch_size": [64, 64, 64]}``.
+        What is fixed and planned around, by the keys of `autoseg.spec.settings.keys`,
+        as in ``{"patch_size": [64, 64, 64]}``.
     budget : Budget, optional
         The four before, and the network, as one value instead of them.
 

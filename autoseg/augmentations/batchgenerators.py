@@ -14,7 +14,7 @@ from autoseg.augmentations import AUGMENTATIONS
 from autoseg.augmentations._libraries import Seeded, as_tuple, draw_seed, numbers_of
 from autoseg.augmentations.base import Augmentation, Context
 from autoseg.errors import UsageError, did_you_mean
-from autoseg.spec.values import option_faults
+from autoseg.spec.settings.values import option_faults
 
 KEYS = ("data_key", "label_key", "p_per_sample")  # ours: image, labels, probability
 

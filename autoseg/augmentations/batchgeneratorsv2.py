@@ -29,7 +29,7 @@ from autoseg.augmentations._libraries import (
 )
 from autoseg.augmentations.base import Augmentation, Context
 from autoseg.errors import UsageError, did_you_mean
-from autoseg.spec.values import option_faults
+from autoseg.spec.settings.values import option_faults
 
 LIBRARY = "batchgeneratorsv2.transforms"
 NNUNET = "nnunet"

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 from autoseg.blueprints.drawing import Drawing
 from autoseg.blueprints.parts import Layers
 from autoseg.errors import PlanError
-from autoseg.spec.values import option_faults
+from autoseg.spec.settings.values import option_faults
 
 GIVEN = ("in_channels", "heads", "deep_supervision")
 POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -1,6 +1,6 @@
 """Values given as KEY=VALUE: one grammar for every command that has ``--set``.
 
-Which keys there are is in `autoseg.spec.settings`.
+Which keys there are is in `autoseg.spec.settings.keys`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import Any
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case
+from autoseg.spec.foreign.units import UNITS, unit_of
 from autoseg.spec.json import load_json
-from autoseg.spec.units import UNITS, unit_of
 
 READERS = {  # nnU-Net's readers, and the formats with their conventions
     "SimpleITKIO": "itk",

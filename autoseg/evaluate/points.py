@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autoseg.evaluate.aggregate import Scores
 from autoseg.metrics.points import area_under_errors, area_under_roc, presence
-from autoseg.spec.cells import text_cell
+from autoseg.spec.foreign.cells import text_cell
 from autoseg.spec.json import write_text
 
 Array = NDArray[np.float64]

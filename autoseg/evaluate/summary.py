@@ -15,7 +15,7 @@ from autoseg.evaluate.aggregate import Scores, Statistic, caution, metric_names
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
-from autoseg.spec.cells import text_cell
+from autoseg.spec.foreign.cells import text_cell
 from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 1

@@ -20,8 +20,8 @@ from autoseg.formats.base import Array
 from autoseg.formats.header import OVERRULED, with_fields, with_remarks
 from autoseg.formats.sitk import itk_geometry, quiet
 from autoseg.geometry.orientation import orientation_of
+from autoseg.spec.foreign.units import factor_between, unit_of
 from autoseg.spec.image import Geometry
-from autoseg.spec.units import factor_between, unit_of
 
 UNIT_CODES = {0: None, 1: "m", 2: "mm", 3: "um"}
 TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import FormatError
+from autoseg.spec.foreign.units import factor_between, unit_of
 from autoseg.spec.image import Geometry
-from autoseg.spec.units import factor_between, unit_of
 
 REMARKS = "remarks"  # warnings: what the header says cannot be, or contradicts itself
 NOTES = "notes"  # what was understood, where a file says little

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
 from autoseg.formats.header import in_wanted, with_remarks
+from autoseg.spec.foreign.units import unit_of
 from autoseg.spec.image import Geometry
-from autoseg.spec.units import unit_of
 
 Array = NDArray[Any]
 

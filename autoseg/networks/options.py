@@ -8,7 +8,7 @@ from typing import Any
 
 from autoseg.networks import NETWORKS
 from autoseg.spec.choice import Choice
-from autoseg.spec.values import option_faults, parameters_of
+from autoseg.spec.settings.values import option_faults, parameters_of
 
 CALLED_WITH = 3  # arguments: channels of the image, heads, deep supervision
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import FormatError
-from autoseg.spec.foreign import keys_of as keys_of
-from autoseg.spec.foreign import load_json as load_json
+from autoseg.spec.foreign.json import keys_of as keys_of
+from autoseg.spec.foreign.json import load_json as load_json
 
 DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 

@@ -13,7 +13,12 @@ from autoseg.errors import FormatError
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import keys_of, load_json, rounded
 from autoseg.pointfiles.base import Entry, Item, PointFile, image_case
-from autoseg.spec.coco import CocoImage, images_of, lost_sentence, sorted_by_image
+from autoseg.spec.foreign.coco import (
+    CocoImage,
+    images_of,
+    lost_sentence,
+    sorted_by_image,
+)
 from autoseg.spec.points import ABSENT, PRESENT
 
 LABELED = 2  # v = 1 is labeled but hidden, v = 0 not labeled

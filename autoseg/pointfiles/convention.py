@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, FormatError
+from autoseg.spec.foreign.units import factor_between, unit_of
 from autoseg.spec.image import Geometry
-from autoseg.spec.units import factor_between, unit_of
 
 Array = NDArray[np.float64]
 FIRST = {"center": 0.0, "corner": 0.5, "one": 1.0}
@@ -34,8 +34,8 @@ class Convention:
         Index of the first voxel's center: 0 as in ITK, 0.5 where numbers count from the
         image's corner, 1 where they count from one.
     unit : str
-        Of physical coordinates, a word that `autoseg.spec.units.unit_of` knows; empty:
-        that of the image's spacing.
+        Of physical coordinates, a word that `autoseg.spec.foreign.units.unit_of` knows;
+        empty: that of the image's spacing.
     """
 
     space: str = "index"

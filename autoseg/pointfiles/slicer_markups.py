@@ -15,8 +15,8 @@ from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import keys_of, load_json, rounded
 from autoseg.pointfiles.base import Entry, Item, PointFile
 from autoseg.pointfiles.convention import Convention
+from autoseg.spec.foreign.units import unit_of
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN
-from autoseg.spec.units import unit_of
 
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/"

@@ -123,7 +123,7 @@ def train(
     seed : int, optional
         Of all random numbers; 0 if not given.
     settings : mapping of str to JSON value, optional
-        Any other number, by the keys of `autoseg.spec.settings`, as in
+        Any other number, by the keys of `autoseg.spec.settings.keys`, as in
         ``{"train.momentum": 0.9, "network.features": [8, 16, 32]}``.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.

@@ -21,7 +21,7 @@ from autoseg.errors import (
 from autoseg.evaluate.summary import Summary
 from autoseg.parallel import map_cases
 from autoseg.predict.options import Options as PredictOptions
-from autoseg.spec.cells import text_cell
+from autoseg.spec.foreign.cells import text_cell
 from autoseg.train.setup.options import Options as TrainOptions
 from tests import toy
 

@@ -11,8 +11,8 @@ from autoseg.errors import FormatError
 from autoseg.formats._tiff.layout import find_layout
 from autoseg.formats.tiff import TiffFormat
 from autoseg.geometry import mapped
+from autoseg.spec.foreign.units import unit_of
 from autoseg.spec.image import Geometry
-from autoseg.spec.units import unit_of
 
 TIFF = TiffFormat()
 RNG = np.random.default_rng(0)

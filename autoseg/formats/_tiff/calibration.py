@@ -11,7 +11,7 @@ from typing import Any
 
 from autoseg.errors import FormatError
 from autoseg.formats.header import unknown_unit
-from autoseg.spec.units import factor_between, in_pixels, unit_of
+from autoseg.spec.foreign.units import factor_between, in_pixels, unit_of
 
 
 @dataclass(frozen=True)

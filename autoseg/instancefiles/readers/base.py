@@ -26,7 +26,7 @@ from autoseg.instancefiles.readers._painting import (
     may_be_one,
     paint,
 )
-from autoseg.spec.foreign import load_json
+from autoseg.spec.foreign.json import load_json
 from autoseg.spec.image import Geometry
 
 __all__ = [

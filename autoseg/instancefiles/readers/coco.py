@@ -26,8 +26,8 @@ from autoseg.instancefiles.readers._kind import (
     Remark,
 )
 from autoseg.instancefiles.readers._shapes import ring_places
-from autoseg.spec.coco import images_of, lost_sentence, sorted_by_image
-from autoseg.spec.foreign import keys_of, load_json
+from autoseg.spec.foreign.coco import images_of, lost_sentence, sorted_by_image
+from autoseg.spec.foreign.json import keys_of, load_json
 
 NEEDS = (
     "COCO's JSON needs `images` with id, file_name, height and width, and "

@@ -18,7 +18,7 @@ from autoseg.instancefiles.readers._kind import (
     text_of,
 )
 from autoseg.instancefiles.readers._shapes import polygon_places
-from autoseg.spec.foreign import load_json
+from autoseg.spec.foreign.json import load_json
 
 COLLECTION, FEATURE, GROUP = "FeatureCollection", "Feature", "GeometryCollection"
 AREAS = ("Polygon", "MultiPolygon")

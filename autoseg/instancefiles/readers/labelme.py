@@ -23,7 +23,7 @@ from autoseg.instancefiles.readers._kind import (
     text_of,
 )
 from autoseg.instancefiles.readers._shapes import ellipse_places, ring_places
-from autoseg.spec.foreign import keys_of, load_json
+from autoseg.spec.foreign.json import keys_of, load_json
 
 
 @INSTANCEFILES.register

@@ -13,9 +13,9 @@ from typing import Any, overload
 from autoseg import __version__
 from autoseg.errors import TrainingError, UsageError
 from autoseg.spec.plan import Plan
-from autoseg.spec.recipe import AUTO, Recipe
 from autoseg.spec.run import Run, differences
-from autoseg.spec.settings import check_keys
+from autoseg.spec.settings.keys import check_keys
+from autoseg.spec.settings.recipe import AUTO, Recipe
 from autoseg.train.setup.recipes import choose_recipe
 from autoseg.train.setup.settings import change_configuration, settings_of
 
@@ -43,7 +43,7 @@ class Options:
         Of all random numbers; 0 if not given.
     settings : mapping of str to value
         Any number: ``train.FIELD`` of the recipe, or ``FIELD`` or ``network.OPTION`` of
-        the plan's configuration; see `autoseg.spec.settings`.
+        the plan's configuration; see `autoseg.spec.settings.keys`.
     device : str
         As in `autoseg.train.setup.hardware.find_device`.
     precision : str

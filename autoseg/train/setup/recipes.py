@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoseg.errors import UsageError, did_you_mean
-from autoseg.spec.recipe import AUTO, recipe_values
-from autoseg.spec.recipe import Recipe as Recipe
+from autoseg.spec.settings.recipe import AUTO, recipe_values
+from autoseg.spec.settings.recipe import Recipe as Recipe
 
 # Up to this many iterations "auto" takes `fast`, beyond it `nnunet`. Measured up to
 # the longest budgets of docs/benchmarks.md, `fast` is ahead; nnU-Net's own results

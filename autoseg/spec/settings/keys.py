@@ -10,7 +10,7 @@
 ``mirror_axes``        axes of a patch that may be flipped
 ``batch_dice``         Dice is summed over the batch
 ``train``              the recipe: ``auto``, ``nnunet`` or ``fast``
-``train.FIELD``        a number of the recipe, as in `autoseg.spec.recipe.Recipe`
+``train.FIELD``        a number of `autoseg.spec.settings.recipe.Recipe`
 ``task.OPTION``        an option of the task, such as ``task.representation``
 =====================  ===============================================================
 
@@ -28,7 +28,7 @@ from typing import Any
 
 from autoseg.errors import UsageError, did_you_mean
 from autoseg.spec.plan import Resampling
-from autoseg.spec.recipe import recipe_fields
+from autoseg.spec.settings.recipe import recipe_fields
 
 CONFIGURATIONS = (
     "2d",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autoseg.spec.units import factor_between, in_pixels, unit_of
+from autoseg.spec.foreign.units import factor_between, in_pixels, unit_of
 
 MICROMETERS = {
     "um": 1,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from autoseg.errors import UsageError, did_you_mean
-from autoseg.spec.values import fits, wanted
+from autoseg.spec.settings.values import fits, wanted
 
 AUTO = "auto"
 

@@ -1,0 +1,1 @@
+"""What files of other programs have: their JSON, COCO, units and cells of tables."""

@@ -1,0 +1,1 @@
+"""What is said of settings: the keys of ``--set``, their values, the recipe."""
