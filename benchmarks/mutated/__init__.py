@@ -1,0 +1,1 @@
+"""Tiny data sets, and what can be wrong with one; for `mutations.py`."""
