@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoseg.errors import PlanError
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.image import NO_CROP
 from autoseg.spec.plan import Channel
 
 NORMALIZERS = {
@@ -41,6 +42,9 @@ def choose_channels(
     """
     channels, decisions = [], []
     cropped = fingerprint.relative_size_after_crop < MASK_BELOW
+    left = f"{fingerprint.relative_size_after_crop:.0%} is left after cropping"
+    if fingerprint.crop == NO_CROP:
+        left = 'dataset.json says "crop": "none"'
     for index, name in enumerate(fingerprint.channel_names):
         normalizer = NORMALIZERS.get(name.casefold(), "zscore")
         options: dict[str, float] = {}
@@ -61,8 +65,7 @@ def choose_channels(
                 value=f"{normalizer}{inside}",
                 rule="by the channel's name; inside the mask if cropping to nonzero "
                 f"leaves less than {MASK_BELOW:.0%}",
-                because=f"the channel is called {name!r}, and "
-                f"{fingerprint.relative_size_after_crop:.0%} is left after cropping",
+                because=f"the channel is called {name!r}, and {left}",
             )
         )
     return tuple(channels), decisions

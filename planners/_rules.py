@@ -103,6 +103,7 @@ def make_plan(
         task=Choice(name=task.name, options=options),
         unit=fingerprint.unit,
         orientation=fingerprint.orientation,
+        crop=fingerprint.crop,
         transpose=grid.transpose,
         channels=channels,
         configurations=planning.configurations,

@@ -14,6 +14,7 @@ from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.units import UNITS, unit_of
+from autoseg.spec.image import CROPS, NONZERO
 from autoseg.spec.json import load_json
 
 READERS = {  # nnU-Net's readers, and the formats with their conventions
@@ -31,6 +32,7 @@ KEYS = (
     "channel_names",
     "components",
     "coordinates",
+    "crop",
     "crowds",
     "dataset",
     "file_ending",
@@ -179,6 +181,15 @@ class Description:
             f"`{key}` is {self.raw[key]!r}; there are {', '.join(there)}"
         )
         return None
+
+    def crop(self) -> str:
+        """Return ``crop``, what images are cropped to."""
+        crop = self.raw.get("crop", NONZERO)
+        if crop in CROPS:
+            return str(crop)
+        said = " and ".join(f'"{name}"' for name in CROPS)
+        self.problems.append(f"`crop` is {crop!r}; there are {said}")
+        return NONZERO
 
     def groups(self) -> Callable[[str], str | None]:
         """Return a function from a case's id to its group."""

@@ -154,6 +154,7 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         spacing=described.spacing(),
         unit=described.unit(),
         format=described.format(),
+        crop=described.crop(),
         raw=described.raw,
         splits=described.splits(),
     )

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from autoseg.errors import DatasetError
-from autoseg.geometry.crop import bounding_box, nonzero
+from autoseg.geometry.crop import crop_box
 from autoseg.geometry.orientation import orientation_of, turn_to
-from autoseg.spec.image import Geometry, Image
+from autoseg.spec.image import NONZERO, Geometry, Image
 from autoseg.spec.json import from_json, to_json
 
 MOST_CASES = 4096  # shapes and spacings of more cases than that are a sample
@@ -27,7 +27,7 @@ class CaseShape:
     Parameters
     ----------
     shape : tuple of int, length D
-        Voxels after cropping to nonzero, slowest axis first, as in the file.
+        Voxels after cropping, slowest axis first, as in the file.
     spacing : tuple of float, length D
         Edge of a voxel, in ``unit``.
     unit : str
@@ -68,21 +68,24 @@ class CaseShape:
         return from_json(cls, raw, where)
 
 
-def measure_shape(image: Image) -> CaseShape:
-    """Return the extent of a case after cropping to its nonzero region.
+def measure_shape(image: Image, box: Sequence[slice] | None = None) -> CaseShape:
+    """Return the extent of a case after cropping.
 
     Parameters
     ----------
     image : Image
         All channels of the case. A voxel is inside if any channel is not 0; filling
         holes, as preprocessing does, leaves the box as it is.
+    box : sequence of slice, length D, optional
+        What is cropped to; by default the nonzero region.
 
     Returns
     -------
     CaseShape
         On the file's own axes.
     """
-    box = bounding_box(nonzero(image.array))
+    if box is None:
+        box = crop_box(image.array, NONZERO)
     shape = tuple(part.stop - part.start for part in box)
     geometry = image.geometry
     return CaseShape(

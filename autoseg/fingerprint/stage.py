@@ -20,7 +20,6 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.identity import (
@@ -34,14 +33,21 @@ from autoseg.datasets.identity import (
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
+from autoseg.fingerprint.outside import (
+    Outside,
+    groups_of,
+    outside_of,
+    outside_text,
+)
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
 from autoseg.formats.base import read_image
+from autoseg.geometry.crop import crop_box
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.image import Image
+from autoseg.spec.image import NONZERO, Image
 from autoseg.spec.json import to_json, write_text
 from autoseg.tasks import TASKS, choose_task, make_task
 from autoseg.tasks.base import Task
@@ -182,7 +188,9 @@ class _Survey:
         """Return what decides how files are read and measured."""
         given = self.dataset
         read = (given.spacing, given.unit, given.format, given.channel_names)
-        return json.dumps(to_json((MEASURES, self.task, *read)))
+        # What is usual is not written: stamps of before hold.
+        crop = () if given.crop == NONZERO else (given.crop,)
+        return json.dumps(to_json((MEASURES, self.task, *read, *crop)))
 
     def sources(self, stamps: Mapping[str, str]) -> dict[str, dict[str, str]]:
         """Return what is written down of each case; files are read if need be."""
@@ -225,10 +233,15 @@ class _Survey:
             share.correct(WORKING_SHARE * image.array.nbytes)
             _must_be_finite(image)
             annotation = _annotation(case, self.dataset, task, image)
-            inside = _foreground(task, annotation, image)
+            region = as_annotation(annotation).region(task.ignore_index)
+            # What has no inside, as points, is measured wherever the image is not 0.
+            inside = (image.array != 0).any(0) if region is None else region
+            box = crop_box(image.array, self.dataset.crop)
             entry = {
                 "stamp": stamp,
-                "shape": measure_shape(image).to_json(),
+                "shape": measure_shape(image, box).to_json(),
+                "outside": outside_of(as_annotation(annotation), box, groups_of(task)),
+                "blank": region is None and not inside.any(),
                 "intensities": [
                     Sketch.of(channel[inside]).to_json() for channel in image.array
                 ],
@@ -241,8 +254,12 @@ class _Survey:
         cases = self.dataset.training
         shapes = Shapes(len(cases))
         sketches = [Sketch() for _ in self.dataset.channel_names]
+        outside: dict[str, Outside] = {}
+        blank = True
         for case in cases:
             entry = self._measured(case.id, stamps)
+            outside[case.id] = entry.get("outside", {})
+            blank = blank and entry.get("blank", False)
             shapes.add(case.id, CaseShape.from_json(entry["shape"], case.id))
             sketches = [
                 sketch.merge(Sketch.from_json(raw))
@@ -250,11 +267,10 @@ class _Survey:
             ]
         extents = shapes.pooled()
         if not any(sketch.cases for sketch in sketches):
-            raise DatasetError(
-                f"{self.dataset.folder}: no annotation of a training case has a voxel "
-                "of any class, so there is nothing to learn. Do the values in the "
-                "files match those in dataset.json?"
-            )
+            raise DatasetError(self._why_nothing(blank))
+        said = outside_text(outside, len(cases))
+        if said is not None:
+            log.warning("%s %s", *said)
         return Fingerprint(
             dataset=self.dataset.name,
             unit=extents.unit,
@@ -268,6 +284,22 @@ class _Survey:
             intensities=tuple(sketch.summary() for sketch in sketches),
             annotation=TASKS[self.task.name].pool(_Measurements(self, stamps)),
             task=self.task,
+            crop=self.dataset.crop,
+        )
+
+    def _why_nothing(self, blank: bool) -> str:
+        """Return why there is nothing to learn: the images, or the annotations."""
+        if blank:
+            return (
+                f"{self.dataset.folder / 'imagesTr'}: every image is 0 everywhere, so "
+                "there is nothing to see where the points are. Put the right images "
+                "there."
+            )
+        ignored = make_task(self.task).ignore_index is not None
+        return (
+            f"{self.dataset.folder}: no annotation of a training case has a voxel of "
+            "any class, so there is nothing to learn. Do the values in the files match "
+            f"those in dataset.json{', and is not all `ignore`' if ignored else ''}?"
         )
 
     def tried(self, made: Fingerprint, workers: int | None) -> Fingerprint:
@@ -356,17 +388,6 @@ def _annotation(case: Case, dataset: Dataset, task: Task, image: Image) -> Any:
             f"{image.geometry.shape}; both must be on one grid. Resample one of them."
         )
     return annotation
-
-
-def _foreground(task: Task, annotation: Any, image: Image) -> NDArray[np.bool_]:
-    """Return where intensities are measured: in the annotated classes.
-
-    What has no inside, as points, is measured wherever the image is not 0.
-    """
-    inside = as_annotation(annotation).region(task.ignore_index)
-    if inside is None:
-        inside = (image.array != 0).any(0)
-    return inside
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

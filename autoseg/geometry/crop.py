@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry.mapped import let_go
+from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
 
@@ -48,7 +49,39 @@ def nonzero(array: Array) -> NDArray[np.bool_]:
     return mask
 
 
-def nonzero_box(array: Array) -> tuple[slice, ...]:
+def crop_box(array: Array, crop: str) -> tuple[slice, ...]:
+    """Return what is cut out of an image before it is normalized.
+
+    Parameters
+    ----------
+    array : ndarray, shape (C, *S)
+        An image, also one that is in a file.
+    crop : str
+        One of `autoseg.spec.image.CROPS`.
+
+    Returns
+    -------
+    tuple of slice, length D
+        The whole array with ``"none"``, and if all is 0.
+    """
+    box = nonzero_range(array) if crop == NONZERO else None
+    return whole_box(array.shape[1:]) if box is None else box
+
+
+def whole_box(shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return the box that is all of an array of a shape."""
+    return tuple(slice(0, size) for size in shape)
+
+
+def hull(one: Sequence[slice], other: Sequence[slice]) -> tuple[slice, ...]:
+    """Return the smallest box that holds two boxes."""
+    return tuple(
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def nonzero_range(array: Array) -> tuple[slice, ...] | None:
     """Return the bounding box of where any channel is not 0, piece by piece.
 
     Parameters
@@ -58,8 +91,8 @@ def nonzero_box(array: Array) -> tuple[slice, ...]:
 
     Returns
     -------
-    tuple of slice, length D
-        The whole array if all is 0.
+    tuple of slice, length D, or None
+        None if all is 0.
     """
     shape = array.shape[1:]
     hits = [np.zeros(size, dtype=bool) for size in shape]
@@ -72,7 +105,7 @@ def nonzero_box(array: Array) -> tuple[slice, ...]:
             place = slice(start, start + rows) if axis == 0 else slice(None)
             hit[place] |= mask.any(axis=others)
     if not hits[0].any():
-        return tuple(slice(0, size) for size in shape)
+        return None
     ends = [np.flatnonzero(hit)[[0, -1]] for hit in hits]
     return tuple(slice(int(low), int(high) + 1) for low, high in ends)
 
@@ -123,7 +156,7 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
         others = tuple(other for other in range(mask.ndim) if other != axis)
         hit = np.flatnonzero(mask.any(axis=others))
         if not hit.size:
-            return tuple(slice(0, size) for size in mask.shape)
+            return whole_box(mask.shape)
         box.append(slice(int(hit[0]), int(hit[-1]) + 1))
     return tuple(box)
 

@@ -1,8 +1,9 @@
 """One case from its own grid to the network's, and results back again.
 
 The order is nnU-Net's: turn and transpose the axes, crop to the nonzero region,
-normalize, resample. What happens up to normalization does not depend on the
-configuration, so `normalize_case` is done once and `Normalized.resample` for each.
+normalize, resample; a plan may say not to crop. What happens up to normalization does
+not depend on the configuration, so `normalize_case` is done once and
+`Normalized.resample` for each.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
-from autoseg.geometry.crop import nonzero_box, nonzero_mask, paste
+from autoseg.geometry.crop import crop_box, nonzero_mask, paste
 from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import (
     resample_image,
@@ -27,7 +28,7 @@ from autoseg.normalizers import NORMALIZERS
 from autoseg.preprocess.placement import Placement as Placement
 from autoseg.preprocess.reach import must_be_in_reach
 from autoseg.spec.annotation import Annotation, as_annotation
-from autoseg.spec.image import Geometry, Image
+from autoseg.spec.image import NONZERO, Geometry, Image
 from autoseg.spec.plan import Configuration, Plan
 
 Array = NDArray[Any]
@@ -42,8 +43,9 @@ class Prepared:
     array : ndarray of float32, shape (C, *S)
         Normalized image, axes in the plan's order.
     annotation : ndarray of int16 or int32, shape S, or Annotation, or None
-        Inner labels, ``-1`` for background outside the nonzero region; or another
-        annotation on the grid of ``array``, such as points in its voxels.
+        Inner labels, ``-1`` for background outside the nonzero region if the plan crops
+        to it or a channel is masked; or another annotation on the grid of ``array``,
+        such as points in its voxels.
     placement : Placement
         How to go back.
     """
@@ -197,15 +199,17 @@ def normalize_case(
     own = image.array.astype(np.float32, copy=not overwrite)
     array = to_plan_order(own, image.geometry, plan)
     shape = array.shape[1:]
-    box = nonzero_box(array)
+    box = crop_box(array, plan.crop)
     array = array[(slice(None), *box)]
     inner: NDArray[np.integer] | Annotation | None = None
     mask = None
-    if annotation is not None or any(channel.masked for channel in plan.channels):
+    masked = any(channel.masked for channel in plan.channels)
+    if masked or (annotation is not None and plan.crop == NONZERO):
         mask = nonzero_mask(array)
-    if annotation is not None and mask is not None:
+    if annotation is not None:
         placed = annotation_in_plan_order(annotation, image.geometry, plan)
-        inner = placed.cropped(box).masked(mask).inner
+        there = np.ones(array.shape[1:], dtype=bool) if mask is None else mask
+        inner = placed.cropped(box).masked(there).inner
     array = _normalize(array, plan, mask, image)
     placement = place(image.geometry, plan, shape, box)
     return Normalized(array=array, annotation=inner, placement=placement)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.geometry.crop import nonzero_box
+from autoseg.geometry.crop import crop_box
 from autoseg.geometry.mapped import in_rows, is_mapped, let_go
 from autoseg.geometry.resample import resampled_shape
 from autoseg.normalizers import NORMALIZERS
@@ -130,7 +130,7 @@ def prepare_later(image: Image, plan: Plan, configuration: str) -> Prepared | No
         return None
     check_image(image, plan)
     array = to_plan_order(image.array, image.geometry, plan)
-    box = nonzero_box(array)
+    box = crop_box(array, plan.crop)
     placement = place(image.geometry, plan, array.shape[1:], box)
     settings = plan.configuration(configuration)
     old = placement.cropped_spacing

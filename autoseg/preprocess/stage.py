@@ -220,6 +220,7 @@ def _check(plan: Plan, dataset: Dataset) -> None:
         )
     given = TASKS[dataset.task].from_dataset(dataset)
     changed = [key for key in given if plan.task.options.get(key) != given[key]]
+    changed += ["crop"] if plan.crop != dataset.crop else []
     if changed:
         log.warning(
             "the plan %r has other values of %s than dataset.json, and these count. %s",

@@ -103,6 +103,13 @@ class Annotation(ABC):
         """
         return None
 
+    def counts(self) -> dict[Any, int]:
+        """Return how much of what is annotated on the grid, if that can be counted.
+
+        Voxels by value of a label map, voxels by class of instances, points by name.
+        """
+        return {}
+
     @property
     def map(self) -> Array | None:
         """The integers of shape S that are stored for it, if it is stored as a map."""
@@ -161,6 +168,15 @@ class LabelMap(Annotation):
         if ignored is not None:
             inside &= self.labels != ignored
         return inside
+
+    def counts(self) -> dict[Any, int]:
+        """Return the voxels of each value that occurs."""
+        labels = self.labels
+        if labels.size and labels.min() >= 0 and labels.max() < 1 << 16:
+            found = np.bincount(labels.ravel())
+            return {int(value): int(found[value]) for value in np.flatnonzero(found)}
+        values, found = np.unique(labels, return_counts=True)
+        return dict(zip(values.tolist(), found.tolist(), strict=True))
 
     @property
     def map(self) -> Array:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autoseg.spec.image import NONZERO
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -52,6 +54,9 @@ class Dataset:
         Unit of ``spacing``; None: what the format says.
     format : str or None
         A file in ``autoseg/formats`` that the user asks for; None: by the ending.
+    crop : str
+        What images are cropped to: ``"nonzero"``, the box of voxels that are not 0, or
+        ``"none"``.
     raw : mapping
         dataset.json as it is; a task reads its own keys (``labels``,
         ``regions_class_order``, ``landmarks``, ...) from here.
@@ -72,6 +77,7 @@ class Dataset:
     spacing: tuple[float, ...] | None = None
     unit: str | None = None
     format: str | None = None
+    crop: str = NONZERO
     raw: Mapping[str, Any] = field(default_factory=dict)
     training: tuple[Case, ...] = ()
     test: tuple[Case, ...] = ()

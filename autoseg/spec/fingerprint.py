@@ -10,6 +10,7 @@ from typing import Any
 from autoseg.errors import PlanError
 from autoseg.spec._migrate import migrate
 from autoseg.spec.choice import Choice
+from autoseg.spec.image import NONZERO
 from autoseg.spec.json import dumps, from_json, load_object, write_text
 
 SCHEMA = 1
@@ -80,7 +81,7 @@ class Fingerprint:
     num_cases : int
         Training cases.
     shapes : tuple of tuple of int, shape (cases, D)
-        Voxels along each spatial axis after cropping to nonzero, slowest axis first,
+        Voxels along each spatial axis after cropping, slowest axis first,
         after reorientation to ``orientation``.
     spacings : tuple of tuple of float, shape (cases, D)
         Edge of a voxel, in ``unit``, same order.
@@ -97,6 +98,8 @@ class Fingerprint:
         What the task measured; see its `measure`.
     task : Choice
         A file in ``autoseg/tasks``, with the options that dataset.json gave.
+    crop : str
+        What images are cropped to: ``"nonzero"`` or ``"none"``, as in dataset.json.
     schema : int
         Version of the file's layout.
     """
@@ -113,6 +116,7 @@ class Fingerprint:
     intensities: tuple[Intensity, ...] = ()
     annotation: Mapping[str, Any] = field(default_factory=dict)
     task: Choice = Choice(name="semantic")
+    crop: str = NONZERO
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
 
+NONZERO, NO_CROP = "nonzero", "none"
+CROPS = (NONZERO, NO_CROP)  # what an image can be cropped to
+
 
 @dataclass(frozen=True, kw_only=True)
 class Geometry:

@@ -5,6 +5,7 @@ Legend: S spatial shape.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -80,6 +81,13 @@ class Instances(Annotation):
 
     def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
         return self._map.region()
+
+    def counts(self) -> dict[Any, int]:
+        found: Counter[int] = Counter()
+        for instance, voxels in self._map.counts().items():
+            if instance > 0:
+                found[self.class_of(instance)] += voxels
+        return dict(found)
 
     @property
     def map(self) -> Array:

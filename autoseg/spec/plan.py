@@ -13,6 +13,7 @@ from typing import Any
 from autoseg.errors import PlanError, did_you_mean
 from autoseg.spec._migrate import migrate
 from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.image import CROPS, NONZERO
 from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 
 SCHEMA = 2
@@ -212,6 +213,9 @@ class Plan:
         Input channels in order.
     configurations : mapping of str to Configuration
         ``2d``, ``3d_fullres``, ``3d_lowres``, ``3d_cascade_fullres`` and others.
+    crop : str
+        What images are cropped to: ``"nonzero"``, the box of the voxels that are not 0
+        in any channel, or ``"none"``.
     training : Choice
         The training recipe (``"auto"``, ``"nnunet"`` or ``"fast"``) and options that
         replace numbers of it.
@@ -234,6 +238,7 @@ class Plan:
     channels: tuple[Channel, ...]
     configurations: Mapping[str, Configuration]
     orientation: str | None = None
+    crop: str = NONZERO
     training: Choice = Choice(name="auto")
     budget: Choice = Choice(name="unknown")
     decisions: tuple[Decision, ...] = ()
@@ -262,6 +267,9 @@ class Plan:
         order = values.get("transpose", (0, 1))
         if len(order) not in (2, 3) or sorted(order) != list(range(len(order))):
             faults.append(f"transpose {order} is no order of axes")
+        crop = values.get("crop", NONZERO)
+        if crop not in CROPS:
+            faults.append(f"crop is {crop!r}; there are {' and '.join(CROPS)}")
         schema = values.get("schema", SCHEMA)
         if schema != SCHEMA:
             faults.append(f"schema {schema}; this autoseg reads {SCHEMA}")
@@ -301,7 +309,7 @@ class Plan:
         and different as soon as anything differs that changes a preprocessed voxel.
         """
         configuration = self.configuration(name)
-        parts = (
+        parts: tuple[Any, ...] = (
             self.task,
             self.orientation,
             self.transpose,
@@ -309,6 +317,8 @@ class Plan:
             configuration.spacing,
             configuration.resampling,
         )
+        if self.crop != NONZERO:  # folders of before are found by their names
+            parts = (*parts, self.crop)
         text = json.dumps(to_json(parts), sort_keys=True)
         kind = f"{configuration.dim}d"
         return f"{kind}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"

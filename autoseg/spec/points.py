@@ -167,6 +167,12 @@ class Points(Annotation):
     def resized(self, shape: Sequence[int], resample: Callable[[Any], Any]) -> Points:
         return self.moved(resized(self.coordinates, self.shape, shape), shape)
 
+    def counts(self) -> dict[Any, int]:
+        return {
+            name: int(there)
+            for name, there in zip(self.names, self.inside, strict=True)
+        }
+
     def to_stored(self) -> dict[str, Any]:
         places = [
             place.tolist() if there else None

@@ -1,5 +1,6 @@
 """From a folder of images to a folder of predictions."""
 
+import dataclasses
 import json
 
 import blosc2
@@ -59,6 +60,20 @@ def test_a_folder_is_predicted(images, predictor, tmp_path, readers, writers):
     assert [path.name for path in written] == [f"{case}.nii.gz" for case in images]
     for case, labels in images.items():
         assert np.array_equal(read(tmp_path / "out" / f"{case}.nii.gz"), labels)
+
+
+@pytest.mark.parametrize("crop", ["nonzero", "none"])
+def test_what_is_0_around_an_image_is_looked_at_if_nothing_is_cropped(tmp_path, crop):
+    image = np.zeros((12, 11, 10), np.uint8)
+    image[:8, 2:, 1:9] = 1
+    write(tmp_path / "in" / "a_0000.nii.gz", image)
+    plan = dataclasses.replace(toy.plan(mirror=False), crop=crop)
+    predictor = toy.knowing(plan, intensities=(100, 0, 200))  # class one is 0
+
+    predict(predictor, tmp_path / "in", tmp_path / "out")
+
+    found = read(tmp_path / "out" / "a.nii.gz")
+    assert np.array_equal(found, (image == 0) * (crop == "none"))
 
 
 def test_predictions_have_the_geometry_of_their_images(images, predictor, tmp_path):

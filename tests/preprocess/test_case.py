@@ -403,3 +403,35 @@ def test_points_go_to_the_networks_grid_with_the_image_and_back():
     assert prepared.annotation.shape == prepared.array.shape[1:]
     back = restore_coordinates(moved, prepared.placement)
     np.testing.assert_allclose(back[0], place)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_plan_may_say_that_nothing_is_cropped(masked):
+    box = (slice(1, 4), slice(2, 8), slice(0, 5))
+    image = _framed(_image(), box)
+    labels = np.zeros((6, 9, 8), np.int16)
+    labels[5, :, 7] = 2  # far outside
+    plan = _plan(crop="none", masked=masked)
+
+    case = normalize_case(image, plan, labels)
+
+    assert case.placement.box == ((0, 6), (0, 9), (0, 8))
+    assert case.placement.cropped_shape == (6, 9, 8)
+    mask = np.zeros((6, 9, 8), bool)
+    mask[box] = True
+    values = image.array[0][mask] if masked else image.array[0]
+    wanted = (image.array[0] - values.mean()) / values.std()
+    wanted[~mask & masked] = 0
+    np.testing.assert_allclose(case.array[0], wanted, atol=1e-5)
+    # Only a normalization in the mask has to know where the image is.
+    assert np.array_equal(
+        case.annotation, np.where(~mask & masked & (labels == 0), -1, labels)
+    )
+    assert case.annotation.dtype == np.int16
+
+
+def test_preprocessed_data_of_cropped_images_keep_their_folder():
+    plan = _plan()
+
+    assert plan.data_id("3d_fullres") != _plan(crop="none").data_id("3d_fullres")
+    assert plan.data_id("3d_fullres") == _plan(crop="nonzero").data_id("3d_fullres")

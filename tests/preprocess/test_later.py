@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,3 +103,14 @@ def test_a_constant_image_becomes_zero(tmp_path):
     found = prepare_later(image, _plan(names=("zscore",)), "net")
 
     assert not found.array[(slice(None),) * 3].any()
+
+
+def test_parts_are_of_the_whole_image_if_nothing_is_cropped(tmp_path):
+    plan = replace(_plan(names=("none",) * 4), crop="none")
+    image = _image(tmp_path)
+
+    parts = prepare_later(image, plan, "net")
+
+    assert parts.placement.box == ((0, 30), (0, 41))
+    everything = (slice(None), slice(0, 30), slice(0, 41))
+    np.testing.assert_array_equal(parts.array[everything], image.array)

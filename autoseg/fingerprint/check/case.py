@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, unreadable
 from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.base import find_format
+from autoseg.geometry.crop import hull, nonzero_range, whole_box
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
 
@@ -65,6 +68,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
     share = wanted if len(paths) == 1 else 1 if len(paths) == wanted else None
     digest = hashlib.blake2b(digest_size=16)
     found, complete = 0, True
+    boxes: list[tuple[slice, ...]] = []
     first: Path | None = None
     for path in paths:
         if not path.is_file():
@@ -96,6 +100,8 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         found += len(image.array)
         digest.update(repr(image.array.shape).encode())
         digest.update(image.array.data)
+        box = nonzero_range(image.array)
+        boxes += [] if box is None else [box]
         odd = _intensity_problems(image.array, path)
         facts.problems += odd
         if not odd:
@@ -110,7 +116,20 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             )
     if complete:
         facts.digest = digest.hexdigest()
+        facts.blank = not boxes
+        if dataset.crop == NONZERO:
+            facts.box = _common_box(facts, boxes)
         facts.problems += _count_problems(facts.case, found, dataset)
+
+
+def _common_box(
+    facts: CaseFacts, boxes: list[tuple[slice, ...]]
+) -> tuple[slice, ...] | None:
+    """Return the box of a case from those of its files, None if it is all of it."""
+    if not boxes or facts.geometry is None or len({len(box) for box in boxes}) > 1:
+        return None
+    box = functools.reduce(hull, boxes)
+    return None if box == whole_box(facts.geometry.shape) else box
 
 
 def _count_problems(case: Case, found: int, dataset: Dataset) -> list[Problem]:

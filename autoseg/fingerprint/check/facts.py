@@ -10,6 +10,7 @@ from typing import Any
 
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.fingerprint.extremes import Extreme
+from autoseg.fingerprint.outside import Outside
 from autoseg.geometry.orientation import orientation_of
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry
@@ -38,6 +39,13 @@ class CaseFacts:
         annotation was not read.
     extremes : list of (Path, Extreme)
         Values far from all others of a file.
+    box : tuple of slice or None
+        What the image is cropped to, on its own axes; None if all of it is kept, or a
+        file could not be read.
+    blank : bool
+        Whether the image is 0 everywhere, in all channels.
+    outside : mapping of str to (int, int)
+        Of classes that lie outside of the box in part: how much does, of how much.
     """
 
     case: Case
@@ -48,6 +56,9 @@ class CaseFacts:
     empty: bool = False
     found: Any = None
     extremes: list[tuple[Path, Extreme]] = field(default_factory=list)
+    box: tuple[slice, ...] | None = None
+    blank: bool = False
+    outside: Outside = field(default_factory=dict)
 
     @property
     def orientation(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, problem_of
 from autoseg.fingerprint.check.unread import unread
+from autoseg.fingerprint.outside import outside_text
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS, choose_task, make_task
@@ -191,11 +192,20 @@ def _problems(
         *told(facts),
         *annotation_problems(dataset, facts),
         *extreme_problems(facts),
+        *_outside_problems(dataset, facts),
         *kind.together(facts),
         *grid_problems(dataset, facts),
         *files.duplicates(dataset, facts),
         *files.test_problems(dataset),
     ]
+
+
+def _outside_problems(
+    dataset: Dataset, facts: Sequence[CaseFacts]
+) -> Iterator[Problem]:
+    said = outside_text({f.case.id: f.outside for f in facts}, len(facts))
+    if said is not None:
+        yield Problem("warning", dataset.folder / "dataset.json", *said)
 
 
 def _sorted(problems: Sequence[Problem]) -> tuple[Problem, ...]:

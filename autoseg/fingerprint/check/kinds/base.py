@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.errors import stops_everything
+from autoseg.errors import AutosegError, stops_everything
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import annotation_problems
 from autoseg.fingerprint.check.problem import Problem, unreadable
+from autoseg.fingerprint.outside import groups_of, outside_of
 from autoseg.formats.base import known_endings, match_ending, read_labels
+from autoseg.geometry.align import covers_same, turn_between
+from autoseg.spec.annotation import as_annotation
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
@@ -67,6 +70,7 @@ class CheckKind:
         self.look_inside(facts, path, annotation)
         if facts.geometry is not None:
             facts.problems += annotation_problems(facts.geometry, geometry, path)
+            self._look_outside(facts, path, annotation, geometry)
 
     def read(self, facts: CaseFacts, path: Path) -> tuple[Any, Geometry]:
         """Return an annotation in the task's inner form, and the grid it lies on.
@@ -92,6 +96,32 @@ class CheckKind:
             What `read` gave.
         """
         facts.empty = not np.asarray(annotation).any()
+
+    def groups(self) -> Mapping[str, Sequence[Any]]:
+        """Return, for each class, the keys that `counts` has of it."""
+        return groups_of(self.task) if self.task is not None else {}
+
+    def counts(self, facts: CaseFacts) -> Mapping[Any, int] | None:
+        """Return what `Annotation.counts` gave, if `look_inside` asked it already."""
+        return None
+
+    def _look_outside(
+        self, facts: CaseFacts, path: Path, annotation: Any, geometry: Geometry
+    ) -> None:
+        """Note what is annotated where the image is cut away."""
+        if facts.box is None or facts.geometry is None:
+            return
+        placed = as_annotation(annotation)
+        try:
+            turn = turn_between(geometry, facts.geometry)
+            if turn is not None and covers_same(geometry, facts.geometry, turn):
+                placed = placed.turned(turn)
+        except AutosegError:
+            return  # its grid is another, as is said already
+        if tuple(placed.shape) == facts.geometry.shape:
+            facts.outside = outside_of(
+                placed, facts.box, self.groups(), self.counts(facts)
+            )
 
     def unused(self, ids: Set[str]) -> Iterator[Problem]:
         """Yield annotations of no case, beside single files in labelsTr.

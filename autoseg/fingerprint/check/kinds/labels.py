@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoseg.errors import AutosegError
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -19,6 +16,7 @@ from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import read_labels
 from autoseg.formats.names import segments_of
+from autoseg.spec.annotation import as_annotation
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
@@ -48,13 +46,24 @@ class LabelsCheck(CheckKind):
 
     def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
         super().look_inside(facts, path, annotation)
-        facts.found = _count_values(np.asarray(annotation))
+        facts.found = as_annotation(annotation).counts()
         if self.labels is not None and path.name.lower().endswith(".nrrd"):
             facts.problems += segment_problems(path, self.labels)
+
+    def groups(self) -> Mapping[str, Sequence[Any]]:
+        return foreground_of(self.labels) if self.labels else {}
+
+    def counts(self, facts: CaseFacts) -> Mapping[Any, int] | None:
+        counted: Mapping[Any, int] | None = facts.found
+        return counted
 
     def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         if self.labels is not None:
             yield from _unknown_values(self.dataset, facts, self.labels)
+            nothing = _nothing_to_learn(self.dataset, facts, self.labels)
+            if nothing is not None:
+                yield nothing
+                return
             yield from _missing_classes(self.dataset, facts, self.labels)
 
     def classes(self, facts: Sequence[CaseFacts]) -> dict[str, int]:
@@ -89,16 +98,25 @@ def labels_of(dataset: Dataset) -> dict[str, tuple[int, ...]] | None:
     }
 
 
+def foreground_of(
+    labels: Mapping[str, tuple[int, ...]],
+) -> dict[str, tuple[int, ...]]:
+    """Return the values of each class, background and ``ignore`` left out."""
+    background = min(v for n, values in labels.items() if n != "ignore" for v in values)
+    return {
+        name: values
+        for name, values in labels.items()
+        if name != "ignore" and values != (background,)
+    }
+
+
 def cases_by_class(
     labels: dict[str, tuple[int, ...]], facts: Sequence[CaseFacts]
 ) -> dict[str, int]:
     """Return how many cases have each class, background and ``ignore`` left out."""
-    background = min(v for n, values in labels.items() if n != "ignore" for v in values)
     seen = Counter(value for f in facts for value in (f.found or {}))
     counts = {}
-    for name, values in labels.items():
-        if name == "ignore" or values == (background,):
-            continue
+    for name, values in foreground_of(labels).items():
         if len(values) == 1:
             counts[name] = seen[values[0]]
         else:
@@ -238,6 +256,30 @@ def _cure(unknown: set[int]) -> str:
     return "Add a name for it to `labels`, or correct the file."
 
 
+def _nothing_to_learn(
+    dataset: Dataset, facts: Sequence[CaseFacts], labels: dict[str, tuple[int, ...]]
+) -> Problem | None:
+    """Return that no case has a voxel of any class, though values are not all 0.
+
+    Unknown values are said before, and annotations that are all 0 elsewhere.
+    """
+    read = [f for f in facts if f.found is not None]
+    seen = {value for f in read for value in f.found}
+    known = {value for values in labels.values() for value in values}
+    if not read or all(f.empty for f in read) or seen - known:
+        return None
+    if any(cases_by_class(labels, read).values()):
+        return None
+    names = [name for name, values in labels.items() if seen & set(values)]
+    return Problem(
+        "error",
+        dataset.folder / "dataset.json",
+        f"No annotation has a voxel of any class, so there is nothing to learn: all "
+        f"are {' or '.join(map(repr, names))}.",
+        "Correct `labels`, or annotate the classes.",
+    )
+
+
 def _missing_classes(
     dataset: Dataset, facts: Sequence[CaseFacts], labels: dict[str, tuple[int, ...]]
 ) -> Iterator[Problem]:
@@ -270,12 +312,3 @@ def _listed(values: set[int]) -> str:
     shown = sorted(values)
     text = ", ".join(map(str, shown[:MANY]))
     return text if len(shown) <= MANY else f"{text}, ... ({len(shown)} of them)"
-
-
-def _count_values(labels: NDArray[Any]) -> dict[int, int]:
-    """Return the voxels of each value."""
-    if labels.size and labels.min() >= 0 and labels.max() < 1 << 16:
-        counts = np.bincount(labels.ravel())
-        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
-    values, counts = np.unique(labels, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))

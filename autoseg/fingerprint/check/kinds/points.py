@@ -64,6 +64,14 @@ class PointsCheck(CheckKind):
 
     def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         given = [fact for fact in facts if fact.found is not None]
+        if given and all(fact.blank for fact in facts):
+            yield Problem(
+                "error",
+                self.dataset.folder / "imagesTr",
+                "Every image is 0 everywhere: there is nothing to see where the points "
+                "are.",
+                "Put the right images there.",
+            )
         if given:
             where = self.dataset.folder / "dataset.json"
             yield from _never_seen(where, given)
