@@ -10,15 +10,15 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, TextIO, TypeVar
+from typing import Generic, TypeVar
 
 from autoseg.errors import AutosegError, CaseErrors, UsageError, stops_everything
 from autoseg.machine import cores, free_memory
+from autoseg.progress import Progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -286,75 +286,3 @@ def _together() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(torch.get_num_threads())
-
-
-SHARE = "{desc}: {percentage:.0f} %|{bar}| {remaining} left{postfix}"
-
-
-class Progress:
-    """A bar on a terminal; elsewhere a line now and then.
-
-    Parameters
-    ----------
-    total : int
-        Steps until the end.
-    label : str
-        What is being done.
-    stream : text stream, optional
-        Where to write; by default standard error.
-    seconds : float
-        Off a terminal, at most one line in this time.
-    percent : bool
-        Show a share in place of counts, of steps that mean nothing to people.
-    """
-
-    def __init__(
-        self,
-        total: int,
-        label: str,
-        stream: TextIO | None = None,
-        seconds: float = 15,
-        percent: bool = False,
-    ) -> None:
-        self.total = total
-        self.label = label
-        self.stream = stream or sys.stderr
-        self.seconds = seconds
-        self.percent = percent
-        self.count = 0
-        self._bar: Any = None
-        self._last = self._start = time.monotonic()
-
-    def __enter__(self) -> Progress:
-        if self.stream.isatty():
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                total=self.total,
-                desc=self.label,
-                file=self.stream,
-                dynamic_ncols=True,
-                bar_format=SHARE if self.percent else None,
-            )
-        return self
-
-    def step(self, text: str = "", steps: int = 1) -> None:
-        """Move on by some steps; ``text`` stands behind the bar."""
-        self.count += steps
-        if self._bar is not None:
-            self._bar.set_postfix_str(text, refresh=False)
-            self._bar.update(steps)
-            return
-        now = time.monotonic()
-        if now - self._last >= self.seconds:
-            self._last = now
-            left = (now - self._start) / self.count * (self.total - self.count)
-            done = f"{self.count}/{self.total}"
-            if self.percent:
-                done = f"{100 * self.count // self.total} %"
-            self.stream.write(f"{self.label}: {done}, {left:.0f} s left. {text}\n")
-            self.stream.flush()
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoseg.errors import ModelError, PlanError
-from autoseg.landmarks.confidence import Confidence, Evidence, learn, pooled
+from autoseg.landmarks.confidence import Confidence, learn
+from autoseg.landmarks.evidence import Evidence, pooled
 from autoseg.preprocess.points import lengths_in_plan_order
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps, from_json, load_object, write_text

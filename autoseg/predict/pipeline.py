@@ -21,7 +21,7 @@ import torch
 from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
 from autoseg.formats.base import find_format
 from autoseg.model.model import Model
-from autoseg.parallel import MemoryBudget, Progress, Share, loaded_bytes
+from autoseg.parallel import MemoryBudget, Share, loaded_bytes
 from autoseg.predict._threads import Writers, ahead
 from autoseg.predict.cases import expected_files
 from autoseg.predict.drift import unlike_training
@@ -33,6 +33,7 @@ from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.predict.readouts.probabilities import open_sink
 from autoseg.predict.readouts.uncertainty import Doubt, Qualities, doubt_file
 from autoseg.predict.written import Written
+from autoseg.progress import Progress
 from autoseg.spec.image import Geometry
 
 logger = logging.getLogger(__name__)

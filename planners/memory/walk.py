@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from planners.memory.gradients import Gradients
 from planners.memory.graph import Graph, Op
 from planners.setting import LossCost, Setting
 
@@ -214,14 +215,7 @@ class Walk:
     # Backward pass ------------------------------------------------------------------
 
     def _backward(self) -> None:
-        alive = self._first_gradients()
-        # Several gradients may be views of one piece of memory: (bytes, users).
-        memory: dict[int, list[float]] = {}
-        owner: dict[int, int] = {}
-        for number, (level, size) in enumerate(alive.items()):
-            memory[number] = [size, 1]
-            owner[level] = number
-        state = _Gradients(memory, owner)
+        state = Gradients(self._first_gradients())
         for op in reversed(self.ops):
             if op.output not in state.owner:
                 continue
@@ -231,7 +225,7 @@ class Walk:
         """Return the bytes of the gradients that the losses give, by tensor."""
         return {level: self._logits(level) for level in self.levels}
 
-    def _step_back(self, op: Op, state: _Gradients) -> None:
+    def _step_back(self, op: Op, state: Gradients) -> None:
         graph, size = self.graph, self._bytes
         given = state.take(op.output)
         extra = op.copies * size(op.output)
@@ -255,63 +249,6 @@ class Walk:
         self.kept -= self._aside(op)
         if self.e != FLOAT:
             self.copies -= self.e * op.weights
-
-
-class _Gradients:
-    """Gradients of feature maps that wait for their turn."""
-
-    def __init__(self, memory: dict[int, list[float]], owner: dict[int, int]) -> None:
-        self.memory, self.owner = memory, owner
-        self.views: set[int] = set()  # tensors whose gradient is a part of another
-        self.bytes = sum(size for size, _ in memory.values())
-        self.sum_bytes = 0.0  # of a sum that needs a new piece
-        self._next = len(memory)
-        self._pending: list[tuple[int, int]] = []
-
-    def take(self, tensor: int) -> int:
-        self.views.discard(tensor)
-        return self.owner.pop(tensor)
-
-    def share(self, piece: int, tensors: Sequence[int], *, is_view: bool) -> None:
-        self.memory[piece][1] += len(tensors) - 1
-        for tensor in tensors:
-            self._arrive(tensor, piece)
-            if is_view:
-                self.views.add(tensor)
-        self.settle()
-
-    def give(self, tensor: int, size: float) -> None:
-        piece = self._next
-        self._next += 1
-        self.memory[piece] = [size, 1]
-        self.bytes += size
-        self._arrive(tensor, piece)
-
-    def _arrive(self, tensor: int, piece: int) -> None:
-        if tensor not in self.owner:
-            self.owner[tensor] = piece
-            return
-        # Two gradients of one tensor are added: in place, but not into a part.
-        if tensor in self.views or self.memory[self.owner[tensor]][1] > 1:
-            self.sum_bytes = self.memory[piece][0]
-        self._pending.append((tensor, piece))
-
-    def settle(self) -> None:
-        """Finish additions: the sum takes the place of the second gradient."""
-        for tensor, piece in self._pending:
-            before = self.owner[tensor]
-            self.owner[tensor] = piece
-            self.views.discard(tensor)
-            self.release(before)
-        self._pending.clear()
-        self.sum_bytes = 0.0
-
-    def release(self, piece: int) -> None:
-        entry = self.memory[piece]
-        entry[1] -= 1
-        if not entry[1]:
-            self.bytes -= entry[0]
-            del self.memory[piece]
 
 
 def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> float:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from autoseg.cli.main import main
-from autoseg.landmarks.confidence import Evidence, learn
+from autoseg.landmarks.confidence import learn
+from autoseg.landmarks.evidence import Evidence
 from autoseg.model.confidence import Learnt
 from autoseg.outputs import JOURNAL
 from autoseg.predict.predictor import Predictor

@@ -1,44 +1,17 @@
 import numpy as np
 import pytest
 
-from autoseg.errors import PlanError
 from autoseg.landmarks.confidence import (
     Confidence,
-    Evidence,
     confidence_table,
     learn,
     learn_apart,
-    pooled,
-    spread_of,
 )
+from autoseg.landmarks.evidence import Evidence
 from autoseg.landmarks.shape import fit_shapes
 from autoseg.spec.json import from_json, to_json
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
-
-NAMES = ("tip", "root", "end", "left", "right", "top")
-SPACING = (2.0, 0.5)
-ALWAYS = (0.0,) * 6
-
-
-def validation(count, seed=0, absent=0.0):
-    """Return cases whose errors are as large as the covariance says."""
-    rng = np.random.default_rng(seed)
-    cases = []
-    for number in range(count):
-        truth = np.arange(12.0).reshape(6, 2) ** 2 + rng.normal(0, 5, 2)
-        missing = rng.random(6) < absent
-        sd = rng.uniform(0.5, 4, 6)  # in the unit of the spacing, along each axis
-        apart = sd[:, None] * rng.normal(size=(6, 2)) / SPACING
-        score = np.where(missing, rng.beta(2, 5, 6), rng.beta(8, 2, 6))
-        reference = Points(NAMES, truth, np.where(missing, ABSENT, PRESENT))
-        details = {
-            "score": score,
-            "covariance": sd[:, None, None] ** 2 * np.eye(2),
-            "peak": truth + apart,
-        }
-        predicted = Points(NAMES, truth + apart, np.full(6, PRESENT), details)
-        cases.append((f"case_{number}", predicted, reference, SPACING))
-    return cases
+from tests.landmarks.toy_validation import ALWAYS, NAMES, SPACING, validation
 
 
 def lengths(points):
@@ -99,61 +72,10 @@ def test_a_single_case_learns_nothing_from_others():
     assert learn_apart(Evidence.of(validation(1), ALWAYS)) == {}
 
 
-def test_folds_learn_together_what_one_would_from_all_cases():
-    cases = validation(30)
-    parts = [Evidence.of(cases[:12], ALWAYS), Evidence.of(cases[12:], ALWAYS)]
-
-    assert pooled(parts) == Evidence.of(cases, ALWAYS)
-
-
-def test_folds_of_other_landmarks_cannot_learn_together():
-    one = Evidence.of(validation(2), ALWAYS)
-    other = Evidence.of(validation(2), (0.5,) * 6)
-
-    with pytest.raises(PlanError, match="other thresholds"):
-        pooled([one, other])
-
-
-def test_evidence_is_what_was_said_and_what_is_true():
-    reference = Points(
-        ("tip", "root", "end"),
-        np.array([[3.0, 4.0], [np.nan, np.nan], [np.nan, np.nan]]),
-        np.array([PRESENT, ABSENT, UNKNOWN]),
-    )
-    details = {
-        "score": np.array([0.25, 0.5, 0.75]),
-        "covariance": np.tile(np.diag([9.0, 16.0]), (3, 1, 1)),
-        "peak": np.array([[1.0, 2.0], [5.0, 5.0], [6.0, 6.0]]),
-    }
-    predicted = Points(reference.names, details["peak"], [ABSENT] * 3, details)
-
-    found = Evidence.of([("a", predicted, reference, (2.0, 1.5))], (0.0, 0.5, 0.5))
-
-    assert found.score == ((0.25, 0.5, 0.75),)
-    assert found.spread == ((5.0, 5.0, 5.0),)
-    # (3 - 1) * 2 and (4 - 2) * 1.5, also where the point was said to be absent
-    assert found.error == ((5.0, None, None),)
-    assert found.status == (("present", "absent", "unknown"),)
-
-
-def test_evidence_with_a_row_missing_is_an_error():
-    raw = to_json(Evidence.of(validation(3), ALWAYS))
-    raw["score"] = raw["score"][:2]
-
-    with pytest.raises(PlanError, match="a row for each of 3 cases"):
-        from_json(Evidence, raw, "here")
-
-
 def test_larger_spread_means_larger_radii(learnt):
     narrow, wide = learnt.radius.expected(np.array([[0.8] * 6, [4.0] * 6]), np.ones(6))
 
     assert (wide > 2 * narrow).all()
-
-
-def test_spread_is_one_length_for_each_covariance():
-    found = spread_of(np.array([[[4.0, 0.5], [0.5, 0.5]]]))
-
-    assert found.tolist() == [pytest.approx(4.5**0.5)]
 
 
 def test_points_under_the_threshold_are_absent():
@@ -225,10 +147,7 @@ def test_the_table_has_a_line_for_each_landmark():
 
 
 def test_it_is_json(learnt):
-    evidence = Evidence.of(validation(3, absent=0.3), ALWAYS)
-
     assert from_json(Confidence, to_json(learnt), "here") == learnt
-    assert from_json(Evidence, to_json(evidence), "here") == evidence
 
 
 def test_without_validation_thresholds_are_the_usual_ones_and_nothing_is_doubtful():

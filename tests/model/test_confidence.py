@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from autoseg.errors import ModelError
-from autoseg.landmarks.confidence import Evidence, learn
+from autoseg.landmarks.confidence import learn
+from autoseg.landmarks.evidence import Evidence
 from autoseg.model.bundle import read_bundle, write_bundle
 from autoseg.model.confidence import Learnt, judged, load_confidence, pool
 from autoseg.model.load import load_model

@@ -10,7 +10,8 @@ import blosc2
 import numpy as np
 import pytest
 
-from autoseg.landmarks.confidence import Evidence, learn
+from autoseg.landmarks.confidence import learn
+from autoseg.landmarks.evidence import Evidence
 from autoseg.model.confidence import Learnt
 from autoseg.report.kinds.instances import read_scores, score_pairs
 from autoseg.report.kinds.points import describe_errors, thresholds_of

@@ -16,7 +16,8 @@ from autoseg.find_best.candidates import Candidate
 from autoseg.find_best.kinds import FIND_BEST_KINDS
 from autoseg.find_best.kinds.base import FindBestKind, Pair
 from autoseg.find_best.table import Table
-from autoseg.landmarks.confidence import Evidence, learn, learn_apart
+from autoseg.landmarks.confidence import learn, learn_apart
+from autoseg.landmarks.evidence import Evidence
 from autoseg.model.confidence import Learnt, judged, pool
 from autoseg.predict.readouts.consensus import average
 from autoseg.spec.dataset import Dataset

@@ -10,7 +10,7 @@ from typing import Any
 
 from autoseg.errors import AutosegError
 from autoseg.evaluate.measures import MEASURES
-from autoseg.parallel import Progress
+from autoseg.progress import Progress
 from autoseg.report.artist import Artist
 from autoseg.report.page.html import data_uri, score
 from autoseg.report.pictures.case import draw_case

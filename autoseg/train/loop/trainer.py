@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
-from autoseg.parallel import Progress
+from autoseg.progress import Progress
 from autoseg.train.data.batch import Batch
 from autoseg.train.data.loader import Loader
 from autoseg.train.loop.checkpoint import Saver

@@ -14,7 +14,8 @@ from autoseg.evaluate.stage import evaluate
 from autoseg.find_best.stage import find_best
 from autoseg.find_best.table import goodness
 from autoseg.fingerprint.stage import fingerprint
-from autoseg.landmarks.confidence import Evidence, learn
+from autoseg.landmarks.confidence import learn
+from autoseg.landmarks.evidence import Evidence
 from autoseg.model.confidence import Learnt
 from autoseg.model.load import load_model
 from autoseg.predict.options import Options

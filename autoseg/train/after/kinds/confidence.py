@@ -9,12 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.points import read_points, write_points
-from autoseg.landmarks.confidence import (
-    Evidence,
-    confidence_table,
-    learn,
-    learn_apart,
-)
+from autoseg.landmarks.confidence import confidence_table, learn, learn_apart
+from autoseg.landmarks.evidence import Evidence
 from autoseg.landmarks.shape import fit_shapes
 from autoseg.model.confidence import Learnt, judged
 from autoseg.preprocess.placement import Placement

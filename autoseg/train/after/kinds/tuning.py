@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import UsageError
 from autoseg.model.decoding import Decoding, Part
-from autoseg.parallel import Progress, default_workers
+from autoseg.parallel import default_workers
 from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.predict.readouts.outputs import by_head
 from autoseg.predict.windows.canvas import cut_out
+from autoseg.progress import Progress
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.instances import as_instances
 from autoseg.tasks.instance import InstanceTask
