@@ -275,6 +275,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     return 1
             trial = attempt(arguments.seed, number, sounds)
             trials.append(trial)
+            if len(trials) % 50 == 0:
+                print(f"{len(trials)} done", flush=True)
             if arguments.only or trial.outcome() in COUNTED:
                 show(trial, arguments.seed, number, fully=bool(arguments.only))
     table(trials)

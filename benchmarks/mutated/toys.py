@@ -18,6 +18,7 @@ import tifffile
 from PIL import Image
 
 CASES, EDGE_3D, EDGE_2D = 4, 16, 32
+SPACING = (2.0, 1.0, 1.0)  # of volumes that carry one
 LABELS = {"background": 0, "one": 1, "two": 2}
 POINTS = ["tip_left", "tip_right", "root"]
 
@@ -72,7 +73,7 @@ def _semantic(folder: Path, ending: str, dim: int, **entries: Any) -> None:
     for number in range(CASES + 1):
         part = "Tr" if number < CASES else "Ts"
         labels = boxes(number, dim)
-        spacing = (2.0, 1.0, 1.0) if dim == 3 else None
+        spacing = SPACING if dim == 3 else None
         for channel in range(len(entries.get("channel_names", "1"))):
             image = picture_of(labels, 10 * channel + number)
             path = folder / f"images{part}" / f"case_{number}_{channel:04d}{ending}"
@@ -198,7 +199,8 @@ def _landmarks(folder: Path, ending: str, dim: int, **entries: Any) -> None:
     for number in range(CASES + 1):
         part = "Tr" if number < CASES else "Ts"
         path = folder / f"images{part}" / f"case_{number}_0000{ending}"
-        save(path, picture_of(boxes(number, dim), number))
+        spacing = SPACING if dim == 3 else None
+        save(path, picture_of(boxes(number, dim), number), spacing)
     describe(folder, ending, **{"task": "landmark", "landmarks": POINTS, **entries})
 
 

@@ -18,7 +18,7 @@ import SimpleITK as sitk
 import tifffile
 from PIL import Image
 
-from .toys import save
+from .toys import SPACING, save
 
 MUTATIONS: dict[str, Callable[[Made], str | None]] = {}
 
@@ -134,7 +134,8 @@ def change_voxels(
     if found is None or not np.size(found):
         return False
     try:
-        save(path, change(np.array(found, np.float32) if floats else found.copy()))
+        changed = change(np.array(found, np.float32) if floats else found.copy())
+        save(path, changed, SPACING if changed.ndim == len(SPACING) else None)
     except (ValueError, IndexError, TypeError, OSError, RuntimeError):
         return False  # of no such shape, or a type that the format has not
     return True

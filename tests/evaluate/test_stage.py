@@ -208,6 +208,27 @@ def test_a_case_on_another_grid_fails_alone(dataset, predictions):
     assert list(summary.cases) == ["case_00", "case_01", "case_02"]
 
 
+def test_the_image_says_where_an_annotation_of_its_data_set_lies(tmp_path):
+    """Its own header may have lost the spacing: voxels are matched by their index."""
+    dataset = toy.volumes(tmp_path / "Toy", cases=2, test=0)
+    predictions = tmp_path / "predictions"
+    shutil.copytree(dataset / "labelsTr", predictions)
+    labels = toy.labels_of(0)
+    annotation = dataset / "labelsTr" / "case_00.nii.gz"
+    toy.write_nifti(annotation, labels, (1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0))
+    shifted = np.zeros_like(labels)
+    shifted[:, :, 1:] = labels[:, :, :-1]
+    toy.write_nifti(predictions / "case_00.nii.gz", shifted)
+
+    scores = evaluate(predictions, dataset, workers=1).cases["case_00"]
+
+    assert scores["one"]["hd95"] == toy.SPACING[2]
+
+    toy.write_nifti(predictions / "case_00.nii.gz", labels, (1.0, 1.0, 1.0))
+    with pytest.raises(CaseErrors, match="not on the grid"):
+        evaluate(predictions, dataset, workers=1)
+
+
 def test_an_unknown_label_fails_with_the_file_and_the_value(dataset, predictions):
     labels = toy.labels_of(0)
     labels[0, 0, 0] = 9

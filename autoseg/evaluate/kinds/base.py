@@ -77,7 +77,7 @@ class EvaluateKind:
             If a file cannot be read, or they do not lie on one grid.
         """
         predicted, its_geometry = self.read_prediction(prediction, case)
-        reference, geometry = self.read(annotation, its_geometry, case)
+        reference, geometry = self.read_reference(annotation, its_geometry, case)
         reason = differing_grids(its_geometry, geometry)
         if reason:
             raise FormatError(
@@ -96,6 +96,22 @@ class EvaluateKind:
     ) -> tuple[Any, Geometry]:
         """Return what is in a file in the task's inner form, and its grid."""
         return read_annotation(path, self.dataset, self.task, image=image, case_id=case)
+
+    def read_reference(
+        self, path: Path, image: Geometry | None, case: str
+    ) -> tuple[Any, Geometry]:
+        """Return what is in a case's annotation, and the grid that it counts on.
+
+        In a data set, voxels of annotation and image are matched by their index,
+        whatever the annotation's header says. So the image says where they lie.
+        """
+        reference, geometry = self.read(path, image, case)
+        training = self.dataset.training if self.dataset is not None else ()
+        if any(one.id == case and one.annotation == path for one in training):
+            its_image = self.image_of(case)
+            if its_image is not None and its_image.shape == geometry.shape:
+                geometry = its_image
+        return reference, geometry
 
     def image_of(self, case: str) -> Geometry | None:
         """Return the geometry of a case's image, if it is known where that is."""

@@ -52,5 +52,5 @@ class InstancesEvaluation(EvaluateKind):
 
     def _sizes(self, case: str, annotation: Path) -> Any:
         image = self.image_of(case) if is_many_files(annotation) else None
-        reference, geometry = self.read(annotation, image, case)
+        reference, geometry = self.read_reference(annotation, image, case)
         return self.task.object_sizes(reference, geometry.spacing)
