@@ -20,12 +20,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from autoseg.geometry.argmax import resample_argmax
 from autoseg.geometry.resample import (
     resample_image,
     resample_labels,
     resample_outputs,
 )
-from autoseg.geometry.streaming import resample_argmax
 from autoseg.spec.plan import Resampling
 
 RULE = Resampling()

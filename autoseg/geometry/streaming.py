@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from autoseg.geometry._blocks import RowsHeld
 from autoseg.geometry._decision import Argmax, Paint, Scratch
 from autoseg.geometry._operators import Operator, Select
 from autoseg.geometry.resample import (
-    resample_outputs,
     separate_axis,
     way_of_outputs,
 )
@@ -39,9 +37,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-PIECE = (
-    2**19
-)  # voxels of a head decided at once: it, its rivals and labels share a cache
+# Voxels of a head decided at once: it, its rivals and labels share a cache.
+PIECE = 2**19
 GROUP = 2**20  # voxels of a head resampled across the stream at once
 
 
@@ -314,62 +311,3 @@ def streams(
     way = way_of_outputs(resampling)
     thick = separate_axis(spacing, new_spacing, way.resampling)
     return max(way.order, 0 if thick is None else way.thick_order) <= 1
-
-
-def resample_argmax(
-    heads: Iterable[Any],
-    new_shape: Sequence[int],
-    spacing: Sequence[float],
-    new_spacing: Sequence[float],
-    resampling: Resampling,
-    *,
-    painted: Sequence[int] | None = None,
-    exact: bool = False,
-) -> Array:
-    """Resample whole heads and return the label of each voxel of the new grid.
-
-    Parameters
-    ----------
-    heads : iterable of ndarray or Tensor, each of shape S
-        Logits, one head after the other; none is kept.
-    new_shape : sequence of int, length D
-        Voxels afterwards.
-    spacing, new_spacing : sequence of float, length D
-        Edge of a voxel before and after.
-    resampling : Resampling
-        Method, ``output_order`` and the rules of the thick axis.
-    painted : sequence of int, length K, optional
-        As in `RowResampler.decide`.
-    exact : bool
-        Use the plain library call.
-
-    Returns
-    -------
-    ndarray of uint8 or int16, shape new_shape
-        Number of the head, or the painted value: the same as from all heads at once.
-
-    Raises
-    ------
-    UsageError
-        If there are no heads.
-    """
-    rest = iter(heads)
-    one = next(rest, None)
-    if one is None:
-        raise UsageError("there are no heads to decide between.")
-    if streams(spacing, new_spacing, resampling) and not exact:
-        grids = (one.shape, new_shape, spacing, new_spacing)
-        rows = RowResampler(*grids, resampling)
-        return rows.decide(chain([one], rest), 0, 0, rows.size, painted)
-    choice = Argmax() if painted is None else Paint(painted)
-    scratch = Scratch()
-    for head in chain([one], rest):
-        array = np.asarray(head)[None]
-        resampled = resample_outputs(
-            array, new_shape, spacing, new_spacing, resampling, exact
-        )
-        choice.next_head(resampled.shape[1:])
-        values = _separable.tensor_of(resampled[0]).float()
-        choice.see(values, slice(None), scratch)
-    found: Array = choice.labels.numpy()
-    return found

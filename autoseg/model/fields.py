@@ -7,19 +7,28 @@ is one row of `FIELDS`.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from autoseg.errors import ModelError, PlanError
 from autoseg.landmarks.confidence import Confidence
+from autoseg.model.field_kinds import (
+    DEFAULTS,
+    Entry,
+    Field,
+    Folds,
+    JsonFile,
+    Part,
+    Parts,
+    Weights,
+)
 from autoseg.model.model import Model
-from autoseg.model.packed import MANIFEST, Packed
+from autoseg.model.packed import Packed
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.model.trained import TrainedFolder
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.json import dumps, from_json
+from autoseg.spec.json import from_json
 from autoseg.spec.plan import Plan
 from autoseg.workspace import (
     CONFIDENCE,
@@ -28,207 +37,6 @@ from autoseg.workspace import (
     MODEL_PLAN,
     POSTPROCESSING,
 )
-
-LARGEST_NUMBER = 8  # bytes of a weight
-HEADER = 2**20  # bytes before the tensors of a file: names and shapes
-HEADER_ROW = 2**10  # and for each tensor
-
-Known = Mapping[str, Any]  # fields that were read before
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Field:
-    """How a field of `Model` is kept; this one: not at all.
-
-    Parameters
-    ----------
-    since : int
-        The first schema of bundles that has it.
-    folder : callable or None
-        Gives its value from a folder that training made; None: its default.
-    """
-
-    since: int = 1
-    folder: Callable[[TrainedFolder], Any] | None = None
-
-    def files(self, name: str, model: Model) -> dict[str, bytes]:
-        """Return its files in a bundle, by name without prefix."""
-        return {}
-
-    def entries(self, name: str, model: Model) -> dict[str, Any]:
-        """Return what the manifest says of it."""
-        return {}
-
-    def parts(self, name: str, model: Model) -> Iterator[tuple[str, Model]]:
-        """Give the models that it holds, each with its prefix."""
-        yield from ()
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        """Return its value from a bundle; raises ModelError and PlanError."""
-        return DEFAULTS[name]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class JsonFile(Field):
-    """A JSON object in a file of its own.
-
-    Parameters
-    ----------
-    file : str
-        Name of the file.
-    load : callable
-        Makes the value of what the file holds and of the file's name for messages.
-    needed : bool
-        A bundle without it is damaged. Otherwise a default is not written.
-    since : int
-        See `Field`.
-    folder : callable or None
-        See `Field`.
-    """
-
-    file: str
-    load: Callable[[dict[str, Any], str], Any]
-    needed: bool = False
-
-    def files(self, name: str, model: Model) -> dict[str, bytes]:
-        value = getattr(model, name)
-        if not self.needed and value == DEFAULTS[name]:
-            return {}
-        return {self.file: dumps(value).encode()}
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        if not self.needed and not packed.has(self.file):
-            return DEFAULTS[name]
-        return self.load(packed.json(self.file), packed.where(self.file))
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Entry(Field):
-    """A plain value in the manifest.
-
-    Parameters
-    ----------
-    kind : type or types
-        Of the JSON value.
-    since : int
-        See `Field`.
-    folder : callable or None
-        See `Field`.
-    """
-
-    kind: Any = str
-
-    def entries(self, name: str, model: Model) -> dict[str, Any]:
-        return {name: getattr(model, name)}
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        return packed.entry(name, self.kind)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Folds(Field):
-    """Names of folds, in the manifest."""
-
-    def entries(self, name: str, model: Model) -> dict[str, Any]:
-        return {name: list(getattr(model, name))}
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        folds = tuple(map(str, packed.entry(name, list)))
-        if not folds or len(set(folds)) < len(folds):
-            raise ModelError(f"{packed.where(MANIFEST)}: folds are {folds}.")
-        return folds
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Weights(Field):
-    """Tensors of each fold, in a file of safetensors."""
-
-    def files(self, name: str, model: Model) -> dict[str, bytes]:
-        from safetensors.torch import save
-
-        return {
-            _weights_file(fold): save(
-                {key: tensor.contiguous() for key, tensor in weights.items()}
-            )
-            for fold, weights in zip(model.folds, model.weights, strict=True)
-        }
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        from safetensors import SafetensorError
-        from safetensors.torch import load
-
-        most = most_bytes(known["plan"], known["configuration"])
-        found = []
-        for fold in known["folds"]:
-            file = _weights_file(fold)
-            try:
-                found.append(dict(load(packed.read(file, most))))
-            except SafetensorError as error:
-                where = packed.where(file)
-                raise ModelError(f"{where} is damaged: {error}.") from None
-        return tuple(found)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Part(Field):
-    """Another model, or none.
-
-    Parameters
-    ----------
-    prefix : str
-        Before the names of its files.
-    since : int
-        See `Field`.
-    folder : callable or None
-        See `Field`.
-    """
-
-    prefix: str
-
-    def parts(self, name: str, model: Model) -> Iterator[tuple[str, Model]]:
-        if getattr(model, name) is not None:
-            yield self.prefix, getattr(model, name)
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        below = packed.below(self.prefix)
-        return None if below is None else unpack(below)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Parts(Field):
-    """Any number of models.
-
-    Parameters
-    ----------
-    prefix : str
-        Before the names of their files, with a place for the number, from 1.
-    since : int
-        See `Field`.
-    folder : callable or None
-        See `Field`.
-    """
-
-    prefix: str
-
-    def entries(self, name: str, model: Model) -> dict[str, Any]:
-        count = len(getattr(model, name))
-        return {name: count} if count else {}
-
-    def parts(self, name: str, model: Model) -> Iterator[tuple[str, Model]]:
-        for number, part in enumerate(getattr(model, name), start=1):
-            yield self.prefix.format(number), part
-
-    def unpack(self, name: str, packed: Packed, known: Known) -> Any:
-        found = []
-        for number in range(1, packed.entry(name, int, 0) + 1):
-            prefix = self.prefix.format(number)
-            below = packed.below(prefix)
-            if below is None:
-                raise ModelError(
-                    f"{packed.where(prefix)} is missing; get the file again."
-                )
-            found.append(unpack(below))
-        return tuple(found)
 
 
 def parts(model: Model, prefix: str = "") -> Iterator[tuple[str, Model]]:
@@ -289,29 +97,6 @@ def collect(folder: TrainedFolder) -> Model:
     return Model(**known, source=str(folder.path))
 
 
-def most_bytes(plan: Plan, configuration: str) -> int:
-    """Return how long a file with the weights of a network can be.
-
-    Raises
-    ------
-    PlanError, PluginError
-        If the plan does not describe a network.
-    """
-    import torch
-
-    from autoseg.networks.build import build_network
-
-    with torch.device("meta"):
-        tensors = build_network(plan, configuration).state_dict().values()
-    numbers = sum(tensor.numel() for tensor in tensors)
-    result: int = LARGEST_NUMBER * numbers + HEADER_ROW * len(tensors) + HEADER
-    return result
-
-
-def _weights_file(fold: str) -> str:
-    return f"fold_{fold}.safetensors"
-
-
 def _as_it_is(raw: dict[str, Any], where: str) -> dict[str, Any]:
     return raw
 
@@ -361,13 +146,8 @@ FIELDS: Mapping[str, Field] = {
         since=3,
         folder=lambda f: f.confidence,
     ),
-    "previous": Part(prefix="previous/", folder=_before),
-    "partners": Parts(prefix="partner_{}/", since=2),
+    "previous": Part(prefix="previous/", read=unpack, folder=_before),
+    "partners": Parts(prefix="partner_{}/", read=unpack, since=2),
 }
 NOT_STORED = ("source",)
 SCHEMA = max(row.since for row in FIELDS.values())
-DEFAULTS: Mapping[str, Any] = {
-    field.name: field.default
-    for field in dataclasses.fields(Model)
-    if field.default is not dataclasses.MISSING
-}

@@ -1,4 +1,4 @@
-"""Open files of tensors that PyTorch wrote, without running anything in them."""
+"""Files of tensors: opened without running anything in them, and how long they are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import ModelError
+from autoseg.spec.plan import Plan
+
+LARGEST_NUMBER = 8  # bytes of a weight
+HEADER = 2**20  # bytes before the tensors of a file: names and shapes
+HEADER_ROW = 2**10  # and for each tensor
 
 
 def load_tensors(
@@ -82,3 +87,22 @@ def _explain(name: str, source: Path | bytes, error: Exception) -> str:
         return f"{name} is damaged or no PyTorch checkpoint; copy it again."
     first = (text.splitlines() or [type(error).__name__])[0]
     return f"{name} is damaged ({first[:160]}); copy it again."
+
+
+def most_bytes(plan: Plan, configuration: str) -> int:
+    """Return how long a file with the weights of a network can be.
+
+    Raises
+    ------
+    PlanError, PluginError
+        If the plan does not describe a network.
+    """
+    import torch
+
+    from autoseg.networks.build import build_network
+
+    with torch.device("meta"):
+        tensors = build_network(plan, configuration).state_dict().values()
+    numbers = sum(tensor.numel() for tensor in tensors)
+    result: int = LARGEST_NUMBER * numbers + HEADER_ROW * len(tensors) + HEADER
+    return result

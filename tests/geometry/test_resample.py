@@ -15,7 +15,7 @@ from autoseg.geometry.resample import (
     resampled_shape,
     separate_axis,
 )
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 
 CUBE = (1.0, 1.0, 1.0)
 # Shape before and after, spacing before; the spacing after follows from them.

@@ -11,9 +11,11 @@ from autoseg.errors import ModelError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.model import fields
 from autoseg.model.bundle import read_bundle, write_bundle
-from autoseg.model.fields import FIELDS, NOT_STORED, JsonFile, most_bytes, parts
+from autoseg.model.field_kinds import JsonFile
+from autoseg.model.fields import FIELDS, NOT_STORED, parts
 from autoseg.model.model import Model
 from autoseg.model.postprocessing import Postprocessing, Rule
+from autoseg.model.tensors import most_bytes
 from tests.predict import toy_model as toy
 
 RULES = Postprocessing(classes={"one": Rule(fill_holes=True)})

@@ -159,7 +159,7 @@ def test_no_lock_is_left_behind(toy_root):
 
 def test_drawing_the_first_batch_changes_nothing(toy_root, monkeypatch):
     before = torch.load(go(toy_root) / CHECKPOINT_FINAL, weights_only=True)["weights"]
-    monkeypatch.setattr("autoseg.train.stage._first_batch", lambda trainer: None)
+    monkeypatch.setattr("autoseg.train.begin._first_batch", lambda trainer: None)
 
     after = go(toy_root, overwrite=True)
 
@@ -182,7 +182,7 @@ def test_memory_is_asked_for_before_anything_is_built(
     def never(*arguments):
         raise RuntimeError("it was built")
 
-    monkeypatch.setattr("autoseg.train.stage.make_trainer", never)
+    monkeypatch.setattr("autoseg.train.begin.make_trainer", never)
 
     with pytest.raises(UsageError, match=f"takes about {word}, and this machine has"):
         go(toy_root, settings=settings)

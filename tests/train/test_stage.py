@@ -237,7 +237,7 @@ def test_steps_are_timed_with_the_optimizer_that_a_short_training_has(
         timed.append(run.recipe["optimizer"])
         return 1.0
 
-    for module in ("stage", "length"):
+    for module in ("begin", "length"):
         monkeypatch.setattr(f"autoseg.train.{module}.seconds_of_a_step", remember)
     long = {"train.epochs": 1000, "train.iterations_per_epoch": 250}  # the plan's own
     folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None, settings=long)
@@ -258,11 +258,11 @@ def test_a_time_budget_ends_and_is_recorded_with_the_network_made_to_fit(toy_roo
 
 
 def test_a_fitted_network_is_found_again(toy_root, monkeypatch):
-    from autoseg.train import stage
+    from autoseg.train import begin
     from autoseg.train.fit import Fit
 
     narrow = {"network.features": [3, 5, 5], "batch_size": 1}
-    monkeypatch.setattr(stage, "fit_to_time", lambda *_, **__: Fit(narrow, "too slow"))
+    monkeypatch.setattr(begin, "fit_to_time", lambda *_, **__: Fit(narrow, "too slow"))
     folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
     monkeypatch.undo()
     again = go(toy_root, iterations=None, time_budget=4.0, recipe=None)

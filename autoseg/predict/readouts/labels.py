@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoseg.formats.base import find_format
 from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import name_segments
-from autoseg.geometry.streaming import resample_argmax
+from autoseg.geometry.argmax import resample_argmax
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts._rows import Grids, Stream, Whole, join

@@ -10,6 +10,7 @@ import torch
 from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
 from autoseg.train.assemble import make_loader
+from autoseg.train.begin import new_run
 from autoseg.train.data.cascade import (
     ensure_previous,
     previous_files,
@@ -20,7 +21,7 @@ from autoseg.train.data.sampler import TRAINING
 from autoseg.train.setup.hardware import choose_hardware
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
-from autoseg.train.stage import _new_run, train
+from autoseg.train.stage import train
 
 SECOND = "3d_cascade_fullres"
 CPU = choose_hardware("cpu", precision="fp32", threads=1, loader_threads=0)
@@ -81,7 +82,7 @@ def test_the_first_stages_labels_become_channels_of_the_patch(cascade):
     )
     job = find(cascade)
     ensure_previous(job)
-    run = _new_run(job, asked, CPU)
+    run = new_run(job, asked, CPU)
 
     cases = OpenCases(job.store.open)
     loader = make_loader(job, run, CPU, cases, job.training, TRAINING)

@@ -8,6 +8,7 @@ import torch
 
 from autoseg.errors import TrainingError
 from autoseg.train.assemble import make_trainer
+from autoseg.train.begin import new_run
 from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.muon import Muon
@@ -16,7 +17,6 @@ from autoseg.train.setup.hardware import choose_hardware
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
 from autoseg.train.setup.recipes import RECIPES
-from autoseg.train.stage import _new_run
 
 CPU = choose_hardware("cpu", precision="fp32", threads=1, loader_threads=1)
 
@@ -29,7 +29,7 @@ def make(prepared, tmp_path):
         options = {"iterations": 30, "recipe": "fast", **options}
         asked = Options(device="cpu", **options)
         job = find_job(prepared.dataset, "3d_fullres", 0, prepared.root, "unet", asked)
-        return make_trainer(job, _new_run(job, asked, hardware), hardware)
+        return make_trainer(job, new_run(job, asked, hardware), hardware)
 
     return build
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from autoseg.errors import ModelError
 from autoseg.model.archive import Archive
-from autoseg.model.fields import most_bytes
 from autoseg.model.loaders.nnunet.checkpoint import load_checkpoint
 from autoseg.model.loaders.nnunet.plans import convert_plans, reader_of
 from autoseg.model.loaders.nnunet.weights import (
@@ -26,6 +25,7 @@ from autoseg.model.loaders.nnunet.weights import (
     rename_weights,
 )
 from autoseg.model.model import Model
+from autoseg.model.tensors import most_bytes
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Configuration, Plan

@@ -1,0 +1,226 @@
+"""Begin a training, or take it up where it was stopped."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autoseg.errors import TrainingError, UsageError
+from autoseg.preprocess.sources import contents_in_store
+from autoseg.spec.run import Run
+from autoseg.train.assemble import make_trainer, seconds_of_a_step
+from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.data.loader import Batch
+from autoseg.train.fit import PLANNED, Fit, fit_to_time
+from autoseg.train.initialize import initialize, read_weights
+from autoseg.train.length import within_time
+from autoseg.train.loop.checkpoint import load_state
+from autoseg.train.loop.trainer import Trainer
+from autoseg.train.record import (
+    as_recorded,
+    changed_since_begun,
+    check_split,
+    describe,
+    first_run,
+    hardware_again,
+    tell_of_changes,
+)
+from autoseg.train.setup.hardware import Hardware, choose_hardware
+from autoseg.train.setup.job import (
+    Job,
+    check_other_folds,
+    ensure_preprocessed,
+    has_checkpoint,
+    start_again,
+    write_model_files,
+)
+from autoseg.train.setup.memory import check_memory
+from autoseg.train.setup.options import (
+    Options,
+    check_same,
+)
+from autoseg.workspace import (
+    CHECKPOINT_FINAL,
+    CHECKPOINT_LATEST,
+    RUN,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training that can go on: as it is recorded, with all that it needs.
+
+    Parameters
+    ----------
+    job : Job
+        As it is trained.
+    run : Run
+        The record.
+    hardware : Hardware
+        What it is trained on.
+    trainer : Trainer or None
+        Where training stands; None: at its end.
+    """
+
+    job: Job
+    run: Run
+    hardware: Hardware
+    trainer: Trainer | None
+
+
+def begin(job: Job, asked: Options) -> Begun:
+    """Return a training as it is recorded, or begin the one that is asked for.
+
+    Parameters
+    ----------
+    job : Job
+        What the user wants trained.
+    asked : Options
+        How; what is not given is taken from the record, or chosen.
+
+    Returns
+    -------
+    Begun
+        Where it stands.
+
+    Raises
+    ------
+    UsageError, PlanError, DatasetError
+        If what is given cannot be, or is missing.
+    TrainingError
+        If something was trained there in another way, or nobody knows how.
+    """
+    path = job.folder / RUN
+    if asked.overwrite or (asked.retrain_changed and changed_since_begun(job)):
+        return _begin_new(job, replace(asked, overwrite=True))
+    if path.is_file() and not _is_void(job, Run.load(path), asked):
+        return _go_on(job, Run.load(path), asked)
+    for name in (CHECKPOINT_FINAL, CHECKPOINT_LATEST):
+        if (job.folder / name).exists() and not path.is_file():
+            raise TrainingError(
+                f"{job.folder} holds {name} but no {RUN}, so nobody knows how it was "
+                "trained. Move it away, or give --overwrite."
+            )
+    return _begin_new(job, asked)
+
+
+def _is_void(job: Job, recorded: Run, asked: Options) -> bool:
+    """Return whether a record binds nobody: no checkpoint, and other options now."""
+    if has_checkpoint(job.folder):
+        return False
+    if changed_since_begun(job):
+        return True
+    try:
+        check_same(asked, recorded, str(job.folder))
+        check_split(job, recorded)
+    except TrainingError:
+        logger.info(
+            "%s holds a record, but nothing that was trained: it begins anew.",
+            job.folder,
+        )
+        return True
+    return False
+
+
+def _go_on(job: Job, recorded: Run, asked: Options) -> Begun:
+    """Return a training as it is recorded, where its last checkpoint left it."""
+    check_same(asked, recorded, str(job.folder))
+    job = as_recorded(job, recorded)
+    tell_of_changes(job)
+    _ensure_data(job)
+    hardware = hardware_again(recorded, asked)
+    if (job.folder / CHECKPOINT_FINAL).exists():
+        return Begun(job, recorded, hardware, None)
+    logger.info("%s", describe(job, recorded))
+    trainer = _ready(job, recorded, hardware, asked, load_state(job.folder))
+    return Begun(job, recorded, hardware, trainer)
+
+
+def _begin_new(job: Job, asked: Options) -> Begun:
+    """Begin a training: nothing is written, or thrown away, before it can learn."""
+    hardware = choose_hardware(
+        asked.device,
+        precision=asked.precision,
+        compile=asked.compile,
+        threads=asked.threads,
+        loader_threads=asked.workers,
+    )
+    if asked.time_budget is None:  # otherwise it is made to fit
+        check_memory(job, first_run(job, asked, hardware), hardware)
+    _ensure_data(job)
+    fit = fit_to_time(
+        job,
+        asked,
+        lambda tried: _timed(tried, asked, hardware),
+        planned_first=hardware.device.type != "cpu",
+    )
+    job = fit.applied(job)
+    check_other_folds(job)
+    data = contents_in_store(job.store, (*job.training, *job.validation))
+    run = replace(new_run(job, asked, hardware, fit), data=data)
+    logger.info("%s", describe(job, run))
+    trainer = _ready(job, run, hardware, asked, None)
+    if asked.overwrite:
+        start_again(job.folder)
+    write_model_files(job)
+    run.save(job.folder / RUN)
+    return Begun(job, run, hardware, trainer)
+
+
+def _ready(
+    job: Job,
+    run: Run,
+    hardware: Hardware,
+    asked: Options,
+    state: dict[str, Any] | None,
+) -> Trainer:
+    """Return a trainer that goes on from a state, or begins after a batch was drawn."""
+    trainer = make_trainer(job, run, hardware)
+    if state is not None:
+        trainer.load(state)
+        logger.info("Going on after iteration %d.", trainer.clock.iteration)
+    elif asked.init_from:
+        initialize(trainer.network, read_weights(asked.init_from), asked.init_from)
+    if state is None or hardware.compile:
+        batch = _first_batch(trainer)
+        if hardware.compile:
+            trainer.compile(batch)
+    return trainer
+
+
+def _first_batch(trainer: Trainer) -> Batch:
+    batches = trainer.loader.batches(0, 1)
+    try:
+        return next(batches)
+    finally:
+        batches.close()
+
+
+def _timed(job: Job, asked: Options, hardware: Hardware) -> float:
+    """Return how long a step of a network takes that may be trained."""
+    run = first_run(job, asked, hardware)
+    try:
+        check_memory(job, run, hardware)
+    except UsageError:
+        return math.inf  # a smaller one may fit
+    return seconds_of_a_step(job, run, hardware)
+
+
+def _ensure_data(job: Job) -> None:
+    """Make what the fold is trained on, as far as it is not there."""
+    if job.settings.previous is not None:
+        ensure_previous(job)
+    ensure_preprocessed(job)
+
+
+def new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
+    """Return the record of a training that begins now."""
+    run = first_run(job, asked, hardware, fit)
+    check_memory(job, run, hardware)
+    if asked.time_budget is None:
+        return run
+    return within_time(job, run, asked, hardware)
