@@ -78,7 +78,7 @@ def ours(shape: tuple[int, ...], new_shape: tuple[int, ...], threads: int) -> No
     import torch
 
     from autoseg.geometry.streaming import RowResampler, decide_blocks
-    from autoseg.spec.plan import Resampling
+    from autoseg.spec.configuration import Resampling
 
     if threads:
         torch.set_num_threads(threads)
@@ -131,7 +131,7 @@ def plain(shape: tuple[int, ...], new_shape: tuple[int, ...]) -> None:
     import numpy as np
 
     from autoseg.geometry.resample import resample_outputs
-    from autoseg.spec.plan import Resampling
+    from autoseg.spec.configuration import Resampling
 
     logits = np.random.default_rng(0).normal(size=(HEADS, *shape)).astype(np.float16)
     wall, cpu = time.perf_counter(), time.process_time()

@@ -24,8 +24,9 @@ import torch
 
 from autoseg.networks import NETWORKS
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint, Intensity
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 from autoseg.train.loop.criterion import Criterion
 from planners import PLANNERS
 from planners.base import Budget

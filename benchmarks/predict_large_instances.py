@@ -31,7 +31,8 @@ from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.stage import predict
 from autoseg.spec.choice import Choice
-from autoseg.spec.plan import Channel, Configuration, Plan
+from autoseg.spec.configuration import Configuration
+from autoseg.spec.plan import Channel, Plan
 from autoseg.tasks import TASKS
 
 TILE = 500  # pixels of the pattern that is repeated

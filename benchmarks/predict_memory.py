@@ -27,8 +27,9 @@ import torch
 
 from autoseg.networks.build import build_network
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.json import to_json
-from autoseg.spec.plan import Channel, Configuration, Plan
+from autoseg.spec.plan import Channel, Plan
 
 MODEL = "model"
 CONFIGURATION = "3d_fullres"

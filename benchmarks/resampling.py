@@ -26,7 +26,7 @@ from autoseg.geometry.resample import (
     resample_labels,
     resample_outputs,
 )
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 
 RULE = Resampling()
 CUBE = (1.0, 1.0, 1.0)

@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoseg.evaluate.stage import evaluate
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.json import write_text
-from autoseg.spec.plan import Configuration
 from autoseg.workspace import LOG, VALIDATION, Workspace
 from planners.base import Budget
 from planners.stage import plan

@@ -9,8 +9,8 @@ from typing import Any
 
 from autoseg.errors import UsageError
 from autoseg.spec.choice import Decision
+from autoseg.spec.configuration import Configuration, Resampling
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.plan import Configuration, Resampling
 from autoseg.tasks.base import Task
 from planners._family import Family
 from planners._landmarks import (

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autoseg.spec.choice import Decision
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.plan import Configuration
 from autoseg.tasks.base import OutputStage
 from planners._patch import times
 from planners._spacing import Grid, choose_grid, coarser

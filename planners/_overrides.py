@@ -19,7 +19,7 @@ from typing import Any, get_type_hints
 
 from autoseg.errors import PluginError, UsageError, did_you_mean
 from autoseg.networks import NETWORKS
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 from autoseg.spec.settings.keys import (
     CONFIGURATIONS,
     as_given,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autoseg.spec.choice import Decision
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 from planners._patch import LARGEST, Fit, times
 from planners._spacing import ANISOTROPY, LOWRES_GAIN, LOWRES_SHARE, Grid
 from planners.network import is_declared

@@ -16,7 +16,7 @@ from autoseg.geometry.resample import (
     resample_outputs,
 )
 from autoseg.geometry.streaming import RowResampler, streams
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 
 Array = NDArray[Any]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from autoseg.errors import PlanError, UsageError
 from autoseg.geometry import _interpolation, _labels, _library, _separable
 from autoseg.geometry._operators import Operator, operator_of
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 
 Array = NDArray[Any]
 

@@ -28,7 +28,7 @@ from autoseg.geometry.resample import (
     way_of_outputs,
 )
 from autoseg.geometry.threads import workers
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 
 if TYPE_CHECKING:
     import torch

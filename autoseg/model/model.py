@@ -12,8 +12,9 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.landmarks.shape import ShapePrior
 from autoseg.model.postprocessing import Postprocessing
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS
 
 # Keys of dataset.json, the first that is there counts.

@@ -18,7 +18,7 @@ from autoseg.predict.readouts.base import Readout
 from autoseg.predict.windows import memory
 from autoseg.predict.windows.tiling import widen
 from autoseg.predict.windows.window import Windows
-from autoseg.spec.plan import Configuration
+from autoseg.spec.configuration import Configuration
 
 
 @dataclass(frozen=True)

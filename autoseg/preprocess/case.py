@@ -28,8 +28,9 @@ from autoseg.normalizers import NORMALIZERS
 from autoseg.preprocess.placement import Placement as Placement
 from autoseg.preprocess.reach import must_be_in_reach
 from autoseg.spec.annotation import Annotation, as_annotation
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.image import NONZERO, Geometry, Image
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 
 Array = NDArray[Any]
 

@@ -13,8 +13,9 @@ import numpy as np
 from autoseg.errors import FormatError, UsageError
 from autoseg.geometry.resample import resample_image, resampled_shape
 from autoseg.preprocess.reach import must_be_in_reach
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 
 IMAGE_BYTES = 2  # float16, for each voxel and channel, before compression
 ANNOTATION_BYTES = 0.2  # int8 label maps shrink to less than that

@@ -9,7 +9,8 @@ from autoseg.errors import PlanError, PluginError
 from autoseg.networks.build import build_network, cascade_channels
 from autoseg.networks.plain_unet import PlainUNet
 from autoseg.spec.choice import Choice
-from autoseg.spec.plan import Channel, Configuration, Plan
+from autoseg.spec.configuration import Configuration
+from autoseg.spec.plan import Channel, Plan
 from autoseg.tasks import TASKS
 
 

@@ -12,8 +12,8 @@ from autoseg.errors import FormatError, ModelError, UsageError
 from autoseg.predict.inputs import Prediction
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
+from autoseg.spec.configuration import Resampling
 from autoseg.spec.image import Geometry, Image
-from autoseg.spec.plan import Resampling
 from tests.predict import toy_model as toy
 
 

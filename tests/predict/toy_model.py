@@ -15,8 +15,9 @@ from autoseg.networks.build import build_network
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration, Resampling
 from autoseg.spec.json import to_json
-from autoseg.spec.plan import Channel, Configuration, Plan, Resampling
+from autoseg.spec.plan import Channel, Plan
 
 LABELS = {"background": 0, "one": 1, "two": 2}
 

@@ -18,8 +18,9 @@ from autoseg.preprocess.case import (
 )
 from autoseg.preprocess.points import restore_coordinates
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration, Resampling
 from autoseg.spec.image import Geometry, Image
-from autoseg.spec.plan import Channel, Configuration, Plan, Resampling
+from autoseg.spec.plan import Channel, Plan
 from autoseg.spec.points import PRESENT, Points
 
 NETWORK = Choice(name="plain_unet")

@@ -8,8 +8,9 @@ import pytest
 from autoseg.errors import UsageError
 from autoseg.preprocess import forecast
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.plan import Channel, Configuration, Plan
+from autoseg.spec.plan import Channel, Plan
 
 
 def _configuration(*spacing):

@@ -7,8 +7,9 @@ from autoseg.preprocess import later
 from autoseg.preprocess.case import prepare_image
 from autoseg.preprocess.later import prepare_later
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.image import Geometry, Image
-from autoseg.spec.plan import Channel, Configuration, Plan
+from autoseg.spec.plan import Channel, Plan
 
 NAMES = ("zscore", "rgb_to_0_1", "rescale_to_0_1", "none")
 

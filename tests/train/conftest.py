@@ -10,7 +10,8 @@ import pytest
 
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.choice import Choice
-from autoseg.spec.plan import Channel, Configuration, Plan, as_options
+from autoseg.spec.configuration import Configuration
+from autoseg.spec.plan import Channel, Plan, as_options
 from autoseg.workspace import Workspace
 from tests import toy
 

@@ -8,7 +8,8 @@ import pytest
 
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.choice import Choice
-from autoseg.spec.plan import Channel, Configuration, as_options
+from autoseg.spec.configuration import Configuration
+from autoseg.spec.plan import Channel, as_options
 from autoseg.train.stage import train
 from autoseg.workspace import LOG, Workspace
 from tests import toy

@@ -19,8 +19,8 @@ from autoseg.geometry.streaming import RowResampler, streams
 from autoseg.predict.windows.memory import EXPORTED
 from autoseg.predict.windows.window import Block
 from autoseg.preprocess.case import Placement
+from autoseg.spec.configuration import Resampling
 from autoseg.spec.head import Head
-from autoseg.spec.plan import Resampling
 
 Array = NDArray[Any]
 Rows = tuple[Array, int, int]

@@ -11,7 +11,7 @@ import torch
 from autoseg.errors import UsageError
 from autoseg.machine import GIGABYTE
 from autoseg.predict.windows.window import Windows
-from autoseg.spec.plan import Configuration
+from autoseg.spec.configuration import Configuration
 
 # Feature maps of the finest resolution that are alive at once in a U-Net's last
 # decoder level: skip, upsampled, both joined, the convolution's copy of them, output.

@@ -6,7 +6,7 @@
 ``batch_size``         patches in a step
 ``network``            a file in ``autoseg/networks``
 ``network.OPTION``     an option of that network, such as ``network.features``
-``resampling.FIELD``   as in `autoseg.spec.plan.Resampling`
+``resampling.FIELD``   as in `autoseg.spec.configuration.Resampling`
 ``mirror_axes``        axes of a patch that may be flipped
 ``batch_dice``         Dice is summed over the batch
 ``train``              the recipe: ``auto``, ``nnunet`` or ``fast``
@@ -27,7 +27,7 @@ from dataclasses import fields
 from typing import Any
 
 from autoseg.errors import UsageError, did_you_mean
-from autoseg.spec.plan import Resampling
+from autoseg.spec.configuration import Resampling
 from autoseg.spec.settings.recipe import recipe_fields
 
 CONFIGURATIONS = (

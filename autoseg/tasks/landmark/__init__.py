@@ -23,10 +23,10 @@ from autoseg.spec.points import ABSENT, PRESENT, STATUS, Points
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, OutputStage, Task
 from autoseg.tasks.landmark.options import options_from_dataset, pairs_in_names
+from autoseg.tasks.landmark.target import heat_of, stage_of_outputs, widths_on
 
 HEAD = "points"
 SIGMA_VOXELS = 1.5  # what trained best at whole images and patches: docs/landmark.md
-THINNEST = 0.7  # voxels: a narrower Gaussian falls between the voxels
 TRAINING = {  # landmarks have one resolution, and few images to be learnt from
     "deep_supervision": False,
     "foreground": 0.67,
@@ -37,7 +37,6 @@ TRAINING = {  # landmarks have one resolution, and few images to be learnt from
     "gamma.probability=0.4",
 }
 REACH = 0.25  # of a fine stage's patch: how far from its middle a landmark may be
-WIDE = 3.0  # voxels: a target this wide is drawn as well at half the resolution
 
 
 @TASKS.register
@@ -184,21 +183,10 @@ class LandmarkTask(Task):
         """
         finest = min(spacing)
         wanted = self.sigma or [self.sigma_voxels * finest] * len(spacing)
-        steps = stride or (1,) * len(spacing)
-        rows = zip(wanted[-len(spacing) :], spacing, steps, strict=True)
-        return tuple(max(THINNEST, length / (edge * n)) for length, edge, n in rows)
+        return widths_on(wanted, spacing, stride)
 
     def output_stage(self, spacing: Sequence[float]) -> OutputStage:
-        widths = self.sigma_on(spacing)
-        along = widths[list(spacing).index(min(spacing))]
-        shown = " x ".join(f"{round(width, 2):.6g}" for width in widths)
-        return OutputStage(
-            stage=int(along >= WIDE),
-            rule=f"1, half the resolution, if the target is {WIDE:g} voxels wide or "
-            "wider: the place between the voxels is found as well, in an eighth of the "
-            "memory",
-            because=f"sigma is {shown} voxels",
-        )
+        return stage_of_outputs(self.sigma_on(spacing), spacing)
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -264,14 +252,7 @@ class LandmarkTask(Task):
 
     def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
         """Return heat, float32 (L, *S): 1 at a present point, 0 where there is none."""
-        points: Points = annotation
-        sigma = self.sigma_on(spacing)
-        heat = np.zeros((len(self.classes), *points.shape), np.float32)
-        grid = np.meshgrid(*map(np.arange, points.shape), indexing="ij")
-        for i in np.flatnonzero(points.present):
-            terms = zip(grid, points.coordinates[i], sigma, strict=True)
-            heat[i] = np.exp(-0.5 * sum(((g - c) / s) ** 2 for g, c, s in terms))
-        return {HEAD: heat}
+        return {HEAD: heat_of(annotation, self.sigma_on(spacing))}
 
     def decode(
         self, outputs: Mapping[str, Array], spacing: tuple[float, ...]

@@ -20,9 +20,10 @@ from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_fold
 from autoseg.preprocess.sources import changed_in_store
 from autoseg.preprocess.store import CaseStore
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, to_json, write_text
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task

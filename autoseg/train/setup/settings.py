@@ -8,8 +8,8 @@ from typing import Any
 
 from autoseg.errors import PlanError, UsageError
 from autoseg.networks.options import network_faults
+from autoseg.spec.configuration import Configuration, Resampling
 from autoseg.spec.json import from_json, to_json
-from autoseg.spec.plan import Configuration, Resampling
 from autoseg.spec.settings.keys import PLAIN, key_problem, one_spelling, split_key
 from autoseg.spec.settings.values import fault
 from planners.network import like_network

@@ -14,10 +14,10 @@ from autoseg.predict.windows.window import Block
 from autoseg.preprocess.case import Placement
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Resampling
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
-from autoseg.spec.plan import Resampling
 from autoseg.tasks import TASKS
 
 LOSS = Choice(name="dice_ce")

@@ -11,7 +11,8 @@ from typing import Any
 from autoseg.errors import ModelError
 from autoseg.normalizers.base import SMALLEST_STD
 from autoseg.spec.choice import Choice
-from autoseg.spec.plan import Channel, Configuration, Plan, Resampling, as_options
+from autoseg.spec.configuration import Configuration, Resampling
+from autoseg.spec.plan import Channel, Plan, as_options
 
 FORMATS = {  # nnU-Net's readers, and the files in autoseg/formats with their rules
     "SimpleITKIO": "itk",

@@ -27,8 +27,9 @@ from autoseg.model.loaders.nnunet.weights import (
 from autoseg.model.model import Model
 from autoseg.model.tensors import most_bytes
 from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.plan import Configuration, Plan
+from autoseg.spec.plan import Plan
 from autoseg.tasks import choose_task, make_task
 
 _log = logging.getLogger(__name__)
