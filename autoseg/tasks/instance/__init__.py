@@ -14,7 +14,6 @@ from autoseg.errors import DatasetError
 from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.base import Representation
-from autoseg.representations.maps import numbered
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
@@ -23,6 +22,7 @@ from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
 from autoseg.tasks.instance.ids import few_places, whole_ids
+from autoseg.tasks.instance.stored import class_index, packed, unpacked
 
 CLASSES = "classes"  # the head that says what an instance is
 DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
@@ -33,8 +33,8 @@ class InstanceTask(Task):
     """Tell objects apart, and say of which class each one is.
 
     In files, an annotation is an integer array of ids; the inner form is `Instances`.
-    What is stored and augmented is one map whose values tell both (see `to_map`): with
-    K classes, the n-th instance of class number c is ``(n - 1) * K + c``.
+    What is stored and augmented is one map whose values tell both, see
+    `autoseg.tasks.instance.stored`.
 
     Parameters
     ----------
@@ -182,30 +182,15 @@ class InstanceTask(Task):
 
     def to_map(self, annotation: Any) -> NDArray[np.int32]:
         """Return instances as one map of shape S whose values tell id and class."""
-        instances = as_instances(annotation)
-        labels, _ = numbered(instances.labels)
-        kinds = list(self.numbers.values())
-        only = next(iter(self.labels.values()), 1)
-        index = [kinds.index(instances.classes.get(i, only)) for i in instances.ids]
-        table = np.zeros(len(index) + 1, np.int32)
-        table[1:] = np.arange(len(index)) * len(kinds) + np.array(index, int) + 1
-        return table[labels]
+        return packed(as_instances(annotation), self.numbers)
 
     def from_map(self, labels: Array) -> Instances:
         """Return the instances of a stored map; undoes `to_map` up to the ids."""
-        kinds = np.array([0, *self.numbers.values()])
-        ids = np.unique(labels)
-        ids = ids[ids > 0]
-        of = kinds[(ids - 1) % len(self.numbers) + 1]
-        return Instances(
-            np.maximum(labels, 0).astype(np.int32),
-            dict(zip(ids.tolist(), of.tolist(), strict=True)),
-        )
+        return unpacked(labels, self.numbers)
 
     def _channel(self, labels: Array) -> Array:
         """Return the index of the class at each voxel of a stored map, 0: none."""
-        kinds = len(self.numbers)
-        return np.where(labels > 0, (labels - 1) % kinds + 1, 0).astype(np.int16)
+        return class_index(labels, len(self.numbers))
 
     def _objects(self, labels: Array) -> NDArray[np.int32]:
         """Return a stored map without stuff."""
