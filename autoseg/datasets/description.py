@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.groups import group_finder
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case
@@ -194,28 +195,11 @@ class Description:
     def groups(self) -> Callable[[str], str | None]:
         """Return a function from a case's id to its group."""
         groups = self.raw.get("groups")
-        if groups is None:
-            return lambda case_id: None
-        if isinstance(groups, dict):
-            table = {str(key): str(value) for key, value in groups.items()}
-            return table.get
         try:
-            _must_be_quick(groups)
-            pattern = re.compile(groups)
-            if pattern.groups != 1:
-                raise re.error(f"it has {pattern.groups} groups in parentheses, not 1")
-        except (re.error, TypeError) as error:
-            self.problems.append(
-                f"`groups` is {groups!r}: {error}. Give the group of each case, or a "
-                r"regular expression with one group such as '(patient\\d+)_'"
-            )
-            return lambda case_id: None
-
-        def group_of(case_id: str) -> str | None:
-            match = pattern.search(case_id)
-            return match[1] if match else None
-
-        return group_of
+            return group_finder(groups)
+        except DatasetError as error:
+            self.problems.append(str(error))
+            return group_finder(None)
 
     def splits(self) -> Splits | None:
         """Return ``splits``, or those of a file by one of the usual names."""
@@ -270,42 +254,6 @@ class Description:
             if key not in KEYS
         }
         return {key: match[0] for key, match in near.items() if match}
-
-
-MOST_REPEATS = 3  # of any length, in one expression
-
-
-def _must_be_quick(expression: Any) -> None:
-    """Raise re.error if an expression may take forever on some names.
-
-    What may do so: a repetition inside of a repetition, choices inside of one, and
-    many beside each other.
-    """
-    if not isinstance(expression, str):
-        raise TypeError("it is no text")
-    inside = [False]  # of each open parenthesis: whether something in it is repeated
-    repeats, text, in_set = 0, re.sub(r"\\.", "x", expression, flags=re.S), False
-    for place, letter in enumerate(text):
-        if letter == "[" and not in_set:
-            in_set = True
-        elif letter == "]" and text[place - 1] not in "[^":
-            in_set = False
-        elif in_set:
-            continue
-        elif letter == "(":
-            inside.append(False)
-        elif letter == "|":
-            inside[-1] = inside[-1] or len(inside) > 1
-        elif letter == ")" and len(inside) > 1:
-            repeated = inside.pop()
-            if repeated and text[place + 1 : place + 2] in tuple("*+{"):
-                raise re.error("a repetition inside of a repetition can take forever")
-            inside[-1] = inside[-1] or repeated
-        elif letter in "*+{":
-            inside[-1] = True
-            repeats += 1
-    if repeats > MOST_REPEATS:
-        raise re.error(f"more than {MOST_REPEATS} repetitions can take forever")
 
 
 def read_splits(value: Any, where: str) -> Splits:

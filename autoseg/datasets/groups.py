@@ -1,0 +1,82 @@
+"""The group of a case: looked up in a table, or taken out of the case's id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from autoseg.errors import DatasetError
+
+MOST_REPEATS = 3  # of any length, in one expression
+
+
+def group_finder(groups: Any) -> Callable[[str], str | None]:
+    """Return a function from a case's id to its group, None where it has none.
+
+    Parameters
+    ----------
+    groups : JSON value
+        A group for each case, or a regular expression with one group in parentheses;
+        None: no case has one.
+
+    Raises
+    ------
+    DatasetError
+        If it is anything else, or an expression that can take forever; a sentence
+        without its end.
+    """
+    if groups is None:
+        return lambda case_id: None
+    if isinstance(groups, dict):
+        table = {str(key): str(value) for key, value in groups.items()}
+        return table.get
+    try:
+        _must_be_quick(groups)
+        pattern = re.compile(groups)
+        if pattern.groups != 1:
+            raise re.error(f"it has {pattern.groups} groups in parentheses, not 1")
+    except (re.error, TypeError) as error:
+        raise DatasetError(
+            f"`groups` is {groups!r}: {error}. Give the group of each case, or a "
+            r"regular expression with one group such as '(patient\\d+)_'"
+        ) from None
+
+    def group_of(case_id: str) -> str | None:
+        match = pattern.search(case_id)
+        return match[1] if match else None
+
+    return group_of
+
+
+def _must_be_quick(expression: Any) -> None:
+    """Raise re.error if an expression may take forever on some names.
+
+    What may do so: a repetition inside of a repetition, choices inside of one, and
+    many beside each other.
+    """
+    if not isinstance(expression, str):
+        raise TypeError("it is no text")
+    inside = [False]  # of each open parenthesis: whether something in it is repeated
+    repeats, text, in_set = 0, re.sub(r"\\.", "x", expression, flags=re.S), False
+    for place, letter in enumerate(text):
+        if letter == "[" and not in_set:
+            in_set = True
+        elif letter == "]" and text[place - 1] not in "[^":
+            in_set = False
+        elif in_set:
+            continue
+        elif letter == "(":
+            inside.append(False)
+        elif letter == "|":
+            inside[-1] = inside[-1] or len(inside) > 1
+        elif letter == ")" and len(inside) > 1:
+            repeated = inside.pop()
+            if repeated and text[place + 1 : place + 2] in tuple("*+{"):
+                raise re.error("a repetition inside of a repetition can take forever")
+            inside[-1] = inside[-1] or repeated
+        elif letter in "*+{":
+            inside[-1] = True
+            repeats += 1
+    if repeats > MOST_REPEATS:
+        raise re.error(f"more than {MOST_REPEATS} repetitions can take forever")
