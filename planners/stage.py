@@ -82,8 +82,9 @@ def plan(
     fingerprint = Fingerprint.load(workspace.fingerprint)
     budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
     made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
-    if name or network:
-        made = replace(made, name=_as_name(name or str(network)))
+    called = network if name is None else name
+    if called is not None:
+        made = replace(made, name=_as_name(called))
     _write(made, workspace.plan(made.name))
     return made
 
