@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -56,6 +57,31 @@ def atomically(path: Path) -> Iterator[Path]:
         os.replace(folder / path.name, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def naming_full_disk(path: Path, size: int) -> Iterator[None]:
+    """Raise that the disk is full where a library only says that it failed.
+
+    Parameters
+    ----------
+    path : Path
+        What is written.
+    size : int
+        Bytes that it may need at most.
+
+    Raises
+    ------
+    OSError
+        ``ENOSPC``, in place of a RuntimeError, if so much is not free.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if shutil.disk_usage(path.parent).free >= size:
+            raise
+        text = os.strerror(errno.ENOSPC)
+        raise OSError(errno.ENOSPC, text, str(path)) from error
 
 
 def sweep(paths: Iterable[Path]) -> None:

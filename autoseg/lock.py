@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +31,10 @@ BUSY = (errno.EAGAIN, errno.EACCES)  # what POSIX lets a lock that is held answe
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 BEAT = 10.0  # seconds between two signs of life of a lock by file
 STALE = 60.0  # without one, its process of another machine is taken for dead
+PAUSE = 0.2  # seconds between two tries to get a lock
 OWNER = ".owner"  # ending of the file that says who holds a lock
+
+log = logging.getLogger(__name__)
 
 
 class Held(Exception):
@@ -69,6 +74,32 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         release()
+
+
+@contextmanager
+def waiting_for(path: Path, stage: str) -> Iterator[None]:
+    """Hold a lock, as `locked`, once nobody else does.
+
+    Parameters
+    ----------
+    path : Path
+        As of `locked`; its folder is made.
+    stage : str
+        What others do that hold it, for the message.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    said = False
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(path))
+                break
+            except Held as held:
+                if not said:
+                    log.info("%s: waiting for %s, which does the same.", stage, held)
+                said = True
+                time.sleep(PAUSE)
+        yield
 
 
 def is_held(path: Path) -> bool:

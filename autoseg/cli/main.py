@@ -74,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = load_command(name)
         arguments = make_parser(name, command).parse_args(given[1:])
         start_logging(arguments.verbose)
-        with answering(interrupt):
+        plain: Any = _Plain(sys.stdout)
+        with answering(interrupt), contextlib.redirect_stdout(plain):
             code = int(command.run(arguments) or 0)
         sys.stdout.flush()  # here, where a broken pipe is understood
         return code
@@ -264,6 +265,24 @@ def _unexpected(error: Exception) -> int:
 
 def _say(text: str) -> None:
     print(f"autoseg: {printable(text)}", file=sys.stderr)
+
+
+class _Plain:
+    """Standard output for names of any kind: escapes are spelled out.
+
+    Labels, landmarks and channels may be called anything.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text that changes nothing on a terminal."""
+        self._stream.write(printable(text))
+        return len(text)
 
 
 def _open_streams() -> None:

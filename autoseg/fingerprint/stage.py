@@ -42,6 +42,7 @@ from autoseg.fingerprint.outside import (
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
 from autoseg.formats.base import read_image
 from autoseg.geometry.crop import crop_box
+from autoseg.lock import waiting_for
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
@@ -57,6 +58,8 @@ MEASURES = 3  # raise it when what is measured of a case changes
 # Bytes in work for each byte of an image in memory: the image, its annotation, the
 # components of a class and the sorted foreground.
 WORKING_SHARE = 6
+
+LOCK = ".lock"
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +105,25 @@ def fingerprint(
     task = choose_task(described)
     survey = _Survey(dataset=described, task=task, folder=workspace.fingerprint_partial)
     remember_origin(described, workspace)
-    stamps = survey.stamps()
+    if not overwrite:
+        there = _up_to_date(workspace, survey, survey.stamps())
+        if there is not None:
+            log.info("%s is up to date.", workspace.fingerprint)
+            return there
+    with waiting_for(workspace.fingerprint.with_suffix(LOCK), "fingerprint"):
+        return _measured(survey, workspace, workers, overwrite)
+
+
+def _measured(
+    survey: _Survey, workspace: Workspace, workers: int | None, overwrite: bool
+) -> Fingerprint:
+    """Measure what is not measured yet, and pool it; nobody else does so meanwhile."""
+    described, stamps = survey.dataset, survey.stamps()
     if overwrite:
         shutil.rmtree(survey.folder, ignore_errors=True)
     else:
         there = _up_to_date(workspace, survey, stamps)
-        if there is not None:
-            log.info("%s is up to date.", workspace.fingerprint)
+        if there is not None:  # another process was first
             return there
     waiting = [c for c in described.training if survey.entry(c.id, stamps) is None]
     done = len(described.training) - len(waiting)

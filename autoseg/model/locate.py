@@ -62,9 +62,12 @@ def find_model(
     if not models:
         raise UsageError(f"{results} has no trained model. Train one first.")
     wanted = f"configuration {configuration!r}" if configuration else "configuration"
+    # One alone was returned above.
+    count = f"{len(named)} trained models" if named else "no trained model"
     raise UsageError(
-        f"{results} has {len(named)} trained models of plan {plan or DEFAULT_PLAN!r} "
-        f"and {wanted}. There is: {there}. Choose with -c and -p, or train one."
+        f"{results} has {count} of plan "
+        f"{plan or DEFAULT_PLAN!r} and {wanted}. There is: {there}. Choose with -c and "
+        "-p, or train one."
     )
 
 

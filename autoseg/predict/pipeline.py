@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from autoseg.errors import AutosegError, CaseErrors, FormatError, UsageError
+from autoseg.errors import (
+    AutosegError,
+    CaseErrors,
+    FormatError,
+    UsageError,
+    stops_everything,
+)
 from autoseg.formats.base import find_format
 from autoseg.model.model import Model
 from autoseg.parallel import MemoryBudget, Share, loaded_bytes
@@ -112,10 +118,15 @@ class Pipeline:
         ------
         CaseErrors
             At the end, if some cases failed; the others are written.
+        OSError
+            At once, if the disk is full, or the machine lacks something else that each
+            case needs.
         """
         failures: dict[str, Exception] = {}
 
         def failed(job: Job, error: Exception) -> None:
+            if _of_machine(error):
+                raise error
             failures[job.case.id] = _explain(error, job)
 
         predictor, budget = self.predictor, MemoryBudget(self.predictor.memory_left)
@@ -141,6 +152,8 @@ class Pipeline:
                         case.held.close()
                         case.noted.close()
                         failed(job, error)
+                elif _of_machine(case):
+                    raise case
                 else:
                     failures[job.case.id] = case
                 del case
@@ -161,6 +174,8 @@ class Pipeline:
                 previous = self._before(job, image.geometry)
                 begun = self.predictor.begin(image, previous, overwrite=True)
             except Exception as error:
+                if _of_machine(error):
+                    raise
                 raise _explain(error, job, model) from error
             share.correct(begun.nbytes)
             case = _Case(job=job, geometry=image.geometry, begun=begun, share=share)
@@ -267,6 +282,14 @@ class Percent:
     def end(self) -> None:
         """Show that a case is done."""
         self.show(1, 1)
+
+
+def _of_machine(error: Exception) -> bool:
+    """Return whether no case can be written; of memory, a smaller one may have enough.
+
+    What is not there for one image, as a library for its format, is that case's.
+    """
+    return isinstance(error, OSError) and stops_everything(error)
 
 
 def _explain(error: Exception, job: Job, model: Model | None = None) -> AutosegError:

@@ -340,3 +340,59 @@ def test_points_that_are_nowhere_stay_nowhere():
     points = torch.tensor([[5.0, 6.0], [math.nan, math.nan]])
     moved = Spatial().points(points, drawn)
     assert torch.isfinite(moved[0]).all() and torch.isnan(moved[1]).all()
+
+
+@pytest.mark.parametrize("patch", [(12, 16, 10), (13, 9, 11), (24, 31)], ids=str)
+def test_no_angle_and_a_scale_of_one_change_nothing(patch):
+    still = {"angle": 0, "small_angle": 0, "plane_angle": 0, "scale": (1, 1)}
+    spatial = Spatial(1.0, **still)
+    drawn = _draw(patch, **still)
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(rng.normal(size=(2, *patch))).float()
+    labels = torch.from_numpy(rng.integers(-1, 4, patch).astype(np.int16))
+    points = torch.from_numpy(rng.uniform(0, 8, (5, len(patch))))
+
+    assert drawn.source == patch
+    torch.testing.assert_close(spatial.image(image, drawn), image)
+    assert torch.equal(spatial.labels(labels, drawn), labels)
+    torch.testing.assert_close(spatial.points(points, drawn), points)
+
+
+@pytest.mark.parametrize("patch", [(12, 16), (13, 17), (8, 9, 10)], ids=str)
+@pytest.mark.parametrize("more", [2, 4, -2])
+def test_a_box_that_is_longer_or_shorter_by_an_even_number_is_cut_not_blurred(
+    patch, more
+):
+    dim = len(patch)
+    source = tuple(n + more for n in patch)
+    matrix = tuple(map(tuple, np.eye(dim).tolist()))
+    drawn = Affine(matrix=matrix, source=source, patch=patch)
+    image = torch.from_numpy(np.random.default_rng(1).normal(size=(1, *source)))
+
+    moved = Spatial().image(image.float(), drawn)
+
+    side = more // 2
+    if more > 0:
+        inside = (slice(None), *[slice(side, side + n) for n in patch])
+        torch.testing.assert_close(moved, image[inside].float())
+    else:
+        inside = (slice(None), *[slice(-side, n + side) for n in patch])
+        torch.testing.assert_close(moved[inside], image.float())
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8, 2.0])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_scale_makes_objects_as_many_times_smaller(scale, dim):
+    """An object of E voxels along an axis gets E / scale, as in nnU-Net."""
+    patch, edge = (48,) * dim, 16
+    spatial = Spatial(1.0, angle=0, plane_angle=0, scale=(scale, scale))
+    context = Context(patch_size=patch, channels=1)
+    drawn = spatial.draw(np.random.default_rng(0), context)
+    assert {(n - 48) % 2 for n in drawn.source} == {0}
+    labels = np.zeros(drawn.source, np.int16)
+    labels[tuple(slice((n - edge) // 2, (n + edge) // 2) for n in drawn.source)] = 1
+
+    moved = spatial.labels(torch.from_numpy(labels), drawn).numpy()
+
+    lengths = [np.ptp(place) + 1 for place in np.nonzero(moved)]
+    assert lengths == [edge / scale] * dim

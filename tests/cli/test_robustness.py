@@ -182,3 +182,18 @@ def test_many_labels_take_no_more_than_their_share(tmp_path):
 
     assert problems == [] and len(options_from_dataset(dataset)["labels"]) == 100_001
     assert os.path.isdir(folder)
+
+
+def test_labels_with_control_characters_do_not_reach_the_terminal(tmp_path, capsys):
+    folder = toy.volumes(tmp_path / "Toy", cases=2, test=0, shape=(4, 8, 8))
+    raw = json.loads((folder / "dataset.json").read_text())
+    names = {"background": 0, "a\x1b[31mred": 1, "b\r\x07": 2, "never\x9b": 3}
+    (folder / "dataset.json").write_text(json.dumps({**raw, "labels": names}))
+    root = ["--root", str(tmp_path / "root")]
+
+    for words in (["check"], ["fingerprint", *root], ["plan", *root]):
+        assert main([words[0], str(folder), *words[1:]]) == 0
+    written = "".join(capsys.readouterr())
+
+    assert not set(written) & {"\x1b", "\r", "\x07", "\x9b"}
+    assert "a\\x1b[31mred" in written and "b\\r\\x07" in written

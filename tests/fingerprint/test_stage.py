@@ -1,5 +1,6 @@
 """The stage `fingerprint`: from files to numbers, each file read once."""
 
+import contextlib
 import json
 import logging
 import os
@@ -390,3 +391,39 @@ def test_hippocampus_has_the_numbers_that_nnunet_finds(real_data, tmp_path):
     assert (intensity.min, intensity.max) == (0, pytest.approx(486420, abs=1))
     assert intensity.percentile_00_5 == pytest.approx(29, abs=0.5)
     assert intensity.percentile_99_5 == pytest.approx(281726, rel=0.01)
+
+
+def test_several_at_once_wait_for_each_other(tmp_path):
+    folder = toy.volumes(tmp_path / "Toy", cases=4, test=0, shape=(6, 12, 12))
+    root = tmp_path / "root"
+    command = [sys.executable, "-m", "autoseg", "fingerprint", str(folder)]
+    command += ["--root", str(root), "--overwrite"]
+
+    running = [
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    said = [one.communicate()[1] for one in running]
+
+    assert [one.returncode for one in running] == [0, 0, 0], said
+    assert Fingerprint.load(_file(root)).num_cases == 4
+    assert not list(_file(root).parent.glob("fingerprint*.lock*"))
+    assert not list(_file(root).parent.glob("fingerprint.partial*"))
+
+
+def test_who_waits_takes_what_the_first_one_made(tmp_path, reads, monkeypatch):
+    folder = toy.volumes(tmp_path / "Toy", cases=3, test=0)
+    first = []
+
+    @contextlib.contextmanager
+    def after_another(path, stage):
+        if not first:
+            first.append(True)
+            autoseg.fingerprint(folder, tmp_path / "root")
+        yield
+
+    monkeypatch.setattr("autoseg.fingerprint.stage.waiting_for", after_another)
+
+    found = autoseg.fingerprint(folder, tmp_path / "root")
+
+    assert found.num_cases == 3
+    assert set(reads.values()) == {1}

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.atomic import temporary_of
+from autoseg.atomic import naming_full_disk, temporary_of
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.preprocess.case import Placement
 from autoseg.spec.json import dumps, write_text
@@ -133,11 +133,13 @@ class QuantizedFile(OutputFile):
             return whole
         import blosc2
 
-        array = blosc2.zeros(shape, dtype=np.uint8, **self._storage)
-        for k, value in enumerate(self.background):
-            if value:
-                for row in range(shape[1]):
-                    array[k, row] = np.full(shape[2:], round(value * LEVELS), np.uint8)
+        with naming_full_disk(self.temporary, math.prod(shape)):
+            array = blosc2.zeros(shape, dtype=np.uint8, **self._storage)
+            for k, value in enumerate(self.background):
+                if value:
+                    row = np.full(shape[2:], round(value * LEVELS), np.uint8)
+                    for number in range(shape[1]):
+                        array[k, number] = row
         return array
 
     @property
@@ -163,7 +165,8 @@ class QuantizedFile(OutputFile):
             # Row by row into a compressed file takes as long as half the prediction.
             import blosc2
 
-            blosc2.asarray(whole, **self._storage)
+            with naming_full_disk(self.temporary, whole.nbytes):
+                blosc2.asarray(whole, **self._storage)
         geometry = placement.geometry
         heads = {head.name: head.channels for head in self.task.heads}
         side_car = {
