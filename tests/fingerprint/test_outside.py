@@ -12,6 +12,7 @@ from PIL import Image as Picture
 
 import autoseg
 from autoseg.fingerprint.check.stage import check
+from autoseg.fingerprint.outside import outside_text
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.plan import Plan
 from autoseg.workspace import Workspace
@@ -99,6 +100,15 @@ def test_little_is_not_called_nothing_and_most_not_all(tmp_path):
     )
 
 
+def test_next_to_nothing_and_next_to_all_are_neither():
+    cases = {"a": {"x": (9_999, 10_000), "y": (1, 10_000)}, "b": {}}
+
+    found, _ = outside_text(cases, 2)
+
+    assert found.endswith(": 99.9 % of 'x', less than 0.1 % of 'y'.")
+    assert outside_text({"a": {}, "b": {}}, 2) is None
+
+
 def test_what_any_channel_shows_is_inside(tmp_path):
     upper = (slice(0, 4), *INSIDE[1:])
     lower = (slice(3, 10), slice(0, 5), INSIDE[2])
@@ -117,7 +127,9 @@ def test_what_any_channel_shows_is_inside(tmp_path):
 
 
 def test_an_annotation_with_other_axes_is_turned_first(tmp_path):
-    labels = _far()
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[3:6, 2] = 1  # just outside; row 9 from the other end, inside
+    labels[3:6, 9, :9] = 2  # the other way round
     folder = _volumes(tmp_path / "Toy", [labels] * 2)
     for number in range(2):  # the same voxels from the other end of y
         _write_flipped(folder / f"labelsTr/c{number}.nii.gz", labels)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import nibabel
 import numpy as np
@@ -17,6 +18,7 @@ import autoseg
 from autoseg.datasets import files
 from autoseg.errors import CaseErrors, DatasetError, UsageError
 from autoseg.fingerprint import stage
+from autoseg.lock import locked
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
 from tests import toy
@@ -408,6 +410,22 @@ def test_several_at_once_wait_for_each_other(tmp_path):
     assert Fingerprint.load(_file(root)).num_cases == 4
     assert not list(_file(root).parent.glob("fingerprint*.lock*"))
     assert not list(_file(root).parent.glob("fingerprint.partial*"))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_nothing_is_measured_while_another_process_does_so(tmp_path, reads, overwrite):
+    folder = toy.volumes(tmp_path / "Toy", cases=2, test=0, shape=(6, 12, 12))
+    place = _file(tmp_path / "root")
+    place.parent.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool:
+        with locked(place.with_suffix(".lock")):
+            waiting = pool.submit(
+                autoseg.fingerprint, folder, tmp_path / "root", overwrite=overwrite
+            )
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=1.5)
+            assert not reads
+        assert waiting.result(timeout=60).num_cases == 2
 
 
 def test_who_waits_takes_what_the_first_one_made(tmp_path, reads, monkeypatch):
