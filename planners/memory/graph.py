@@ -83,6 +83,9 @@ class Graph:
         Parameters of layers that no output needs.
     full : bool
         All outputs have losses, and all the same resolution.
+    wide : set of int
+        Tensors that are float32 whatever the precision: learned positions are, and so
+        is what they are added to.
     """
 
     dim: int
@@ -92,6 +95,7 @@ class Graph:
     logits: list[int] = field(default_factory=list)
     unused: int = 0
     full: bool = False
+    wide: set[int] = field(default_factory=set)
 
     @property
     def parameters(self) -> int:
@@ -164,6 +168,10 @@ def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
         if layer.kind == "norm" and layer.options["norm"] == "instance"
     }
     alive = _alive(drawing, layers, wanted, memory)
+    for layer in layers:
+        sums = layer.kind == "add" and graph.wide & {memory[n] for n in layer.inputs}
+        if layer.kind == "position" or sums:
+            graph.wide.add(memory[layer.outputs[0]])
     for place, layer in enumerate(layers):
         kept, statistics = _kept(graph, layer, place in in_place)
         output = memory[layer.outputs[0]]

@@ -97,6 +97,8 @@ class Walk:
     def _bytes(self, tensor: int) -> float:
         if tensor == 0 and self.e == FLOAT:
             return 0.0  # the image is counted as data
+        if tensor in self.graph.wide:
+            return float(FLOAT * self.graph.elements(tensor))
         return float(self.e * self.graph.elements(tensor))
 
     def _aside(self, op: Op) -> float:

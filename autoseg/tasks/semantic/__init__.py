@@ -71,6 +71,8 @@ class SemanticTask(Task):
         from autoseg.tasks.semantic.regions import label_faults
 
         given = cls.from_dataset(dataset)
+        if "labels" not in given:  # a task of its own, with other options
+            return []
         order, ignore = given.get("regions_class_order"), given.get(IGNORE)
         return label_faults(given["labels"], order, ignore)
 

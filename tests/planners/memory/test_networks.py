@@ -32,6 +32,8 @@ def options_of(name, dim):
     topology = find_topology((1.0,) * dim, PATCH[dim])
     kind = NETWORKS[name]
     options = kind.plan(topology, SMALL.get(name, {}))
+    if name in SMALL:
+        return options
     return {**options, "features": [width // 2 for width in options["features"]]}
 
 
@@ -98,7 +100,7 @@ def test_a_window_takes_what_the_allocator_hands_out(name, dim, capfd):
 
 # What adds up gradients of one tensor in another order than is counted, and networks of
 # many channels on few voxels, whose kernels oneDNN copies.
-LOOSE = {"unetpp": 0.15, "residual_unet": 0.2}
+LOOSE = {"unetpp": 0.15, "unetr": 0.17, "residual_unet": 0.2}
 
 
 @pytest.mark.parametrize("dim", [2, 3])
