@@ -54,8 +54,8 @@ def printable(text: str) -> str:
 
     Examples
     --------
-    >>> printable("a" + chr(27) + "[31mb")
-    'a\\x1b[31mb'
+    >>> print(printable("a" + chr(27) + "[31mb"))
+    a\\x1b[31mb
     """
     return "".join(
         letter

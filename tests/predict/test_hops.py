@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import autoseg
+from autoseg.blueprints.module import DrawnNetwork
 from autoseg.cli.main import main
-from autoseg.networks.plain_unet import PlainUNet
 from autoseg.predict.backends.torch import TorchNetwork
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
@@ -61,7 +61,7 @@ def stacks(monkeypatch):
     A thread that computes for another one continues the stack of the network's call.
     """
     found, called = [], {}
-    forward, call = PlainUNet.forward, TorchNetwork.__call__
+    forward, call = DrawnNetwork.forward, TorchNetwork.__call__
 
     def listen(self, image):
         mine = frames(sys._getframe(1))
@@ -74,7 +74,7 @@ def stacks(monkeypatch):
         called[self.module] = ["torch.__call__", *frames(sys._getframe(1))]
         return call(self, batch)
 
-    monkeypatch.setattr(PlainUNet, "forward", listen)
+    monkeypatch.setattr(DrawnNetwork, "forward", listen)
     monkeypatch.setattr(TorchNetwork, "__call__", note)
     return found
 

@@ -81,7 +81,7 @@ def page_of(selection=None):
     trained = {
         "configuration": "3d_fullres",
         "measure": "mre",
-        "scores": {"foreground": {"mre": {"mean": 1.25}}, "classes": {}},
+        "scores": {"foreground": {"mre": {"mean": 1.25}}, "classes": {}, "cases": 4},
         "cases": [],
         "folds": [],
     }

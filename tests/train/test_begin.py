@@ -10,6 +10,7 @@ from autoseg.errors import AutosegError, TrainingError, UsageError
 from autoseg.spec.choice import Choice
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run
+from autoseg.train import begin
 from autoseg.train.fit import PLANNED, fit_to_time
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
@@ -60,12 +61,21 @@ def test_what_cannot_begin_leaves_nothing_and_binds_nobody(toy_root, settings):
     assert features(first) == features(other) == [2, 4, 4]
 
 
-def test_a_batch_that_cannot_be_drawn_is_no_beginning(toy_root):
-    data = toy_root.workspace.data(
-        Plan.load(toy_root.workspace.plan("unet")).data_id("3d_fullres")
-    )
-    for case in data.glob("*.b2nd"):
-        case.write_bytes(b"damaged")
+@pytest.fixture
+def damage(toy_root, monkeypatch):
+    """Damage what is prepared, right after a training has looked for changes."""
+    real = begin._ensure_data
+
+    def damaged(job):
+        real(job)
+        for case in toy_root.workspace.preprocessed.glob("*/*.b2nd"):
+            case.write_bytes(b"damaged")
+
+    return lambda: monkeypatch.setattr(begin, "_ensure_data", damaged)
+
+
+def test_a_batch_that_cannot_be_drawn_is_no_beginning(toy_root, damage):
+    damage()
 
     with pytest.raises(AutosegError):
         go(toy_root)
@@ -85,11 +95,10 @@ def test_the_earlier_training_stays_until_the_new_one_can_begin(toy_root):
     assert features(folder) == [2, 4, 4]
 
 
-def test_the_earlier_training_stays_if_its_data_cannot_be_read(toy_root):
+def test_the_earlier_training_stays_if_its_data_cannot_be_read(toy_root, damage):
     folder = go(toy_root)
     before = (folder / CHECKPOINT_FINAL).read_bytes()
-    for case in toy_root.workspace.preprocessed.glob("*/*.b2nd"):
-        case.write_bytes(b"damaged")
+    damage()
 
     with pytest.raises(AutosegError):
         go(toy_root, overwrite=True)
