@@ -16,28 +16,16 @@ IN_PLACE = ("leaky", "relu")  # what they overwrite is not needed for their grad
 
 
 class Sheet:
-    """What a network computes for one image.
+    """Tensors, layers and heads of a drawing; see `autoseg.blueprints.drawing.Drawing`.
 
     Parameters
     ----------
     channels : int
         Of the image.
     shape : sequence of int, length D
-        The image's, per sample. Networks without tokens work on any other that they can
-        divide; the shape then only matters for counting.
+        The image's.
     outputs : int
-        Channels of the logits: of all heads together.
-
-    Attributes
-    ----------
-    image : Tensor
-        What the network is given.
-    tensors : list of Tensor
-        By number.
-    layers : list of Layer
-        In the order of the forward pass.
-    heads : list of Head
-        In the order drawn; `finest_first` sorts them.
+        Channels of the logits.
     """
 
     def __init__(self, channels: int, shape: Sequence[int], outputs: int) -> None:
