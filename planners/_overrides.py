@@ -27,13 +27,13 @@ from autoseg.spec.settings.keys import (
     one_spelling,
     split_key,
 )
-from autoseg.spec.settings.recipe import recipe_values
+from autoseg.spec.settings.recipe import AUTO, recipe_values
+from autoseg.spec.settings.recipes import RECIPES
 from autoseg.spec.settings.values import fault
 from planners._family import settable_options
 from planners.network import is_declared
 
 RESAMPLING = get_type_hints(Resampling)
-RECIPES = ("auto", "nnunet", "fast")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ def _problem(
         "network": lambda: _network_problem(value),
         "batch_dice": lambda: None if isinstance(value, bool) else "give true or false",
         "mirror_axes": lambda: _mirror_problem(value, max(axes)),
-        "train": lambda: _one_of(value, RECIPES),
+        "train": lambda: _one_of(value, (AUTO, *RECIPES)),
     }
     return checks[name]()
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from autoseg.networks.options import network_recipe
 from autoseg.spec.choice import Decision
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
+from autoseg.spec.settings.recipe import AUTO
+from autoseg.spec.settings.recipes import changed_recipe, in_words
 from planners._patch import LARGEST, Fit, times
 from planners._spacing import ANISOTROPY, LOWRES_GAIN, LOWRES_SHARE, Grid
 from planners.network import is_declared
@@ -249,14 +252,34 @@ def about_the_rest(plan: Plan) -> list[Decision]:
             "along an axis more than 3 times coarser than the finest",
             because="nnU-Net's rules",
         ),
-        Decision(
-            field="training",
-            value=plan.training.name,
-            rule="auto: `fast` for short trainings, `nnunet` for long ones",
-            because="the recipe that is ahead depends on the number of iterations, "
-            "which is known when training starts",
-        ),
+        _about_training(plan),
     ]
+
+
+def _about_training(plan: Plan) -> Decision:
+    """Return which recipe is taken, with the numbers of those that networks bring."""
+    own = {}
+    for name in dict.fromkeys(c.network.name for c in plan.configurations.values()):
+        wanted = network_recipe(name)
+        if wanted is not None:
+            changes = {**wanted.changes, **plan.training.options}
+            numbers = in_words(changed_recipe(wanted.base, changes))
+            own[name] = f"{name} brings its own: {numbers}; {wanted.because}"
+    because = (
+        "the recipe that is ahead depends on the number of iterations, which is known "
+        "when training starts"
+    )
+    if plan.training.name != AUTO:
+        because = "set by the user"
+    elif own:
+        because = "; ".join(own.values())
+    return Decision(
+        field="training",
+        value=plan.training.name,
+        rule="auto: the network's own recipe, else `fast` for short trainings, "
+        "`nnunet` for long ones",
+        because=because,
+    )
 
 
 def _methods(configurations: Iterable[Configuration]) -> str:

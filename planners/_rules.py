@@ -30,7 +30,7 @@ from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners._spacing import Grid, choose_grid
 from planners.base import Budget
-from planners.network import declared, is_declared
+from planners.network import is_declared
 
 
 def make_plan(
@@ -107,7 +107,7 @@ def make_plan(
         transpose=grid.transpose,
         channels=channels,
         configurations=planning.configurations,
-        training=_training(overrides, planning.task, family),
+        training=_training(overrides, planning.task),
         budget=_record(budget, planning.gb),
     )
     decisions = (
@@ -202,11 +202,12 @@ def _record(budget: Budget, gb: float) -> Choice:
     return Choice(name=budget.rule, options=options)
 
 
-def _training(overrides: Overrides, task: Task, family: Family) -> Choice:
-    """Return the recipe: what the user fixed, else what network and task want."""
-    network = overrides.values.get("network", family.network)
-    wanted = declared(network).training if is_declared(network) else {}
-    options: dict[str, Any] = {**task.training, **wanted} | {
+def _training(overrides: Overrides, task: Task) -> Choice:
+    """Return the recipe: what the user fixed, else what the task wants.
+
+    What a network wants is looked up when it is trained, which may be another network.
+    """
+    options: dict[str, Any] = dict(task.training) | {
         key.removeprefix("train."): value
         for key, value in overrides.values.items()
         if key.startswith("train.")

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 from autoseg.blueprints.drawing import Drawing
 from autoseg.blueprints.parts import Layers
 from autoseg.errors import PlanError
+from autoseg.spec.settings.recipes import OwnRecipe
 from autoseg.spec.settings.values import option_faults
 
 GIVEN = ("in_channels", "heads", "deep_supervision")
@@ -51,8 +52,8 @@ class Declaration(ABC):
     supervision : str
         Deep supervision gives outputs of several resolutions (``"levels"``), or all at
         the resolution of the finest (``"full"``), whose losses then count the same.
-    training : mapping
-        Numbers of the recipe that this network wants otherwise, and why, in comments.
+    recipe : OwnRecipe or None
+        How it wants to be trained, and why; None: as the length of a training asks for.
     fixed_shape : bool
         It works on patches of one shape only.
     starts_as_identity : str
@@ -65,7 +66,7 @@ class Declaration(ABC):
     """
 
     supervision: ClassVar[str] = "levels"
-    training: ClassVar[Mapping[str, Any]] = {}
+    recipe: ClassVar[OwnRecipe | None] = None
     fixed_shape: ClassVar[bool] = False
     starts_as_identity: ClassVar[str] = ""
     __signature__: ClassVar[inspect.Signature]

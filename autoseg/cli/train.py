@@ -90,8 +90,8 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--recipe",
         metavar="NAME",
-        help="nnunet, fast, or auto: by the number of iterations; "
-        "by default the plan's",
+        help="nnunet, fast, adamw, or auto: the network's own if it has one, else by "
+        "the number of iterations; by default the plan's",
     )
     group.add_argument("--lr", type=float, metavar="RATE", help="highest learning rate")
     group.add_argument(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from autoseg.blueprints.trainable import LateLogits as LateLogits
 from autoseg.blueprints.trainable import Outputs as Outputs
 from autoseg.blueprints.trainable import Trainable as Trainable
+from autoseg.spec.settings.recipes import OwnRecipe
 
 
 class Network(Trainable):
@@ -26,8 +27,11 @@ class Network(Trainable):
     ----------
     fixed_shape : bool
         It works on patches of one shape only.
+    recipe : OwnRecipe or None
+        How it wants to be trained, and why; None: as the length of a training asks for.
     """
 
+    recipe: ClassVar[OwnRecipe | None] = None
     fixed_shape: ClassVar[bool] = False
 
     @classmethod

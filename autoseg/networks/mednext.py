@@ -9,6 +9,7 @@ from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
+from autoseg.spec.settings.recipes import OwnRecipe
 
 # Blocks and expansion of the five stages of the encoder; the decoder mirrors them.
 SIZES = {
@@ -31,11 +32,22 @@ class MedNeXt(Declaration):
     ----------
     .. [1] Roy et al., "MedNeXt: transformer-driven scaling of ConvNets for medical
        image segmentation", MICCAI 2023. arXiv:2303.09975
+    .. [2] Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR
+       2020. arXiv:1908.03265
     """
 
-    # Its depthwise layers get small gradients, which SGD's one rate for all does not
-    # serve; the authors train with AdamW at 0.001.
-    training = {"optimizer": "adamw", "learning_rate": 1e-3}
+    # Rate and decay of [1]; its reference has neither warm-up nor clip. Both are here
+    # because in AdamW's first steps the second moments stand on few gradients [2].
+    recipe = OwnRecipe(
+        base="adamw",
+        changes={
+            "learning_rate": 1e-3,
+            "second_momentum": 0.999,
+            "weight_decay": 3e-5,
+        },
+        because="depthwise layers get small gradients, which one rate of SGD for all "
+        "layers does not serve; its authors train with AdamW at 0.001",
+    )
 
     @classmethod
     def draw(

@@ -1,4 +1,4 @@
-"""Which options a network has, and whether those of a plan are what it wants."""
+"""Which options and recipe a network has, and whether those of a plan suit it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from autoseg.networks import NETWORKS
 from autoseg.spec.choice import Choice
+from autoseg.spec.settings.recipes import OwnRecipe
 from autoseg.spec.settings.values import option_faults, parameters_of
 
 CALLED_WITH = 3  # arguments: channels of the image, heads, deep supervision
@@ -66,6 +67,18 @@ def options_like(
     there = network_parameters(name)
     kept = {key: value for key, value in before.items() if key in there}
     return {**kept, **given}
+
+
+def network_recipe(name: str) -> OwnRecipe | None:
+    """Return how a network wants to be trained, None if it leaves that open.
+
+    Raises
+    ------
+    PluginError
+        If there is no such network.
+    """
+    found: OwnRecipe | None = getattr(NETWORKS[name], "recipe", None)
+    return found
 
 
 def _given(kind: Any) -> tuple[str, ...]:

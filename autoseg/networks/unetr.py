@@ -11,6 +11,7 @@ from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
+from autoseg.spec.settings.recipes import OwnRecipe
 
 HALVINGS = 4  # a token is the patch's part that so many halvings make one voxel
 FEATURES = 16
@@ -29,11 +30,24 @@ class UNETR(Declaration):
     ----------
     .. [1] Hatamizadeh et al., "UNETR: transformers for 3D medical image segmentation",
        WACV 2022. arXiv:2103.10504
+    .. [2] Zhang et al., "Why are adaptive methods good for attention models?", NeurIPS
+       2020. arXiv:1912.03194
     """
 
-    # Attention diverges at the rates of convolutions; with AdamW at 1e-4, as its
-    # authors train, it does not.
-    training = {"optimizer": "adamw", "learning_rate": 1e-4}
+    # Rate and decay of the authors' code (Project-MONAI/research-contributions), which
+    # warms up for one hundredth of 5,000 epochs; trainings here are far shorter. Why
+    # clipped, and why no SGD: gradients of attention have heavy tails [2].
+    recipe = OwnRecipe(
+        base="adamw",
+        changes={
+            "learning_rate": 1e-4,
+            "second_momentum": 0.999,
+            "weight_decay": 1e-5,
+            "schedule": "warmup_cosine",
+        },
+        because="attention diverges at the rates of convolutions, and its gradients "
+        "have heavy tails; its authors train with AdamW at 0.0001 and a warm-up",
+    )
     fixed_shape = True
 
     @classmethod

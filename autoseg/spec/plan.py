@@ -67,7 +67,7 @@ class Plan:
         What images are cropped to: ``"nonzero"``, the box of the voxels that are not 0
         in any channel, or ``"none"``.
     training : Choice
-        The training recipe (``"auto"``, ``"nnunet"`` or ``"fast"``) and options that
+        The training recipe (``"auto"``, ``"nnunet"``, ``"fast"`` ...) and options that
         replace numbers of it.
     budget : Choice
         The rule that it was planned by (``"nnunet"`` or ``"bytes"``), with the memory

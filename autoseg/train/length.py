@@ -53,7 +53,7 @@ def within_time(job: Job, run: Run, asked: Options, hardware: Hardware) -> Run:
         )
         reserved = MOST_RESERVED * budget
     guess = max(1, int((budget - reserved) / step))
-    recipe, because, _ = resolve_recipe(asked, job.plan, guess)
+    recipe, because, _ = resolve_recipe(asked, job.plan, job.configuration, guess)
     logger.info(
         "One iteration takes about %.3f s, so about %d fit; %.0f s are kept for "
         "validation.",

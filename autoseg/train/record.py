@@ -9,6 +9,8 @@ from autoseg.errors import TrainingError
 from autoseg.preprocess.extend import earlier_splits
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
+from autoseg.spec.settings.recipe import Recipe
+from autoseg.spec.settings.recipes import in_words
 from autoseg.train.fit import PLANNED, Fit
 from autoseg.train.initialize import hash_weights, read_weights
 from autoseg.train.setup.changed import changed_folds, sentence
@@ -36,7 +38,9 @@ def first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) 
     """
     seed = asked.seed or 0
     batch = asked.batch_size or job.settings.batch_size
-    recipe, because, iterations = resolve_recipe(asked, job.plan, FEW)
+    recipe, because, iterations = resolve_recipe(
+        asked, job.plan, job.configuration, FEW
+    )
     return Run(
         dataset=job.dataset.name,
         plan=job.plan.name,
@@ -161,8 +165,8 @@ def describe(job: Job, run: Run) -> str:
     return (
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
         f"{run.training_cases} cases, {run.validation_cases} to validate\n"
-        f"  recipe {recipe['name']} ({run.because}): {recipe['optimizer']}, "
-        f"learning rate {recipe['learning_rate']:g}, {recipe['schedule']}, {length}\n"
+        f"  recipe {recipe['name']} ({run.because}): {in_words(Recipe(**recipe))}, "
+        f"{length}\n"
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
         f"{run.batch_size}, seed {run.seed}\n{fitted}"
         f"  {run.device}, {run.precision}{', channels last' * run.channels_last}, "

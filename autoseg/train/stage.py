@@ -82,7 +82,7 @@ def train(
     plan : str
         Name of the plan.
     recipe : str, optional
-        ``"nnunet"``, ``"fast"`` or ``"auto"``; by default the plan's.
+        ``"nnunet"``, ``"fast"``, ``"adamw"`` or ``"auto"``; by default the plan's.
     epochs, iterations : int, optional
         Length of the training, one or the other.
     time_budget : float or str, optional

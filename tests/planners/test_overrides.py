@@ -73,6 +73,18 @@ def test_the_spacing_of_one_configuration(plan):
     assert fixed.configuration("3d_fullres") == plan().configuration("3d_fullres")
 
 
+def test_the_recipe_that_a_network_brings_is_told_with_its_numbers(plan):
+    mednext, usual = plan(network="mednext"), plan()
+    named = plan(network="mednext", train="fast")
+
+    told = {d.field: d.because for d in mednext.decisions}["training"]
+    assert "mednext brings its own: adamw at 0.001" in told
+    assert "a rise over 5 %" in told and "depthwise" in told
+    assert mednext.training.name == "auto" and not mednext.training.options
+    assert {d.field: d for d in named.decisions}["training"].value == "fast"
+    assert "brings" not in {d.field: d.because for d in usual.decisions}["training"]
+
+
 def test_another_network_is_planned(plan):
     fixed = plan(network="residual_unet", rule="bytes", gb=8)
 

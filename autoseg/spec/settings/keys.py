@@ -9,7 +9,7 @@
 ``resampling.FIELD``   as in `autoseg.spec.configuration.Resampling`
 ``mirror_axes``        axes of a patch that may be flipped
 ``batch_dice``         Dice is summed over the batch
-``train``              the recipe: ``auto``, ``nnunet`` or ``fast``
+``train``              the recipe: ``auto``, ``nnunet``, ``fast`` or ``adamw``
 ``train.FIELD``        a number of `autoseg.spec.settings.recipe.Recipe`
 ``task.OPTION``        an option of the task, such as ``task.representation``
 =====================  ===============================================================

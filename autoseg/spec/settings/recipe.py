@@ -11,6 +11,8 @@ from autoseg.errors import UsageError, did_you_mean
 from autoseg.spec.settings.values import fits, wanted
 
 AUTO = "auto"
+OPTIMIZERS = ("sgd", "adamw", "muon")
+SCHEDULES = ("polynomial", "one_cycle", "warmup_polynomial", "warmup_cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,12 @@ class Recipe:
     weight_decay : float
         Of the optimizer, on all weights.
     schedule : str
-        ``"polynomial"`` or ``"one_cycle"``; see `autoseg.train.loop.schedule`.
+        One of `SCHEDULES`; see `autoseg.train.loop.schedule`.
     power : float
-        Exponent of the polynomial schedule.
+        Exponent of the polynomial schedules.
     warmup : float
-        Share of the training in which the one-cycle schedule rises.
+        Share of the training in which the learning rate rises; ``"polynomial"`` does
+        not.
     epochs : int
         Length of the training when no other is asked for.
     iterations_per_epoch : int
@@ -68,6 +71,8 @@ class Recipe:
        using large learning rates", SPIE 11006, 2019. doi:10.1117/12.2520589
     .. [4] Jordan et al., "Muon: an optimizer for hidden layers in neural networks",
        2024. https://kellerjordan.github.io/posts/muon
+    .. [5] Wald et al., "Primus: enforcing attention usage for 3D medical image
+       segmentation", 2025. arXiv:2503.01835; numbers as in its trainer in nnU-Net
     """
 
     name: str
@@ -77,7 +82,7 @@ class Recipe:
     nesterov: bool = False
     second_momentum: float = 0.999
     weight_decay: float
-    schedule: Literal["polynomial", "one_cycle"]
+    schedule: Literal["polynomial", "one_cycle", "warmup_polynomial", "warmup_cosine"]
     power: float = 0.9
     warmup: float = 0.15
     epochs: int = 1000
@@ -103,21 +108,17 @@ class Recipe:
                 ("validation_batches", "0 or more", self.validation_batches >= 0),
                 ("gradient_clip", "0 or more", self.gradient_clip >= 0),
                 ("foreground", "in [0, 1]", 0 <= self.foreground <= 1),
-                (
-                    "optimizer",
-                    "sgd, adamw or muon",
-                    self.optimizer in ("sgd", "adamw", "muon"),
-                ),
-                (
-                    "schedule",
-                    "polynomial or one_cycle",
-                    self.schedule in ("polynomial", "one_cycle"),
-                ),
+                ("optimizer", _one_of(OPTIMIZERS), self.optimizer in OPTIMIZERS),
+                ("schedule", _one_of(SCHEDULES), self.schedule in SCHEDULES),
             )
             if not good
         ]
         if faults:
             raise UsageError("Training cannot use this recipe: " + "; ".join(faults))
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def recipe_fields() -> tuple[str, ...]:

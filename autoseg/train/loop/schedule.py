@@ -6,8 +6,8 @@ import math
 
 from autoseg.train.setup.recipes import Recipe
 
-# Where one-cycle starts and ends, as parts of its highest learning rate.
-ONE_CYCLE_START = 1 / 25
+# Where a rise starts, and one-cycle ends, as parts of the highest learning rate.
+START = 1 / 25
 ONE_CYCLE_END = 1e-4
 
 
@@ -17,9 +17,11 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     Parameters
     ----------
     recipe : Recipe
-        Its ``schedule`` is ``"polynomial"``: falls as ``(1 - progress) ** power``; or
+        Its ``schedule`` is ``"polynomial"``: falls as ``(1 - progress) ** power``;
         ``"one_cycle"``: rises on half a cosine from 1/25 of the highest for the share
-        ``warmup``, then falls on half a cosine to a ten-thousandth.
+        ``warmup``, then falls on half a cosine to a ten-thousandth;
+        ``"warmup_polynomial"`` or ``"warmup_cosine"``: rises on a line from there, then
+        falls to 0 as the polynomial does over the rest, or on half a cosine.
     progress : float
         0 at the first iteration, 1 after the last.
 
@@ -46,9 +48,15 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     if recipe.schedule == "polynomial":
         return float(highest * (1 - progress) ** recipe.power)
     if progress < recipe.warmup:
-        return highest * _cosine(ONE_CYCLE_START, 1.0, progress / recipe.warmup)
+        share = progress / recipe.warmup
+        if recipe.schedule == "one_cycle":
+            return highest * _cosine(START, 1.0, share)
+        return highest * (START + (1 - START) * share)
     rest = (progress - recipe.warmup) / (1 - recipe.warmup)
-    return highest * _cosine(1.0, ONE_CYCLE_END, rest)
+    if recipe.schedule == "warmup_polynomial":
+        return float(highest * (1 - rest) ** recipe.power)
+    end = ONE_CYCLE_END if recipe.schedule == "one_cycle" else 0.0
+    return highest * _cosine(1.0, end, rest)
 
 
 def _cosine(start: float, end: float, share: float) -> float:

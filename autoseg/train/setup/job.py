@@ -132,9 +132,9 @@ def find_job(
     # The file's name counts: a plan that was copied to be edited is another plan.
     loaded = dataclasses.replace(Plan.load(path), name=plan)
     loaded.configuration(configuration)  # says which there are if this is not
-    recipe, *_ = resolve_recipe(options, loaded, 1)
-    check_policy(recipe.augmentation)
     changed = with_changes(loaded, configuration, options)
+    recipe, *_ = resolve_recipe(options, changed, configuration, 1)
+    check_policy(recipe.augmentation)
     if changed.data_id(configuration) != loaded.data_id(configuration):
         raise UsageError(
             f"--set {' '.join(options.plan_changes)}: {', '.join(DATA_FIELDS)} change "

@@ -12,6 +12,7 @@ from typing import Any, overload
 
 from autoseg import __version__
 from autoseg.errors import TrainingError, UsageError
+from autoseg.networks.options import network_recipe
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run, differences
 from autoseg.spec.settings.keys import check_keys
@@ -30,7 +31,7 @@ class Options:
     Parameters
     ----------
     recipe : str or None
-        ``"nnunet"``, ``"fast"`` or ``"auto"``.
+        ``"nnunet"``, ``"fast"``, ``"adamw"`` or ``"auto"``.
     epochs, iterations : int or None
         Length of the training, one or the other.
     time_budget : float or None
@@ -171,7 +172,7 @@ def seconds_of(text: float | str | None) -> float | None:
 
 
 def resolve_recipe(
-    options: Options, plan: Plan, guess: int | None = None
+    options: Options, plan: Plan, configuration: str, guess: int | None = None
 ) -> tuple[Recipe, str, int | None]:
     """Return the recipe, why it is this one, and the number of iterations.
 
@@ -180,7 +181,10 @@ def resolve_recipe(
     options : Options
         What is asked for; comes before what the plan says.
     plan : Plan
-        Its ``training`` names a recipe and may replace numbers of it.
+        As it is trained. Its ``training`` names a recipe and may replace numbers of it;
+        with ``"auto"``, the recipe may be the network's own.
+    configuration : str
+        Which one is trained.
     guess : int, optional
         With a time budget, the iterations that are expected to fit.
 
@@ -200,7 +204,8 @@ def resolve_recipe(
     if options.epochs is not None:
         iterations = options.epochs * int(each)
     length = guess if options.time_budget is not None else iterations
-    recipe, because = choose_recipe(name, length, changes)
+    own = network_recipe(plan.configuration(configuration).network.name)
+    recipe, because = choose_recipe(name, length, changes, own)
     if options.time_budget is not None:
         return recipe, because, None
     if iterations is None:

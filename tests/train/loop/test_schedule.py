@@ -30,6 +30,18 @@ def test_without_warmup_one_cycle_starts_at_the_top():
     assert learning_rate(replace(FAST, warmup=0.0), 0.0) == 1.0
 
 
+def test_a_warmup_rises_on_a_line_and_falls_over_the_rest():
+    # A line from 1/25 to 1 is at 0.52 half way; 0.6 is half of what is left after 0.2.
+    falling = {
+        "warmup_polynomial": (0.5**0.9, 0.0),
+        "warmup_cosine": (0.5, 0.0),
+    }
+    for schedule, (middle, end) in falling.items():
+        recipe = replace(FAST, schedule=schedule)
+        rates = [learning_rate(recipe, p) for p in (0.0, 0.1, 0.2, 0.6, 1.0)]
+        assert rates == pytest.approx([0.04, 0.52, 1.0, middle, end])
+
+
 def test_the_clock_moves_the_schedule_once_an_epoch_where_asked_to():
     clock = Clock(iterations=1000, seconds=None, step=250)
     seen = set()

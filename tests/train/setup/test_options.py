@@ -52,7 +52,7 @@ def test_options_that_contradict_each_other_are_refused(given, words):
 
 
 def test_epochs_are_turned_into_iterations():
-    recipe, because, iterations = resolve_recipe(Options(epochs=4), PLAN)
+    recipe, because, iterations = resolve_recipe(Options(epochs=4), PLAN, "3d_fullres")
 
     assert (iterations, recipe.name) == (1000, "fast")
     assert "1000 iterations" in because
@@ -67,7 +67,7 @@ def test_what_is_asked_for_comes_before_what_the_plan_says():
     )
     asked = Options(settings={"train.momentum": 0.7}, lr=0.5)
 
-    recipe, _, iterations = resolve_recipe(asked, plan)
+    recipe, _, iterations = resolve_recipe(asked, plan, "3d_fullres")
 
     assert (recipe.name, recipe.momentum, recipe.learning_rate) == ("nnunet", 0.7, 0.5)
     assert iterations == 750
@@ -76,9 +76,21 @@ def test_what_is_asked_for_comes_before_what_the_plan_says():
 def test_with_a_time_budget_the_recipe_follows_the_iterations_that_fit():
     asked = Options(time_budget=60.0)
 
-    assert resolve_recipe(asked, PLAN, 100)[0].name == "fast"
-    assert resolve_recipe(asked, PLAN, 1_000_000)[0].name == "nnunet"
-    assert resolve_recipe(asked, PLAN, 100)[2] is None
+    assert resolve_recipe(asked, PLAN, "3d_fullres", 100)[0].name == "fast"
+    assert resolve_recipe(asked, PLAN, "3d_fullres", 10**6)[0].name == "nnunet"
+    assert resolve_recipe(asked, PLAN, "3d_fullres", 100)[2] is None
+
+
+def test_a_network_that_is_set_brings_its_recipe():
+    settings = {"network": "mednext", "train.gradient_clip": 0.5}
+    asked = Options(epochs=4, settings=settings)
+    plan = with_changes(PLAN, "3d_fullres", asked)
+
+    recipe, because, _ = resolve_recipe(asked, plan, "3d_fullres")
+
+    # MedNeXt's authors: AdamW at 0.001.
+    assert (recipe.name, recipe.learning_rate) == ("adamw", 1e-3)
+    assert recipe.gradient_clip == 0.5 and "depthwise" in because
 
 
 def test_a_network_with_fewer_stages_needs_only_its_features():
@@ -190,7 +202,7 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_read(given, word
 
 def recorded(**changes):
     asked = Options(iterations=500, lr=0.005, settings={"train.warmup": 0.15})
-    recipe, because, _ = resolve_recipe(asked, PLAN)
+    recipe, because, _ = resolve_recipe(asked, PLAN, "3d_fullres")
     values = {
         "dataset": "Toy",
         "plan": "unet",
