@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.blueprints._attention import MODULES, SHAPED
 from autoseg.blueprints.drawing import Layer
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -126,6 +127,8 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
         return _normalization(options, channels, dim)
     if layer.kind == "act":
         return nn.PReLU(channels)
+    if layer.kind in MODULES:
+        return MODULES[layer.kind](layer)
     if layer.kind == "linear":
         return nn.Linear(channels, made, bias=options["bias"])
     return Position(options["tokens"], channels)
@@ -250,6 +253,7 @@ _SHAPED = {
     "tokens": _tokens,
     "grid": _grid,
     "attention": _attention,
+    **SHAPED,
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from autoseg.blueprints.tensors import Head, Layer, Tensor
+from autoseg.blueprints.tensors import Head, Keeps, Layer, Tensor
 from autoseg.errors import PlanError
 
 IN_PLACE = ("leaky", "relu")  # what they overwrite is not needed for their gradient
@@ -82,6 +82,7 @@ class Sheet:
         weights: int = 0,
         parameters: int = 0,
         multiply_adds: int = 0,
+        keeps: Keeps | None = None,
         **options: Any,
     ) -> Tensor:
         made = self._tensor(channels, tuple(shape))
@@ -95,6 +96,7 @@ class Sheet:
                 weights=weights,
                 parameters=parameters,
                 multiply_adds=multiply_adds,
+                keeps=keeps,
             )
         )
         return made

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from autoseg.blueprints._learned import Learned
+from autoseg.blueprints._windows import Windows
 from autoseg.blueprints.tensors import Head as Head
 from autoseg.blueprints.tensors import Layer as Layer
 from autoseg.blueprints.tensors import Tensor as Tensor
@@ -22,7 +22,7 @@ from autoseg.errors import PlanError
 ACTIVATIONS = ("leaky", "relu", "elu", "gelu", "silu", "prelu", "sigmoid")
 
 
-class Drawing(Learned):
+class Drawing(Windows):
     """What a network computes for one image.
 
     Parameters

@@ -141,9 +141,11 @@ class DrawnNetwork(Trainable):
             inputs = [values[number] for number in layer.read]
             for number in step.last_use:
                 del values[number]
+            shape = shapes.get(layer.like)
             if step.module is None:
-                shape = shapes.get(layer.like)
                 found = apply(layer, inputs, step.in_place, shape)
+            elif shape is not None:
+                found = step.module(*inputs, shape)
             else:
                 found = step.module(inputs.pop())
             del inputs

@@ -149,6 +149,18 @@ class Residual:
         return layers.activate(net, net.add(y, short))
 
 
+def residual(net: Drawing, layers: Layers, x: Tensor, channels: int) -> Tensor:
+    """Draw two convolutions beside a short cut, which is projected where it must be."""
+    with net.scope("conv1"):
+        y = layers.block(net, x, channels, 3)
+    with net.scope("conv2"):
+        y = layers.block(net, y, channels, 3, activate=False)
+    if x.channels != channels:
+        with net.scope("shortcut"):
+            x = layers.block(net, x, channels, 1, activate=False)
+    return layers.activate(net, net.add(y, x))
+
+
 def enlarge(
     net: Drawing,
     layers: Layers,

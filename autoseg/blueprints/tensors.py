@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-LENT = ("resize", "unpool", "grid")  # their last input only lends its shape
+# Their last input only lends its shape.
+LENT = ("resize", "unpool", "grid", "windows", "unwindows", "window_attention")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,28 @@ class Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keeps:
+    """The memory of a layer beside its inputs and its output, per sample.
+
+    Parameters
+    ----------
+    tensors : tuple of int
+        Inputs and outputs that its gradient needs.
+    numbers, floats : int
+        Numbers that its gradient needs besides: of the features' precision, and of
+        float32.
+    forward, backward : int
+        Numbers of the features' precision that it takes for a moment in each pass.
+    """
+
+    tensors: tuple[int, ...] = ()
+    numbers: int = 0
+    floats: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """One operation of a drawing.
 
@@ -57,6 +80,8 @@ class Layer:
         All elements that are learned.
     multiply_adds : int
         Of the forward pass, per sample.
+    keeps : Keeps, optional
+        Its memory, where that follows from more than its kind.
     """
 
     kind: str
@@ -67,6 +92,7 @@ class Layer:
     weights: int = 0
     parameters: int = 0
     multiply_adds: int = 0
+    keeps: Keeps | None = None
 
     @property
     def read(self) -> tuple[int, ...]:

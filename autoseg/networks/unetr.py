@@ -8,7 +8,8 @@ from typing import Any
 
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.parts import Layers
+from autoseg.blueprints.parts import Layers, residual
+from autoseg.blueprints.transformers import EPS, layer
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 from autoseg.spec.settings.recipes import OwnRecipe
@@ -16,7 +17,6 @@ from autoseg.spec.settings.recipes import OwnRecipe
 HALVINGS = 4  # a token is the patch's part that so many halvings make one voxel
 FEATURES = 16
 LAYERS = 12
-ATTENTION_EPS = 1e-5
 
 
 @NETWORKS.register
@@ -86,7 +86,7 @@ class UNETR(Declaration):
         net, kind, steps = drawing, Layers(**{"bias": False, **more}), len(features)
         taps = _transformer(net, strides, hidden, mlp, attention, layers, steps)
         with net.scope("skips.0"):
-            skips = [_residual(net, kind, net.image, features[0])]
+            skips = [residual(net, kind, net.image, features[0])]
         for stage in range(1, steps):
             tap, ways = taps[stage - 1], strides[stage + 1 :]
             with net.scope(f"skips.{stage}"):
@@ -96,7 +96,7 @@ class UNETR(Declaration):
             width, stride = features[stage], strides[stage + 1]
             with net.scope(f"decoder.{stage}"):
                 large = net.deconv(x, width, stride, bias=False, name="up")
-                x = _residual(net, kind, net.cat(large, skips[stage]), width)
+                x = residual(net, kind, net.cat(large, skips[stage]), width)
         net.head(x, name="decoder.head")
 
     @classmethod
@@ -162,31 +162,11 @@ def _transformer(
     taps, tapped = [], {round(part * layers / steps) for part in range(1, steps)}
     for number in range(layers):
         with net.scope(f"layers.{number}"):
-            x = _layer(net, x, mlp, heads)
+            x = layer(net, x, mlp, heads, bias=False)
         if number + 1 in tapped:
             taps.append(net.grid(x, grid))
-    last = net.norm(x, "layer", eps=ATTENTION_EPS, name="layers.norm")
+    last = net.norm(x, "layer", eps=EPS, name="layers.norm")
     return [*taps, net.grid(last, grid)]
-
-
-def _layer(net: Drawing, x: Tensor, mlp: int, heads: int) -> Tensor:
-    y = net.norm(x, "layer", eps=ATTENTION_EPS, name="norm1")
-    y = net.attention(net.linear(y, 3 * x.channels, bias=False, name="qkv"), heads)
-    x = net.add(x, net.linear(y, x.channels, name="project"))
-    y = net.norm(x, "layer", eps=ATTENTION_EPS, name="norm2")
-    y = net.act(net.linear(y, mlp, name="mlp1"), "gelu")
-    return net.add(x, net.linear(y, x.channels, name="mlp2"))
-
-
-def _residual(net: Drawing, layers: Layers, x: Tensor, channels: int) -> Tensor:
-    with net.scope("conv1"):
-        y = layers.block(net, x, channels, 3)
-    with net.scope("conv2"):
-        y = layers.block(net, y, channels, 3, activate=False)
-    if x.channels != channels:
-        with net.scope("shortcut"):
-            x = layers.block(net, x, channels, 1, activate=False)
-    return layers.activate(net, net.add(y, x))
 
 
 def _skip(
@@ -201,5 +181,5 @@ def _skip(
     for number, stride in enumerate(reversed(strides[:-1])):
         with net.scope(f"steps.{number}"):
             x = net.deconv(x, channels, stride, bias=False, name="up")
-            x = _residual(net, layers, x, channels)
+            x = residual(net, layers, x, channels)
     return x

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Layer
+from autoseg.blueprints.tensors import Keeps
 from planners.network import declared
 
 KINDS = {"deconv": "up", "avg_pool": "pool"}  # named by what they cost
@@ -42,8 +43,11 @@ class Op:
         Elements of kernels; those of precision and of matrix units.
     parameters : int
         All elements that are learned.
-    statistics : int
-        Elements per sample in float32 that the backward pass needs besides.
+    statistics, numbers : int
+        Elements per sample that the backward pass needs besides: in float32, and in the
+        precision of the feature maps.
+    moment : tuple of int, length 2
+        Elements per sample that it takes for a moment, forward and backward.
     multiply_adds : int
         Of the forward pass, per sample.
     copies : int
@@ -60,6 +64,8 @@ class Op:
     weights: int = 0
     parameters: int = 0
     statistics: int = 0
+    numbers: int = 0
+    moment: tuple[int, int] = (0, 0)
     multiply_adds: int = 0
     copies: int = 0
     pointwise: bool = False
@@ -174,7 +180,7 @@ def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
             graph.wide.add(memory[layer.outputs[0]])
     for place, layer in enumerate(layers):
         kept, statistics = _kept(graph, layer, place in in_place)
-        output = memory[layer.outputs[0]]
+        output, keeps = memory[layer.outputs[0]], layer.keeps or Keeps()
         graph.ops.append(
             Op(
                 kind=KINDS.get(layer.kind, layer.kind),
@@ -185,6 +191,8 @@ def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
                 weights=layer.weights,
                 parameters=layer.parameters,
                 statistics=statistics,
+                numbers=keeps.numbers,
+                moment=(keeps.forward, keeps.backward),
                 multiply_adds=layer.multiply_adds,
                 copies=_copies(layer, output in normalized and place in in_place),
                 pointwise=max(layer.options.get("kernel", (0,))) == 1,
@@ -201,6 +209,8 @@ def _differentiable(layer: Layer) -> tuple[int, ...]:
 
 def _kept(graph: Graph, layer: Layer, in_place: bool) -> tuple[tuple[int, ...], int]:
     """Return what the backward pass needs: tensors, and elements of float32 besides."""
+    if layer.keeps is not None:
+        return layer.keeps.tensors, layer.keeps.floats
     kind, source, output = layer.kind, layer.inputs[:1], layer.outputs[:1]
     if kind in ("conv", "deconv", "head", "linear", "avg_pool"):
         return source, 0

@@ -102,13 +102,13 @@ class Walk:
         return float(self.e * self.graph.elements(tensor))
 
     def _aside(self, op: Op) -> float:
-        """Return what an operation keeps in float32 for itself alone."""
+        """Return what an operation keeps for itself alone."""
         kept = op.statistics
         low = self.e != FLOAT and self.setting.device == "cpu"
         if op.kind == "pool" and low and self.graph.dim == 3:
             # The CPU pools volumes in float32 and keeps its copy of the input.
             kept += self.graph.elements(op.inputs[0])
-        return float(FLOAT * kept)
+        return float(FLOAT * kept + self.e * op.numbers)
 
     def run(self) -> tuple[Table, Table]:
         """Return the bytes at each moment by part: for each sample, and fixed."""
@@ -254,7 +254,7 @@ class Walk:
 
 
 def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> float:
-    """Return the bytes per sample that a convolution copies its tensors to.
+    """Return the bytes per sample that an operation takes for a moment.
 
     Libraries compute on another layout than the one tensors come in: cuDNN with
     channels last, oneDNN with blocks of 16 channels.
@@ -264,15 +264,15 @@ def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> floa
     graph : Graph
         Has the sizes.
     op : Op
-        The operation; only convolutions need a workspace.
+        The operation; a convolution copies its tensors.
     setting : Setting
         Device and precision.
     backward : bool
         In the backward pass, or else in the forward pass.
     """
-    if op.kind not in ("conv", "up", "head"):
-        return 0.0
     e, source = BYTES[setting.precision], op.inputs[0]
+    if op.kind not in ("conv", "up", "head"):
+        return float(e * op.moment[backward])
     if op.pointwise and setting.device == "cpu" and not backward:
         return 0.0
     if setting.device == "cuda":

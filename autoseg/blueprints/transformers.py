@@ -1,0 +1,88 @@
+"""The parts of transformers: layers of attention on rows of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoseg.blueprints.drawing import Drawing, Tensor
+
+EPS = 1e-5
+
+
+def mlp(net: Drawing, x: Tensor, wide: int) -> Tensor:
+    """Draw a layer of more channels and one back."""
+    y = net.act(net.linear(x, wide, name="mlp1"), "gelu")
+    return net.linear(y, x.channels, name="mlp2")
+
+
+def layer(
+    net: Drawing, x: Tensor, wide: int, heads: int, *, bias: bool, eps: float = EPS
+) -> Tensor:
+    """Draw attention between all tokens, and an MLP, each beside a short cut.
+
+    Parameters
+    ----------
+    net : Drawing
+        Drawn on.
+    x : Tensor
+        Tokens.
+    wide, heads : int
+        Channels inside of the MLP, and heads of the attention.
+    bias : bool
+        Queries, keys and values have a bias.
+    eps : float
+        Of the norms.
+    """
+    y = net.norm(x, "layer", eps=eps, name="norm1")
+    y = net.attention(net.linear(y, 3 * x.channels, bias=bias, name="qkv"), heads)
+    x = net.add(x, net.linear(y, x.channels, name="project"))
+    return net.add(x, mlp(net, net.norm(x, "layer", eps=eps, name="norm2"), wide))
+
+
+def swin_layers(
+    net: Drawing, x: Tensor, grid: Tensor, count: int, heads: int, window: int
+) -> Tensor:
+    """Draw layers of attention inside of windows, every second time shifted ones [1]_.
+
+    Parameters
+    ----------
+    net : Drawing
+        Drawn on.
+    x, grid : Tensor
+        Tokens, and a tensor on their grid.
+    count : int
+        Layers.
+    heads, window : int
+        Of the attention, and edge of a window.
+
+    References
+    ----------
+    .. [1] Liu et al., "Swin transformer: hierarchical vision transformer using shifted
+       windows", ICCV 2021. arXiv:2103.14030
+    """
+    for number in range(count):
+        where = grid, window, number % 2 == 1
+        with net.scope(str(number)):
+            y = net.windows(net.norm(x, "layer", eps=EPS, name="norm1"), *where)
+            y = net.linear(y, 3 * x.channels, name="qkv")
+            y = net.window_attention(y, *where, heads, name="offsets")
+            y = net.linear(y, x.channels, name="project")
+            x = net.add(x, net.unwindows(y, *where))
+            y = net.norm(x, "layer", eps=EPS, name="norm2")
+            x = net.add(x, mlp(net, y, 4 * x.channels))
+    return x
+
+
+def merged(
+    net: Drawing, x: Tensor, grid: Tensor, stride: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Draw a coarser grid of twice the channels.
+
+    Returns
+    -------
+    tokens, grid : Tensor
+        Made of the blocks of finer ones, and a tensor on their grid.
+    """
+    channels, grid = 2 * x.channels, net.merge(net.grid(x, grid), stride)
+    x = net.norm(net.tokens(grid), "layer", eps=EPS, name="norm")
+    return net.linear(x, channels, bias=False, name="reduce"), grid
