@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Tensor
+from autoseg.spec.settings.recipes import OwnRecipe
 
 EPS = 1e-5
+
+
+def attention_recipe(because: str, **changes: Any) -> OwnRecipe:
+    """Return how a network with attention is trained.
+
+    Its gradients have heavy tails, so they are clipped, and no SGD learns from
+    them [1]_.
+
+    Parameters
+    ----------
+    because : str
+        What is known of this one.
+    **changes
+        Numbers of the recipe ``adamw`` that are others.
+
+    References
+    ----------
+    .. [1] Zhang et al., "Why are adaptive methods good for attention models?", NeurIPS
+       2020. arXiv:1912.03194
+    """
+    why = "attention diverges at the rates of convolutions, and its gradients have"
+    return OwnRecipe(
+        base="adamw", changes=changes, because=f"{why} heavy tails; {because}"
+    )
 
 
 def mlp(net: Drawing, x: Tensor, wide: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, residual
-from autoseg.blueprints.transformers import EPS, merged, swin_layers
+from autoseg.blueprints.transformers import EPS, attention_recipe, merged, swin_layers
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
@@ -33,8 +33,14 @@ class SwinUNETR(Declaration):
        doi:10.1007/978-3-031-43901-8_40
     """
 
-    # Attention diverges at the rates of convolutions; its authors train with AdamW.
-    training = {"optimizer": "adamw", "learning_rate": 1e-4}
+    # Rate and decay of the authors' code (Project-MONAI/research-contributions).
+    recipe = attention_recipe(
+        "its authors train with AdamW at 0.0001 and a warm-up",
+        learning_rate=1e-4,
+        second_momentum=0.999,
+        weight_decay=1e-5,
+        schedule="warmup_cosine",
+    )
 
     @classmethod
     def draw(

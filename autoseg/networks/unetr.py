@@ -9,10 +9,9 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, residual
-from autoseg.blueprints.transformers import EPS, layer
+from autoseg.blueprints.transformers import EPS, attention_recipe, layer
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
-from autoseg.spec.settings.recipes import OwnRecipe
 
 HALVINGS = 4  # a token is the patch's part that so many halvings make one voxel
 FEATURES = 16
@@ -30,23 +29,16 @@ class UNETR(Declaration):
     ----------
     .. [1] Hatamizadeh et al., "UNETR: transformers for 3D medical image segmentation",
        WACV 2022. arXiv:2103.10504
-    .. [2] Zhang et al., "Why are adaptive methods good for attention models?", NeurIPS
-       2020. arXiv:1912.03194
     """
 
     # Rate and decay of the authors' code (Project-MONAI/research-contributions), which
-    # warms up for one hundredth of 5,000 epochs; trainings here are far shorter. Why
-    # clipped, and why no SGD: gradients of attention have heavy tails [2].
-    recipe = OwnRecipe(
-        base="adamw",
-        changes={
-            "learning_rate": 1e-4,
-            "second_momentum": 0.999,
-            "weight_decay": 1e-5,
-            "schedule": "warmup_cosine",
-        },
-        because="attention diverges at the rates of convolutions, and its gradients "
-        "have heavy tails; its authors train with AdamW at 0.0001 and a warm-up",
+    # warms up for one hundredth of 5,000 epochs; trainings here are far shorter.
+    recipe = attention_recipe(
+        "its authors train with AdamW at 0.0001 and a warm-up",
+        learning_rate=1e-4,
+        second_momentum=0.999,
+        weight_decay=1e-5,
+        schedule="warmup_cosine",
     )
     fixed_shape = True
 
