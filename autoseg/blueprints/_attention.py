@@ -59,7 +59,9 @@ def _regions(
         if roll:
             along[size - edge :] = 1
             along[size - roll :] = 2
-        number = number * 3 + along.view([-1 if a == axis else 1 for a in range(len(by))])
+        number = number * 3 + along.view(
+            [-1 if a == axis else 1 for a in range(len(by))]
+        )
     return _cut(number[None, ..., None], edges)[..., 0]
 
 
@@ -189,7 +191,9 @@ def _glued(x: Tensor, shape: Sequence[int], edges: Sequence[int]) -> Tensor:
     """Undo `_cut`: return (B, *S, C) of (W, n, C)."""
     dim, counts = len(edges), [n // e for n, e in zip(shape, edges, strict=True)]
     x = x.view(-1, *counts, *edges, x.shape[-1])
-    order = itertools.chain(*zip(range(1, dim + 1), range(dim + 1, 2 * dim + 1), strict=True))
+    order = itertools.chain(
+        *zip(range(1, dim + 1), range(dim + 1, 2 * dim + 1), strict=True)
+    )
     x = x.permute(0, *order, 2 * dim + 1)
     return x.reshape(-1, *shape, x.shape[-1])
 

@@ -62,7 +62,14 @@ class Windows(Learned):
         )
 
     def window_attention(
-        self, x: Tensor, grid: Tensor, window: int, shift: bool, heads: int, *, name: str
+        self,
+        x: Tensor,
+        grid: Tensor,
+        window: int,
+        shift: bool,
+        heads: int,
+        *,
+        name: str,
     ) -> Tensor:
         """Let the tokens of each window look at each other.
 

@@ -86,8 +86,10 @@ def test_blocks_are_stacked_and_put_back():
     [
         (lambda net: net.merge(net.image, 3), "do not divide a grid"),
         (lambda net: net.expand(net.image, 2), "make no blocks"),
-        (lambda net: net.windows(net.image, net.max_pool(net.image, 2)[0], 2, False),
-         "do not stand on a grid"),
+        (
+            lambda net: net.windows(net.image, net.max_pool(net.image, 2)[0], 2, False),
+            "do not stand on a grid",
+        ),
     ],
     ids=["merge", "expand", "windows"],
 )
