@@ -41,7 +41,8 @@ class WindowAttention(nn.Module):
         """Return (W, n, C) for queries, keys and values (W, n, 3 C) and S."""
         edges, by = window_of(shape, self.window, self.shift)
         regions = _regions(shape, edges, by, x.device) if any(by) else None
-        found: Tensor = _Attended.apply(x, self.weight, edges, regions, self.heads)
+        attend: Any = _Attended.apply
+        found: Tensor = attend(x, self.weight, edges, regions, self.heads)
         return found
 
 
@@ -225,7 +226,8 @@ def _merge(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     dim, pairs = len(stride), zip(x.shape[2:], stride, strict=True)
     x = x.reshape(*x.shape[:2], *itertools.chain(*((n // s, s) for n, s in pairs)))
     order = [0, *range(3, 2 * dim + 2, 2), 1, *range(2, 2 * dim + 1, 2)]
-    return x.permute(order).flatten(1, dim + 1)
+    found: Tensor = x.permute(order).flatten(1, dim + 1)
+    return found
 
 
 def _expand(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
@@ -235,7 +237,8 @@ def _expand(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     order = itertools.chain(*((dim + 2 + axis, 1 + axis) for axis in range(dim)))
     x = x.permute(0, dim + 1, *order)
     sizes = [x.shape[2 + 2 * a] * stride[a] for a in range(dim)]
-    return x.reshape(*x.shape[:2], *sizes)
+    found: Tensor = x.reshape(*x.shape[:2], *sizes)
+    return found
 
 
 MODULES: dict[str, Callable[[Layer], nn.Module]] = {"window_attention": WindowAttention}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from autoseg.blueprints._sheet import Sheet
 from autoseg.blueprints.tensors import Head, Tensor
@@ -169,7 +170,7 @@ class Learned(Sheet):
                 "Instance norm cannot normalize a single voxel: the image is too small "
                 "for this network, or a pooled branch needs another norm."
             )
-        options = {"groups": groups} if kind == "group" else {}
+        options: dict[str, Any] = {"groups": groups} if kind == "group" else {}
         return self._add(
             "norm",
             (x,),
