@@ -1,6 +1,9 @@
 """What a container or a batch job leaves of the machine."""
 
 import os
+import platform
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -88,3 +91,33 @@ def test_where_there_are_no_control_groups_nothing_is_limited(tmp_path, monkeypa
 
     assert machine.cores() >= 1
     assert machine.free_memory() > 0
+
+
+# Six arrays of 8 MB, freed together and asked for again, three times: 2,048 pages each.
+REUSE = """
+import resource, sys
+import numpy as np
+from autoseg.machine import keep_freed_memory
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+for turn in range(4):
+    if turn == 1:
+        before = faults()
+    arrays = [np.ones(2**20) for _ in range(6)]
+    del arrays
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives back")
+def test_memory_that_was_freed_is_not_asked_for_again():
+    def pages(word):
+        words = [sys.executable, "-c", REUSE, word]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        return int(done.stdout)
+
+    assert pages("keep") < 2048 < 3 * 2048 < pages("give back")

@@ -15,12 +15,16 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from autoseg.networks._enlargement import Enlargement, is_enlargement
+from autoseg.networks._layout import is_last, with_last
+from autoseg.networks._norm import MANY, normalize
 
 LOOPS_UP_TO = 20_480  # numbers along the first four axes
 # oneDNN's half-precision kernels need AVX-512 or newer; torch has plain ones.
@@ -42,15 +46,24 @@ def prefer_onednn(network: nn.Module) -> None:
     if not torch.backends.mkldnn.is_available():
         return
     for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
-            if not isinstance(module.padding, str) and module.padding_mode == "zeros":
-                module.forward = functools.partial(_forward, module)  # type: ignore[method-assign]
-        if isinstance(module, (nn.InstanceNorm2d, nn.InstanceNorm3d)):
-            if not module.track_running_stats:
-                module.forward = functools.partial(_normalize, module)  # type: ignore[method-assign]
+        forward = _forward_of(module)
+        if forward is not None:
+            module.forward = functools.partial(forward, module)
 
 
-def _forward(layer: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
+def _forward_of(module: nn.Module) -> Callable[..., Tensor] | None:
+    """Return what computes a layer from now on; None: what did until now."""
+    if isinstance(module, (nn.Conv2d, nn.Conv3d)):
+        plain = not isinstance(module.padding, str) and module.padding_mode == "zeros"
+        return _convolve if plain else None
+    if isinstance(module, (nn.InstanceNorm2d, nn.InstanceNorm3d)):
+        return None if module.track_running_stats else _normalize
+    if isinstance(module, (nn.ConvTranspose2d, nn.ConvTranspose3d)):
+        return _enlarge if is_enlargement(module) else None
+    return None
+
+
+def _convolve(layer: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
     weight, bias = layer.weight, layer.bias
     if torch.is_autocast_enabled("cpu"):
         kind = torch.get_autocast_dtype("cpu")
@@ -63,6 +76,41 @@ def _forward(layer: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
     settings = (layer.stride, layer.padding, layer.dilation, layer.groups)
     convolve: Any = _Convolution.apply
     return cast("Tensor", convolve(x, weight, bias, *settings))
+
+
+def _enlarge(
+    layer: nn.ConvTranspose2d | nn.ConvTranspose3d, x: Tensor, size: Any = None
+) -> Tensor:
+    """Return (B, K, *S * stride) for (B, C, *S)."""
+    half = torch.is_autocast_enabled("cpu") or x.dtype != torch.float32
+    if size is not None or half or not is_last(x):
+        plain: Any = type(layer).forward
+        return cast("Tensor", plain(layer, x, size))
+    enlarge: Any = Enlargement.apply
+    return cast("Tensor", enlarge(x, layer.weight, layer.bias))
+
+
+def _normalize(layer: nn.InstanceNorm2d | nn.InstanceNorm3d, x: Tensor) -> Tensor:
+    """Return (B, C, *S) normalized in each sample and channel, in the layout of x.
+
+    torch brings channels last into channels first for that, and the convolution after
+    it back, forward and backward: a third of a step of training.
+    """
+    if not is_last(x) or math.prod(x.shape[2:]) == 1:
+        plain: Any = type(layer).forward
+        return cast("Tensor", plain(layer, x))
+    found = [
+        _normalize_one(layer, sample) for sample in (x.split(1) if len(x) > 1 else [x])
+    ]
+    return found[0] if len(found) == 1 else torch.cat(found)
+
+
+def _normalize_one(layer: nn.InstanceNorm2d | nn.InstanceNorm3d, x: Tensor) -> Tensor:
+    scales = (layer.weight, layer.bias)
+    if x.dtype == torch.float32 and x.numel() >= MANY:
+        return normalize(x, *scales, layer.eps)
+    # Batch norm of one sample is the same, too, and leaves the layout alone.
+    return functional.batch_norm(x, None, None, *scales, training=True, eps=layer.eps)
 
 
 class _Convolution(torch.autograd.Function):
@@ -80,7 +128,9 @@ class _Convolution(torch.autograd.Function):
         groups: int,
     ) -> Tensor:
         """Return what the convolution of x (B, C, *S) gives, (B, K, *S')."""
-        x = _in_layout_of(weight, x)  # once, and not in each pass again
+        # A kernel of one voxel is laid out in both ways.
+        ctx.last = is_last(weight) or (math.prod(weight.shape[2:]) == 1 and is_last(x))
+        x = with_last(x) if ctx.last else x.contiguous()  # once, not in each pass again
         ctx.save_for_backward(x, weight)
         ctx.settings = (stride, padding, dilation, groups)
         ctx.bias_sizes = None if bias is None else list(bias.shape)
@@ -93,54 +143,27 @@ class _Convolution(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of image, weight and bias."""
         x, weight = ctx.saved_tensors
-        slope = _in_layout_of(weight, slopes[0])
+        slope = with_last(slopes[0]) if ctx.last else slopes[0].contiguous()
         wanted = [*ctx.needs_input_grad[:2], ctx.bias_sizes is not None]
         image = None
         if wanted[0]:
             image = _turned(slope, weight, *ctx.settings)
             wanted[0] = image is None
-        halve = math.prod(x.shape[:4]) <= LOOPS_UP_TO and len(x) == 1
-        found, *others = (_by_halves if halve and slope.shape[2] > 1 else _at_once)(
+        found, *others = _way(slope, x)(
             slope, x, weight, ctx.bias_sizes, ctx.settings, wanted
         )
         gradients = (found if image is None else image, *others)
         return (*gradients, None, None, None, None)
 
 
-def _in_layout_of(weight: Tensor, x: Tensor) -> Tensor:
-    return (
-        x.contiguous(memory_format=last_layout(x))
-        if _is_last(weight)
-        else x.contiguous()
-    )
-
-
-def last_layout(x: Tensor) -> torch.memory_format:
-    """Return the layout that has channels last, for images (B, C, *S)."""
-    return torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-
-
-def _is_last(x: Tensor) -> bool:
-    """Return whether channels are the fastest axis in memory."""
-    return x.is_contiguous(memory_format=last_layout(x)) and not x.is_contiguous()
-
-
-def _normalize(layer: nn.InstanceNorm2d | nn.InstanceNorm3d, x: Tensor) -> Tensor:
-    """Return (B, C, *S) normalized in each sample and channel, in the layout of x.
-
-    torch brings channels last into channels first for that, and the convolution after
-    it back, forward and backward: a third of a step of training. Batch norm of one
-    sample is the same and leaves the layout alone.
-    """
-    if not _is_last(x) or math.prod(x.shape[2:]) == 1:
-        plain: Any = type(layer).forward
-        return cast("Tensor", plain(layer, x))
-    scales = (layer.weight, layer.bias)
-    found = [
-        functional.batch_norm(sample, None, None, *scales, training=True, eps=layer.eps)
-        for sample in x.split(1)
-    ]
-    return found[0] if len(found) == 1 else torch.cat(found)
+def _way(slope: Tensor, x: Tensor) -> Callable[..., tuple[Tensor | None, ...]]:
+    """Return how oneDNN is got to compute the gradients of some images fast."""
+    if slope.shape[2] == 1:
+        return _at_once
+    if x.dim() == 5 and is_last(slope) and x.dtype == torch.float32:
+        return _by_slices
+    small = math.prod(x.shape[:4]) <= LOOPS_UP_TO and len(x) == 1
+    return _by_halves if small else _at_once
 
 
 def _turned(
@@ -191,6 +214,70 @@ def _at_once(
         wanted,
     )
     return found
+
+
+def _by_slices(
+    slope: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    bias_sizes: list[int] | None,
+    settings: tuple[Any, ...],
+    wanted: Sequence[bool],
+) -> tuple[Tensor | None, ...]:
+    """Take the slices of a volume for a batch of planes, once for each of the kernel.
+
+    oneDNN has no fast kernel for the gradient of weights of volumes whose first axis is
+    padded, if channels are last; of planes it has. Slices that lie in memory one after
+    the other are such planes as they are, and what the padding adds is nothing.
+    """
+    stride, padding, dilation, groups = settings
+    still = (stride[1:], padding[1:], dilation[1:], groups)
+    image = torch.zeros_like(x) if wanted[0] else None
+    kernels: list[Tensor | None] = [None] * weight.shape[2]
+    bias: Tensor | None = None
+    for number in range(len(x)):
+        planes, slopes = x[number].transpose(0, 1), slope[number].transpose(0, 1)
+        unmet = wanted[2]  # the sum over all slices, of which one call sees all
+        for place, kernel in enumerate(weight.unbind(2)):
+            first = place * dilation[0] - padding[0]
+            seen, by = _pairs(first, stride[0], len(planes), len(slopes))
+            if by.start >= by.stop:
+                continue
+            adds = unmet and by == slice(0, len(slopes))
+            found, *changes = _at_once(
+                slopes[by],
+                planes[seen],
+                kernel,
+                bias_sizes,
+                still,
+                (*wanted[:2], adds),
+            )
+            if image is not None and found is not None:
+                image[number].transpose(0, 1)[seen] += found
+            kernels[place] = _sum(kernels[place], changes[0])
+            if adds:
+                bias, unmet = _sum(bias, changes[1]), False
+        if unmet:
+            bias = _sum(bias, slopes.sum((0, 2, 3)))
+    if not wanted[1]:
+        return image, None, bias
+    parts = [torch.zeros_like(weight[:, :, 0]) if k is None else k for k in kernels]
+    return image, torch.stack(parts, 2), bias
+
+
+def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return other if one is None else one if other is None else one + other
+
+
+def _pairs(first: int, step: int, seen: int, count: int) -> tuple[slice, slice]:
+    """Return the slices that a slice of the kernel sees, and for which outputs.
+
+    Output i of ``count`` sees slice ``first + i * step`` of ``seen``, if there is one.
+    """
+    low = max(0, -(first // step))
+    high = max(low, min(count, (seen - 1 - first) // step + 1))
+    start = first + low * step
+    return slice(start, start + (high - low) * step, step), slice(low, high)
 
 
 def _by_halves(

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoseg.networks.onednn import last_layout
-
-ROW = 128  # numbers side by side for which torch's loop over channels is fast
+from autoseg.networks._enlargement import by_voxel, enlarge, is_enlargement
+from autoseg.networks._layout import last_layout, with_last
+from autoseg.networks._norm import normalized
 
 
 def can_pack(dtype: torch.dtype) -> bool:
@@ -106,8 +106,11 @@ def _transposed(
         if isinstance(layer, nn.ConvTranspose2d)
         else functional.conv_transpose3d
     )
-    weight = _laid_out(layer.weight.detach(), dtype)
     bias = _rounded(layer.bias, dtype)
+    if dtype == torch.float32 and is_enlargement(layer):
+        kernel = by_voxel(layer.weight.detach()).contiguous()
+        return lambda x: enlarge(with_last(x), kernel, layer.stride, bias)
+    weight = _laid_out(layer.weight.detach(), dtype)
     settings = (layer.stride, layer.padding, layer.output_padding)
 
     def convolve(x: Tensor) -> Tensor:
@@ -132,50 +135,16 @@ def _laid_out(x: Tensor, dtype: torch.dtype) -> Tensor:
 def _normalization(
     layer: nn.InstanceNorm2d | nn.InstanceNorm3d,
 ) -> Callable[[Tensor], Tensor]:
-    """Return what gives (B, C, *S) the layer's mean and variance in each channel.
-
-    torch's own loop wants the voxels of a channel beside each other. Its loop for batch
-    norm does not, but is slow for few channels: so voxels are taken in groups, as if
-    their channels were different ones, and what is found of them is put together.
-    """
-    channels, plain = layer.num_features, layer.forward
-    most = max(1, ROW // channels)
+    """Return what gives (B, C, *S) the layer's mean and variance in each channel."""
+    plain = layer.forward
     weight, bias = (
-        None if scale is None else scale.detach().repeat(most)
+        None if scale is None else scale.detach()
         for scale in (layer.weight, layer.bias)
     )
 
     def normalize(x: Tensor) -> Tensor:
-        voxels = math.prod(x.shape[2:])
-        if len(x) > 1 or voxels == 1:
+        if len(x) > 1 or math.prod(x.shape[2:]) == 1:
             return plain(x)
-        group = _group(channels, voxels)
-        long = group * channels
-        rows = x.movedim(1, -1).reshape(-1, long)
-        means, variances = torch.zeros(2, long)
-        # Momentum 1: nothing of the zeros stays.
-        torch.batch_norm_update_stats(rows, means, variances, 1.0)
-        variances *= (len(rows) - 1) / len(rows)
-        if group > 1:
-            between, mean = torch.var_mean(means.view(group, -1), 0, correction=0)
-            within = variances.view(group, -1).mean(0)
-            means, variances = mean.repeat(group), (within + between).repeat(group)
-        found = functional.batch_norm(
-            rows,
-            means,
-            variances,
-            None if weight is None else weight[:long],
-            None if bias is None else bias[:long],
-            eps=layer.eps,
-        )
-        return found.view(1, *x.shape[2:], channels).movedim(-1, 1)
+        return normalized(with_last(x), weight, bias, layer.eps)
 
     return normalize
-
-
-def _group(channels: int, voxels: int) -> int:
-    """Return how many voxels make a row: a power of two that divides their number."""
-    group = 1
-    while 2 * group * channels <= ROW and voxels % (4 * group) == 0:
-        group *= 2
-    return group

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from autoseg.networks import NETWORKS, onednn
 from autoseg.networks.onednn import prefer_onednn
+
+LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 # in, out, kernel, stride, padding, dilation, groups, spatial shape
 LAYERS = {
@@ -35,18 +38,23 @@ def assert_alike(ours, theirs, atol):
         torch.testing.assert_close(mine.double(), right, atol=atol, rtol=1e-4)
 
 
+@pytest.mark.parametrize("last", [True, False], ids=["channels last", "first"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("case", LAYERS)
-def test_outputs_and_gradients_are_those_of_double_precision(case, batch, bias):
+def test_outputs_and_gradients_are_those_of_double_precision(case, batch, bias, last):
     torch.manual_seed(0)
     channels, out, *settings, groups, shape = LAYERS[case]
     kind = {2: nn.Conv2d, 3: nn.Conv3d}[len(shape)]
     layer = kind(channels, out, *settings, groups, bias)
     reference = copy.deepcopy(layer).double()
     prefer_onednn(layer)
-    image = torch.randn(batch, channels, *shape, requires_grad=True)
-    exact = image.detach().double().requires_grad_()
+    image = torch.randn(batch, channels, *shape)
+    exact = image.double().requires_grad_()
+    if last:
+        layer.to(memory_format=LAST[len(shape)])
+        image = image.contiguous(memory_format=LAST[len(shape)])
+    image.requires_grad_()
 
     found, wanted = layer(image), reference(exact)
     slope = torch.randn_like(found)
@@ -55,6 +63,56 @@ def test_outputs_and_gradients_are_those_of_double_precision(case, batch, bias):
 
     # Sums of up to some thousand products of numbers about 1, in single precision.
     assert_alike((found, layer, image), (wanted, reference, exact), atol=2e-4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("stride", [(2, 2), (2, 2, 2), (1, 2, 3)], ids=str)
+def test_transposed_convolutions_are_those_of_double_precision(stride, bias):
+    torch.manual_seed(0)
+    kind = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}[len(stride)]
+    last = LAST[len(stride)]
+    layer = kind(6, 4, stride, stride, bias=bias)
+    reference = copy.deepcopy(layer).double()
+    prefer_onednn(layer)
+    image = torch.randn(2, 6, *(5, 4, 3)[: len(stride)])
+    exact = image.double().requires_grad_()
+    image = image.contiguous(memory_format=last).requires_grad_()
+
+    found, wanted = layer(image), reference(exact)
+    slope = torch.randn_like(found)
+    found.backward(slope)
+    wanted.backward(slope.double())
+
+    assert found.is_contiguous(memory_format=last)
+    assert_alike((found, layer, image), (wanted, reference, exact), atol=1e-5)
+
+
+def test_a_whole_network_learns_as_in_double_precision(monkeypatch):
+    # Norms as of large images; activations overwrite what norms and layers give.
+    monkeypatch.setattr(onednn, "MANY", 0)
+    torch.manual_seed(0)
+    options, shape = NETWORKS["residual_unet"].example(3)
+    network = NETWORKS["residual_unet"](1, {"a": 3}, **options)
+    reference = copy.deepcopy(network).double()
+    prefer_onednn(network)
+    network.to(memory_format=torch.channels_last_3d)
+    image = torch.randn(1, 1, *(2 * size for size in shape))
+
+    found, wanted = network(image)["a"], reference(image.double())["a"]
+    slope = torch.randn_like(found)
+    found.backward(slope)
+    wanted.backward(slope.double())
+
+    assert found.is_contiguous(memory_format=torch.channels_last_3d)
+    torch.testing.assert_close(found.double(), wanted, atol=1e-4, rtol=1e-4)
+    for (name, mine), right in zip(
+        network.named_parameters(), reference.parameters(), strict=True
+    ):
+        if right.grad is None:  # an output of deep supervision that was not asked for
+            continue
+        largest = max(1.0, float(right.grad.abs().max()))
+        difference = float((mine.grad.double() - right.grad).abs().max())
+        assert difference < 1e-4 * largest, name
 
 
 def test_gradients_are_only_computed_where_they_are_wanted():
@@ -94,10 +152,14 @@ def test_weights_keep_their_names():
 @pytest.mark.parametrize("shape", [(9, 7), (4, 6, 5)])
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_norms_compute_the_same_and_keep_channels_last(batch, affine, shape):
+@pytest.mark.parametrize("many", [0, 2**18], ids=["large", "small"])
+def test_norms_compute_the_same_and_keep_channels_last(
+    many, batch, affine, shape, monkeypatch
+):
+    monkeypatch.setattr(onednn, "MANY", many)
     torch.manual_seed(0)
     kind = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}[len(shape)]
-    last = {2: torch.channels_last, 3: torch.channels_last_3d}[len(shape)]
+    last = LAST[len(shape)]
     layer = kind(6, eps=1e-3, affine=affine)
     for parameter in layer.parameters():
         nn.init.normal_(parameter)

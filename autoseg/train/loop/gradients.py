@@ -154,7 +154,7 @@ def _flat(outputs: Outputs) -> list[Tensor]:
 def _joined(parts: Sequence[Outputs]) -> tuple[list[Tensor], Outputs]:
     """Return the logits of the whole batch as leaves: in a list, and as an output."""
     leaves = [
-        torch.cat([logits.detach() for logits in same]).requires_grad_()
+        _batch([logits.detach() for logits in same]).requires_grad_()
         for same in zip(*(_flat(part) for part in parts), strict=True)
     ]
     remaining = iter(leaves)
@@ -167,6 +167,14 @@ def _joined(parts: Sequence[Outputs]) -> tuple[list[Tensor], Outputs]:
         else:
             whole[name] = [next(remaining) for _ in levels]
     return leaves, whole
+
+
+def _batch(parts: Sequence[Tensor]) -> Tensor:
+    """Return parts of a batch as one, channels first, as losses go through them."""
+    first = parts[0]
+    shape = (sum(len(part) for part in parts), *first.shape[1:])
+    whole = first.new_empty(shape)
+    return torch.cat(list(parts), out=whole)
 
 
 def _sum(gradients: Sequence[Tensor | None]) -> Tensor | None:

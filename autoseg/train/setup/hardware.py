@@ -15,6 +15,7 @@ from torch import nn
 
 from autoseg.errors import UsageError
 from autoseg.machine import cores as usable_cores
+from autoseg.machine import keep_freed_memory
 from autoseg.networks.onednn import prefer_onednn
 from autoseg.predict.device import PRECISIONS, cpu_computes_bf16
 
@@ -88,8 +89,10 @@ class Hardware:
         """Compute with this many threads inside, and as before afterwards."""
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
-        if self.device.type == "cpu" and self.threads > 1:
-            _calm_openmp(self.threads)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+            if self.threads > 1:
+                _calm_openmp(self.threads)
         try:
             yield
         finally:
