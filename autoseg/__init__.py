@@ -49,10 +49,21 @@ __all__ = ["__version__", *_STAGES, *_PUBLIC]
 
 def __getattr__(name: str) -> Any:
     if name in _STAGES:
-        return importlib.import_module(f"autoseg.{name}")
+        return _imported(f"autoseg.{name}")
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        return getattr(_imported(_PUBLIC[name]), name)
     raise AttributeError(f"module 'autoseg' has no attribute {name!r}")
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        from autoseg.namesake import namesake
+
+        if other := namesake(error):
+            raise ImportError(other, name=error.name) from error
+        raise
 
 
 def __dir__() -> list[str]:

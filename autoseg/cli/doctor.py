@@ -33,7 +33,13 @@ PACKAGES = (
     "acvl-utils",
     "safetensors",
 )
-EXTRAS = {"openvino": "pip install autoseg[openvino]: faster prediction on a CPU"}
+# The package that makes each extra of setup.cfg worth its name, and what it brings.
+EXTRAS = {
+    "openvino": ("openvino", "faster prediction on a CPU"),
+    "roi": ("roifile", "ImageJ's ROI files, read and written"),
+    "sleap": ("h5py", "landmarks from SLEAP's HDF5 files"),
+    "completion": ("shtab", "Tab completes commands and options in bash, zsh, tcsh"),
+}
 LOW_MEMORY = 4e9  # bytes; less does not even hold a common CT and a network
 
 
@@ -76,7 +82,7 @@ def doctor() -> dict[str, Any]:
         "machine": _machine(),
         "gpus": [],
         "versions": versions,
-        "extras": {name: _version(name) for name in EXTRAS},
+        "extras": {name: _version(package) for name, (package, _) in EXTRAS.items()},
         "predict": None,
         "train": None,
         "problems": problems,
@@ -224,8 +230,11 @@ def as_text(report: dict[str, Any]) -> str:
     ] or [("GPU", "none")]
     found = [f"{name} {v}" for name, v in report["versions"].items() if v]
     rows += _wrapped("versions", found)
-    for name, hint in EXTRAS.items():
-        rows.append((name, report["extras"][name] or f"not installed ({hint})"))
+    for name, (package, brings) in EXTRAS.items():
+        version = report["extras"][name]
+        state = f"{package} {version}" if version else "not installed"
+        how = "" if version else f"; pip install autoseg[{name}]"
+        rows.append((name, f"{state} ({brings}{how})"))
     for stage in ("predict", "train"):
         if report[stage] is not None:
             rows += [(stage, _choice(stage, report[stage]))]

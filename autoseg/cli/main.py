@@ -35,6 +35,7 @@ from autoseg.errors import (
     did_you_mean,
     printable,
 )
+from autoseg.namesake import namesake
 from autoseg.stopping import answering, interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -214,7 +215,18 @@ def _without_command(given: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.parse_args(given)
+    parser.add_argument(
+        "--print-completion",
+        metavar="SHELL",
+        help="print what bash, zsh or tcsh completes commands with",
+    )
+    shell = parser.parse_args(given).print_completion
+    if shell is not None:
+        from autoseg.cli._completion import script
+
+        known = {n: (summary(n), make_parser(n, load_command(n))) for n in commands()}
+        print(script(shell, known))
+        return 0
     parser.error(
         "which command? `autoseg --help` lists them, "
         "`autoseg demo` shows all of it at work."
@@ -254,6 +266,9 @@ def _leave(code: int) -> int:
 def _unexpected(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
         _say(f"{error}. What is finished is kept; the same command goes on from there.")
+        return 2
+    if isinstance(error, ImportError) and (other := namesake(error)):
+        _say(other)
         return 2
     traceback.print_exc()
     if isinstance(error, MemoryError):

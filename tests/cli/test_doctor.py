@@ -1,4 +1,6 @@
+import configparser
 import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,17 @@ def test_faster_flags_are_those_that_work_here(openvino, bf16, wanted):
 
     assert doctor._faster(report, "cpu") == wanted
     assert doctor._faster(report, "cuda") is None
+
+
+def test_every_extra_of_the_package_is_listed_with_what_it_brings(capsys):
+    config = configparser.ConfigParser()
+    config.read(Path(__file__).parents[2] / "setup.cfg")
+    declared = set(config["options.extras_require"]) - {"test"}
+
+    main(["doctor"])
+
+    said = capsys.readouterr().out
+    assert set(doctor.EXTRAS) == declared
+    for name, (package, brings) in doctor.EXTRAS.items():
+        assert brings in said
+        assert package in config["options.extras_require"][name]
