@@ -9,12 +9,15 @@ by an entry point of the group ``autoseg.<kind>``.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import importlib.metadata
 import logging
 import pkgutil
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -24,6 +27,18 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Plugin = TypeVar("Plugin")
+
+
+def entry_points(group: str) -> EntryPoints:
+    """Return the entry points of a group, of all packages that can be imported."""
+    found: EntryPoints = _installed(tuple(sys.path)).select(group=group)
+    return found
+
+
+@functools.lru_cache(maxsize=4)
+def _installed(path: tuple[str, ...]) -> Any:
+    """Read all packages once: it takes longer than everything else in a look-up."""
+    return importlib.metadata.entry_points()
 
 
 class Registry(Generic[T]):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from autoseg.train.loop import logbook
 
 # Tests run side by side: torch's threads must neither multiply nor spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,6 +22,14 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("real data sets are not here; AUTOSEG_TEST_DATA names their folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_picture_of_progress() -> Iterator[None]:
+    """Drawing takes ten times as long as a toy training; tests/figures and e2e draw."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logbook, "plot_progress", lambda log, path: path.touch())
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autoseg.figures import progress
+from autoseg.figures.progress import plot_progress
 from autoseg.spec.json import write_text
 from autoseg.workspace import LOG, PROGRESS
 
@@ -87,6 +87,7 @@ class Logbook:
         self.folder = folder
         self.entries: list[dict[str, Any]] = []
         self._drawn = -math.inf
+        self._in_picture = 0  # entries
         path = folder / LOG
         if path.is_file():
             self.entries = [
@@ -105,11 +106,14 @@ class Logbook:
             self.draw()
 
     def draw(self) -> None:
-        """Draw the picture of all entries."""
+        """Draw the picture of all entries, unless it shows them already."""
+        if self._in_picture == len(self.entries):
+            return
         if not any("loss" in entry for entry in self.entries):
             return
         try:
-            progress.plot_progress(self.entries, self.folder / PROGRESS)
+            plot_progress(self.entries, self.folder / PROGRESS)
         except Exception:  # a picture is no reason to lose a training
             logger.warning("progress.png was not drawn", exc_info=True)
         self._drawn = time.monotonic()
+        self._in_picture = len(self.entries)

@@ -2,7 +2,7 @@
 
 import json
 
-from autoseg.figures import progress
+from autoseg.train.loop import logbook
 from autoseg.train.loop.logbook import Logbook, Meter
 from autoseg.workspace import LOG
 
@@ -11,17 +11,17 @@ def test_going_on_drops_the_lines_after_the_checkpoint_and_half_written_ones(tmp
     rows = [json.dumps({"iteration": n}) for n in (50, 100, 150)]
     (tmp_path / LOG).write_text("\n".join(rows) + '\n{"iteration": 2')
 
-    logbook = Logbook(tmp_path, iteration=100)
+    book = Logbook(tmp_path, iteration=100)
 
     kept = [json.loads(row) for row in (tmp_path / LOG).read_text().splitlines()]
-    assert kept == logbook.entries == [{"iteration": 50}, {"iteration": 100}]
+    assert kept == book.entries == [{"iteration": 50}, {"iteration": 100}]
 
 
 def test_entries_are_on_disk_at_once(tmp_path):
-    logbook = Logbook(tmp_path)
+    book = Logbook(tmp_path)
 
-    logbook.add({"iteration": 50, "score": None})
-    logbook.add({"iteration": 100, "score": 0.5})
+    book.add({"iteration": 50, "score": None})
+    book.add({"iteration": 100, "score": 0.5})
 
     found = [json.loads(row) for row in (tmp_path / LOG).read_text().splitlines()]
     assert [entry["iteration"] for entry in found] == [50, 100]
@@ -29,14 +29,27 @@ def test_entries_are_on_disk_at_once(tmp_path):
 
 def test_a_picture_is_drawn_of_losses_and_not_too_often(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(progress, "plot_progress", lambda log, path: drawn.append(path))
-    logbook = Logbook(tmp_path)
+    monkeypatch.setattr(logbook, "plot_progress", lambda log, path: drawn.append(path))
+    book = Logbook(tmp_path)
 
-    logbook.add({"iteration": 1})
-    logbook.add({"iteration": 2, "loss": 0.5})
-    logbook.add({"iteration": 3, "loss": 0.4})
+    book.add({"iteration": 1})
+    book.add({"iteration": 2, "loss": 0.5})
+    book.add({"iteration": 3, "loss": 0.4})
 
     assert drawn == [tmp_path / "progress.png"]
+
+
+def test_the_last_picture_shows_all_and_is_not_drawn_twice(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(logbook, "plot_progress", lambda log, _: drawn.append([*log]))
+    book = Logbook(tmp_path)
+    for number in (1, 2):
+        book.add({"iteration": number, "loss": 0.5})
+
+    book.draw()
+    book.draw()
+
+    assert [len(log) for log in drawn] == [1, 2]
 
 
 def test_a_picture_that_fails_costs_no_training(tmp_path, monkeypatch, caplog):
@@ -44,7 +57,7 @@ def test_a_picture_that_fails_costs_no_training(tmp_path, monkeypatch, caplog):
     def fails(log, path):
         raise ValueError("no font")
 
-    monkeypatch.setattr(progress, "plot_progress", fails)
+    monkeypatch.setattr(logbook, "plot_progress", fails)
 
     Logbook(tmp_path).add({"iteration": 2, "loss": 0.5})
 
