@@ -163,6 +163,17 @@ def some_of(things: Sequence[object], most: int = 5, between: str = ", ") -> str
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+def amount(count: int, noun: str, plural: str = "") -> str:
+    """Return a number with what it counts.
+
+    Examples
+    --------
+    >>> amount(1, "case"), amount(3, "case"), amount(2, "box", "boxes")
+    ('1 case', '3 cases', '2 boxes')
+    """
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return a sentence with the nearest of some names, to put after a message.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from autoseg.augmentations._policies import make_steps
 from autoseg.augmentations.base import Context
 from autoseg.errors import TrainingError
+from autoseg.spec.annotation import OUTSIDE
 
 
 def check_policy(text: str) -> None:
@@ -81,7 +82,7 @@ class Pipeline:
     channels : int
         C, without those of a previous stage.
     masked_channels : sequence of int
-        Channels that are 0 outside of the image's mask (labels below 0), as their
+        Channels that are 0 outside of the image's mask (labels `OUTSIDE`), as their
         normalization left them.
     previous_channels : int
         In a cascade, labels of the previous stage but the background; they follow the
@@ -186,8 +187,8 @@ class Pipeline:
         if to_labels is None:
             return
         if self.masked_channels:
-            to_image[self.masked_channels] *= maps[0] >= 0
-        torch.clamp(maps[0], min=0, out=to_labels)
+            to_image[self.masked_channels] *= maps[0] != OUTSIDE
+        to_labels.copy_(maps[0]).masked_fill_(maps[0] == OUTSIDE, 0)
         if sample.previous is not None:
             masks = torch.stack(
                 [maps[1] == k + 1 for k in range(self.context.previous_channels)]

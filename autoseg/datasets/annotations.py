@@ -19,7 +19,7 @@ def read_annotation(
     image: Geometry | None = None,
     case_id: str | None = None,
 ) -> tuple[Any, Geometry]:
-    """Read what a person drew, or what a model predicted in the same form.
+    """Read what a person drew.
 
     Parameters
     ----------
@@ -50,3 +50,39 @@ def read_annotation(
     """
     kind = DATASET_KINDS[task.kind]()
     return kind.read(path, dataset, task, image, case_id)
+
+
+def read_prediction(
+    path: Path,
+    dataset: Dataset | None,
+    task: Task,
+    *,
+    image: Geometry | None = None,
+    case_id: str | None = None,
+) -> tuple[Any, Geometry]:
+    """Read what a model predicted, which is written as people draw.
+
+    It may be read otherwise: a prediction has nothing that nobody annotated, and a map
+    of ids is one even where people drew masks of the foreground.
+
+    Parameters
+    ----------
+    path : Path
+        Of a prediction.
+    dataset, task, image, case_id
+        As `read_annotation` takes them.
+
+    Returns
+    -------
+    annotation
+        In the task's inner form.
+    geometry : Geometry
+        Of the grid that it lies on.
+
+    Raises
+    ------
+    FormatError, DatasetError
+        See `read_annotation`.
+    """
+    kind = DATASET_KINDS[task.kind]()
+    return kind.read_prediction(path, dataset, task, image, case_id)

@@ -14,8 +14,46 @@ from numpy.typing import NDArray
 from autoseg.errors import DatasetError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.spec.instances import Instances, ids_of
+from autoseg.tasks.base import Task
 
 SHOWN = 8
+IGNORE = "ignore"  # in `labels`: the class of what nobody annotated
+
+
+def readable_classes(task: Task) -> dict[int, str]:
+    """Return what annotations may call objects, by number: classes, and `IGNORE`."""
+    ignore = {} if task.ignore is None else {task.ignore: IGNORE}
+    return {**task.class_names, **ignore}
+
+
+def objects_of(classes: Mapping[int, str]) -> dict[int, str]:
+    """Return the classes of objects among those that annotations may have."""
+    return {number: name for number, name in classes.items() if name != IGNORE}
+
+
+def ignored_apart(found: Instances, classes: Mapping[int, str]) -> Instances:
+    """Return instances without those of the class `IGNORE`: nobody annotated there.
+
+    Parameters
+    ----------
+    found : Instances
+        As files have them.
+    classes : mapping of int to str
+        See `readable_classes`.
+    """
+    kinds = found.classes
+    ids = [i for i in found.ids if classes.get(kinds.get(i, 0)) == IGNORE]
+    if not ids:
+        return found
+    rest = {i: kind for i, kind in kinds.items() if i not in ids}
+    where = np.isin(found.labels, ids)
+    return Instances(found.labels, rest, found.scores).ignoring(where)
+
+
+def side_car_of(path: Path) -> Path:
+    """Return where the classes of the objects in an annotation are said."""
+    ending = match_ending(path.name, known_endings()) or ""
+    return path.with_name(f"{path.name.removesuffix(ending)}.json")
 
 
 def with_classes(
@@ -36,7 +74,7 @@ def with_classes(
     labels : ndarray of int, shape S
         Ids; none is negative.
     classes : mapping of int to str
-        Names of classes by number.
+        Names of classes by number; see `readable_classes`.
     names : mapping of int to str, optional
         What else the side-car may call an id: the file of its mask.
 
@@ -54,8 +92,7 @@ def with_classes(
     ids = ids_of(labels)
     if not ids:
         return Instances(np.zeros(labels.shape, np.int32))
-    ending = match_ending(path.name, known_endings()) or ""
-    side_car = path.with_name(f"{path.name.removesuffix(ending)}.json")
+    side_car = side_car_of(path)
     given = _read(side_car, len(ids))
     numbers = {name: number for number, name in classes.items()}
     known = ", ".join(f"{number} ({name})" for number, name in classes.items())
@@ -85,7 +122,7 @@ def with_classes(
     if ids[-1] > np.iinfo(np.int32).max:  # other ids, for they are too large
         labels = np.where(labels > 0, np.searchsorted(ids, labels) + 1, 0)
         found = {place: found[i] for place, i in enumerate(ids, start=1)}
-    return Instances(labels.astype(np.int32), found)
+    return ignored_apart(Instances(labels.astype(np.int32), found), classes)
 
 
 def components_of(
@@ -99,7 +136,7 @@ def components_of(
         A mask of the foreground; with several classes, the number of the class at each
         voxel.
     classes : mapping of int to str
-        Names of classes by number.
+        Names of classes by number; see `readable_classes`.
     path : Path
         The file, for the message.
 
@@ -115,6 +152,10 @@ def components_of(
     """
     from scipy.ndimage import label
 
+    hidden = np.isin(labels, [n for n, name in classes.items() if name == IGNORE])
+    if hidden.any():
+        labels = np.where(hidden, 0, labels)
+    classes = objects_of(classes)
     values = ids_of(labels)
     several = len(classes) > 1
     unknown = [value for value in values if several and value not in classes]
@@ -133,7 +174,8 @@ def components_of(
         first = len(kinds) + 1
         number = value if several else next(iter(classes), 1)
         kinds.update(dict.fromkeys(range(first, first + count), number))
-    return Instances(found, kinds)
+    pieces_found = Instances(found, kinds)
+    return pieces_found.ignoring(hidden) if hidden.any() else pieces_found
 
 
 def _read(side_car: Path, count: int) -> Mapping[str, Any]:

@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.files import read_map
-from autoseg.datasets.instance_classes import with_classes
+from autoseg.datasets.instance_classes import (
+    IGNORE,
+    objects_of,
+    side_car_of,
+    with_classes,
+)
 from autoseg.errors import DatasetError, FormatError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers import base as readers
@@ -63,7 +68,10 @@ def files_of(case: Case) -> list[Path]:
 
 
 def names_of(
-    path: Path, case_id: str, dataset: Dataset | None = None
+    path: Path,
+    case_id: str,
+    dataset: Dataset | None = None,
+    classes: Mapping[int, str] = NO_CLASSES,
 ) -> dict[int, str]:
     """Return what each instance is called in the files, by the id that it is given.
 
@@ -75,6 +83,8 @@ def names_of(
         Which picture of the file.
     dataset : Dataset, optional
         Says what crowds are.
+    classes : mapping of int to str
+        See `readable_classes`.
 
     Returns
     -------
@@ -84,13 +94,13 @@ def names_of(
     if path.is_dir():
         return {i: file.name for i, file in enumerate(_masks(path), 1)}
     crowds = crowds_are_objects(dataset)
-    return readers.names_of(path, case_id, crowds=crowds)
+    return readers.names_of(path, case_id, classes, crowds=crowds)
 
 
 def crowds_of(
     path: Path, case_id: str, dataset: Dataset | None = None
 ) -> tuple[int, int]:
-    """Return how many crowd regions are left out of a case's instances.
+    """Return how many crowd regions count as what nobody annotated.
 
     Parameters
     ----------
@@ -136,15 +146,16 @@ def read_many(
     case_id : str, optional
         Which picture of a file; by default that of the file's name, or the only one.
     classes : mapping of int to str
-        Names of the classes by number. With several, what the file does not say is in
-        ``CASE.json`` beside it.
+        Names of the classes by number, see `readable_classes`. With several, what the
+        file does not say is in ``CASE.json`` beside it.
 
     Returns
     -------
     instances : Instances
         Ids from 1 on, in the order of the files' names or of the file's entries. Where
         two overlap, the voxel belongs to the later one. COCO's crowd regions are none,
-        unless dataset.json says so.
+        unless dataset.json says so: nobody annotated there, nor where the class is
+        `ignore`, but for the objects that lie there.
     geometry : Geometry
         Of the grid.
 
@@ -155,7 +166,7 @@ def read_many(
     """
     if path.is_dir():
         instances, geometry = _from_masks(path, dataset)
-        if len(classes) < 2:
+        if not needs_classes(path, classes):
             return instances, geometry
         names = names_of(path, path.name)
         return with_classes(path, instances.labels, classes, names), geometry
@@ -164,8 +175,9 @@ def read_many(
     found = readers.read_objects(path, case, classes, image, crowds=crowds)
     geometry = image or _geometry(found.labels.shape, dataset)
     unsaid: set[int] = set()
-    if len(classes) > 1:
-        unsaid = set(np.unique(found.labels).tolist()) - {0, *found.classes}
+    if len(objects_of(classes)) > 1:
+        there = set(np.unique(found.labels[found.labels > 0]).tolist())
+        unsaid = there - set(found.classes)
     if not unsaid:
         return Instances(found.labels, found.classes), geometry
     if len(unsaid) < len(found.names):
@@ -175,6 +187,22 @@ def read_many(
         )
     side_car = path.with_name(case)
     return with_classes(side_car, found.labels, classes, found.names), geometry
+
+
+def needs_classes(path: Path, classes: Mapping[int, str]) -> bool:
+    """Return whether a side-car says what the objects of an annotation are.
+
+    Parameters
+    ----------
+    path : Path
+        The annotation.
+    classes : mapping of int to str
+        See `readable_classes`. With several of objects there has to be one; where
+        there are but one and `ignore`, there may be one.
+    """
+    if len(objects_of(classes)) > 1:
+        return True
+    return IGNORE in classes.values() and side_car_of(path).is_file()
 
 
 def _masks(folder: Path) -> list[Path]:

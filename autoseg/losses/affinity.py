@@ -23,6 +23,8 @@ class Affinity(Loss):
     ----------
     batch_dice : bool
         Sums are taken over the whole batch.
+    ignore_index : int, optional
+        If given, affinities whose target is NaN do not count.
 
     References
     ----------
@@ -30,14 +32,22 @@ class Affinity(Loss):
        pairs are apart. doi:10.1007/978-3-030-01225-0_34
     """
 
-    def __init__(self, batch_dice: bool = False) -> None:
+    def __init__(
+        self, batch_dice: bool = False, *, ignore_index: int | None = None
+    ) -> None:
         super().__init__()
         self.batch_dice = batch_dice
+        self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         kind = precise(logits)
         p, g = logits.to(kind).sigmoid().flatten(2), target.to(kind).flatten(2)
-        same, apart = self._dice(p, g), self._dice(1 - p, 1 - g)
+        q, h = 1 - p, 1 - g
+        if self.ignore_index is not None:
+            counted = ~g.isnan()
+            g, h = g.nan_to_num(), h.nan_to_num()
+            p, q = p * counted, q * counted
+        same, apart = self._dice(p, g), self._dice(q, h)
         return 1 - (same + apart) / 2
 
     def _dice(self, p: Tensor, g: Tensor) -> Tensor:

@@ -18,6 +18,10 @@ class Loss(nn.Module, ABC):
     With ``batch_dice``, losses that make a ratio of sums over voxels sum over the
     whole batch, not over each sample; the others take it and ignore it.
 
+    What nobody annotated does not count for losses with the option ``ignore_index``:
+    voxels with that label, or, if it is given to a loss whose target is no labels,
+    where the target is NaN.
+
     Attributes
     ----------
     takes_labels : bool

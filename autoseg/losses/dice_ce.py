@@ -80,7 +80,10 @@ class _DiceCrossEntropy(torch.autograd.Function):
             count = valid.sum().clamp(min=1)
         entropy, g = log_p.new_zeros(()), torch.empty_like(log_p[:, 0])
         for k in range(log_p.shape[1]):
-            entropy -= (log_p[:, k] * _mark(labels, k, g)).sum()
+            _mark(labels, k, g)
+            if valid is not None and k == 0:  # an ignored label may be below 0
+                g *= valid
+            entropy -= (log_p[:, k] * g).sum()
         p = log_p.exp_()
         overlap = p.new_zeros((len(p), p.shape[1] - 1))
         predicted, reference = overlap.clone(), overlap.clone()

@@ -28,25 +28,38 @@ class Distance(Loss):
         Factor of the loss.
     inside : bool
         Only voxels whose target is not 0 count.
+    ignore_index : int, optional
+        If given, voxels whose target is NaN do not count.
     """
 
     def __init__(
-        self, batch_dice: bool = False, *, weight: float = 1.0, inside: bool = False
+        self,
+        batch_dice: bool = False,
+        *,
+        weight: float = 1.0,
+        inside: bool = False,
+        ignore_index: int | None = None,
     ) -> None:
         super().__init__()
+        self.ignore_index = ignore_index
         self.weight = weight
         self.inside = inside
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         kind = precise(logits)
         target = target.to(kind)
+        unknown = None
+        if self.ignore_index is not None:
+            unknown = target.isnan().any(1)
+            target = target.nan_to_num()
         error = functional.smooth_l1_loss(
             logits.to(kind), target, reduction="none", beta=KNEE
         ).mean(1)
         found = target.abs().amax(1) > 0
         loss = _mean(error, found)
         if not self.inside:
-            loss = loss + _mean(error, ~found)
+            rest = ~found if unknown is None else ~(found | unknown)
+            loss = loss + _mean(error, rest)
         return self.weight * loss
 
     @classmethod

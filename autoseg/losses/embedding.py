@@ -46,6 +46,8 @@ class Embedding(Loss):
     most_pairs : int
         Of instances and voxels; with more, each box is thinned out evenly, so that
         memory has a limit.
+    ignore_index : int, optional
+        Voxels with this label do not count.
 
     References
     ----------
@@ -66,8 +68,10 @@ class Embedding(Loss):
         spread: float = 1.0,
         seed: float = 1.0,
         most_pairs: int = 2**21,
+        ignore_index: int | None = None,
     ) -> None:
         super().__init__()
+        self.ignore_index = ignore_index
         self.edges = tuple(edges)
         self.spread, self.seed, self.most_pairs = spread, seed, most_pairs
 
@@ -76,6 +80,9 @@ class Embedding(Loss):
         logits = logits.to(precise(logits))
         shape, axes = target.shape[1:], target.ndim - 1
         ids = target.flatten(1).long().clamp(min=0)
+        hidden = self._hidden(target)
+        if hidden is not None:
+            ids = ids.masked_fill(hidden.reshape(ids.shape), 0)
         voxels = ids.shape[1]
         top = int(ids.max()) + 1 if ids.numel() else 1
         keys = (
@@ -84,8 +91,10 @@ class Embedding(Loss):
         inside = ids.flatten().nonzero()[:, 0]
         maps = logits.movedim(1, -1).flatten(0, -2)  # (B * voxels, D + 2)
         seeds = maps[:, axes + 1]
-        outside = seeds.square().sum() - seeds[inside].square().sum()
-        outside = outside / max(1, len(seeds) - len(inside))
+        shown = seeds if hidden is None else seeds.masked_fill(hidden, 0)
+        outside = shown.square().sum() - seeds[inside].square().sum()
+        unseen = 0 if hidden is None else int(hidden.sum())
+        outside = outside / max(1, len(seeds) - len(inside) - unseen)
         if not len(inside):
             return self.seed * outside
         edges = logits.new_tensor(self.edges[-axes:])
@@ -105,6 +114,8 @@ class Embedding(Loss):
 
         near, which = self._pairs(places, owner, count, shape)
         at = (names // top)[which] * voxels + _raveled(near, shape)
+        if hidden is not None:
+            near, which, at = (part[~hidden[at]] for part in (near, which, at))
         away = (embedded(at, near) - center[which]).square().sum(1)
         member = torch.exp(-away * precision[which])
         mine = (keys[at] == names[which]).to(member.dtype)
@@ -122,6 +133,12 @@ class Embedding(Loss):
             + self.seed * (error + outside)
         )
         return loss
+
+    def _hidden(self, target: Tensor) -> Tensor | None:
+        """Return which of all voxels do not count, bool (B * voxels,)."""
+        return (
+            None if self.ignore_index is None else target.flatten() == self.ignore_index
+        )
 
     def _pairs(
         self, places: Tensor, owner: Tensor, count: int, shape: Sequence[int]

@@ -25,6 +25,8 @@ class Flow(Loss):
         Without meaning here.
     weight : float
         Factor of the loss; 5 as in Cellpose [1]_, whose error is halved.
+    ignore_index : int, optional
+        If given, voxels whose target is NaN do not count.
 
     References
     ----------
@@ -32,13 +34,22 @@ class Flow(Loss):
        segmentation", Nature Methods 18, 2021. doi:10.1038/s41592-020-01018-x
     """
 
-    def __init__(self, batch_dice: bool = False, *, weight: float = 2.5) -> None:
+    def __init__(
+        self,
+        batch_dice: bool = False,
+        *,
+        weight: float = 2.5,
+        ignore_index: int | None = None,
+    ) -> None:
         super().__init__()
         self.weight = weight
+        self.ignore_index = ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         kind = precise(logits)
         target = target.to(kind)
+        if self.ignore_index is not None:
+            target = target.nan_to_num()
         counted = target.abs().amax(1) > 0
         error = (logits.to(kind) - target).square().sum(1)
         total = torch.where(counted, error, torch.zeros_like(error)).sum()

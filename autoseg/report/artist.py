@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import read_annotation, read_prediction
 from autoseg.errors import UsageError
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind
@@ -16,7 +15,6 @@ from autoseg.report.kinds.base import ReportKind
 from autoseg.report.pictures.case import CaseView
 from autoseg.report.pictures.turned import Turned
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.image import Geometry
 from autoseg.tasks import choose_task, make_task
 from autoseg.tasks.base import Task
 
@@ -78,8 +76,13 @@ class Artist:
         image = read_image(case, self.dataset)
         turned = Turned(image.geometry)
         found = [
-            self._read(path, image.geometry, case.id)
-            for path in (prediction, annotation)
+            read(path, self.dataset, self.task, image=image.geometry, case_id=case.id)[
+                0
+            ]
+            for path, read in (
+                (prediction, read_prediction),
+                (annotation, read_annotation),
+            )
             if path is not None
         ]
         if not found:
@@ -92,9 +95,3 @@ class Artist:
             layer=layer,
             unit=image.geometry.unit,
         )
-
-    def _read(self, path: Path, geometry: Geometry, case_id: str) -> Any:
-        found, _ = read_annotation(
-            path, self.dataset, self.task, image=geometry, case_id=case_id
-        )
-        return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoseg.atomic import atomically
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import read_prediction
 from autoseg.errors import AutosegError, CaseErrors
 from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
@@ -53,7 +53,7 @@ def statistics_of(
         job = by_name[name]
         image = read_image(job.case, dataset)
         units[name] = (image.geometry.unit, image.geometry.dim)
-        annotation, _ = read_annotation(
+        annotation, _ = read_prediction(
             job.output, dataset, artist.task, image=image.geometry, case_id=name
         )
         return artist.kind.measure(annotation, image)

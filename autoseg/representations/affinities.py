@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._mutex import mutex_watershed
@@ -116,6 +117,13 @@ class Affinities(Representation):
             "foreground": (labels > 0).astype(np.int16),
             "affinities": np.stack(same).astype(np.float32),
         }
+
+    def unknown(
+        self, labels: Ids, ignored: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.bool_]]:
+        # Background is one with nothing, whatever the other voxel is.
+        other = [shifted(ignored, offset, False) for offset in self.offsets]
+        return {"affinities": np.stack([ignored | (labels > 0) & o for o in other])}
 
     def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
         targets = self.targets(labels, spacing)

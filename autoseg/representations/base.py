@@ -89,6 +89,25 @@ class Representation(ABC):
         """Return what losses learn: as `encode`, or integers (*S) for label losses."""
         return self.encode(labels, spacing)
 
+    def unknown(
+        self, labels: Ids, ignored: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.bool_]]:
+        """Return of which voxels a target cannot be known, by head.
+
+        Parameters
+        ----------
+        labels : ndarray of int32, shape S
+            Ids.
+        ignored : ndarray of bool, shape S
+            Where nobody annotated.
+
+        Returns
+        -------
+        dict of str to ndarray of bool, shape S or (C, *S)
+            Of heads for which it is not just where nobody annotated.
+        """
+        return {}
+
     @abstractmethod
     def decode(
         self, outputs: Mapping[str, Array], spacing: Sequence[float]

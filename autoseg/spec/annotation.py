@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 OUTSIDE = -1  # inner label of voxels outside the nonzero region, as in nnU-Net
+IGNORED = -2  # in a map of instances: voxels that nobody annotated
 
 
 class Turning(Protocol):

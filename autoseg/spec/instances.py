@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.annotation import Annotation, LabelMap, Turning
+from autoseg.spec.annotation import IGNORED, Annotation, LabelMap, Turning
 
 Array = NDArray[Any]
 
@@ -30,8 +30,9 @@ class Instances(Annotation):
     Parameters
     ----------
     labels : ndarray of int32, shape S
-        Id of the instance at each voxel; 0 is background. Ids are positive, need not be
-        consecutive, and keep their meaning only within the case.
+        Id of the instance at each voxel; 0 is background, `IGNORED` what nobody
+        annotated. Ids are positive, need not be consecutive, and keep their meaning
+        only within the case.
     classes : mapping of int to int
         Class of each id, as `labels` of dataset.json numbers them. Ids that are not in
         it have class 1.
@@ -101,6 +102,16 @@ class Instances(Annotation):
         return replace(self, labels=ids.labels)
 
     @property
+    def ignored(self) -> NDArray[np.bool_] | None:
+        """Where nobody annotated, shape S; None: everything is annotated."""
+        return ignored_in(self.labels)
+
+    def ignoring(self, where: NDArray[np.bool_]) -> Instances:
+        """Return it knowing where nobody annotated, bool of shape S."""
+        labels = np.where(where, IGNORED, self.labels).astype(np.int32, copy=False)
+        return replace(self, labels=labels)
+
+    @property
     def ids(self) -> list[int]:
         """The ids that occur in the map, in ascending order."""
         return ids_of(self.labels)
@@ -132,6 +143,12 @@ def as_instances(annotation: Any) -> Instances:
     if isinstance(annotation, Instances):
         return annotation
     return Instances(np.asarray(annotation).astype(np.int32, copy=False))
+
+
+def ignored_in(labels: Array) -> NDArray[np.bool_] | None:
+    """Return where an inner map of ids is `IGNORED`; None: nowhere."""
+    where: NDArray[np.bool_] = labels == IGNORED
+    return where if where.any() else None
 
 
 def ids_of(labels: Array) -> list[int]:

@@ -75,6 +75,8 @@ class Task(ABC):
     values : sequence of int
         Label values in files, in ascending order, without the ignored one; empty where
         annotations are not made of label values.
+    ignore : int or None
+        Value in files, or number of the class, of what nobody annotated.
     mirror_axes : tuple of int, or None
         Axes of the image along which it may be mirrored; None: all.
     """
@@ -93,6 +95,7 @@ class Task(ABC):
     no_slices: ClassVar[str] = ""
     fine_reach: ClassVar[float] = 0.0
     values: Sequence[int] = ()
+    ignore: int | None = None
     mirror_axes: tuple[int, ...] | None = None
 
     @classmethod

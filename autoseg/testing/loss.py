@@ -107,9 +107,12 @@ def ignored_voxels_do_not_count(kind: type[Loss]) -> None:
     if not hasattr(loss, "ignore_index"):
         return
     vars(loss)["ignore_index"] = 9
-    ignored = torch.zeros(target.shape, dtype=torch.bool)
+    ignored = torch.zeros((len(target), *perfect.shape[2:]), dtype=torch.bool)
     ignored[:, 2:5] = True
-    target = target.masked_fill(ignored, 9)
+    if loss.takes_labels:
+        target = target.masked_fill(ignored, 9)
+    else:
+        target = target.masked_fill(ignored[:, None], torch.nan)
     logits = _imperfect(perfect)
     other = torch.where(ignored[:, None], -3 * logits + 1, logits)
     gradient = _gradient(loss, logits, target).movedim(1, -1)

@@ -134,7 +134,7 @@ def test_check_tells_how_many_crowd_regions_are_left_out(tmp_path):
     found = [p for p in check(tmp_path) if "crowd" in p.found]
 
     assert [p.severity for p in found] == ["warning"]
-    assert found[0].found.startswith("2 crowd region(s)")
+    assert found[0].found.startswith("2 crowd regions")
 
 
 def _dataset(folder, cases=("a", "b")):

@@ -44,12 +44,24 @@ def test_every_fault_of_labels_is_named_at_once(tmp_path):
     assert "names d" in str(error.value)
 
 
-@pytest.mark.parametrize("more", [{}, {"stuff": ["tissue"]}])
-def test_ignore_is_refused_rather_than_learnt_as_a_class(tmp_path, more):
-    labels = {"background": 0, "cell": 1, "tissue": 2, "ignore": 3}
+def test_ignore_is_no_class_of_objects(tmp_path):
+    labels = {"background": 0, "cell": 1, "tissue": 2, "ignore": -1}
 
-    with pytest.raises(DatasetError, match="`ignore`, which instances do not have"):
-        InstanceTask.from_dataset(_dataset(tmp_path, labels=labels, **more))
+    options = InstanceTask.from_dataset(
+        _dataset(tmp_path, labels=labels, stuff=["tissue"])
+    )
+
+    task = InstanceTask(**options)
+    assert options["ignore"] == task.ignore == -1
+    assert task.class_names == {1: "cell", 2: "tissue"}
+
+
+@pytest.mark.parametrize("value", [0, 1, True, "2"])
+def test_ignore_needs_a_number_of_its_own(tmp_path, value):
+    labels = {"cell": 1, "ignore": value}
+
+    with pytest.raises(DatasetError, match="gives `ignore` the number"):
+        InstanceTask.from_dataset(_dataset(tmp_path, labels=labels))
 
 
 def test_the_stored_map_tells_ids_and_classes_apart():

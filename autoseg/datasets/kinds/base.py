@@ -99,3 +99,14 @@ class DatasetKind(ABC):
         FormatError, DatasetError
             If it cannot be read, or means nothing to the task; both name the file.
         """
+
+    def read_prediction(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        """Read a prediction in inner form; as `read`, where people draw alike."""
+        return self.read(path, dataset, task, image, case_id)

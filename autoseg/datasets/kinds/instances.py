@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autoseg.datasets.files import image_of, list_files, read_map_on_image
-from autoseg.datasets.instance_classes import components_of, with_classes
-from autoseg.datasets.instance_files import is_many_files, read_many
+from autoseg.datasets.instance_classes import (
+    IGNORE,
+    components_of,
+    readable_classes,
+    with_classes,
+)
+from autoseg.datasets.instance_files import is_many_files, needs_classes, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.errors import DatasetError
@@ -53,7 +62,30 @@ class InstanceFiles(DatasetKind):
         image: Geometry | None,
         case_id: str | None,
     ) -> tuple[Any, Geometry]:
-        classes = task.class_names
+        return self._read(path, dataset, task, image, case_id, readable_classes(task))
+
+    def read_prediction(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        if dataset is not None and COMPONENTS in dataset.raw:
+            rest = {k: v for k, v in dataset.raw.items() if k != COMPONENTS}
+            dataset = replace(dataset, raw=rest)
+        return self._read(path, dataset, task, image, case_id, task.class_names)
+
+    def _read(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+        classes: Mapping[int, str],
+    ) -> tuple[Any, Geometry]:
         if is_many_files(path):
             image = image or image_of(path, dataset, case_id)
             found, geometry = read_many(path, dataset, image, case_id, classes)
@@ -62,12 +94,31 @@ class InstanceFiles(DatasetKind):
             except DatasetError as error:
                 raise DatasetError(f"{path}: {case_id or path.stem}: {error}") from None
         labels, geometry = read_map_on_image(path, dataset, image, case_id)
-        if dataset is not None and dataset.raw.get(COMPONENTS):
-            found = components_of(labels, classes, path)
-            return task.read(found), geometry
-        if len(classes) > 1 and labels.min(initial=0) >= 0:
-            return task.read(with_classes(path, labels, classes)), geometry
         try:
-            return task.read(labels), geometry
+            return self._of_map(path, labels, dataset, task, classes), geometry
         except DatasetError as error:
-            raise DatasetError(f"{path}: {error}") from None
+            where = "" if str(error).startswith(str(path.parent)) else f"{path}: "
+            raise DatasetError(f"{where}{error}") from None
+
+    def _of_map(
+        self,
+        path: Path,
+        labels: NDArray[Any],
+        dataset: Dataset | None,
+        task: Task,
+        classes: Mapping[int, str],
+    ) -> Any:
+        """Return the instances of a map of ids, or of classes."""
+        if dataset is not None and dataset.raw.get(COMPONENTS):
+            return task.read(components_of(labels, classes, path))
+        ignore = task.ignore if IGNORE in classes.values() else None
+        said = needs_classes(path, classes)
+        hidden = None
+        if ignore is not None and (ignore < 0 or not said):
+            hidden = labels == ignore
+            labels = np.where(hidden, 0, labels)
+        if said and labels.min(initial=0) >= 0:
+            found = task.read(with_classes(path, labels, classes))
+        else:
+            found = task.read(labels)
+        return found if hidden is None or not hidden.any() else found.ignoring(hidden)

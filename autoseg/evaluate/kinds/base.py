@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import read_annotation, read_prediction
 from autoseg.errors import FormatError
 from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.files import files_by_case
@@ -89,7 +89,7 @@ class EvaluateKind:
 
     def read_prediction(self, path: Path, case: str) -> tuple[Any, Geometry]:
         """Return a prediction in the task's inner form, and the grid it lies on."""
-        return self.read(path)
+        return read_prediction(path, self.dataset, self.task)
 
     def read(
         self, path: Path, image: Geometry | None = None, case: str | None = None

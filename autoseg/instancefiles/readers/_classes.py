@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from autoseg.instancefiles.readers._kind import Content, Drawn, Picture, Remark
 
+IGNORE = "ignore"  # the class of what nobody annotated
+
 
 class Classes:
     """Which class of dataset.json each object of a file is of.
@@ -23,9 +25,13 @@ class Classes:
     def __init__(self, content: Content, labels: Mapping[int, str]) -> None:
         self.labels = labels
         self._numbers = {_plain(name): number for number, name in labels.items()}
-        strange = [name for name in content.names if name and not self._known(name)]
+        objects = sorted(n for n, name in labels.items() if name != IGNORE)
+        self.ignored = [n for n, name in labels.items() if name == IGNORE]
+        self._in_order = [*objects, *self.ignored]
+        named = [n for n in content.names if n is None or _plain(n) != IGNORE]
+        strange = [name for name in named if name and not self._known(name)]
         # One class here, one there: no two can be exchanged.
-        alone = len(labels) == len(content.names) == 1 and strange
+        alone = len(objects) == len(named) == 1 and strange
         self.only = strange[0] if alone else None
 
     def of(self, picture: Picture, drawn: Drawn) -> int | None:
@@ -59,9 +65,18 @@ class Classes:
         if self._known(name):
             return self._numbers[_plain(name)]
         if self.only is not None:
-            return next(iter(self.labels))
+            return self._in_order[0]
         number = f"{kind} " if isinstance(kind, int) else ""
         raise ValueError(f"the class {number}{name!r}")
+
+    def ignores(self, picture: Picture, drawn: Drawn) -> bool:
+        """Return whether an object says where nobody annotated, and is none."""
+        if not self.ignored:
+            return False
+        try:
+            return self.of(picture, drawn) in self.ignored
+        except ValueError:
+            return False
 
     def _known(self, name: str) -> bool:
         return _plain(name) in self._numbers
@@ -69,7 +84,7 @@ class Classes:
     def _by_number(self, picture: Picture, kind: int) -> int:
         if not picture.in_order:
             return kind
-        numbers = sorted(self.labels)
+        numbers = self._in_order
         if not 0 <= kind < len(numbers):
             raise ValueError(f"the class {kind}, counted from 0")
         return numbers[kind]
@@ -81,7 +96,7 @@ class Classes:
         return [
             Remark(
                 found=f"It calls its objects {self.only!r}, dataset.json "
-                f"{next(iter(self.labels.values()))!r}: taken as the same.",
+                f"{self.labels[self._in_order[0]]!r}: taken as the same.",
                 fix="Give both one name, if they are.",
             )
         ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError, some_of
 from autoseg.instancefiles.readers._classes import Classes, described
 from autoseg.instancefiles.readers._kind import Drawn, Picture, Places
+from autoseg.spec.annotation import IGNORED
 from autoseg.spec.image import Geometry
 
 SHOWN = 5  # faults that a message lists
@@ -25,18 +26,17 @@ class Painted:
     ----------
     labels : ndarray of int32, shape S
         The n-th object has the id n; where two overlap, a voxel is of the later one.
+        Crowds, and what is of the class `ignore`, are `IGNORED` but for the objects
+        that lie there.
     classes : mapping of int to int
         By id, for those whose class the file says.
     names : mapping of int to str
         What messages call them; also of those that left no voxel.
-    crowds : sequence of Places
-        Rows and columns of crowds, which are no objects.
     """
 
     labels: NDArray[np.int32]
     classes: Mapping[int, int]
     names: Mapping[int, str]
-    crowds: Sequence[Places] = ()
 
 
 def paint(
@@ -78,12 +78,13 @@ def paint(
     kinds: dict[int, int] = {}
     faults: list[str] = []
     strange: dict[str, int] = {}
-    areas: list[Places] = []
+    hidden = np.zeros(shape, bool)
     for drawn in picture.objects:
         try:
             places = drawn.draw((shape[-2], shape[-1]))
-            if drawn.crowd and not (crowds and may_be_one(drawn, places)):
-                areas.append(places)
+            crowd = drawn.crowd and not (crowds and may_be_one(drawn, places))
+            if crowd or classes.ignores(picture, drawn):
+                hidden[_plane(drawn, shape)][places] = True
                 continue
             number = numbers.of(drawn)
             labels[_plane(drawn, shape)][places] = number
@@ -99,11 +100,11 @@ def paint(
             kinds[number] = kind
     _refuse(path, picture, faults, strange, classes.labels)
     there = set(np.unique(labels).tolist())
+    labels[hidden & (labels == 0)] = IGNORED
     return Painted(
         labels=labels,
         classes={i: kind for i, kind in kinds.items() if i in there},
         names=numbers.names,
-        crowds=areas,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -251,7 +252,13 @@ def read_objects(
     return paint(path, picture, classes, geometry, crowds=crowds)
 
 
-def names_of(path: Path, case_id: str, *, crowds: bool = False) -> dict[int, str]:
+def names_of(
+    path: Path,
+    case_id: str,
+    labels: Mapping[int, str] = MappingProxyType({}),
+    *,
+    crowds: bool = False,
+) -> dict[int, str]:
     """Return what messages call each object, by the id that `read_objects` gives it.
 
     Parameters
@@ -260,6 +267,8 @@ def names_of(path: Path, case_id: str, *, crowds: bool = False) -> dict[int, str
         The file.
     case_id : str
         The case.
+    labels : mapping of int to str
+        Names of the classes by number.
     crowds : bool
         Crowds that are in one piece are objects.
 
@@ -270,7 +279,10 @@ def names_of(path: Path, case_id: str, *, crowds: bool = False) -> dict[int, str
     """
     picture = picture_of(path, case_id)
     numbers = Numbers()
+    classes = Classes(content_of(path), labels)
     for drawn in picture.objects:
+        if classes.ignores(picture, drawn):
+            continue
         if not drawn.crowd or (crowds and may_be_one(drawn, _drawn(drawn, picture))):
             numbers.of(drawn)
     return numbers.names

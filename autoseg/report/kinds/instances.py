@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import read_prediction
 from autoseg.evaluate.aggregate import Scores
 from autoseg.metrics.contingency import count_shared
 from autoseg.report.calibration import Checked, sample
@@ -73,7 +73,7 @@ class InstancesReport(ReportKind):
             if not table.is_file():
                 return None
             truth = checked.annotation(case)
-            said, _ = read_annotation(path, checked.dataset, self.task, case_id=case)
+            said, _ = read_prediction(path, checked.dataset, self.task, case_id=case)
             return score_pairs(
                 as_instances(said), as_instances(truth), read_scores(table)
             )
@@ -110,7 +110,7 @@ def score_pairs(predicted: Any, reference: Any, scores: Mapping[int, float]) -> 
     Only annotated instances of the same class are looked at; of an instance that
     touches none the IoU is 0.
     """
-    shared = count_shared(predicted.labels, reference.labels)
+    shared = count_shared(predicted.labels, reference.labels, reference.ignored)
     best = np.zeros(len(shared.predicted))
     mine = np.array([predicted.class_of(int(i)) for i in shared.predicted])
     other = np.array([reference.class_of(int(i)) for i in shared.reference])

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import read_prediction
 from autoseg.errors import UsageError
 from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
@@ -67,7 +67,7 @@ def describe_predictions(
 
     def describe(name: str) -> dict[str, Any]:
         image = read_image(cases[name], dataset)
-        annotation, _ = read_annotation(
+        annotation, _ = read_prediction(
             predicted[name], dataset, artist.task, image=image.geometry, case_id=name
         )
         volumes, found = kind.amounts(annotation, image)

@@ -14,6 +14,7 @@ from autoseg.errors import DatasetError
 from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.base import Representation
+from autoseg.spec.annotation import IGNORED
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
@@ -21,7 +22,8 @@ from autoseg.spec.instances import Instances, as_instances
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
-from autoseg.tasks.instance.ids import few_places, whole_ids
+from autoseg.tasks.instance.ids import places_of, whole_ids
+from autoseg.tasks.instance.ignored import blank, leaving_out
 from autoseg.tasks.instance.stored import class_index, packed, unpacked
 
 CLASSES = "classes"  # the head that says what an instance is
@@ -48,6 +50,11 @@ class InstanceTask(Task):
         Number of spatial axes of the images.
     network_axes : int, optional
         Number of spatial axes that the network sees; by default all.
+    ignore : int, optional
+        Number of the class, or value in maps of ids, of what nobody annotated.
+    ignored : bool
+        Annotations have such voxels (COCO's crowds are such, too), and losses leave
+        them out.
     """
 
     learns_map = False
@@ -65,9 +72,12 @@ class InstanceTask(Task):
         representation: Mapping[str, Any] | None = None,
         axes: int = 2,
         network_axes: int | None = None,
+        ignore: int | None = None,
+        ignored: bool = False,
     ) -> None:
         self.labels = dict(labels)
         self.stuff = dict(stuff or {})
+        self.ignore, self.ignored = ignore, ignored
         self.axes = axes
         self.network_axes = network_axes or axes
         self._choice = dict(representation or {"name": "flow_distance"})
@@ -76,6 +86,8 @@ class InstanceTask(Task):
             "stuff": self.stuff,
             "representation": self._choice,
             "axes": axes,
+            **({} if ignore is None else {"ignore": ignore}),
+            **({"ignored": True} if ignored else {}),
         }
 
     @classmethod
@@ -124,7 +136,6 @@ class InstanceTask(Task):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
         return tuple(self.numbers)
 
     @property
@@ -147,7 +158,12 @@ class InstanceTask(Task):
                     loss=Choice(name="dice_ce", options={}),
                 ),
             )
-        return heads
+        return tuple(map(leaving_out, heads)) if self.ignored else heads
+
+    @property
+    def ignore_index(self) -> int | None:
+        """Value of what nobody annotated in maps, and in targets that are labels."""
+        return IGNORED if self.ignored else None
 
     # Files and the stored map ---------------------------------------------------------
 
@@ -202,17 +218,11 @@ class InstanceTask(Task):
     # The fingerprint ------------------------------------------------------------------
 
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
-        from autoseg.tasks.instance.sizes import measure_instances
+        from autoseg.tasks.instance.sizes import measure_case
 
-        instances = as_instances(annotation)
-        stuff = set(self.stuff.values())
-        drop = [i for i in instances.ids if instances.class_of(i) in stuff]
-        labels = instances.labels
-        if drop:
-            labels = np.where(np.isin(labels, drop), 0, labels)
-        found = Counter(self.class_names[instances.class_of(i)] for i in instances.ids)
-        counts = {name: found[name] for name in self.classes}
-        return {**measure_instances(labels, spacing), "classes": counts}
+        return measure_case(
+            as_instances(annotation), spacing, self.class_names, self.stuff
+        )
 
     @classmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -239,11 +249,7 @@ class InstanceTask(Task):
 
     def foreground(self, annotation: Any) -> dict[str, Array]:
         labels = np.asarray(annotation)
-        channel = self._channel(labels).ravel()
-        places = {}
-        for number, name in enumerate(self.classes, 1):
-            places[name] = few_places(np.flatnonzero(channel == number))
-        return places
+        return places_of(labels, self._channel(labels), self.classes, self.ignored)
 
     # Training and prediction ----------------------------------------------------------
 
@@ -258,9 +264,12 @@ class InstanceTask(Task):
 
     def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
         labels = np.asarray(labels).astype(np.int32, copy=False)
-        found = self.representation.targets(self._objects(labels), spacing)
+        made = self.representation
+        found = made.targets(self._objects(labels), spacing)
         if self.classifies:
             found[CLASSES] = self._channel(labels)
+        if self.ignored:
+            blank(found, self._objects(labels), made)
         return found
 
     def decode(

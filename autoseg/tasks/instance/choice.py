@@ -94,8 +94,19 @@ def choose(
                 because=listed,
             ),
         )
-    axes = int(measured["axes"])
-    return {**options, "representation": chosen, "axes": axes}, tuple(decisions)
+    made_options = {**options, "representation": chosen, "axes": int(measured["axes"])}
+    if measured.get("ignored"):
+        made_options["ignored"] = True
+        decisions.append(
+            Decision(
+                field="task.ignored",
+                value="yes",
+                rule="where nobody annotated, nothing is learnt and nothing is scored",
+                because=f"{measured['ignored']:.3g} of the voxels, in "
+                f"{measured['ignored_cases']} cases",
+            )
+        )
+    return made_options, tuple(decisions)
 
 
 def fit_spacing(

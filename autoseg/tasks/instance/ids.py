@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from autoseg.errors import DatasetError
 from autoseg.representations.maps import numbered
+from autoseg.spec.annotation import IGNORED
 from autoseg.tasks.base import Array
 
 MOST_PLACES = 10_000  # foreground voxels kept for each class of a case
@@ -44,3 +46,34 @@ def few_places(places: Array) -> Array:
         places = np.sort(random.choice(places, MOST_PLACES, replace=False))
     wide = len(places) and places[-1] >= 2**32
     return places.astype(np.uint64 if wide else np.uint32)
+
+
+def places_of(
+    labels: Array, channel: Array, classes: Sequence[str], ignored: bool
+) -> dict[str, Array]:
+    """Return where patches center: on each class, and on what is annotated.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape S
+        Stored map.
+    channel : ndarray of int, shape S
+        Index of the class at each voxel, from 1; 0: none.
+    classes : sequence of str
+        Their names.
+    ignored : bool
+        Not everything may be annotated.
+
+    Returns
+    -------
+    dict of str to ndarray
+        See `Task.foreground`.
+    """
+    flat = channel.ravel()
+    places = {
+        name: few_places(np.flatnonzero(flat == number))
+        for number, name in enumerate(classes, 1)
+    }
+    if ignored and (labels == IGNORED).any():
+        places["annotated"] = few_places(np.flatnonzero(labels != IGNORED))
+    return places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from autoseg.errors import DatasetError
@@ -13,12 +14,13 @@ CROWDS = ("left out", "objects")  # what COCO's `iscrowd` 1 may mean
 
 
 def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
-    """Return ``labels`` and ``stuff``, or raise DatasetError with every fault."""
+    """Return what the task is told, or raise DatasetError with every fault."""
     where = dataset.folder / "dataset.json"
     raw = dataset.raw.get("labels", {"instance": 1})
     stuff = dataset.raw.get("stuff", [])
     problems: list[str] = []
     labels: dict[str, int] = {}
+    ignore: Any = None
     if not isinstance(raw, dict):
         problems.append('`labels` must name each class, such as {"cell": 1}')
         raw = {}
@@ -26,11 +28,7 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
         if name == BACKGROUND and value == 0:
             continue
         if name == IGNORE:
-            problems.append(
-                "`labels` has `ignore`, which instances do not have: what nobody "
-                "annotated would be learnt. Crop the images to what is annotated, or "
-                "annotate the rest"
-            )
+            ignore = value
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             problems.append(
@@ -41,6 +39,11 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
             problems.append(f"`labels` gives the number {value} twice")
         else:
             labels[name] = value
+    if ignore is not None and not _may_be_ignored(ignore, labels):
+        problems.append(
+            f"`labels` gives `ignore` the number {ignore!r}; it needs a whole number "
+            "that is not 0 and of no class, and in maps of ids of no object, such as -1"
+        )
     if not isinstance(stuff, list) or not all(isinstance(s, str) for s in stuff):
         problems.append(
             '`stuff` must list the classes that are no objects, such as ["tissue"]'
@@ -68,4 +71,11 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     options: dict[str, Any] = {"labels": objects}
     if stuff:
         options["stuff"] = {name: labels[name] for name in stuff if name in labels}
+    if ignore is not None:
+        options["ignore"] = ignore
     return options
+
+
+def _may_be_ignored(value: Any, labels: Mapping[str, int]) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and value != 0 and value not in labels.values()

@@ -21,14 +21,13 @@ def score(
     *,
     border: bool = True,
     size_limits: Sequence[float] | None = None,
-    ignored: NDArray[np.bool_] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Score a prediction of one case; see `autoseg.metrics.instances.score_instances`.
 
     Parameters
     ----------
     predicted, reference : Instances, or ndarray of int of shape S
-        Inner annotations.
+        Inner annotations. What nobody annotated in the reference counts in neither.
     spacing : sequence of float, length D
         Edge of a voxel.
     classes : mapping of str to int
@@ -37,8 +36,6 @@ def score(
         Whether instances that touch an outer face of the image count.
     size_limits : sequence of two float, optional
         See `score_instances`.
-    ignored : ndarray of bool, shape S, optional
-        Voxels that nobody annotated.
 
     Returns
     -------
@@ -55,7 +52,7 @@ def score(
         reference_class=two.class_of,
         border=border,
         size_limits=size_limits,
-        ignored=ignored,
+        ignored=two.ignored,
     )
 
 

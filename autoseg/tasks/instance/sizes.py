@@ -6,6 +6,7 @@ Legend: S spatial shape, D axes, N instances.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,12 +21,42 @@ from autoseg.representations.maps import (
     shifted,
     steps,
 )
+from autoseg.spec.annotation import IGNORED
+from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Array
 
 MOST_OF_A_CASE = 100  # instances of a case that the pooled numbers stand on
 QUANTILES = {"p1": 1, "p5": 5, "p50": 50, "p95": 95, "p99": 99, "p100": 100}
 POOLED = ("diameter", "shortest_axis", "inner_radius", "extent", "solidity", "star")
 LEAST_SHARE = 0.3  # of the 1st percentile of sizes: smaller things are no objects
+
+
+def measure_case(
+    instances: Instances,
+    spacing: tuple[float, ...],
+    class_names: Mapping[int, str],
+    stuff: Mapping[str, int],
+) -> dict[str, Any]:
+    """Return the numbers of one case: those of its objects, and how many of each class.
+
+    Parameters
+    ----------
+    instances : Instances
+        Of the case.
+    spacing : tuple of float, length D
+        Edge of a voxel.
+    class_names : mapping of int to str
+        Names of all classes by number.
+    stuff : mapping of str to int
+        Numbers of classes that are no objects.
+    """
+    drop = [i for i in instances.ids if instances.class_of(i) in stuff.values()]
+    labels = instances.labels
+    if drop:
+        labels = np.where(np.isin(labels, drop), 0, labels)
+    found = Counter(class_names[instances.class_of(i)] for i in instances.ids)
+    counts = {name: found[name] for name in class_names.values()}
+    return {**measure_instances(labels, spacing), "classes": counts}
 
 
 def measure_instances(labels: Array, spacing: tuple[float, ...]) -> dict[str, Any]:
@@ -44,17 +75,22 @@ def measure_instances(labels: Array, spacing: tuple[float, ...]) -> dict[str, An
         JSON values. Lists have an entry for each instance (or a sample of them):
         equivalent ``diameter``, ``shortest_axis``, ``inner_radius`` and ``extent`` in
         units of length, ``voxels``, ``voxels_along`` each axis, ``solidity``, ``star``:
-        how much of it is seen from its middle.
+        how much of it is seen from its middle. Where nobody annotated there is neither
+        object nor background: ``ignored`` is its share of the voxels, if any.
     """
+    ignored = int((labels == IGNORED).sum())
+    annotated = labels.size - ignored
     labels, count = numbered(labels)
     found: dict[str, Any] = {
         "axes": labels.ndim,
         "spacing": list(spacing),
         "objects": count,
-        "foreground": float((labels > 0).mean()) if labels.size else 0.0,
+        "foreground": float((labels > 0).sum() / annotated) if annotated else 0.0,
         "touching": int(touching_instances(labels)),
         **{name: [] for name in (*POOLED, "voxels", "voxels_along")},
     }
+    if ignored:
+        found["ignored"] = ignored / labels.size
     if not count:
         return found
     deep = depth(labels, spacing)
@@ -141,7 +177,8 @@ def pool_instances(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         (``p1`` to ``p100``), ``touching``: share of instances, ``foreground``: mean
         share of voxels, ``spacing``: median, ``voxels_along``: median of each axis,
         ``least_voxels``: below that, nothing is an object, ``spread``: 95th through 5th
-        percentile of diameters.
+        percentile of diameters. Where there are voxels that nobody annotated,
+        ``ignored``: their mean share, ``ignored_cases``: in how many cases.
     """
     values: dict[str, list[Any]] = {name: [] for name in (*POOLED, "voxels")}
     along: list[list[int]] = []
@@ -170,6 +207,10 @@ def pool_instances(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     pooled["least_voxels"] = max(1, int(LEAST_SHARE * pooled["voxels"]["p1"]))
     small = pooled["diameter"]["p5"]
     pooled["spread"] = pooled["diameter"]["p95"] / small if small else 1.0
+    ignored = [one.get("ignored", 0.0) for one in measurements]
+    if any(ignored):
+        pooled["ignored"] = float(np.mean(ignored))
+        pooled["ignored_cases"] = int(np.count_nonzero(ignored))
     return pooled
 
 

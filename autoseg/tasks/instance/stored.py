@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.representations.maps import numbered
+from autoseg.spec.annotation import IGNORED
 from autoseg.spec.instances import Instances
 
 Array = NDArray[Any]
@@ -31,14 +32,17 @@ def packed(instances: Instances, numbers: Mapping[str, int]) -> NDArray[np.int32
     Returns
     -------
     ndarray of int32, shape S
-        0 where nothing is.
+        0 where nothing is, `IGNORED` where nobody annotated.
     """
     labels, _ = numbered(instances.labels)
     kinds = list(numbers.values())
     index = [kinds.index(instances.classes.get(i, kinds[0])) for i in instances.ids]
     table = np.zeros(len(index) + 1, np.int32)
     table[1:] = np.arange(len(index)) * len(kinds) + np.array(index, int) + 1
-    return table[labels]
+    made: NDArray[np.int32] = table[labels]
+    if instances.ignored is not None:
+        made[instances.ignored] = IGNORED
+    return made
 
 
 def unpacked(labels: Array, numbers: Mapping[str, int]) -> Instances:
@@ -47,7 +51,7 @@ def unpacked(labels: Array, numbers: Mapping[str, int]) -> Instances:
     Parameters
     ----------
     labels : ndarray of int, shape S
-        The map; what is under 0 is nothing.
+        The map; what is under 0 is nothing, but for `IGNORED`.
     numbers : mapping of str to int, length K
         Number of each class.
     """
@@ -55,9 +59,9 @@ def unpacked(labels: Array, numbers: Mapping[str, int]) -> Instances:
     ids = np.unique(labels)
     ids = ids[ids > 0]
     of = kinds[class_index(ids, len(numbers))]
+    found = np.where(labels == IGNORED, IGNORED, np.maximum(labels, 0))
     return Instances(
-        np.maximum(labels, 0).astype(np.int32),
-        dict(zip(ids.tolist(), of.tolist(), strict=True)),
+        found.astype(np.int32), dict(zip(ids.tolist(), of.tolist(), strict=True))
     )
 
 

@@ -15,6 +15,7 @@ from autoseg.metrics.contingency import count_shared, ids_at_border, is_one_of
 from autoseg.metrics.instances import HALF
 from autoseg.metrics.instances import THRESHOLDS as ALL_THRESHOLDS
 from autoseg.representations.base import Representation
+from autoseg.spec.instances import ignored_in
 from autoseg.tasks.instance.decoding import Meaning, decode
 
 Array = NDArray[Any]
@@ -70,7 +71,7 @@ def count_objects(
     spacing : tuple of float, length D
         Edge of a voxel.
     reference : ndarray of int, shape S
-        Annotated ids of objects.
+        Annotated ids of objects, and `IGNORED`.
     cut : bool
         See `count_case`.
 
@@ -110,7 +111,7 @@ def count_case(
     filters : sequence of mapping
         F values of the filters; one empty mapping if there is none.
     reference : ndarray of int, shape S
-        Annotated ids of objects.
+        Annotated ids of objects, and `IGNORED`.
     cut : bool
         The case is a part of an image: objects at its faces are left out.
 
@@ -119,7 +120,7 @@ def count_case(
     ndarray of int64, shape (F, T + 2)
         Predicted instances with an IoU over each of `THRESHOLDS`; predicted; annotated.
     """
-    table = count_shared(labels, reference)
+    table = count_shared(labels, reference, ignored_in(reference))
     if cut:
         table = table.without(
             is_one_of(table.predicted, ids_at_border(labels)),

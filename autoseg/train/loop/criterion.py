@@ -5,6 +5,7 @@ Legend: B batch, K classes, P patch, D axes.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -13,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from autoseg.errors import PlanError
 from autoseg.losses import LOSSES
 from autoseg.losses.base import Loss
 from autoseg.losses.points import PointLoss, counted
 from autoseg.networks.base import LateLogits
-from autoseg.spec.head import AT_ONCE
+from autoseg.spec.head import AT_ONCE, Head
 from autoseg.tasks.base import Task
 
 
@@ -105,9 +107,7 @@ class Criterion(nn.Module):
         self.stride = stride
         self.losses = nn.ModuleDict(
             {
-                head.name: LOSSES[head.loss.name](
-                    batch_dice=batch_dice, **head.loss.options
-                )
+                head.name: _loss_of(head, batch_dice)
                 for head in task.at_spacing(spacing, stride).heads
             }
         )
@@ -196,6 +196,21 @@ class Criterion(nn.Module):
             name: torch.from_numpy(np.stack([d[name] for d in dense])).to(labels.device)
             for name in self.losses
         }
+
+
+def _loss_of(head: Head, batch_dice: bool) -> Loss:
+    """Return the loss of a head, or raise PlanError if it cannot leave voxels out."""
+    kind, options = LOSSES[head.loss.name], head.loss.options
+    known = inspect.signature(kind).parameters
+    if options.get("ignore_index") is not None and "ignore_index" not in known:
+        raise PlanError(
+            f"the loss {head.loss.name} of the head {head.name!r} has no option "
+            "`ignore_index`, and cannot leave out what nobody annotated (`ignore`, or "
+            "crowds). Choose another one (task.representation), or crop the images to "
+            "what is annotated."
+        )
+    made: Loss = kind(batch_dice=batch_dice, **options)
+    return made
 
 
 def on_outputs(target: Tensor, stride: Sequence[int]) -> Tensor:

@@ -10,14 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets.instance_files import crowds_of, is_many_files, names_of
+from autoseg.datasets.instance_classes import readable_classes
+from autoseg.datasets.instance_files import (
+    crowds_of,
+    is_many_files,
+    names_of,
+    needs_classes,
+)
 from autoseg.datasets.kinds.instances import COMPONENTS
-from autoseg.errors import some_of
+from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.instancefiles.readers.base import remarks_of
+from autoseg.spec.annotation import IGNORED
 
 SHOWN = 8  # ids that a message lists
 WRAPPED = {255: "8", 65_535: "16"}
@@ -37,12 +44,18 @@ class Looked:
         How many of these are in one piece.
     mask : Problem or None
         That it seems to be a mask of the foreground.
+    ignored : float
+        Share of the voxels that nobody annotated.
+    beside : bool
+        The value of these lies among the ids of objects.
     """
 
     path: Path
     left_out: int = 0
     single: int = 0
     mask: Problem | None = None
+    ignored: float = 0.0
+    beside: bool = False
 
 
 @CHECK_KINDS.register
@@ -51,15 +64,25 @@ class InstancesCheck(CheckKind):
 
     def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
         labels = np.asarray(annotation)
-        super().look_inside(facts, path, labels)
+        super().look_inside(facts, path, labels > 0)
         if self.task is None:
             return
         names, left_out, single = None, 0, 0
+        classes = readable_classes(self.task)
         if is_many_files(path):
-            names = names_of(path, facts.case.id, self.dataset)
+            names = names_of(path, facts.case.id, self.dataset, classes)
             left_out, single = crowds_of(path, facts.case.id, self.dataset)
         mask = mask_problem(labels, path, names or {})
-        facts.found = Looked(path=path, left_out=left_out, single=single, mask=mask)
+        facts.found = Looked(
+            path=path,
+            left_out=left_out,
+            single=single,
+            mask=mask,
+            ignored=float((labels == IGNORED).mean()) if labels.size else 0.0,
+            beside=names is None
+            and not needs_classes(path, classes)
+            and _is_beside(self.task.ignore, labels),
+        )
         if mask is None:
             facts.problems += instance_problems(labels, path, names)
 
@@ -79,11 +102,12 @@ class InstancesCheck(CheckKind):
     def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         yield from crowd_problems(facts)
         yield from self._masks(facts)
+        yield from self._ignored(facts)
         if self.task is None:
             return
         for path in dict.fromkeys(f.found.path for f in facts if f.found is not None):
             if path.is_file() and is_many_files(path):
-                for remark in remarks_of(path, self.task.class_names):
+                for remark in remarks_of(path, readable_classes(self.task)):
                     yield Problem("warning", path, remark.found, remark.fix)
 
     def _masks(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
@@ -102,6 +126,43 @@ class InstancesCheck(CheckKind):
             '"components": true in dataset.json: then each piece is an object. If each '
             'image has one object in several pieces, say "components": false.',
         )
+
+    def _ignored(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        """Yield how much counts nowhere, and whether that may be a mistake."""
+        found = [f for f in facts if f.found is not None and f.found.ignored]
+        own = [f for f in found if not f.found.left_out]  # crowds are said already
+        if not own:
+            return
+        where = self.dataset.folder / "dataset.json"
+        share = sum(f.found.ignored for f in own) / len(own)
+        ids = some_of([f.case.id for f in own], SHOWN)
+        yield Problem(
+            "note",
+            where,
+            f"In {amount(len(own), 'case')} ({ids}) nobody annotated {share:.1%} of "
+            "the voxels on average (`ignore`): they count neither as object "
+            "nor as background.",
+            "Nothing, if that is meant.",
+        )
+        beside = [f.case.id for f in own if f.found.beside]
+        if beside and self.task is not None:
+            yield Problem(
+                "warning",
+                where,
+                f"The value {self.task.ignore} is `ignore`, and lies among the ids of "
+                f"objects in {amount(len(beside), 'case')} ({some_of(beside, SHOWN)}): "
+                "an object with that id is not counted.",
+                "Give `ignore` a value that no object has, such as -1 or 65535, unless "
+                "it is meant.",
+            )
+
+
+def _is_beside(value: int | None, labels: NDArray[Any]) -> bool:
+    """Return whether there are objects with the ids before and after a value."""
+    if value is None or value < 1:
+        return False
+    before = value == 1 or bool((labels == value - 1).any())
+    return before and bool((labels == value + 1).any())
 
 
 def mask_problem(
@@ -188,8 +249,9 @@ def crowd_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         yield Problem(
             "warning",
             path,
-            f"{count} crowd region(s) (`iscrowd` 1){where} left out, for they are "
-            "no instances; what they cover is taken for background.",
+            f"{amount(count, 'crowd region')} (`iscrowd` 1){where} left out, for they "
+            "are no instances; what they cover counts neither as object nor as "
+            "background.",
             fix,
         )
 
