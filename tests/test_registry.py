@@ -1,6 +1,9 @@
 """Parts are found by their names, also by those that they had before."""
 
+import importlib.metadata
 import logging
+import sys
+from importlib.metadata import EntryPoints
 
 import pytest
 import torch
@@ -26,6 +29,23 @@ def test_a_renamed_part_is_found_by_its_old_name_and_said_once(caplog):
     assert "heat" in losses and "heat" not in losses.names()
     (record,) = caplog.records
     assert "'heat' is called 'balanced_mse' now" in record.getMessage()
+
+
+def test_what_packages_declare_is_read_once_for_each_set_of_folders(monkeypatch):
+    read = []
+
+    def entry_points():
+        read.append(1)
+        return EntryPoints()
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+    monkeypatch.setattr("sys.path", ["/nowhere", *sys.path])
+    for _ in range(3):
+        assert "dice_ce" in LOSSES.names()
+    assert len(read) == 1
+    monkeypatch.setattr("sys.path", ["/elsewhere", *sys.path])
+    assert "dice_ce" in LOSSES.names()
+    assert len(read) == 2
 
 
 def test_every_old_name_leads_to_a_part_that_there_is():

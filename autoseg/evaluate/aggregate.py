@@ -108,7 +108,7 @@ def aggregate(
     for metric, values in _pooled_values(cases, names, weights, pooled):
         for column, name in enumerate(names):
             classes[name][metric] = _pooled(values[:, column], len(cases))
-        over = np.array([_mean(row[np.isfinite(row)]) for row in values[:, own]])
+        over = _mean_of_finite(values[:, own])
         foreground[metric] = _pooled(over, len(cases))
     return classes, foreground
 
@@ -210,13 +210,13 @@ def _statistic(values: NDArray[np.float64], means: NDArray[np.float64]) -> Stati
 
 
 def _foreground(table: NDArray[np.float64], means: NDArray[np.float64]) -> Statistic:
-    own = np.array([_mean(row[np.isfinite(row)]) for row in table])
+    own = _mean_of_finite(table)
     infinite = np.isinf(table).any(axis=1)
     # A case with an infinite score is as bad as can be, whatever its other classes are.
     ranked = np.where(infinite, math.inf, own)
     of_classes = [_mean(column[np.isfinite(column)]) for column in table.T]
     several = np.isfinite(own).sum() > 1
-    resampled = np.array([_mean(row[np.isfinite(row)]) for row in means])
+    resampled = _mean_of_finite(means)
     low, high = interval(resampled) if several else (math.nan, math.nan)
     finite = own[np.isfinite(own)]
     return Statistic(
@@ -228,6 +228,18 @@ def _foreground(table: NDArray[np.float64], means: NDArray[np.float64]) -> Stati
         count=int((~np.isnan(ranked)).sum()),
         infinite=int(infinite.sum()),
     )
+
+
+def _mean_of_finite(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the finite values of each row (B, K); NaN if there is none."""
+    finite = np.isfinite(rows)
+    means = np.full(len(rows), math.nan)
+    whole, some = finite.all(axis=1), finite.any(axis=1)
+    if rows.shape[1] and whole.any():
+        means[whole] = np.ascontiguousarray(rows[whole]).mean(axis=1)
+    for index in np.flatnonzero(some & ~whole):
+        means[index] = rows[index][finite[index]].mean()
+    return means
 
 
 def _mean(values: Sequence[float] | NDArray[np.float64]) -> float:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from autoseg.evaluate.aggregate import FEW, aggregate, caution
+from autoseg.evaluate.aggregate import FEW, _mean_of_finite, aggregate, caution
 from autoseg.metrics.pooled import Ratio
 
 NAN, INF = math.nan, math.inf
@@ -188,3 +188,18 @@ def test_there_is_a_warning_where_intervals_hold_the_mean_too_rarely(cases, enou
 
     assert (held / 1500 > 0.9) == enough == (caution(cases) == "")
     assert caution(FEW) == ""
+
+
+def test_means_of_finite_values_are_those_of_single_rows_to_the_bit():
+    random = np.random.default_rng(0)
+    rows = random.random((40, 13))
+    rows[10:20][random.random((10, 13)) < 0.4] = np.nan
+    rows[20, :], rows[21, 3] = np.nan, np.inf
+
+    found = _mean_of_finite(np.asfortranarray(rows))
+
+    kept = [row[np.isfinite(row)] for row in rows]
+    expected = [np.mean(row) if len(row) else np.nan for row in kept]
+    assert np.array_equal(found, expected, equal_nan=True)
+    assert np.isnan(found).sum() == 1
+    assert np.isnan(_mean_of_finite(np.zeros((2, 0)))).all()
