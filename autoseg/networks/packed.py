@@ -79,23 +79,45 @@ def _convolution(
     layer: nn.Conv2d | nn.Conv3d, dtype: torch.dtype
 ) -> Callable[[Tensor], Tensor]:
     settings = (layer.padding, layer.stride, layer.dilation, layer.groups)
+    bias = _rounded(layer.bias, dtype)
+    # One shape, for windows are nearly always of one, and weights in its order.
+    known: tuple[torch.Size, Tensor] | None = None
+
+    def convolve(x: Tensor) -> Tensor:
+        nonlocal known
+        x = _laid_out(x, dtype)
+        ordered = known  # another thread may change it
+        if ordered is None or ordered[0] != x.shape:
+            ordered = known = (x.shape, _ordered(layer, dtype, x.shape))
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, ordered[1], bias, *settings, "none", [], ""
+        )
+        return found
+
+    return convolve
+
+
+def _ordered(
+    layer: nn.Conv2d | nn.Conv3d, dtype: torch.dtype, shape: torch.Size
+) -> Tensor:
+    """Return the weights in the order that oneDNN wants for images of a shape.
+
+    Which one that is depends on the shape; from any other, each call brings the weights
+    into it number by number, which takes ten times as long as a small convolution.
+    """
     order: Any = torch._C._nn
     order = (
         order.mkldnn_reorder_conv2d_weight
         if isinstance(layer, nn.Conv2d)
         else order.mkldnn_reorder_conv3d_weight
     )
-    weight = order(layer.weight.detach().to(dtype).contiguous().to_mkldnn(), *settings)
-    bias = _rounded(layer.bias, dtype)
-
-    def convolve(x: Tensor) -> Tensor:
-        x = _laid_out(x, dtype)
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, weight, bias, *settings, "none", [], ""
-        )
-        return found
-
-    return convolve
+    weight = layer.weight.detach().to(dtype).contiguous().to_mkldnn()
+    settings = (layer.padding, layer.stride, layer.dilation, layer.groups)
+    try:
+        found: Tensor = order(weight, *settings, list(shape))
+    except TypeError:  # older versions of torch are not told the shape
+        found = order(weight, *settings)
+    return found
 
 
 def _transposed(

@@ -133,3 +133,19 @@ def test_an_image_of_one_voxel_is_refused_as_before():
 
     with pytest.raises(ValueError, match="more than 1 spatial element"):
         network(torch.zeros(1, 1, 1, 1))
+
+
+def test_weights_are_ordered_once_for_windows_of_one_shape(capfd):
+    # What oneDNN says of itself: for a window as small as this, it wants another order
+    # than for the shape that it is packed for when nobody names one.
+    layer = nn.Conv3d(64, 64, 3, padding=1)
+    pack(layer, torch.float32)
+    window = torch.randn(1, 64, 4, 4, 4)
+
+    with torch.inference_mode():
+        layer(window)
+        with torch.backends.mkldnn.verbose(1):
+            layer(window.contiguous(memory_format=torch.channels_last_3d))
+
+    done = [line for line in capfd.readouterr().out.splitlines() if ",exec," in line]
+    assert [line.split(",")[5] for line in done] == ["convolution"]
