@@ -21,6 +21,12 @@ TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTrans
 POOL = {2: functional.max_pool2d, 3: functional.max_pool3d}
 UNPOOL = {2: functional.max_unpool2d, 3: functional.max_unpool3d}
 AVERAGE = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
+ADAPTIVE = {
+    ("average", 2): functional.adaptive_avg_pool2d,
+    ("average", 3): functional.adaptive_avg_pool3d,
+    ("largest", 2): functional.adaptive_max_pool2d,
+    ("largest", 3): functional.adaptive_max_pool3d,
+}
 LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
@@ -187,7 +193,10 @@ def activate(x: Tensor, options: Any, in_place: bool) -> Tensor:
         "elu": functional.elu,
         "gelu": functional.gelu,
         "silu": functional.silu,
+        "relu6": functional.relu6,
+        "hard_swish": functional.hardswish,
         "sigmoid": torch.sigmoid,
+        "hard_sigmoid": functional.hardsigmoid,
     }
     return plain[kind](x)
 
@@ -195,7 +204,11 @@ def activate(x: Tensor, options: Any, in_place: bool) -> Tensor:
 def _max_pool(inputs: list[Tensor], options: Any, shape: Any) -> tuple[Tensor, Tensor]:
     x = inputs[0]
     found: tuple[Tensor, Tensor] = POOL[x.dim() - 2](
-        x, options["stride"], options["stride"], return_indices=True
+        x,
+        options["kernel"],
+        options["stride"],
+        options["padding"],
+        return_indices=True,
     )
     return found
 
@@ -211,8 +224,8 @@ def _resize(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     x, size = inputs[0], list(shape)
     if options["mode"] == "nearest":
         return functional.interpolate(x, size, mode="nearest")
-    mode = LINEAR[x.dim() - 2]
-    return functional.interpolate(x, size, mode=mode, align_corners=False)
+    mode, corners = LINEAR[x.dim() - 2], options["mode"] == "corners"
+    return functional.interpolate(x, size, mode=mode, align_corners=corners)
 
 
 def _attention(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
@@ -244,7 +257,20 @@ def _mean(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     return x.mean(tuple(range(2, x.dim())), keepdim=True)
 
 
+def _adaptive_pool(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    kind = ADAPTIVE[options["pool"], inputs[0].dim() - 2]
+    found: Tensor = kind(inputs[0], options["size"])
+    return found
+
+
+def _over_channels(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    x = inputs[0]
+    return torch.cat((x.mean(1, keepdim=True), x.max(1, keepdim=True).values), dim=1)
+
+
 _SHAPED = {
+    "adaptive_pool": _adaptive_pool,
+    "over_channels": _over_channels,
     "max_pool": _max_pool,
     "unpool": _unpool,
     "avg_pool": _avg_pool,

@@ -184,12 +184,52 @@ class Learned(Sheet):
             **options,
         )
 
-    def head(self, x: Tensor, kernel: int | Sequence[int] = 1, *, name: str) -> Tensor:
-        """Make logits of features: a convolution with bias."""
+    def head(
+        self,
+        x: Tensor,
+        kernel: int | Sequence[int] = 1,
+        *,
+        like: Tensor | None = None,
+        mode: str = "linear",
+        name: str,
+    ) -> Tensor:
+        """Make logits of features: a convolution with bias.
+
+        Parameters
+        ----------
+        x : Tensor
+            The features.
+        kernel : int or sequence of int, length D
+            Of the convolution.
+        like : Tensor, optional
+            Whose shape the logits are interpolated to afterwards.
+        mode : str
+            How, see `Drawing.resize`.
+        name : str
+            Of the module.
+        """
         logits = self.conv(x, self.outputs, kernel, name=name)
-        self.layers[-1] = replace(self.layers[-1], kind="head")
-        self.heads.append(Head(x.number, self.layers[-1]))
-        return logits
+        made = replace(self.layers[-1], kind="head")
+        self.layers[-1] = made
+        if like is None or like.shape == logits.shape:
+            self.heads.append(Head(x.number, made))
+            return logits
+        large = self.resize(logits, like, mode)
+        self.heads.append(Head(x.number, made, large.number))
+        return large
+
+    def resize(self, x: Tensor, like: Tensor, mode: str = "linear") -> Tensor:
+        """Interpolate to the shape of another tensor.
+
+        Parameters
+        ----------
+        x, like : Tensor
+            What is interpolated, and whose shape it gets.
+        mode : str
+            ``"linear"``, ``"nearest"``, or ``"corners"``: linear, so that the outermost
+            voxels of both stand on each other.
+        """
+        return self._add("resize", (x, like), x.channels, like.shape, mode=mode)
 
 
 def _grouped(x: Tensor, channels: int, groups: int, name: str) -> int:

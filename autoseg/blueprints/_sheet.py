@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from autoseg.blueprints.tensors import Head, Keeps, Layer, Tensor
@@ -34,7 +35,8 @@ class Sheet:
         self.heads: list[Head] = []
         self.outputs = outputs
         self._scope: list[str] = []
-        self._names: set[str] = set()
+        self._named: dict[str, Layer] = {}
+        self._again = False
         self.image = self._tensor(channels, tuple(shape))
 
     @property
@@ -54,6 +56,13 @@ class Sheet:
         yield
         self._scope.pop()
 
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Let layers whose names are known have the weights of those before."""
+        before, self._again = self._again, True
+        yield
+        self._again = before
+
     def _tensor(self, channels: int, shape: tuple[int, ...]) -> Tensor:
         tensor = Tensor(len(self.tensors), channels, shape)
         if channels < 1 or min(shape, default=1) < 1:
@@ -66,9 +75,8 @@ class Sheet:
 
     def _name(self, name: str) -> str:
         full = ".".join([*self._scope, name])
-        if full in self._names:
+        if full in self._named and not self._again:
             raise PlanError(f"A network names two of its layers {full!r}.")
-        self._names.add(full)
         return full
 
     def _add(
@@ -86,20 +94,34 @@ class Sheet:
         **options: Any,
     ) -> Tensor:
         made = self._tensor(channels, tuple(shape))
-        self.layers.append(
-            Layer(
-                kind=kind,
-                inputs=tuple(x.number for x in inputs),
-                outputs=(made.number,),
-                name=self._name(name) if name else "",
-                options=options,
-                weights=weights,
-                parameters=parameters,
-                multiply_adds=multiply_adds,
-                keeps=keeps,
-            )
+        layer = Layer(
+            kind=kind,
+            inputs=tuple(x.number for x in inputs),
+            outputs=(made.number,),
+            name=self._name(name) if name else "",
+            options=options,
+            weights=weights,
+            parameters=parameters,
+            multiply_adds=multiply_adds,
+            keeps=keeps,
         )
+        if layer.name in self._named:
+            layer = self._shared(layer)
+        elif layer.name:
+            self._named[layer.name] = layer
+        self.layers.append(layer)
         return made
+
+    def _shared(self, layer: Layer) -> Layer:
+        """Return a layer without weights of its own."""
+        first = self._named[layer.name]
+        for same in ("kind", "options", "parameters", "weights"):
+            if getattr(first, same) != getattr(layer, same):
+                raise PlanError(
+                    f"{layer.name} is drawn again with other {same}: "
+                    f"{getattr(layer, same)} instead of {getattr(first, same)}."
+                )
+        return replace(layer, weights=0, parameters=0, shared=True)
 
     def axes(self, value: int | Sequence[int]) -> tuple[int, ...]:
         """Return one number for each axis."""

@@ -19,7 +19,18 @@ from autoseg.blueprints.tensors import Layer as Layer
 from autoseg.blueprints.tensors import Tensor as Tensor
 from autoseg.errors import PlanError
 
-ACTIVATIONS = ("leaky", "relu", "elu", "gelu", "silu", "prelu", "sigmoid")
+ACTIVATIONS = (
+    "leaky",
+    "relu",
+    "relu6",
+    "elu",
+    "gelu",
+    "silu",
+    "hard_swish",
+    "prelu",
+    "sigmoid",
+    "hard_sigmoid",
+)
 
 
 class Drawing(Windows):
@@ -88,8 +99,23 @@ class Drawing(Windows):
             _same(x, by, False, "gated")
         return self._add("gate", (x, by), x.channels, x.shape)
 
-    def max_pool(self, x: Tensor, stride: int | Sequence[int]) -> tuple[Tensor, Tensor]:
+    def max_pool(
+        self,
+        x: Tensor,
+        stride: int | Sequence[int],
+        kernel: int | Sequence[int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Keep the largest number of each block.
+
+        Parameters
+        ----------
+        x : Tensor
+            What is pooled.
+        stride : int or sequence of int, length D
+            How many times smaller the result is.
+        kernel : int or sequence of int, optional
+            Edges of a block, by default the stride. Any other must be odd: blocks
+            overlap, and reach over the border.
 
         Returns
         -------
@@ -97,8 +123,24 @@ class Drawing(Windows):
             The second says for `unpool` where each number was.
         """
         stride = self.axes(stride)
+        kernel = stride if kernel is None else self.axes(kernel)
+        if any(k != s and k % 2 == 0 for k, s in zip(kernel, stride, strict=True)):
+            raise PlanError(f"A pool's kernel of {kernel} must be odd, or {stride}.")
+        padding = tuple(
+            0 if k == s else k // 2 for k, s in zip(kernel, stride, strict=True)
+        )
+        shape = tuple(
+            (n + 2 * p - k) // s + 1
+            for n, k, s, p in zip(x.shape, kernel, stride, padding, strict=True)
+        )
         pooled = self._add(
-            "max_pool", (x,), x.channels, _divided(x, stride), stride=stride
+            "max_pool",
+            (x,),
+            x.channels,
+            shape,
+            stride=stride,
+            kernel=kernel,
+            padding=padding,
         )
         places = self._tensor(x.channels, pooled.shape)
         last = self.layers[-1]
@@ -121,9 +163,28 @@ class Drawing(Windows):
         """Average over all voxels."""
         return self._add("mean", (x,), x.channels, (1,) * len(x.shape))
 
-    def resize(self, x: Tensor, like: Tensor, mode: str = "linear") -> Tensor:
-        """Interpolate to the shape of another tensor, ``"linear"`` or ``"nearest"``."""
-        return self._add("resize", (x, like), x.channels, like.shape, mode=mode)
+    def adaptive_pool(
+        self, x: Tensor, size: int | Sequence[int], kind: str = "average"
+    ) -> Tensor:
+        """Pool to a shape, whatever there is; blocks overlap where it does not divide.
+
+        Parameters
+        ----------
+        x : Tensor
+            What is pooled.
+        size : int or sequence of int, length D
+            Edges of the result; not larger than those of ``x``.
+        kind : str
+            ``"average"`` or ``"largest"`` of each block.
+        """
+        size = tuple(min(n, m) for n, m in zip(self.axes(size), x.shape, strict=True))
+        if kind == "average" and max(size) == 1:
+            return self.mean(x)
+        return self._add("adaptive_pool", (x,), x.channels, size, size=size, pool=kind)
+
+    def over_channels(self, x: Tensor) -> Tensor:
+        """Average and largest number of each voxel: two channels."""
+        return self._add("over_channels", (x,), 2, x.shape)
 
     # Tokens -------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ class DrawnNetwork(Trainable):
         self._drawing = drawing
         self._levels = drawing.finest_first()
         for layer in drawing.layers:
-            if layer.name:
+            if layer.name and not layer.shared:
                 _place(self, layer.name, _made(drawing, layer))
         start_weights(self, slope)
         if starts_as_identity:
@@ -100,7 +100,7 @@ class DrawnNetwork(Trainable):
         self._check(image)
         sizes, names = list(self.heads.values()), list(self.heads)
         finest = self._levels[0]
-        if self.late:
+        if self.late and finest.late:
             features = self._computed(image, (finest.features,))[0]
             last: Any = self._head(finest)
             weights = last.weight.split(sizes), last.bias.split(sizes)

@@ -82,6 +82,8 @@ class Layer:
         Of the forward pass, per sample.
     keeps : Keeps, optional
         Its memory, where that follows from more than its kind.
+    shared : bool
+        Its module is that of an earlier layer of the same name.
     """
 
     kind: str
@@ -93,6 +95,7 @@ class Layer:
     parameters: int = 0
     multiply_adds: int = 0
     keeps: Keeps | None = None
+    shared: bool = False
 
     @property
     def read(self) -> tuple[int, ...]:
@@ -107,12 +110,28 @@ class Layer:
 
 @dataclass(frozen=True)
 class Head:
-    """Logits of one level: features, and the layer that makes logits of them."""
+    """Logits of one level: features, and the layer that makes logits of them.
+
+    Parameters
+    ----------
+    features : int
+        The tensor that the layer is given.
+    layer : Layer
+        Has the weights.
+    enlarged : int, optional
+        The tensor of the logits, if they were interpolated after the layer.
+    """
 
     features: int
     layer: Layer
+    enlarged: int | None = None
 
     @property
     def logits(self) -> int:
         """The tensor of the logits."""
-        return self.layer.outputs[0]
+        return self.layer.outputs[0] if self.enlarged is None else self.enlarged
+
+    @property
+    def late(self) -> bool:
+        """Whether logits can be made of features voxel by voxel, some at a time."""
+        return self.enlarged is None and max(self.layer.options["kernel"]) == 1

@@ -18,6 +18,7 @@ from planners.network import declared
 KINDS = {"deconv": "up", "avg_pool": "pool"}  # named by what they cost
 # What an activation keeps for its gradient, if it does not work in place.
 KEEP_OUTPUT = ("relu", "sigmoid")
+INPUT_KEPT = ("conv", "deconv", "head", "linear", "avg_pool", "adaptive_pool")
 VIEWS = ("grid",)  # their result is the same memory, read in another order
 INDEX = 2  # an index takes as much as two numbers of float32
 
@@ -89,6 +90,8 @@ class Graph:
         Parameters of layers that no output needs.
     full : bool
         All outputs have losses, and all the same resolution.
+    late : bool
+        Logits of the finest head can be made some at a time.
     wide : set of int
         Tensors that are float32 whatever the precision: learned positions are, and so
         is what they are added to.
@@ -101,6 +104,7 @@ class Graph:
     logits: list[int] = field(default_factory=list)
     unused: int = 0
     full: bool = False
+    late: bool = True
     wide: set[int] = field(default_factory=set)
 
     @property
@@ -151,7 +155,9 @@ def build_graph(
     kind = declared(network)
     drawing = kind.drawing(options, patch_size, in_channels, out_channels)
     heads = drawing.finest_first()[:levels]
-    return _graph(drawing, [head.logits for head in heads], kind.supervision == "full")
+    graph = _graph(drawing, [head.logits for head in heads], kind.supervision == "full")
+    graph.late = heads[0].late
+    return graph
 
 
 def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
@@ -212,7 +218,9 @@ def _kept(graph: Graph, layer: Layer, in_place: bool) -> tuple[tuple[int, ...], 
     if layer.keeps is not None:
         return layer.keeps.tensors, layer.keeps.floats
     kind, source, output = layer.kind, layer.inputs[:1], layer.outputs[:1]
-    if kind in ("conv", "deconv", "head", "linear", "avg_pool"):
+    if kind == "max_pool" or layer.options.get("pool") == "largest":
+        return source, INDEX * graph.elements(output[0])
+    if kind in INPUT_KEPT:
         return source, 0
     if kind == "norm":
         return source, _statistics(graph, layer)
@@ -221,8 +229,8 @@ def _kept(graph: Graph, layer: Layer, in_place: bool) -> tuple[tuple[int, ...], 
         return (output if keep_output else source), 0
     if kind == "gate":
         return layer.inputs, 0
-    if kind == "max_pool":
-        return source, INDEX * graph.elements(output[0])
+    if kind == "over_channels":  # where the largest is
+        return (), INDEX * graph.voxels[output[0]]
     if kind == "attention":
         return source + output, layer.options["heads"] * graph.voxels[output[0]]
     return (), 0

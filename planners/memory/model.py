@@ -123,6 +123,7 @@ def step_cost(
         out_channels=sum(head.channels for head in heads),
         levels=None if setting.deep_supervision and not late else 1,
     )
+    late = late and graph.late
     walk = LateWalk(graph, heads, setting) if late else Walk(graph, heads, setting)
     per_sample, fixed = walk.run()
     first = [op for op in graph.ops if op.inputs == (0,)]

@@ -56,6 +56,38 @@ def test_names_are_put_behind_their_scope_and_used_once():
             net.conv(net.image, 2, name="conv")
 
 
+def test_what_is_drawn_again_is_learned_once_and_computed_twice():
+    net = Drawing(2, (4, 4), 2)
+    x = net.conv(net.image, 2, name="conv")
+
+    with net.again():
+        net.conv(x, 2, name="conv")
+        with pytest.raises(PlanError, match="drawn again with other options"):
+            net.conv(x, 2, 1, name="conv")
+
+    assert net.parameters == 2 * 2 * 9 + 2
+    assert [layer.multiply_adds for layer in net.layers] == [2 * 2 * 9 * 16] * 2
+
+
+def test_overlapping_blocks_are_pooled_over_the_border():
+    net = Drawing(2, (9, 8), 2)
+
+    pooled, _ = net.max_pool(net.image, 2, 3)
+
+    assert pooled.shape == (5, 4)  # centers are 0, 2, 4, 6, 8, and 0, 2, 4, 6
+
+
+def test_logits_can_be_enlarged_and_then_are_not_made_late():
+    net = Drawing(2, (8, 8), 3)
+    small = net.avg_pool(net.image, 2)
+
+    net.head(small, like=net.image, name="head")
+    net.head(net.image, name="plain")
+
+    assert [net.tensors[head.logits].shape for head in net.heads] == [(8, 8)] * 2
+    assert [head.late for head in net.heads] == [False, True]
+
+
 def test_an_activation_overwrites_only_what_nobody_else_reads():
     net = Drawing(2, (4, 4), 2)
     a = net.conv(net.image, 2, name="a")
