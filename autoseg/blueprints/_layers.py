@@ -21,7 +21,7 @@ TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTrans
 POOL = {2: functional.max_pool2d, 3: functional.max_pool3d}
 UNPOOL = {2: functional.max_unpool2d, 3: functional.max_unpool3d}
 AVERAGE = {2: functional.avg_pool2d, 3: functional.avg_pool3d}
-ADAPTIVE = {
+ADAPTIVE: dict[tuple[str, int], Callable[..., Tensor]] = {
     ("average", 2): functional.adaptive_avg_pool2d,
     ("average", 3): functional.adaptive_avg_pool3d,
     ("largest", 2): functional.adaptive_max_pool2d,
@@ -124,11 +124,7 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
             groups=options["groups"],
             bias=options["bias"],
         )
-        return (
-            Deconv(plain, options["front"])
-            if any(options["padding"]) or any(options["front"])
-            else plain
-        )
+        return Deconv(plain, options["front"]) if any(options["front"]) else plain
     if layer.kind == "norm":
         return _normalization(options, channels, dim)
     if layer.kind == "act":
@@ -203,10 +199,13 @@ def activate(x: Tensor, options: Any, in_place: bool) -> Tensor:
 
 def _max_pool(inputs: list[Tensor], options: Any, shape: Any) -> tuple[Tensor, Tensor]:
     x = inputs[0]
+    kernel, stride = options["kernel"], options["stride"]
+    if options["fit"]:
+        kernel = stride = [min(k, n) for k, n in zip(kernel, x.shape[2:], strict=True)]
     found: tuple[Tensor, Tensor] = POOL[x.dim() - 2](
         x,
-        options["kernel"],
-        options["stride"],
+        kernel,
+        stride,
         options["padding"],
         return_indices=True,
     )
@@ -237,6 +236,12 @@ def _attention(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     return found.transpose(1, 2).reshape(batch, tokens, channels // 3)
 
 
+def _affinity(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    query, key, value = inputs
+    products = query @ key.transpose(1, 2)
+    return products.flatten(1).softmax(1).view_as(products) @ value
+
+
 def _tokens(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     return inputs[0].flatten(2).transpose(1, 2).contiguous()
 
@@ -259,8 +264,10 @@ def _mean(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
 
 def _adaptive_pool(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     kind = ADAPTIVE[options["pool"], inputs[0].dim() - 2]
-    found: Tensor = kind(inputs[0], options["size"])
-    return found
+    size = [
+        min(pair) for pair in zip(options["size"], inputs[0].shape[2:], strict=True)
+    ]
+    return kind(inputs[0], size)
 
 
 def _over_channels(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
@@ -270,6 +277,7 @@ def _over_channels(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
 
 _SHAPED = {
     "adaptive_pool": _adaptive_pool,
+    "affinity": _affinity,
     "over_channels": _over_channels,
     "max_pool": _max_pool,
     "unpool": _unpool,

@@ -100,22 +100,19 @@ class Learned(Sheet):
         stride : int or sequence of int, length D
             How many times larger the result is.
         kernel : int or sequence of int, optional
-            By default the stride. Any other must be odd: it overlaps its neighbors, and
-            zeros in front of the first voxel of each enlarged axis make the result as
-            large as the stride says.
+            By default the stride. Larger ones overlap their neighbors. Where kernel and
+            stride are not both even or both odd, the kernel must be odd, and zeros in
+            front of the first voxel make the result as large as the stride says.
         groups, bias, name
             As for `conv`.
         """
         stride = self.axes(stride)
         kernel = stride if kernel is None else self.axes(kernel)
-        if any(k != s and k % 2 == 0 for k, s in zip(kernel, stride, strict=True)):
+        pairs = list(zip(kernel, stride, strict=True))
+        if any((k - s) % 2 and k % 2 == 0 for k, s in pairs):
             raise PlanError(f"{name}: a kernel of {kernel} must be odd, or {stride}.")
-        padding = tuple(
-            0 if k == s else k // 2 for k, s in zip(kernel, stride, strict=True)
-        )
-        front = tuple(
-            0 if k == s else s - 1 for k, s in zip(kernel, stride, strict=True)
-        )
+        padding = tuple(k // 2 if (k - s) % 2 else max(k - s, 0) // 2 for k, s in pairs)
+        front = tuple(s - 1 if (k - s) % 2 else max(s - k, 0) for k, s in pairs)
         weights = _grouped(x, channels, groups, name) * math.prod(kernel)
         shape = [n * s for n, s in zip(x.shape, stride, strict=True)]
         return self._add(

@@ -104,6 +104,8 @@ class Drawing(Windows):
         x: Tensor,
         stride: int | Sequence[int],
         kernel: int | Sequence[int] | None = None,
+        *,
+        fit: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Keep the largest number of each block.
 
@@ -116,6 +118,8 @@ class Drawing(Windows):
         kernel : int or sequence of int, optional
             Edges of a block, by default the stride. Any other must be odd: blocks
             overlap, and reach over the border.
+        fit : bool
+            Where there are fewer voxels than in a block, they are one.
 
         Returns
         -------
@@ -124,6 +128,9 @@ class Drawing(Windows):
         """
         stride = self.axes(stride)
         kernel = stride if kernel is None else self.axes(kernel)
+        large = kernel, stride
+        if fit:
+            kernel = stride = tuple(map(min, stride, x.shape))
         if any(k != s and k % 2 == 0 for k, s in zip(kernel, stride, strict=True)):
             raise PlanError(f"A pool's kernel of {kernel} must be odd, or {stride}.")
         padding = tuple(
@@ -138,9 +145,10 @@ class Drawing(Windows):
             (x,),
             x.channels,
             shape,
-            stride=stride,
-            kernel=kernel,
+            kernel=large[0],
+            stride=large[1],
             padding=padding,
+            fit=fit,
         )
         places = self._tensor(x.channels, pooled.shape)
         last = self.layers[-1]
@@ -173,14 +181,17 @@ class Drawing(Windows):
         x : Tensor
             What is pooled.
         size : int or sequence of int, length D
-            Edges of the result; not larger than those of ``x``.
+            Edges of the result; where ``x`` is smaller, it stays as it is.
         kind : str
             ``"average"`` or ``"largest"`` of each block.
         """
-        size = tuple(min(n, m) for n, m in zip(self.axes(size), x.shape, strict=True))
-        if kind == "average" and max(size) == 1:
+        wanted = self.axes(size)
+        if kind == "average" and max(wanted) == 1:
             return self.mean(x)
-        return self._add("adaptive_pool", (x,), x.channels, size, size=size, pool=kind)
+        shape = tuple(map(min, wanted, x.shape))
+        return self._add(
+            "adaptive_pool", (x,), x.channels, shape, size=wanted, pool=kind
+        )
 
     def over_channels(self, x: Tensor) -> Tensor:
         """Average and largest number of each voxel: two channels."""
@@ -250,6 +261,24 @@ class Drawing(Windows):
             x.shape,
             multiply_adds=2 * channels * x.voxels**2,
             heads=heads,
+        )
+
+    def affinity(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Let tokens look at each other; all products together have a softmax of 1.
+
+        Parameters
+        ----------
+        query, key, value : Tensor
+            Of each token, the first two of equal channels.
+        """
+        _same(query, key, query.channels == key.channels, "compared")
+        channels = query.channels + value.channels
+        return self._add(
+            "affinity",
+            (query, key, value),
+            value.channels,
+            value.shape,
+            multiply_adds=channels * value.voxels**2,
         )
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from autoseg.blueprints.drawing import Drawing, Tensor
 
-Norm = Literal["instance", "batch", "group", "none"]
+Norm = Literal["instance", "batch", "group", "whole", "none"]
 Act = Literal["leaky", "relu", "elu", "gelu", "silu", "prelu"]
 Down = Literal["stride", "max_pool"]
 Up = Literal["deconv", "nearest", "linear"]
@@ -26,7 +26,8 @@ class Layers:
     Parameters
     ----------
     norm : str
-        ``"instance"``, ``"batch"``, ``"group"`` (each channel by itself), ``"none"``.
+        ``"instance"``, ``"batch"``, ``"group"`` (each channel by itself), ``"whole"``
+        (all channels of a sample together), ``"none"``.
     bias : bool
         Convolutions have a bias.
     eps : float
@@ -51,8 +52,9 @@ class Layers:
         if self.norm == "none":
             return x
         groups = x.channels if self.norm == "group" else 1
+        kind = "group" if self.norm == "whole" else self.norm
         return net.norm(
-            x, self.norm, eps=self.eps, groups=groups, affine=self.affine, name=name
+            x, kind, eps=self.eps, groups=groups, affine=self.affine, name=name
         )
 
     def activate(self, net: Drawing, x: Tensor, name: str = "act") -> Tensor:
@@ -68,12 +70,29 @@ class Layers:
         kernel: int | Sequence[int],
         stride: int | Sequence[int] = 1,
         *,
+        dilation: int | Sequence[int] = 1,
         activate: bool = True,
     ) -> Tensor:
         """Convolve, normalize and, if asked for, activate."""
-        x = net.conv(x, channels, kernel, stride, bias=self.bias, name="conv")
+        x = net.conv(
+            x,
+            channels,
+            kernel,
+            stride,
+            dilation=dilation,
+            bias=self.bias,
+            name="conv",
+        )
         x = self.normalize(net, x)
         return self.activate(net, x) if activate else x
+
+    @property
+    def pooled(self) -> Layers:
+        """What stands beside a convolution of one voxel only.
+
+        Batch and instance norm cannot normalize that; all its channels together can be.
+        """
+        return self if self.norm == "none" else replace(self, norm="whole")
 
 
 @dataclass(frozen=True, kw_only=True)

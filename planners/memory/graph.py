@@ -229,6 +229,8 @@ def _kept(graph: Graph, layer: Layer, in_place: bool) -> tuple[tuple[int, ...], 
         return (output if keep_output else source), 0
     if kind == "gate":
         return layer.inputs, 0
+    if kind == "affinity":  # the map of all tokens by all
+        return layer.inputs, graph.voxels[output[0]] ** 2
     if kind == "over_channels":  # where the largest is
         return (), INDEX * graph.voxels[output[0]]
     if kind == "attention":

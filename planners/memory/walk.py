@@ -18,6 +18,7 @@ from planners.setting import LossCost, Setting
 
 FLOAT = 4  # bytes of float32: weights, optimizer, losses, statistics
 LABEL = 2  # int16
+FEW = 4  # channels for which oneDNN has kernels of their own
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
 STATES = {"sgd": 1, "adamw": 2}  # copies of the weights that an optimizer keeps
 PARTS = (
@@ -278,6 +279,9 @@ def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> floa
     if setting.device == "cuda":
         return e * (graph.elements(source) + graph.elements(op.output))
     copied = (source, source, op.output) if backward else (source,)
+    if source == 0 and graph.channels[0] < FEW:
+        # Few channels are read as they lie, and the image has no gradient.
+        copied = (op.output,)
     padded = [math.ceil(graph.channels[t] / 16) * 16 * graph.voxels[t] for t in copied]
     return float(e * sum(padded))
 

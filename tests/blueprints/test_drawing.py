@@ -122,7 +122,7 @@ def test_only_what_an_output_needs_is_computed():
             "cannot be cut into 2",
         ),
         (lambda net: net.avg_pool(net.image, 8), "too small"),
-        (lambda net: net.deconv(net.image, 2, 2, 4, name="d"), "must be odd"),
+        (lambda net: net.deconv(net.image, 2, 1, 4, name="d"), "must be odd"),
     ],
 )
 def test_what_does_not_fit_is_refused(draw, message):
