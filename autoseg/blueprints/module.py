@@ -154,6 +154,7 @@ class DrawnNetwork(Trainable):
                 shapes[layer.outputs[0]] = found.shape[2:]
             else:
                 values.update(zip(layer.outputs, found, strict=True))
+                shapes[layer.outputs[0]] = found[0].shape[2:]
             del found
         return [values[number] for number in wanted]
 
