@@ -127,6 +127,12 @@ class Planning:
         }[self.budget.rule]
         return f"{self.gb:g} GB ({rule})"
 
+    def on(self, grid: Grid) -> Planning:
+        """Plan a grid; what networks cost is counted once for all grids."""
+        planning = replace(self, configurations={}, decisions=[])
+        planning.run(grid)
+        return planning
+
     def run(self, grid: Grid) -> None:
         """Plan all configurations that a full-resolution grid allows."""
         self._transpose = grid.transpose

@@ -81,17 +81,13 @@ def make_plan(
     budget = counted_in_bytes(budget, overrides)
     budget, of_budget = affordable(budget, kind.needs_all)
 
-    def planned(grid: Grid) -> Planning:
-        planning = Planning(
-            fingerprint=fingerprint,
-            task=kind(**options),
-            family=family,
-            budget=budget,
-            overrides=overrides,
-        )
-        planning.run(grid)
-        return planning
-
+    planned = Planning(
+        fingerprint=fingerprint,
+        task=kind(**options),
+        family=family,
+        budget=budget,
+        overrides=overrides,
+    ).on
     fixed = "spacing" in overrides.values
     if not fixed and kind.needs_all:
         grid, of_spacing = hold_landmarks(fingerprint, grid, planned, bool(of_budget))

@@ -5,9 +5,9 @@ import configparser
 import re
 import sys
 from importlib.metadata import packages_distributions
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.contracts.sources import ROOT, SOURCES, nodes
+
 OWN = {"autoseg", "planners"}
 
 
@@ -25,8 +25,8 @@ def _names(text):
 def _imported():
     """Return the top-level modules that autoseg and planners import, type hints not."""
     found = set()
-    for path in (p for name in OWN for p in (ROOT / name).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in SOURCES:
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -4,16 +4,10 @@ import ast
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SOURCES = [
-    path
-    for package in ("autoseg", "planners")
-    for path in (ROOT / package).rglob("*.py")
-]
+from tests.contracts.sources import ROOT, SOURCES, name_of, nodes
 
 
 def _opens_text(call: ast.Call) -> bool:
@@ -57,9 +51,9 @@ def test_calls_that_open_text_are_seen(line, text):
 
 def test_every_text_file_has_a_stated_encoding():
     found = [
-        f"{path.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)[:60]}"
+        f"{name_of(path)}:{node.lineno} {ast.unparse(node)[:60]}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call)
         and _opens_text(node)
         and not any(keyword.arg == "encoding" for keyword in node.keywords)

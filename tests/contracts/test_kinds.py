@@ -8,13 +8,14 @@ folders, and nothing else is edited.
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from autoseg.tasks import TASKS
+from tests.contracts.sources import ROOT, SOURCES, name_of, nodes
 
-ROOT = Path(__file__).parents[2]
 KINDS = {"labels", "instances", "points"}
 TASK_NAMES = set(TASKS.names())
 TYPES = {
@@ -32,20 +33,11 @@ MAY_ASK = (
 )
 FOLDERS_OF_KINDS = ("kinds", "readouts")
 
-SOURCES = sorted(
-    path
-    for package in ("autoseg", "planners")
-    for path in (ROOT / package).rglob("*.py")
-)
-
-
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
 
 def _may_ask(path: Path) -> bool:
     folders = path.relative_to(ROOT).parent.parts
-    return _name(path).startswith(MAY_ASK) or bool(set(folders) & set(FOLDERS_OF_KINDS))
+    of_a_kind = bool(set(folders) & set(FOLDERS_OF_KINDS))
+    return of_a_kind or name_of(path).startswith(MAY_ASK)
 
 
 def _texts(node: ast.AST) -> set[str]:
@@ -102,10 +94,10 @@ def _imported(node: ast.AST) -> str | None:
     return None
 
 
-def questions(text: str) -> list[str]:
-    """Return what the source of a module asks about kinds, each with its line."""
+def questions(module: Iterable[ast.AST]) -> list[str]:
+    """Return what the nodes of a module ask about kinds, each with its line."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in module:
         said = None
         if isinstance(node, ast.Compare):
             said = _compared(node)
@@ -147,7 +139,7 @@ def questions(text: str) -> list[str]:
     ],
 )
 def test_a_question_is_seen(text):
-    assert len(questions(text)) == 1
+    assert len(questions(ast.walk(ast.parse(text)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -166,14 +158,12 @@ def test_a_question_is_seen(text):
     ],
 )
 def test_other_words_are_no_questions(text):
-    assert questions(text) == []
+    assert questions(ast.walk(ast.parse(text))) == []
 
 
 def test_nobody_else_asks_for_the_kind_of_a_task():
     asking = {
-        _name(path): questions(path.read_text())
-        for path in SOURCES
-        if not _may_ask(path)
+        name_of(path): questions(nodes(path)) for path in SOURCES if not _may_ask(path)
     }
     asking = {name: found for name, found in asking.items() if found}
 
@@ -183,7 +173,7 @@ def test_nobody_else_asks_for_the_kind_of_a_task():
 def test_pages_do_not_ask_either():
     templates = sorted((ROOT / "autoseg").rglob("templates/*.html"))
     asking = [
-        f"{_name(path)}: {found[0]}"
+        f"{name_of(path)}: {found[0]}"
         for path in templates
         for found in re.finditer(r"\btask\b *(==|!=|in ).*", path.read_text())
     ]
@@ -199,7 +189,7 @@ def test_each_folder_of_kinds_has_the_same_files():
         for path in (ROOT / "autoseg").rglob(f"{name}/base.py")
     ]
     lacking = {
-        _name(folder): sorted(KINDS - {path.stem for path in folder.glob("*.py")})
+        name_of(folder): sorted(KINDS - {path.stem for path in folder.glob("*.py")})
         for folder in folders
     }
 

@@ -28,8 +28,8 @@ from autoseg.representations import REPRESENTATIONS
 from autoseg.tasks import TASKS
 from autoseg.train.after.kinds import AFTER_KINDS
 from planners import PLANNERS
+from tests.contracts.sources import ROOT, SOURCES, name_of, nodes, tree
 
-ROOT = Path(__file__).parents[2]
 REGISTRIES = (
     AFTER_KINDS,
     AUGMENTATIONS,
@@ -53,20 +53,7 @@ REGISTRIES = (
     TASKS,
 )
 PLUGINS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
-SOURCES = [
-    path
-    for package in ("autoseg", "planners")
-    for path in (ROOT / package).rglob("*.py")
-]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
-
-
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
 
 
 def _files(registry, name: str) -> list[Path]:
@@ -90,7 +77,7 @@ def test_each_plugin_stands_alone(registry, name):
     imported = [
         node.module
         for path in _files(registry, name)
-        for node in ast.walk(_tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom) and node.module
     ]
 
@@ -103,11 +90,11 @@ def test_each_plugin_stands_alone(registry, name):
 
 
 def test_each_module_says_what_it_is():
-    assert not [_name(path) for path in SOURCES if not ast.get_docstring(_tree(path))]
+    assert not [name_of(path) for path in SOURCES if not ast.get_docstring(tree(path))]
 
 
 def _functions(path: Path):
-    for node in ast.walk(_tree(path)):
+    for node in nodes(path):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node
 
@@ -119,7 +106,7 @@ def _lines_of_code(function) -> int:
 
 def test_no_function_is_longer_than_sixty_lines():
     assert not [
-        f"{_name(path)}:{node.lineno} {node.name}"
+        f"{name_of(path)}:{node.lineno} {node.name}"
         for path in SOURCES
         for node in _functions(path)
         if _lines_of_code(node) > 60
@@ -132,7 +119,7 @@ MOST_FILES = 15  # in a folder, plug-ins and __init__.py not counted
 
 
 def _long_files(lines: int) -> dict[str, int]:
-    counts = {_name(path): path.read_text().count("\n") for path in SOURCES}
+    counts = {name_of(path): path.read_text().count("\n") for path in SOURCES}
     return {name: count for name, count in counts.items() if count > lines}
 
 
@@ -154,7 +141,7 @@ def test_files_over_four_hundred_lines_are_told_of():
 def test_no_folder_is_full():
     plugins = {file for plugin in PLUGINS for file in _files(*plugin)}
     counts = Counter(
-        _name(path.parent)
+        name_of(path.parent)
         for path in SOURCES
         if path.name != "__init__.py" and path not in plugins
     )
@@ -177,14 +164,14 @@ def _private(module: str) -> str | None:
 def test_nobody_imports_a_private_module_of_another_package():
     found = []
     for path in SOURCES:
-        package = _name(path.parent).replace("/", ".")
-        for node in ast.walk(_tree(path)):
+        package = name_of(path.parent).replace("/", ".")
+        for node in nodes(path):
             if not isinstance(node, ast.ImportFrom) or node.module is None:
                 continue
             for module in (f"{node.module}.{alias.name}" for alias in node.names):
                 home = _private(module)
                 if home and not f"{package}.".startswith(f"{home}."):
-                    found.append(f"{_name(path)} imports {module}")
+                    found.append(f"{name_of(path)} imports {module}")
 
     assert not found
 
@@ -200,9 +187,9 @@ BY_STRING = {
 
 def test_only_what_finds_plugins_imports_by_a_string():
     found = {
-        _name(path)
+        name_of(path)
         for path in SOURCES
-        for node in ast.walk(_tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__")
     }
@@ -227,14 +214,14 @@ def test_what_is_no_module_is_packed_too():
     }
 
     assert ROOT / "autoseg" / "report" / "page" / "templates" / "report.html" in there
-    assert sorted(map(_name, there - packed)) == []
+    assert sorted(map(name_of, there - packed)) == []
 
 
 def test_users_never_meet_an_assertion():
     assert not [
-        f"{_name(path)}:{node.lineno}"
+        f"{name_of(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(_tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Assert)
     ]
 
@@ -247,7 +234,7 @@ def test_every_test_can_fail():
         )
 
     assert not [
-        f"{_name(path)}:{node.lineno} {node.name}"
+        f"{name_of(path)}:{node.lineno} {node.name}"
         for path in TESTS
         for node in _functions(path)
         if node.name.startswith("test") and not checks(node)
@@ -260,21 +247,21 @@ UNSAFE = ("pickle", "marshal", "shelve", "dill")
 def test_no_pickle_and_no_code_from_a_file():
     found = []
     for path in SOURCES:
-        for node in ast.walk(_tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
-                found += [f"{_name(path)} imports {n}" for n in names if n in UNSAFE]
+                found += [f"{name_of(path)} imports {n}" for n in names if n in UNSAFE]
             if isinstance(node, ast.ImportFrom) and node.module in UNSAFE:
-                found.append(f"{_name(path)} imports from {node.module}")
+                found.append(f"{name_of(path)} imports from {node.module}")
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
                 if name in ("eval", "exec", "os.system"):
-                    found.append(f"{_name(path)}:{node.lineno} calls {name}")
+                    found.append(f"{name_of(path)}:{node.lineno} calls {name}")
                 keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
                 if name == "torch.load" and keywords.get("weights_only") != "True":
-                    found.append(f"{_name(path)}:{node.lineno} loads unsafely")
+                    found.append(f"{name_of(path)}:{node.lineno} loads unsafely")
                 if keywords.get("allow_pickle") == "True":
-                    found.append(f"{_name(path)}:{node.lineno} allows pickles")
+                    found.append(f"{name_of(path)}:{node.lineno} allows pickles")
 
     assert not found
 
@@ -282,5 +269,5 @@ def test_no_pickle_and_no_code_from_a_file():
 def test_tensors_are_written_by_torch_not_by_numpy():
     """NumPy's writer of safetensors scrambles arrays that are not in C order."""
     assert not [
-        _name(path) for path in SOURCES if "safetensors.numpy" in path.read_text()
+        name_of(path) for path in SOURCES if "safetensors.numpy" in path.read_text()
     ]

@@ -7,6 +7,7 @@ says what is wanted and what was given, before anything is made with it.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import math
@@ -152,12 +153,17 @@ def parameters_of(
         By name; one without a hint, or with a hint that cannot be read at run time,
         has the hint ``Any``.
     """
-    found = {}
-    for name, parameter in inspect.signature(make).parameters.items():
-        if name not in given and parameter.kind in OWN_KINDS:
-            hint = _hint(make, parameter.annotation)
-            found[name] = parameter.replace(annotation=hint)
-    return found
+    return {k: p for k, p in _own_parameters(make).items() if k not in given}
+
+
+@functools.lru_cache(maxsize=256)
+def _own_parameters(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Read hints once: a planner asks for those of a network a thousand times."""
+    return {
+        name: parameter.replace(annotation=_hint(make, parameter.annotation))
+        for name, parameter in inspect.signature(make).parameters.items()
+        if parameter.kind in OWN_KINDS
+    }
 
 
 def _hint(make: Callable[..., Any], annotation: Any) -> Any:
