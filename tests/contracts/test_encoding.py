@@ -17,7 +17,10 @@ def _opens_text(call: ast.Call) -> bool:
         "read_text",
         "write_text",
     ):
-        return True
+        # A text that is read with a text in the brackets states its encoding, or is a
+        # file of a distribution, which importlib decodes.
+        named = function.attr == "read_text" and bool(call.args)
+        return not named
     mode = next((k.value for k in call.keywords if k.arg == "mode"), None)
     if isinstance(function, ast.Name) and function.id == "open":
         mode = mode or (call.args[1] if len(call.args) > 1 else ast.Constant("r"))
@@ -40,6 +43,8 @@ def _opens_text(call: ast.Call) -> bool:
         ("path.open('a')", True),
         ("os.fdopen(number, 'w')", True),
         ("path.open('rb')", False),
+        ("path.read_text('utf-8')", False),
+        ("distribution.read_text('top_level.txt')", False),
         ("open(path, mode='wb')", False),
         ("Image.open(path)", False),
         ("store.open(case)", False),
