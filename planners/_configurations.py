@@ -11,6 +11,7 @@ from autoseg.errors import UsageError
 from autoseg.spec.choice import Decision
 from autoseg.spec.configuration import Configuration, Resampling
 from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.settings.recipe import AUTO
 from autoseg.tasks.base import Task
 from planners._family import Family
 from planners._landmarks import (
@@ -291,7 +292,10 @@ class Planning:
                     cascade=name == CASCADE,
                 ),
                 heads=heads_of(self.task),
-                setting=Setting(precision=self.budget.precision),
+                setting=Setting(
+                    precision=self.budget.precision,
+                    recompute=self.overrides.values.get("train.recompute", AUTO),
+                ),
             )
             rough = ElementBudget(
                 family=family,

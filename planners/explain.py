@@ -12,10 +12,11 @@ import numpy as np
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
+from autoseg.spec.settings.recipe import AUTO
 from planners._patch import times
 from planners._topology import find_topology
 from planners.memory.costs import cost_of, disk_bytes, window_bytes
-from planners.memory.model import GIB, StepCost
+from planners.memory.model import GIB, StepCost, reserve
 from planners.memory.walk import PARTS
 from planners.network import declared, is_declared
 from planners.setting import Setting
@@ -176,6 +177,13 @@ def _power(fingerprint: Fingerprint) -> str:
     return f"{fingerprint.unit}^{fingerprint.dim}"
 
 
+def _setting(plan: Plan) -> Setting:
+    return Setting(
+        precision=str(plan.budget.options.get("precision", "bf16")),
+        recompute=str(plan.training.options.get("recompute", AUTO)),
+    )
+
+
 def _memory(plan: Plan) -> list[str]:
     budget = plan.budget.options
     names = [name for name, c in plan.configurations.items() if c.memory]
@@ -195,7 +203,30 @@ def _memory(plan: Plan) -> list[str]:
             "maps on their way; loss: logits and what the loss keeps; workspace: "
             "copies that convolutions make; reserve: what the driver and gaps take."
         ),
+        *_wrap(_made_again(plan, names)),
     ]
+
+
+def _made_again(plan: Plan, names: Sequence[str]) -> str:
+    """Return a sentence about the memory that `train.recompute` saves."""
+    known = [n for n in names if is_declared(plan.configuration(n).network.name)]
+    setting = _setting(plan)
+    other = replace(setting, recompute="off" if setting.makes_again else "on")
+    sizes = []
+    for name in known:
+        batch = plan.configuration(name).batch_size
+        peak = cost_of(plan, name, other).total(batch)
+        sizes.append(f"{name} {(peak + reserve(peak, other)) / GIB:.1f}")
+    if not setting.makes_again:
+        return (
+            "train.recompute is off: all feature maps are kept. On, it would be "
+            f"{', '.join(sizes)} GB together, with the same numbers."
+        )
+    return (
+        "The backward pass makes norms and activations again instead of keeping them, "
+        "with the same numbers. With train.recompute=off it would be "
+        f"{', '.join(sizes)} GB together."
+    )
 
 
 def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
@@ -204,7 +235,7 @@ def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
     if not names:
         return ["  unknown: the network is not one that the planners know"]
     rows: list[tuple[str, ...]] = [("", *names)]
-    setting = Setting(precision=str(plan.budget.options.get("precision", "bf16")))
+    setting = _setting(plan)
     costs = {name: cost_of(plan, name, setting) for name in names}
     disk = disk_bytes(plan, fingerprint)
     batch = {name: plan.configurations[name].batch_size for name in names}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autoseg.spec.settings.recipe import AUTO, recomputes
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossCost:
@@ -45,6 +47,9 @@ class Setting:
         at once; ``"cpu"``: neither.
     augmentation : bool
         Patches are augmented on the device.
+    recompute : str
+        ``"on"``: the backward pass makes feature maps again instead of keeping them;
+        ``"off"``; ``"auto"``: as `autoseg.spec.settings.recipe.recomputes` says.
     """
 
     precision: str = "bf16"
@@ -52,3 +57,9 @@ class Setting:
     deep_supervision: bool = True
     device: str = "cuda"
     augmentation: bool = True
+    recompute: str = AUTO
+
+    @property
+    def makes_again(self) -> bool:
+        """Whether feature maps are made again instead of kept."""
+        return recomputes(self.recompute, self.device)

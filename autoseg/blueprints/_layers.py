@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.blueprints._again import AveragePool
 from autoseg.blueprints._attention import MODULES, SHAPED
+from autoseg.blueprints.backward import fills
 from autoseg.blueprints.drawing import Layer
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -253,7 +255,11 @@ def _grid(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
 
 def _avg_pool(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     x, stride = inputs[0], options["stride"]
-    found: Tensor = AVERAGE[x.dim() - 2](x, stride, stride)
+    pool: Any = AVERAGE[x.dim() - 2]
+    if not x.requires_grad or not fills(x.shape[2:], stride):
+        found: Tensor = pool(x, stride, stride)
+    else:
+        found = AveragePool.apply(x, stride, pool)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autoseg.blueprints._again import Again, Keeper, normalize_again
 from autoseg.blueprints._layers import apply, make, start_weights
+from autoseg.blueprints.backward import made_again
 from autoseg.blueprints.drawing import Drawing, Head, Layer
 from autoseg.blueprints.trainable import LateLogits, Outputs, Trainable
 from autoseg.errors import PlanError
@@ -27,6 +29,22 @@ class _Step:
     module: nn.Module | None
     in_place: bool
     last_use: tuple[int, ...]
+    again: bool
+
+    def run(self, inputs: list[Tensor], shape: Any = None) -> Any:
+        """Return what the layer makes of its inputs, which it takes off the list."""
+        if self.module is None:
+            return apply(self.layer, inputs, self.in_place, shape)
+        if shape is not None:
+            return self.module(inputs.pop(), shape)
+        return self.module(inputs.pop())
+
+    def run_again(self, inputs: list[Tensor]) -> Tensor:
+        """Return the same once more."""
+        if self.layer.kind == "norm" and self.module is not None:
+            return normalize_again(self.module, inputs.pop())
+        found: Tensor = self.run(inputs)
+        return found
 
 
 class DrawnNetwork(Trainable):
@@ -134,20 +152,32 @@ class DrawnNetwork(Trainable):
         """Return some tensors of the drawing; all others are forgotten when read."""
         if wanted not in self._walks:
             self._walks[wanted] = self._walk(wanted)
+        if self._saves_memory():
+            keeper = Keeper(image.device)
+            with keeper.hooks():
+                return self._steps(image, wanted, keeper)
+        return self._steps(image, wanted, None)
+
+    def _saves_memory(self) -> bool:
+        # What is compiled decides by itself what it keeps.
+        compiling = torch.compiler.is_compiling()
+        return self.recompute and torch.is_grad_enabled() and not compiling
+
+    def _steps(
+        self, image: Tensor, wanted: tuple[int, ...], keeper: Keeper | None
+    ) -> list[Tensor]:
         values: dict[int, Any] = {0: image}
         shapes: dict[int | None, Any] = {0: image.shape[2:]}
         for step in self._walks[wanted]:
             layer = step.layer
             inputs = [values[number] for number in layer.read]
+            again = None
+            if keeper is not None and step.again:
+                sources = keeper.sources(layer.read, inputs)
+                again = Again(layer.outputs[0], step.run_again, sources)
             for number in step.last_use:
                 del values[number]
-            shape = shapes.get(layer.like)
-            if step.module is None:
-                found = apply(layer, inputs, step.in_place, shape)
-            elif shape is not None:
-                found = step.module(*inputs, shape)
-            else:
-                found = step.module(inputs.pop())
+            found = step.run(inputs, shapes.get(layer.like))
             del inputs
             if len(layer.outputs) == 1:
                 values[layer.outputs[0]] = found
@@ -155,12 +185,16 @@ class DrawnNetwork(Trainable):
             else:
                 values.update(zip(layer.outputs, found, strict=True))
                 shapes[layer.outputs[0]] = found[0].shape[2:]
+            if keeper is not None:
+                one = found if len(layer.outputs) == 1 else None
+                keeper.after(one, again, step.last_use)
             del found
         return [values[number] for number in wanted]
 
     def _walk(self, wanted: tuple[int, ...]) -> list[_Step]:
         layers = self._drawing.needed(wanted)
         in_place = self._drawing.overwrites(layers)
+        again = made_again(self._drawing, layers, wanted)
         last = {n: place for place, layer in enumerate(layers) for n in layer.read}
         return [
             _Step(
@@ -172,6 +206,7 @@ class DrawnNetwork(Trainable):
                     for n in dict.fromkeys(layer.read)
                     if last[n] == place and n not in wanted
                 ),
+                layer.outputs[0] in again,
             )
             for place, layer in enumerate(layers)
         ]

@@ -59,10 +59,14 @@ class Trainable(nn.Module, ABC):
         any time.
     late : bool
         Give `LateLogits` of the finest resolution instead; for networks that can.
+    recompute : bool
+        Keep half as much for the backward pass, and make the rest again, with the same
+        numbers; for networks that can.
     """
 
     deep_supervision: bool
     late: bool = False
+    recompute: bool = False
 
     @abstractmethod
     def forward(self, image: Tensor) -> Outputs:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
+from autoseg.spec.settings.recipe import AUTO, recomputes
 from planners.memory.costs import cost_of
 from planners.memory.model import GIB
 from planners.network import is_declared
@@ -46,7 +47,12 @@ def measure_step(plan: Plan, name: str, device: str = "auto") -> dict[str, Any]:
 
     hardware = choose_hardware(device, compile="off")
     kind = "cuda" if hardware.device.type == "cuda" else "cpu"
-    setting = Setting(precision=hardware.precision, optimizer="sgd", device=kind)
+    setting = Setting(
+        precision=hardware.precision,
+        optimizer="sgd",
+        device=kind,
+        recompute=_recompute(plan),
+    )
     chosen = plan.configuration(name)
     predicted = None
     if is_declared(chosen.network.name):
@@ -90,6 +96,7 @@ def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
     chosen, task, device = plan.configuration(name), task_of(plan), hardware.device
     points = task.learns_points
     network = build_network(plan, name, deep_supervision=not points, late=points)
+    network.recompute = recomputes(_recompute(plan), device.type)
     network = hardware.place(network, chosen.dim).train()
     criterion = Criterion(
         task, chosen.batch_dice, chosen.spacing, chosen.head_stride
@@ -119,6 +126,10 @@ def _steps(plan: Plan, name: str, hardware: Any) -> tuple[float, int]:
     if device.type == "cuda":
         return seconds, int(torch.cuda.max_memory_allocated(device))
     return seconds, 0
+
+
+def _recompute(plan: Plan) -> str:
+    return str(plan.training.options.get("recompute", AUTO))
 
 
 def _check_free(needed: float, name: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from autoseg.augmentations.pipeline import Pipeline
 from autoseg.networks.build import build_network, cascade_channels
 from autoseg.spec.run import Run
+from autoseg.spec.settings.recipe import recomputes
 from autoseg.train.data.cascade import store_of_previous
 from autoseg.train.data.loader import Loader
 from autoseg.train.data.open_cases import OpenCases
@@ -60,6 +61,7 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
         deep_supervision=recipe.deep_supervision,
         late=task.learns_points,
     )
+    network.recompute = recomputes(recipe.recompute, hardware.device.type)
     settings, stride = job.settings, job.settings.head_stride
     criterion = Criterion(task, settings.batch_dice, settings.spacing, stride)
     pairs = zip(settings.patch_size, stride, strict=True)

@@ -24,6 +24,8 @@ MOST_BATCH = 2**16
 # Elements kept for each that a convolution writes: 2, but for the projected short cuts
 # of residual blocks, where it is 1.5 or more; at least 5.5 for 3 in a block.
 SAVED_PER_ELEMENT = 1.8
+# If maps are made again: 1, but for short cuts that are counted and need no projection.
+SAVED_IF_RECOMPUTED = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,9 @@ class ByteBudget:
         if topology not in self._known:
             # Most patches on the way down are far too large: no need to walk.
             elements = self.counted.of(topology)
-            floor = SAVED_PER_ELEMENT * elements * BYTES[self.setting.precision]
+            recompute = self.setting.makes_again
+            share = SAVED_IF_RECOMPUTED if recompute else SAVED_PER_ELEMENT
+            floor = share * elements * BYTES[self.setting.precision]
             if floor * (batch_size or LEAST_BATCH) > self.memory_gb * GIB:
                 return False
         return self.needed_gb(topology, batch_size) <= self.memory_gb

@@ -11,16 +11,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autoseg.blueprints.backward import made_again, needs
 from autoseg.blueprints.drawing import Drawing, Layer
 from autoseg.blueprints.tensors import Keeps
 from planners.network import declared
 
 KINDS = {"deconv": "up", "avg_pool": "pool"}  # named by what they cost
-# What an activation keeps for its gradient, if it does not work in place.
-KEEP_OUTPUT = ("relu", "sigmoid")
-INPUT_KEPT = ("conv", "deconv", "head", "linear", "avg_pool", "adaptive_pool")
 VIEWS = ("grid",)  # their result is the same memory, read in another order
 INDEX = 2  # an index takes as much as two numbers of float32
+
+
+@dataclass(frozen=True)
+class Made:
+    """A tensor that the backward pass makes again.
+
+    Parameters
+    ----------
+    number : int
+        Which tensor of the drawing; ``memory`` where it was, in the forward pass.
+    most : int
+        Elements that are there at once while it is made, itself included.
+    before : frozenset of int
+        Tensors that are made before, by number.
+    last : bool
+        Nobody needs it after.
+    """
+
+    number: int
+    memory: int
+    most: int
+    before: frozenset[int]
+    last: bool
 
 
 @dataclass(frozen=True)
@@ -38,6 +59,8 @@ class Op:
         The tensor that is written.
     saved : tuple of int
         Tensors that the backward pass needs.
+    again : tuple of Made
+        Those that it makes of ``saved``, instead of keeping them.
     alive : tuple of int
         Tensors that are there meanwhile, those of this operation included.
     weights : int
@@ -61,6 +84,7 @@ class Op:
     inputs: tuple[int, ...]
     output: int
     saved: tuple[int, ...] = ()
+    again: tuple[Made, ...] = ()
     alive: tuple[int, ...] = ()
     weights: int = 0
     parameters: int = 0
@@ -125,6 +149,7 @@ def build_graph(
     in_channels: int,
     out_channels: int,
     levels: int | None = None,
+    recompute: bool = False,
 ) -> Graph:
     """Return the forward pass of a network.
 
@@ -141,6 +166,8 @@ def build_graph(
     levels : int, optional
         How many levels of the decoder have outputs; by default all of them, as deep
         supervision needs.
+    recompute : bool
+        The backward pass makes again what it can (`autoseg.blueprints.backward`).
 
     Returns
     -------
@@ -155,12 +182,15 @@ def build_graph(
     kind = declared(network)
     drawing = kind.drawing(options, patch_size, in_channels, out_channels)
     heads = drawing.finest_first()[:levels]
-    graph = _graph(drawing, [head.logits for head in heads], kind.supervision == "full")
+    wanted = [head.logits for head in heads]
+    graph = _graph(drawing, wanted, kind.supervision == "full", recompute)
     graph.late = heads[0].late
     return graph
 
 
-def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
+def _graph(
+    drawing: Drawing, wanted: Sequence[int], full: bool, recompute: bool
+) -> Graph:
     layers = drawing.needed(wanted)
     in_place = drawing.overwrites(layers)
     memory = list(range(len(drawing.tensors)))  # of each tensor
@@ -184,19 +214,23 @@ def _graph(drawing: Drawing, wanted: Sequence[int], full: bool) -> Graph:
         sums = layer.kind == "add" and graph.wide & {memory[n] for n in layer.inputs}
         if layer.kind == "position" or sums:
             graph.wide.add(memory[layer.outputs[0]])
+    ways = _Ways(drawing, layers, wanted, memory) if recompute else None
     for place, layer in enumerate(layers):
-        kept, statistics = _kept(graph, layer, place in in_place)
+        kept = needs(drawing, layer, place in in_place)
         output, keeps = memory[layer.outputs[0]], layer.keeps or Keeps()
         graph.ops.append(
             Op(
                 kind=KINDS.get(layer.kind, layer.kind),
                 inputs=tuple(memory[n] for n in _differentiable(layer)),
                 output=output,
-                saved=tuple(dict.fromkeys(memory[n] for n in kept)),
+                saved=tuple(dict.fromkeys(memory[n] for n in kept))
+                if ways is None
+                else ways.roots(kept),
+                again=() if ways is None else ways.made(layer, kept),
                 alive=alive[place],
                 weights=layer.weights,
                 parameters=layer.parameters,
-                statistics=statistics,
+                statistics=_statistics(graph, layer),
                 numbers=keeps.numbers,
                 moment=(keeps.forward, keeps.backward),
                 multiply_adds=layer.multiply_adds,
@@ -213,33 +247,22 @@ def _differentiable(layer: Layer) -> tuple[int, ...]:
     return layer.read[:1] if layer.kind == "unpool" else layer.read
 
 
-def _kept(graph: Graph, layer: Layer, in_place: bool) -> tuple[tuple[int, ...], int]:
-    """Return what the backward pass needs: tensors, and elements of float32 besides."""
-    if layer.keeps is not None:
-        return layer.keeps.tensors, layer.keeps.floats
-    kind, source, output = layer.kind, layer.inputs[:1], layer.outputs[:1]
-    if kind == "max_pool" or layer.options.get("pool") == "largest":
-        return source, INDEX * graph.elements(output[0])
-    if kind in INPUT_KEPT:
-        return source, 0
-    if kind == "norm":
-        return source, _statistics(graph, layer)
-    if kind == "act":
-        keep_output = in_place or layer.options["act"] in KEEP_OUTPUT
-        return (output if keep_output else source), 0
-    if kind == "gate":
-        return layer.inputs, 0
-    if kind == "affinity":  # the map of all tokens by all
-        return layer.inputs, graph.voxels[output[0]] ** 2
-    if kind == "over_channels":  # where the largest is
-        return (), INDEX * graph.voxels[output[0]]
-    if kind == "attention":
-        return source + output, layer.options["heads"] * graph.voxels[output[0]]
-    return (), 0
-
-
 def _statistics(graph: Graph, layer: Layer) -> int:
-    norm, source = layer.options["norm"], layer.inputs[0]
+    """Return the elements of float32 that the backward pass needs besides."""
+    if layer.keeps is not None:
+        return layer.keeps.floats
+    kind, source, output = layer.kind, layer.inputs[0], layer.outputs[0]
+    if kind == "max_pool" or layer.options.get("pool") == "largest":
+        return INDEX * graph.elements(output)
+    if kind == "affinity":  # the map of all tokens by all
+        return int(graph.voxels[output] ** 2)
+    if kind == "over_channels":  # where the largest is
+        return INDEX * graph.voxels[output]
+    if kind == "attention":
+        return int(layer.options["heads"]) * graph.voxels[output]
+    if kind != "norm":
+        return 0
+    norm = layer.options["norm"]
     if norm == "instance":  # mean and deviation; its scale is repeated for each sample
         return 3 * graph.channels[source]
     if norm == "group":
@@ -272,3 +295,67 @@ def _alive(
         found.append(tuple(sorted(there)))
         there = {number for number in there if last.get(number, -1) > place}
     return found
+
+
+class _Ways:
+    """How tensors are made again; see `autoseg.blueprints.backward`."""
+
+    def __init__(
+        self,
+        drawing: Drawing,
+        layers: Sequence[Layer],
+        wanted: Sequence[int],
+        memory: Sequence[int],
+    ) -> None:
+        self.drawing, self.memory = drawing, memory
+        self.maker = {n: layer for layer in layers for n in layer.outputs}
+        self.again = made_again(drawing, layers, wanted)
+        self._before: dict[int, frozenset[int]] = {}
+        self._most: dict[int, int] = {}
+        for layer in layers:
+            if layer.outputs[0] in self.again:
+                self._add(layer)
+
+    def _size(self, number: int) -> int:
+        tensor = self.drawing.tensors[number]
+        return tensor.channels * tensor.voxels
+
+    def _add(self, layer: Layer) -> None:
+        """Note what a layer takes, once all before it are noted."""
+        made, there, most = layer.outputs[0], 0, 0
+        sources = [n for n in layer.read if n in self.again]
+        for number in sorted(sources, key=lambda n: -len(self._before[n])):
+            most = max(most, there + self._most[number])
+            there += self._size(number)
+        overwritten = self.memory[made] in {self.memory[n] for n in sources}
+        own = 0 if overwritten else self._size(made)
+        self._most[made] = max(most, there + own)
+        self._before[made] = frozenset(sources).union(
+            *(self._before[n] for n in sources)
+        )
+
+    def roots(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        """Return what is kept so that some tensors can be made, by memory."""
+        found: dict[int, None] = {}
+        for number in numbers:
+            if number not in self.again:
+                found[self.memory[number]] = None
+                continue
+            for one in (number, *self._before[number]):
+                kept = (n for n in self.maker[one].read if n not in self.again)
+                found.update(dict.fromkeys(self.memory[n] for n in kept))
+        return tuple(found)
+
+    def made(self, layer: Layer, numbers: Sequence[int]) -> tuple[Made, ...]:
+        """Return what is made again so that the gradient of a layer can be computed."""
+        return tuple(
+            Made(
+                number,
+                self.memory[number],
+                self._most[number],
+                self._before[number],
+                number in layer.outputs,
+            )
+            for number in numbers
+            if number in self.again
+        )

@@ -122,6 +122,7 @@ def step_cost(
         in_channels=in_channels,
         out_channels=sum(head.channels for head in heads),
         levels=None if setting.deep_supervision and not late else 1,
+        recompute=setting.makes_again,
     )
     late = late and graph.late
     walk = LateWalk(graph, heads, setting) if late else Walk(graph, heads, setting)

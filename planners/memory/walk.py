@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.memory.gradients import Gradients
-from planners.memory.graph import Graph, Op
+from planners.memory.graph import Graph, Made, Op
 from planners.setting import LossCost, Setting
 
 FLOAT = 4  # bytes of float32: weights, optimizer, losses, statistics
@@ -60,6 +60,7 @@ class Walk:
         self.graph, self.heads, self.setting = graph, heads, setting
         self.e = BYTES[setting.precision]
         self.parameters = graph.parameters
+        self.held: Made | None = None  # made again, and there until another is
         active = len(graph.logits)
         # No loss is behind the coarsest of several resolutions.
         self.levels = graph.logits[
@@ -104,12 +105,7 @@ class Walk:
 
     def _aside(self, op: Op) -> float:
         """Return what an operation keeps for itself alone."""
-        kept = op.statistics
-        low = self.e != FLOAT and self.setting.device == "cpu"
-        if op.kind == "pool" and low and self.graph.dim == 3:
-            # The CPU pools volumes in float32 and keeps its copy of the input.
-            kept += self.graph.elements(op.inputs[0])
-        return float(FLOAT * kept + self.e * op.numbers)
+        return float(FLOAT * op.statistics + self.e * op.numbers)
 
     def run(self) -> tuple[Table, Table]:
         """Return the bytes at each moment by part: for each sample, and fixed."""
@@ -230,17 +226,18 @@ class Walk:
 
     def _step_back(self, op: Op, state: Gradients) -> None:
         graph, size = self.graph, self._bytes
+        held = self._make(op, state)
         given = state.take(op.output)
         extra = op.copies * size(op.output)
         self.gradients += FLOAT * op.parameters
         if op.kind in PASSED_ON:
             state.share(given, op.inputs, is_view=op.kind == "cat")
-            self._note(backward=state.bytes)
+            self._note(backward=state.bytes + held)
         else:
             for source in op.inputs:
                 if source != 0:
                     state.give(source, size(source))
-            backward = state.bytes + state.sum_bytes + extra
+            backward = state.bytes + state.sum_bytes + extra + held
             work = workspace(graph, op, self.setting, backward=True)
             self._note(backward=backward, workspace=work)
             state.settle()
@@ -252,6 +249,27 @@ class Walk:
         self.kept -= self._aside(op)
         if self.e != FLOAT:
             self.copies -= self.e * op.weights
+
+    def _make(self, op: Op, state: Gradients) -> float:
+        """Make what an operation needs again; return the bytes that are there then."""
+        if not op.again and self.held is None:
+            return 0.0
+        there = 0.0
+        for made in op.again:
+            if self.held is None or self.held.number != made.number:
+                kept = self.held is not None and self.held.number in made.before
+                most = made.most / max(1, self.graph.elements(made.memory))
+                size = self._bytes(made.memory)
+                self._note(backward=state.bytes + there + (most + kept) * size)
+                there += size
+            else:
+                there += self._bytes(made.memory)
+            self.held = made
+        if not op.again and self.held is not None:
+            there = self._bytes(self.held.memory)
+        if self.held is not None and self.held.last:
+            self.held = None
+        return there
 
 
 def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> float:
@@ -278,7 +296,7 @@ def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> floa
         return 0.0
     if setting.device == "cuda":
         return e * (graph.elements(source) + graph.elements(op.output))
-    copied = (source, source, op.output) if backward else (source,)
+    copied = (source, op.output) if backward else (source,)
     if source == 0 and graph.channels[0] < FEW:
         # Few channels are read as they lie, and the image has no gradient.
         copied = (op.output,)

@@ -12,6 +12,7 @@ from autoseg.spec.settings.values import fits, wanted
 
 AUTO = "auto"
 OPTIMIZERS = ("sgd", "adamw", "muon")
+RECOMPUTE = ("auto", "on", "off")
 SCHEDULES = ("polynomial", "one_cycle", "warmup_polynomial", "warmup_cosine")
 
 
@@ -59,6 +60,10 @@ class Recipe:
         The coarser outputs of the decoder have losses of their own.
     augmentation : str
         Policy of `autoseg.augmentations`.
+    recompute : str
+        ``"on"``: the backward pass makes feature maps again instead of keeping them,
+        which halves their memory and changes no number; ``"off"``; ``"auto"``: see
+        `recomputes`.
 
     References
     ----------
@@ -93,6 +98,7 @@ class Recipe:
     overhang: bool = True
     deep_supervision: bool = True
     augmentation: str = "nnunet"
+    recompute: Literal["auto", "on", "off"] = "auto"
 
     def __post_init__(self) -> None:
         faults = [
@@ -110,6 +116,7 @@ class Recipe:
                 ("foreground", "in [0, 1]", 0 <= self.foreground <= 1),
                 ("optimizer", _one_of(OPTIMIZERS), self.optimizer in OPTIMIZERS),
                 ("schedule", _one_of(SCHEDULES), self.schedule in SCHEDULES),
+                ("recompute", _one_of(RECOMPUTE), self.recompute in RECOMPUTE),
             )
             if not good
         ]
@@ -119,6 +126,22 @@ class Recipe:
 
 def _one_of(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def recomputes(wanted: str, device: str) -> bool:
+    """Return whether feature maps are made again instead of kept.
+
+    By default they are where memory is short and passes over numbers cost little: on
+    everything but a CPU.
+
+    Parameters
+    ----------
+    wanted : str
+        `Recipe.recompute`.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    """
+    return device != "cpu" if wanted == AUTO else wanted == "on"
 
 
 def recipe_fields() -> tuple[str, ...]:

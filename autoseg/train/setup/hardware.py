@@ -231,6 +231,22 @@ def _precision(device: torch.device) -> str:
     return "fp32"
 
 
+def _compiled_as_asked(network: nn.Module) -> contextlib.AbstractContextManager[Any]:
+    """Return a context in which a network is compiled to keep what it would by itself.
+
+    A compiler makes again what it can fuse, but keeps what a convolution's gradient
+    needs, and so both of a block's feature maps. Versions of torch without this switch
+    keep both.
+    """
+    from torch._functorch import config
+
+    switch = "ban_recompute_materialized_backward"
+    if not getattr(network, "recompute", False) or not hasattr(config, switch):
+        return contextlib.nullcontext()
+    patched: contextlib.AbstractContextManager[Any] = config.patch({switch: False})
+    return patched
+
+
 def try_compile(
     network: nn.Module, example: Callable[[nn.Module], object]
 ) -> tuple[nn.Module, str | None]:
@@ -252,7 +268,8 @@ def try_compile(
     """
     try:
         compiled: nn.Module = torch.compile(network)  # type: ignore[assignment]
-        example(compiled)
+        with _compiled_as_asked(network):
+            example(compiled)
     except Exception as error:  # a compiler fails in more ways than can be listed
         torch._dynamo.reset()
         first = (str(error).strip().splitlines() or [""])[0]

@@ -78,6 +78,7 @@ def step_bytes(job: Job, run: Run, hardware: Hardware) -> float:
         optimizer="adamw" if recipe.optimizer == "adamw" else "sgd",
         deep_supervision=recipe.deep_supervision,
         device="cuda" if hardware.device.type == "cuda" else "cpu",
+        recompute=recipe.recompute,
     )
     return cost_of(job.plan, job.configuration, setting).total(run.batch_size)
 
