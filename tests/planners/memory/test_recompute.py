@@ -9,8 +9,7 @@ from planners.memory.walk import PARTS
 from planners.setting import LossCost, Setting
 
 from .test_model import autocast, batch_of, build, loss_of, peak_of, predict, semantic
-from .test_networks import DECLARED, LOOSE, SMALL
-
+from .test_networks import LOOSE, SMALL
 
 # Large enough that feature maps, and not kernels, take most of the memory.
 PATCH = {2: (64, 64), 3: (16, 32, 32)}
@@ -39,8 +38,11 @@ def kept_by(made, task, images, labels, precision):
     return sum(e.nbytes() for e in events if e.name() == "[memory]")
 
 
-# Nothing depends on the number of axes but the layouts of libraries: two do for 3-D.
-CASES = [*((name, 2) for name in DECLARED), ("plain_unet", 3), ("residual_unet", 3)]
+# One network of each kind of chain: blocks, sums, gates, nests, indices, tokens.
+CASES = [
+    *((name, dim) for name in ("plain_unet", "residual_unet") for dim in (2, 3)),
+    *((name, 2) for name in ("attention_unet", "unetpp", "mednext", "segnet", "unetr")),
+]
 
 
 @pytest.mark.parametrize("name, dim", CASES)
