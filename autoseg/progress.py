@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 SHARE = "{desc}: {percentage:.0f} %|{bar}| {remaining} left{postfix}"
 
@@ -24,7 +24,14 @@ class Progress:
         Off a terminal, at most one line in this time.
     percent : bool
         Show a share in place of counts, of steps that mean nothing to people.
+
+    Attributes
+    ----------
+    shown : bool
+        Whether anything is; not in processes beside the one that speaks for all.
     """
+
+    shown: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -44,7 +51,7 @@ class Progress:
         self._last = self._start = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if self.stream.isatty():
+        if self.shown and self.stream.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(
@@ -64,7 +71,7 @@ class Progress:
             self._bar.update(steps)
             return
         now = time.monotonic()
-        if now - self._last >= self.seconds:
+        if self.shown and now - self._last >= self.seconds:
             self._last = now
             left = (now - self._start) / self.count * (self.total - self.count)
             done = f"{self.count}/{self.total}"

@@ -117,8 +117,16 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         "-device",
         default="auto",
         metavar="DEVICE",
-        help="auto, cpu, cuda, cuda:N or mps; for all-folds also several, with commas "
-        "between, that train a fold each",
+        help="auto, cpu, cuda, cuda:N or mps; or several, with commas between, that "
+        "train the fold together; for all-folds, a fold each",
+    )
+    group.add_argument(
+        "--processes",
+        type=positive,
+        metavar="N",
+        help="that train one fold together, each with a share of every batch; by "
+        "default one for each device. torchrun starts them, too, also on several "
+        "machines",
     )
     group.add_argument(
         "--precision",
@@ -137,7 +145,8 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         "--threads",
         type=positive,
         metavar="N",
-        help="of an operation on the CPU; by default as many as there are cores",
+        help="of an operation on the CPU; by default as many as there are cores, "
+        "shared by the processes",
     )
     group.add_argument(
         "--workers",
@@ -151,6 +160,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
     from autoseg.train.setup.options import seconds_of
+    from autoseg.train.setup.ranks import speaks
     from autoseg.train.stage import train
 
     options = {
@@ -164,6 +174,7 @@ def run(arguments: argparse.Namespace) -> None:
         "seed": arguments.seed,
         "settings": parse_settings(arguments.settings),
         "device": arguments.device,
+        "processes": arguments.processes,
         "precision": arguments.precision,
         "compile": arguments.compile,
         "threads": arguments.threads,
@@ -185,6 +196,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"Next: {following}")
     else:
         folder = train(*where, arguments.fold, arguments.root, **options)
+        if not speaks():
+            return
         print(folder)
         images = find_dataset(arguments.dataset, find_root(arguments.root)) / "imagesTs"
         if images.is_dir() and any(images.iterdir()):

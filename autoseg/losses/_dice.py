@@ -11,12 +11,17 @@ import torch
 from torch import Tensor
 
 from autoseg.errors import TrainingError
+from autoseg.losses.base import ALONE, Share
 
 SMOOTH = 1e-5  # nnU-Net's; an absent class that is not predicted scores 1
 
 
 def dice_terms(
-    overlap: Tensor, predicted: Tensor, reference: Tensor, batch_dice: bool
+    overlap: Tensor,
+    predicted: Tensor,
+    reference: Tensor,
+    batch_dice: bool,
+    share: Share = ALONE,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean soft Dice and its derivative by each voxel's probability.
 
@@ -31,6 +36,8 @@ def dice_terms(
         Sums of p g, p and g over the voxels.
     batch_dice : bool
         Add up the samples of the batch first.
+    share : Share
+        Which of the batch's samples are given.
 
     Returns
     -------
@@ -46,15 +53,18 @@ def dice_terms(
     """
     shape = overlap.shape
     if batch_dice:
-        overlap, predicted, reference = (
-            x.sum(0, keepdim=True) for x in (overlap, predicted, reference)
+        overlap, predicted, reference = share.total(
+            *(x.sum(0, keepdim=True) for x in (overlap, predicted, reference))
         )
     above = 2 * overlap + SMOOTH
     below = predicted + reference + SMOOTH
-    count = max(1, overlap.numel())
+    total, count = (above / below).sum(), overlap.new_full((), overlap.numel())
+    if not batch_dice:
+        total, count = share.total(total, count)
+    count = count.clamp(min=1)
     base = -above / below.square() / count
     gain = 2 / below / count
-    return (above / below).sum() / count, base.expand(shape), gain.expand(shape)
+    return total / count, base.expand(shape), gain.expand(shape)
 
 
 def check_shapes(logits: Tensor, target: Tensor, channels: int | None = None) -> None:

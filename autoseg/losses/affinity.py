@@ -32,6 +32,8 @@ class Affinity(Loss):
        pairs are apart. doi:10.1007/978-3-030-01225-0_34
     """
 
+    sums_up = True
+
     def __init__(
         self, batch_dice: bool = False, *, ignore_index: int | None = None
     ) -> None:
@@ -52,8 +54,16 @@ class Affinity(Loss):
 
     def _dice(self, p: Tensor, g: Tensor) -> Tensor:
         axes = (0, 2) if self.batch_dice else (2,)
-        above = 2 * (p * g).sum(axes) + SMOOTH
-        return (above / (p.sum(axes) + g.sum(axes) + SMOOTH)).mean()
+        overlap, predicted, reference = (x.sum(axes) for x in (p * g, p, g))
+        if self.batch_dice:
+            overlap, predicted, reference = self.batch.total(
+                overlap, predicted, reference
+            )
+        dice = (2 * overlap + SMOOTH) / (predicted + reference + SMOOTH)
+        if self.batch_dice:
+            return dice.mean()
+        total, count = self.batch.total(dice.sum(), dice.new_full((), dice.numel()))
+        return total / count
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:

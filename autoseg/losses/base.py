@@ -12,6 +12,34 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 
+class Share:
+    """What a process has of a batch; alone, it has all of it.
+
+    Where several processes have a share of the same batch each, a subclass brings
+    together what they found. All of them call the same methods in the same order.
+    """
+
+    def total(self, *sums: Tensor) -> tuple[Tensor, ...]:
+        """Return sums over the samples that are here as sums over the whole batch.
+
+        Every process then computes the same loss from them, and its gradients are
+        those by what is here: they are to be added up over the processes.
+
+        Parameters
+        ----------
+        *sums : Tensor
+            Of any shapes, which are the same in all processes.
+        """
+        return sums
+
+    def whole(self, samples: Tensor) -> Tensor:
+        """Return the samples (B, ...) of the whole batch from those that are here."""
+        return samples
+
+
+ALONE = Share()
+
+
 class Loss(nn.Module, ABC):
     """A loss, made as ``LOSSES[name](batch_dice=..., **options)``.
 
@@ -27,6 +55,13 @@ class Loss(nn.Module, ABC):
     takes_labels : bool
         The target is the annotation itself, integers of shape (B, *S). Otherwise it
         is what the task's ``encode`` makes of it, of shape (B, K, *S).
+    sums_up : bool
+        Whatever it takes over several samples is a sum that `Share.total` completes,
+        so that each process can compute the loss of a batch from its share. Other
+        losses get the outputs of the whole batch in every process, which takes more
+        memory and time.
+    batch : Share
+        What is here of a batch.
     takes_points : bool
         The target is places and status of points, (B, K, D + 1), and outputs are
         compared at one resolution, some channels at a time: see
@@ -35,6 +70,8 @@ class Loss(nn.Module, ABC):
 
     takes_labels: ClassVar[bool] = False
     takes_points: ClassVar[bool] = False
+    sums_up: ClassVar[bool] = False
+    batch: Share = ALONE
 
     @abstractmethod
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:

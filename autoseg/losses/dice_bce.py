@@ -20,7 +20,7 @@ from autoseg.losses._dice import (
     dice_terms,
     precise,
 )
-from autoseg.losses.base import Loss
+from autoseg.losses.base import Loss, Share
 
 
 @LOSSES.register
@@ -51,6 +51,7 @@ class DiceBinaryCrossEntropy(Loss):
     """
 
     takes_labels = True
+    sums_up = True
 
     def __init__(
         self,
@@ -68,7 +69,12 @@ class DiceBinaryCrossEntropy(Loss):
         check_shapes(logits, target, len(self.regions))
         apply: Any = _DiceBinary.apply
         result: Tensor = apply(
-            logits, target, self.regions, self.batch_dice, self.ignore_index
+            logits,
+            target,
+            self.regions,
+            self.batch_dice,
+            self.ignore_index,
+            self.batch,
         )
         return result
 
@@ -90,12 +96,12 @@ class _DiceBinary(torch.autograd.Function):
         regions: Sequence[Sequence[int]],
         batch_dice: bool,
         ignore: int | None,
+        share: Share,
     ) -> Tensor:
         z = by_voxel(logits.detach().to(precise(logits)))
         labels = target.reshape(len(target), -1)
         valid = counted(labels, ignore, z.dtype)
         count = z.new_tensor(labels.numel()) if valid is None else valid.sum()
-        count = count.clamp(min=1) * len(regions)
         entropy = z.new_zeros(())
         overlap = z.new_zeros(z.shape[:2])
         predicted, reference = overlap.clone(), overlap.clone()
@@ -110,7 +116,9 @@ class _DiceBinary(torch.autograd.Function):
             overlap[:, r] = (p * g).sum(1)
             predicted[:, r] = p.sum(1)
             reference[:, r] = g.sum(1)
-        dice, base, gain = dice_terms(overlap, predicted, reference, batch_dice)
+        entropy, count = share.total(entropy, count)
+        count = count.clamp(min=1) * len(regions)
+        dice, base, gain = dice_terms(overlap, predicted, reference, batch_dice, share)
         ctx.save_for_backward(logits.detach(), target, base, gain, count)
         ctx.regions, ctx.ignore = regions, ignore
         return entropy / count - dice
@@ -134,7 +142,7 @@ class _DiceBinary(torch.autograd.Function):
         if valid is not None:
             p *= valid[:, None]
         p *= grads[0]
-        return p.reshape(logits.shape).to(logits.dtype), None, None, None, None
+        return p.reshape(logits.shape).to(logits.dtype), None, None, None, None, None
 
 
 def _inside(labels: Tensor, members: Sequence[int], dtype: torch.dtype) -> Tensor:

@@ -18,7 +18,7 @@ from autoseg.losses._dice import (
     dice_terms,
     precise,
 )
-from autoseg.losses.base import Loss
+from autoseg.losses.base import Loss, Share
 
 
 @LOSSES.register
@@ -44,6 +44,7 @@ class DiceCrossEntropy(Loss):
     """
 
     takes_labels = True
+    sums_up = True
 
     def __init__(
         self, batch_dice: bool = False, *, ignore_index: int | None = None
@@ -55,7 +56,8 @@ class DiceCrossEntropy(Loss):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_shapes(logits, target)
         apply: Any = _DiceCrossEntropy.apply
-        result: Tensor = apply(logits, target, self.batch_dice, self.ignore_index)
+        how = self.batch_dice, self.ignore_index, self.batch
+        result: Tensor = apply(logits, target, *how)
         return result
 
     @classmethod
@@ -70,14 +72,19 @@ class DiceCrossEntropy(Loss):
 class _DiceCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, target: Tensor, batch_dice: bool, ignore: int | None
+        ctx: Any,
+        logits: Tensor,
+        target: Tensor,
+        batch_dice: bool,
+        ignore: int | None,
+        share: Share,
     ) -> Tensor:
         log_p = by_voxel(logits.detach().log_softmax(1, dtype=precise(logits)))
         labels = target.reshape(len(target), -1)
         valid = counted(labels, ignore, log_p.dtype)
         count = log_p.new_tensor(labels.numel())
         if valid is not None:
-            count = valid.sum().clamp(min=1)
+            count = valid.sum()
         entropy, g = log_p.new_zeros(()), torch.empty_like(log_p[:, 0])
         for k in range(log_p.shape[1]):
             _mark(labels, k, g)
@@ -93,7 +100,9 @@ class _DiceCrossEntropy(torch.autograd.Function):
             reference[:, k - 1] = g.sum(1)
             seen = p[:, k] if valid is None else p[:, k] * valid
             predicted[:, k - 1] = seen.sum(1)
-        dice, base, gain = dice_terms(overlap, predicted, reference, batch_dice)
+        entropy, count = share.total(entropy, count)
+        count = count.clamp(min=1)
+        dice, base, gain = dice_terms(overlap, predicted, reference, batch_dice, share)
         # Low-precision logits are smaller than p; the softmax is cheap to do again.
         kept = p if logits.dtype == p.dtype else logits.detach()
         ctx.save_for_backward(kept, target, base, gain, count)
@@ -132,7 +141,7 @@ class _DiceCrossEntropy(torch.autograd.Function):
         if valid is not None:
             grad *= valid[:, None]
         grad *= grads[0]
-        return grad.reshape(ctx.shape).to(ctx.dtype), None, None, None
+        return grad.reshape(ctx.shape).to(ctx.dtype), None, None, None, None
 
 
 def _mark(labels: Tensor, k: int, mask: Tensor) -> Tensor:

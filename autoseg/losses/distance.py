@@ -32,6 +32,8 @@ class Distance(Loss):
         If given, voxels whose target is NaN do not count.
     """
 
+    sums_up = True
+
     def __init__(
         self,
         batch_dice: bool = False,
@@ -56,11 +58,16 @@ class Distance(Loss):
             logits.to(kind), target, reduction="none", beta=KNEE
         ).mean(1)
         found = target.abs().amax(1) > 0
-        loss = _mean(error, found)
+        loss = self._mean(error, found)
         if not self.inside:
             rest = ~found if unknown is None else ~(found | unknown)
-            loss = loss + _mean(error, rest)
+            loss = loss + self._mean(error, rest)
         return self.weight * loss
+
+    def _mean(self, error: Tensor, where: Tensor) -> Tensor:
+        kept = torch.where(where, error, torch.zeros_like(error))
+        total, count = self.batch.total(kept.sum(), where.sum())
+        return total / count.clamp(min=1)
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:
@@ -68,8 +75,3 @@ class Distance(Loss):
         target[:, 0, 1:4, 2:5] = 0.5
         target[:, 0, 2, 3] = 1.0
         return cls(), target, target.clone()
-
-
-def _mean(error: Tensor, where: Tensor) -> Tensor:
-    kept = torch.where(where, error, torch.zeros_like(error))
-    return kept.sum() / where.sum().clamp(min=1)

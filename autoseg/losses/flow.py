@@ -34,6 +34,8 @@ class Flow(Loss):
        segmentation", Nature Methods 18, 2021. doi:10.1038/s41592-020-01018-x
     """
 
+    sums_up = True
+
     def __init__(
         self,
         batch_dice: bool = False,
@@ -53,7 +55,8 @@ class Flow(Loss):
         counted = target.abs().amax(1) > 0
         error = (logits.to(kind) - target).square().sum(1)
         total = torch.where(counted, error, torch.zeros_like(error)).sum()
-        return self.weight * total / counted.sum().clamp(min=1)
+        total, count = self.batch.total(total, counted.sum())
+        return self.weight * total / count.clamp(min=1)
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:

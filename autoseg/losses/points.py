@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from autoseg.losses._dice import precise
 from autoseg.losses.base import Loss
 
 PRESENT, UNKNOWN = 1, 2  # autoseg.spec.points
@@ -32,6 +33,7 @@ class PointLoss(Loss):
     """
 
     takes_points: ClassVar[bool] = True
+    sums_up: ClassVar[bool] = True
 
     def __init__(
         self, batch_dice: bool = False, *, sigma: Sequence[float] = (1.5,)
@@ -42,13 +44,13 @@ class PointLoss(Loss):
 
     @abstractmethod
     def of_each(self, logits: Tensor, places: Tensor, here: Tensor) -> Tensor:
-        """Return the loss of each landmark, float32 of shape (B, K).
+        """Return the loss of each landmark, float32 or better, of shape (B, K).
 
         Parameters
         ----------
-        logits : Tensor of float32, shape (B, K, *P)
+        logits : Tensor of float32 or float64, shape (B, K, *P)
             Outputs.
-        places : Tensor of float32, shape (B, K, D)
+        places : Tensor of that type, shape (B, K, D)
             Coordinates in voxels of the patch; 0 where there is no point.
         here : Tensor of bool, shape (B, K)
             Whether the point is in the patch. Otherwise it is absent, or elsewhere.
@@ -64,13 +66,26 @@ class PointLoss(Loss):
         target : Tensor of float32, shape (B, K, D + 1)
             Coordinates in voxels of the patch, then the status.
         """
-        return self.summed(logits, target) / counted(target)
+        return self.averaged(self.summed(logits, target), target)
+
+    def averaged(self, total: Tensor, target: Tensor) -> Tensor:
+        """Return a sum, as `summed` gives it, as the mean over the whole batch.
+
+        Parameters
+        ----------
+        total : Tensor
+            Of all landmarks of the samples that are here.
+        target : Tensor, shape (B, L, D + 1)
+            As in `forward`.
+        """
+        total, count = self.batch.total(total, (target[..., -1] != UNKNOWN).sum())
+        return total / count.clamp(min=1).to(total.dtype)
 
     def summed(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the sum over landmarks that are not unknown; see `forward`."""
         with torch.autocast(logits.device.type, enabled=False):
-            z, status = logits.float(), target[..., -1]
-            places = target[..., :-1].float().nan_to_num()
+            z, status = logits.to(precise(logits)), target[..., -1]
+            places = target[..., :-1].to(z.dtype).nan_to_num()
             shape = places.new_tensor(z.shape[2:])
             within = ((places >= -0.5) & (places < shape - 0.5)).all(-1)
             each = self.of_each(z, places, within & (status == PRESENT))
@@ -82,11 +97,6 @@ class PointLoss(Loss):
     def widths(self, dim: int) -> tuple[float, ...]:
         """Return sigma for each of D axes."""
         return self.sigma if len(self.sigma) == dim else self.sigma[:1] * dim
-
-
-def counted(target: Tensor) -> Tensor:
-    """Return how many landmarks of a target (B, L, D + 1) count, at least 1."""
-    return (target[..., -1] != UNKNOWN).sum().clamp(min=1).float()
 
 
 def profiles(

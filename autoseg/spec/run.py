@@ -48,6 +48,8 @@ class Run:
     threads, loader_threads : int
         Threads of an operation and of the loader. With another number of threads sums
         are taken in another order, so that weights differ in their last digits.
+    processes : int
+        How many trained together when it began, each with its threads.
     overrides : mapping of str to JSON value
         Fields of the plan's configuration that were replaced by hand.
     fitted : mapping of str to JSON value
@@ -86,6 +88,7 @@ class Run:
     compiled: bool
     threads: int
     loader_threads: int
+    processes: int = 1
     overrides: Mapping[str, Any] = field(default_factory=dict)
     fitted: Mapping[str, Any] = field(default_factory=dict)
     fitted_because: str = ""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autoseg.losses.base import Loss
+from autoseg.losses.base import Loss, Share
 from autoseg.testing._contract import Contract, require
 
 RULES = Contract("loss")
@@ -88,6 +91,67 @@ def the_order_of_the_batch_does_not_matter(kind: type[Loss]) -> None:
         logits = _imperfect(perfect)
         turned = loss(logits.flip(0), target.flip(0))
         torch.testing.assert_close(turned, loss(logits, target))
+
+
+class _Meeting(Share):
+    """One of two threads that have a share of a batch each, as processes would."""
+
+    def __init__(self, number: int, table: list[Any], barrier: threading.Barrier):
+        self.number, self.table, self.barrier = number, table, barrier
+
+    def total(self, *sums: Tensor) -> tuple[Tensor, ...]:
+        self.table[self.number] = [one.detach() for one in sums]
+        self.barrier.wait()
+        other = list(self.table[1 - self.number])
+        self.barrier.wait()  # nobody writes before both have read
+        return tuple(mine + theirs for mine, theirs in zip(sums, other, strict=True))
+
+
+def _in_two(work: Callable[[_Meeting], Any]) -> list[Any]:
+    """Return what two threads find that meet, the first one's first."""
+    barrier, table = threading.Barrier(2, timeout=20), [None, None]
+
+    def alone(number: int) -> Any:
+        try:
+            return work(_Meeting(number, table, barrier))
+        except BaseException:
+            barrier.abort()
+            raise
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(alone, (0, 1)))
+
+
+@RULES.add
+def of_shares_of_a_batch_it_is_the_loss_of_the_whole(kind: type[Loss]) -> None:
+    """If it says that it ``sums_up``: the value, and the gradient by each share."""
+    _, target, perfect = kind.example()
+    logits = _imperfect(perfect)
+    # A share without foreground, too: everybody has to take part in each sum.
+    empty = torch.cat((torch.zeros_like(target[:1]), target[1:]))
+    for batch_dice, aim in ((False, target), (True, target), (True, empty)):
+        loss, _, _ = kind.example()
+        if not loss.sums_up:
+            return
+        vars(loss)["batch_dice"] = batch_dice
+
+        def of_share(
+            share: _Meeting, aim: Tensor = aim, batch_dice: bool = batch_dice
+        ) -> tuple[Tensor, Tensor]:
+            mine, _, _ = kind.example()
+            vars(mine)["batch_dice"] = batch_dice
+            mine.batch = share
+            part = slice(share.number, None, 2)
+            own = logits[part].clone().requires_grad_()
+            value = mine(own, aim[part])
+            value.backward()
+            return value.detach(), torch.as_tensor(own.grad)
+
+        found = _in_two(of_share)
+        wanted, whole = _gradient(loss, logits, aim), loss(logits, aim)
+        for number, (value, gradient) in enumerate(found):
+            torch.testing.assert_close(value, whole)
+            torch.testing.assert_close(gradient, wanted[number::2])
 
 
 @RULES.add

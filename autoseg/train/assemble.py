@@ -63,17 +63,20 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
     )
     network.recompute = recomputes(recipe.recompute, hardware.device.type)
     settings, stride = job.settings, job.settings.head_stride
-    criterion = Criterion(task, settings.batch_dice, settings.spacing, stride)
+    criterion, whole = (
+        Criterion(task, settings.batch_dice, settings.spacing, stride) for _ in range(2)
+    )
+    criterion.divide(hardware.ranks)
     pairs = zip(settings.patch_size, stride, strict=True)
     for name, bias in criterion.start_biases([n // step for n, step in pairs]).items():
         network.start_head(name, bias)
-    placed = hardware.place(network, settings.dim)
+    placed = hardware.ranks.over_batch(hardware.place(network, settings.dim))
     criterion = criterion.to(hardware.device)
     cases = OpenCases(job.store.open)
     seconds = None if run.time_budget is None else run.time_budget - run.reserved
     score = PatchScore(
         task,
-        criterion,
+        whole.to(hardware.device),
         hardware,
         make_loader(job, run, hardware, cases, job.validation, VALIDATION),
         recipe.validation_batches,
@@ -153,6 +156,7 @@ def make_loader(
         augment=pipeline.draw,
         spread=task.fine_reach if fine else 0.0,
         overhang=fine or recipe.overhang,
+        share=(hardware.ranks.number, hardware.ranks.count) if training else (0, 1),
     )
     threads = hardware.loader_threads if training else 0
     ahead = max(2, min(4, 2 * threads))

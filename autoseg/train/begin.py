@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import torch
+
 from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.sources import contents_in_store
+from autoseg.spec.json import from_json, to_json
 from autoseg.spec.run import Run
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
 from autoseg.train.data.cascade import ensure_previous
@@ -41,6 +46,7 @@ from autoseg.train.setup.options import (
     Options,
     check_same,
 )
+from autoseg.train.setup.ranks import ONE, Ranks
 from autoseg.workspace import (
     CHECKPOINT_FINAL,
     CHECKPOINT_LATEST,
@@ -72,8 +78,10 @@ class Begun:
     trainer: Trainer | None
 
 
-def begin(job: Job, asked: Options) -> Begun:
+def begin(job: Job, asked: Options, ranks: Ranks = ONE) -> Begun:
     """Return a training as it is recorded, or begin the one that is asked for.
+
+    The first of several processes does so, and the others take over what it has.
 
     Parameters
     ----------
@@ -81,6 +89,8 @@ def begin(job: Job, asked: Options) -> Begun:
         What the user wants trained.
     asked : Options
         How; what is not given is taken from the record, or chosen.
+    ranks : Ranks
+        Which of several processes this is.
 
     Returns
     -------
@@ -94,28 +104,65 @@ def begin(job: Job, asked: Options) -> Begun:
     TrainingError
         If something was trained there in another way, or nobody knows how.
     """
+    begun: list[Begun] = []
+
+    def first() -> str:
+        begun.append(_begin(job, asked, ranks))
+        found = begun[0]
+        return json.dumps({"run": to_json(found.run), "done": found.trainer is None})
+
+    told = json.loads(ranks.told(first))
+    if not begun:
+        run = from_json(Run, told["run"], "the first process")
+        begun.append(_followed(job, run, asked, ranks, bool(told["done"])))
+    trainer = begun[0].trainer
+    if trainer is not None:
+        _level(trainer, ranks)
+    return begun[0]
+
+
+def _followed(job: Job, run: Run, asked: Options, ranks: Ranks, done: bool) -> Begun:
+    """Return the training that the first process has begun or goes on with."""
+    job = as_recorded(job, run)
+    hardware = hardware_again(run, asked, ranks)
+    trainer = None if done else make_trainer(job, run, hardware)
+    return Begun(job, run, hardware, trainer)
+
+
+def _level(trainer: Trainer, ranks: Ranks) -> None:
+    """Let all processes start from the state of the first, and compile if wanted."""
+    if ranks.count > 1:
+        trainer.load(ranks.spread(trainer.state()))
+    if not ranks.first:  # dropout draws from it: something else for each sample
+        own = np.random.SeedSequence([ranks.number, trainer.clock.iteration])
+        torch.manual_seed(int(own.generate_state(1)[0]))
+    if trainer.hardware.compile:
+        trainer.compile(_first_batch(trainer))
+
+
+def _begin(job: Job, asked: Options, ranks: Ranks) -> Begun:
     path = job.folder / RUN
     if asked.overwrite or (asked.retrain_changed and changed_since_begun(job)):
-        return _begin_new(job, replace(asked, overwrite=True))
-    if path.is_file() and not _is_void(job, Run.load(path), asked):
-        return _go_on(job, Run.load(path), asked)
+        return _begin_new(job, replace(asked, overwrite=True), ranks)
+    if path.is_file() and not _is_void(job, Run.load(path), asked, ranks):
+        return _go_on(job, Run.load(path), asked, ranks)
     for name in (CHECKPOINT_FINAL, CHECKPOINT_LATEST):
         if (job.folder / name).exists() and not path.is_file():
             raise TrainingError(
                 f"{job.folder} holds {name} but no {RUN}, so nobody knows how it was "
                 "trained. Move it away, or give --overwrite."
             )
-    return _begin_new(job, asked)
+    return _begin_new(job, asked, ranks)
 
 
-def _is_void(job: Job, recorded: Run, asked: Options) -> bool:
+def _is_void(job: Job, recorded: Run, asked: Options, ranks: Ranks) -> bool:
     """Return whether a record binds nobody: no checkpoint, and other options now."""
     if has_checkpoint(job.folder):
         return False
     if changed_since_begun(job):
         return True
     try:
-        check_same(asked, recorded, str(job.folder))
+        check_same(asked, recorded, str(job.folder), ranks.count)
         check_split(job, recorded)
     except TrainingError:
         logger.info(
@@ -126,28 +173,38 @@ def _is_void(job: Job, recorded: Run, asked: Options) -> bool:
     return False
 
 
-def _go_on(job: Job, recorded: Run, asked: Options) -> Begun:
+def _go_on(job: Job, recorded: Run, asked: Options, ranks: Ranks) -> Begun:
     """Return a training as it is recorded, where its last checkpoint left it."""
-    check_same(asked, recorded, str(job.folder))
+    check_same(asked, recorded, str(job.folder), ranks.count)
     job = as_recorded(job, recorded)
+    write_model_files(job)
     tell_of_changes(job)
     _ensure_data(job)
-    hardware = hardware_again(recorded, asked)
+    hardware = hardware_again(recorded, asked, ranks)
     if (job.folder / CHECKPOINT_FINAL).exists():
         return Begun(job, recorded, hardware, None)
-    logger.info("%s", describe(job, recorded))
+    ranks.check(recorded.batch_size)
+    now = replace(
+        recorded,
+        processes=ranks.count,
+        threads=hardware.threads,
+        loader_threads=hardware.loader_threads,
+    )
+    logger.info("%s", describe(job, now))
     trainer = _ready(job, recorded, hardware, asked, load_state(job.folder))
     return Begun(job, recorded, hardware, trainer)
 
 
-def _begin_new(job: Job, asked: Options) -> Begun:
+def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     """Begin a training: nothing is written, or thrown away, before it can learn."""
+    ranks.check(asked.batch_size or job.settings.batch_size)
     hardware = choose_hardware(
         asked.device,
         precision=asked.precision,
         compile=asked.compile,
         threads=asked.threads,
         loader_threads=asked.workers,
+        ranks=ranks,
     )
     if asked.time_budget is None:  # otherwise it is made to fit
         check_memory(job, first_run(job, asked, hardware), hardware)
@@ -157,6 +214,7 @@ def _begin_new(job: Job, asked: Options) -> Begun:
         asked,
         lambda tried: _timed(tried, asked, hardware),
         planned_first=hardware.device.type != "cpu",
+        least_batch=ranks.count,
     )
     job = fit.applied(job)
     check_other_folds(job)
@@ -185,10 +243,8 @@ def _ready(
         logger.info("Going on after iteration %d.", trainer.clock.iteration)
     elif asked.init_from:
         initialize(trainer.network, read_weights(asked.init_from), asked.init_from)
-    if state is None or hardware.compile:
-        batch = _first_batch(trainer)
-        if hardware.compile:
-            trainer.compile(batch)
+    if state is None:
+        _first_batch(trainer)
     return trainer
 
 
@@ -220,6 +276,7 @@ def _ensure_data(job: Job) -> None:
 def new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:
     """Return the record of a training that begins now."""
     run = first_run(job, asked, hardware, fit)
+    hardware.ranks.check(run.batch_size)
     check_memory(job, run, hardware)
     if asked.time_budget is None:
         return run

@@ -66,6 +66,7 @@ def fit_to_time(
     asked: Options,
     seconds_of_a_step: Callable[[Job], float],
     planned_first: bool = False,
+    least_batch: int = 1,
 ) -> Fit:
     """Return the widest network and the largest batch that take enough steps.
 
@@ -83,6 +84,8 @@ def fit_to_time(
     planned_first : bool
         Time what is planned before anything else, as on a GPU, where it usually fits;
         on a CPU, a few steps of it may take minutes.
+    least_batch : int
+        A batch is not made smaller than that.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def fit_to_time(
     if planned_first and asked.time_budget / seconds_of_a_step(job) >= wanted:
         return PLANNED
     found, steps = PLANNED, 0.0
-    for changes in candidates(job, asked):
+    for changes in candidates(job, asked, least_batch):
         if steps and steps < wanted * LEAST_GROWTH:
             break
         tried = Fit(changes)
@@ -137,7 +140,7 @@ def fit_to_time(
     return Fit(found.changes, because)
 
 
-def candidates(job: Job, asked: Options) -> list[dict[str, Any]]:
+def candidates(job: Job, asked: Options, least_batch: int = 1) -> list[dict[str, Any]]:
     """Return what may be tried, the fastest first and what is planned last.
 
     First the network grows with a small batch, then the batch.
@@ -148,6 +151,8 @@ def candidates(job: Job, asked: Options) -> list[dict[str, Any]]:
         As planned.
     asked : Options
         What is given by hand there stays.
+    least_batch : int
+        As in `fit_to_time`.
     """
     planned = _planned(job, asked)
     features, batch = planned[FEATURES], planned["batch_size"]
@@ -158,7 +163,7 @@ def candidates(job: Job, asked: Options) -> list[dict[str, Any]]:
     ]
     batches = {batch}
     if asked.batch_size is None and "batch_size" not in asked.plan_changes:
-        batches = {min(batch, SMALL_BATCH), batch}
+        batches = {min(batch, max(SMALL_BATCH, least_batch)), batch}
     smallest = min(batches)
     rows = [{FEATURES: width, "batch_size": smallest} for width in widths]
     rows += [{FEATURES: features, "batch_size": b} for b in sorted(batches)[1:]]

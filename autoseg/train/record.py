@@ -15,7 +15,7 @@ from autoseg.train.fit import PLANNED, Fit
 from autoseg.train.initialize import hash_weights, read_weights
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.hardware import Hardware, choose_hardware
-from autoseg.train.setup.job import Job, write_model_files
+from autoseg.train.setup.job import Job
 from autoseg.train.setup.options import (
     Options,
     resolve_recipe,
@@ -23,6 +23,7 @@ from autoseg.train.setup.options import (
     versions,
     with_changes,
 )
+from autoseg.train.setup.ranks import ONE, Ranks
 from autoseg.workspace import CHECKPOINT_FINAL
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def first_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) 
         compiled=hardware.compile,
         threads=hardware.threads,
         loader_threads=hardware.loader_threads,
+        processes=hardware.ranks.count,
         overrides=to_json(asked.plan_changes),
         fitted=to_json(fit.changes),
         fitted_because=fit.because,
@@ -114,7 +116,7 @@ def tell_of_changes(job: Job) -> None:
 
 
 def as_recorded(job: Job, recorded: Run) -> Job:
-    """Return the job with what an earlier command changed in the plan."""
+    """Return the job with what was changed in the plan when its training began."""
     job = check_split(job, recorded)
     if recorded.versions != versions():
         logger.info(
@@ -122,15 +124,14 @@ def as_recorded(job: Job, recorded: Run) -> Job:
             ", ".join(f"{k} {v}" for k, v in recorded.versions.items()),
         )
     changes = Options(settings={**recorded.overrides, **recorded.fitted})
-    job = dataclasses.replace(
+    return dataclasses.replace(
         job, plan=with_changes(job.plan, job.configuration, changes)
     )
-    write_model_files(job)
-    return job
 
 
-def hardware_again(recorded: Run, asked: Options) -> Hardware:
+def hardware_again(recorded: Run, asked: Options, ranks: Ranks = ONE) -> Hardware:
     """Return the hardware that a training began on, or the one asked for now."""
+    same_threads = recorded.threads if ranks.count == recorded.processes else None
     if asked.device != "auto" and asked.device.partition(":")[0] != recorded.device:
         logger.warning(
             "This training began on %s and goes on on %s: the weights will not be "
@@ -138,14 +139,25 @@ def hardware_again(recorded: Run, asked: Options) -> Hardware:
             recorded.device,
             asked.device,
         )
-        return choose_hardware(asked.device, threads=recorded.threads)
+        return choose_hardware(
+            asked.device, threads=asked.threads or same_threads, ranks=ranks
+        )
+    if ranks.count != recorded.processes:
+        logger.info(
+            "This training began with %d process(es) and goes on with %d: the weights "
+            "may differ in their last digits from those of an uninterrupted one.",
+            recorded.processes,
+            ranks.count,
+        )
     device = recorded.device if asked.device == "auto" else asked.device
+    loading = None if same_threads is None else recorded.loader_threads
     same = choose_hardware(
         device,
         precision=recorded.precision,
         compile="on" if recorded.compiled else "off",
-        threads=recorded.threads,
-        loader_threads=recorded.loader_threads,
+        threads=asked.threads or same_threads,
+        loader_threads=loading if asked.workers is None else asked.workers,
+        ranks=ranks,
     )
     return dataclasses.replace(same, channels_last=recorded.channels_last)
 
@@ -159,7 +171,9 @@ def describe(job: Job, run: Run) -> str:
         else f"{run.time_budget:.0f} s"
     )
     settings = job.settings
-    fitted = ""
+    fitted = together = ""
+    if run.processes > 1:
+        together = f"{run.processes} processes, each on "
     if run.fitted:
         fitted = f"  made to fit the time: {run.fitted_because}\n"
     return (
@@ -169,6 +183,7 @@ def describe(job: Job, run: Run) -> str:
         f"{length}\n"
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
         f"{run.batch_size}, seed {run.seed}\n{fitted}"
-        f"  {run.device}, {run.precision}{', channels last' * run.channels_last}, "
+        f"  {together}{run.device}, {run.precision}"
+        f"{', channels last' * run.channels_last}, "
         f"{run.threads} threads, {run.loader_threads} for loading"
     )

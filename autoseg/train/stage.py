@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from autoseg.atomic import sweep, sweep_temporaries
 from autoseg.networks.build import build_network
 from autoseg.train.after.final_validation import validate_fold
 from autoseg.train.begin import Begun, begin
+from autoseg.train.launch import devices_of, train_together
 from autoseg.train.loop.checkpoint import Saver, remove_state, save_weights
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.trainer import Trainer
@@ -26,6 +28,12 @@ from autoseg.train.setup.job import (
 from autoseg.train.setup.options import (
     Options,
     seconds_of,
+)
+from autoseg.train.setup.ranks import (
+    Ranks,
+    device_here,
+    is_one_of_several,
+    joined,
 )
 from autoseg.workspace import (
     CHECKPOINT_BEST,
@@ -53,6 +61,7 @@ def train(
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     device: str = "auto",
+    processes: int | None = None,
     precision: str = "auto",
     compile: str = "auto",
     threads: int | None = None,
@@ -98,13 +107,18 @@ def train(
         Any other number, by the keys of `autoseg.spec.settings.keys`, as in
         ``{"train.momentum": 0.9, "network.features": [8, 16, 32]}``.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``; or several, as in
+        ``"cuda:0,cuda:1"``, on which as many processes train together.
+    processes : int, optional
+        How many train together, each with a share of every batch. By default one for
+        each device. A process that was started as one of several, as torchrun does,
+        joins the others in any case.
     precision : str
         ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``: of the network's layers.
     compile : str
         ``"auto"``, ``"on"`` or ``"off"``: whether torch.compile is used.
     threads, workers : int, optional
-        Threads of an operation on the CPU, and of the loader.
+        Threads of an operation on the CPU, and of the loader, of each process.
     init_from : path, optional
         A model, or a checkpoint of one, whose weights to start from.
     keep_network : bool
@@ -138,6 +152,8 @@ def train(
         After Ctrl-C, SIGTERM or SIGHUP: the checkpoint is written, and the same call
         goes on.
     """
+    given = dict(locals())
+    names = devices_of(device, processes)
     asked = Options(
         recipe=recipe,
         epochs=epochs,
@@ -147,7 +163,7 @@ def train(
         batch_size=batch_size,
         seed=seed,
         settings=settings or {},
-        device=device,
+        device=device_here(names),
         precision=precision,
         compile=compile,
         threads=threads,
@@ -160,26 +176,31 @@ def train(
         validation=validation,
         checkpoint_seconds=checkpoint_seconds,
     ).of(configuration)
-    job = find_job(dataset, configuration, fold, root, plan, asked)
-    check_network(job)
-    with only_one(job.folder):
-        _train_alone(job, asked)
+    if len(names) > 1 and not is_one_of_several():
+        return train_together(train, given, names)
+    with joined(asked.device) as ranks:
+        where = dataset, configuration, fold, root, plan, asked
+        job = ranks.led(lambda: find_job(*where))
+        check_network(job)
+        with only_one(job.folder) if ranks.first else nullcontext():
+            _train_alone(job, asked, ranks)
     return job.folder
 
 
-def _train_alone(job: Job, asked: Options) -> None:
+def _train_alone(job: Job, asked: Options, ranks: Ranks) -> None:
     """Train and validate a fold that nobody else is training."""
-    sweep_temporaries(job.folder, alone=True)
-    sweep([job.folder / PROGRESS])
-    begun = begin(job, asked)
+    if ranks.first:
+        sweep_temporaries(job.folder, alone=True)
+        sweep([job.folder / PROGRESS])
+    begun = begin(job, asked, ranks)
     if begun.trainer is None:
         logger.info("%s is trained already; --overwrite trains it again.", job.folder)
     else:
-        _fit(begun, begun.trainer, asked)
+        _fit(begun, begun.trainer, asked, ranks)
     if asked.validation:
         # Also on cases that joined the fold after it was trained.
         whole = replace(begun.job, validation=job.validation)
-        validate_fold(whole, str(begun.hardware.device))
+        validate_fold(whole, str(begun.hardware.device), ranks)
 
 
 def check_network(job: Job) -> None:
@@ -194,9 +215,10 @@ def check_network(job: Job) -> None:
         build_network(job.plan, job.configuration)
 
 
-def _fit(begun: Begun, trainer: Trainer, asked: Options) -> None:
+def _fit(begun: Begun, trainer: Trainer, asked: Options, ranks: Ranks) -> None:
     job = begun.job
-    logbook = Logbook(job.folder, trainer.clock.iteration)
+    # The others have a logbook and a saver, too, and never write.
+    logbook = Logbook(job.folder, trainer.clock.iteration, kept=ranks.first)
 
     def keep(name: str) -> None:
         weights = trainer.network.state_dict()
@@ -204,12 +226,14 @@ def _fit(begun: Begun, trainer: Trainer, asked: Options) -> None:
 
     saver = Saver(job.folder, trainer.state, asked.checkpoint_seconds)
     finished = trainer.fit(logbook, saver, lambda: keep(CHECKPOINT_BEST))
-    logbook.draw()
+    if ranks.first:
+        logbook.draw()
     if not finished:
         logger.info(
             "Stopped after iteration %d; the same command goes on from there.",
             trainer.clock.iteration,
         )
         raise KeyboardInterrupt
-    keep(CHECKPOINT_FINAL)
-    remove_state(job.folder)
+    if ranks.first:
+        keep(CHECKPOINT_FINAL)
+        remove_state(job.folder)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoseg.errors import AutosegError, CaseErrors
 from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.model.load import load_model
+from autoseg.model.model import Model
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.job import Job as PredictionJob
 from autoseg.predict.readouts.uncertainty import Qualities, correlation
@@ -17,12 +20,13 @@ from autoseg.train.after.kinds import AFTER_KINDS
 from autoseg.train.after.kinds.base import AfterKind
 from autoseg.train.data.cascade import check_coarse, previous_folder
 from autoseg.train.setup.job import Job
+from autoseg.train.setup.ranks import ONE, Ranks
 from autoseg.workspace import SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
 
 
-def validate_fold(job: Job, device: str = "auto") -> Path:
+def validate_fold(job: Job, device: str = "auto", ranks: Ranks = ONE) -> Path:
     """Predict and score the validation cases that are not done yet.
 
     Where decoding has parameters, they are tuned first, on these cases; each case is
@@ -37,6 +41,8 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
         A fold with a ``checkpoint_final.pt``.
     device : str
         Where to predict.
+    ranks : Ranks
+        Which of several processes this is, that predict a share of the cases each.
 
     Returns
     -------
@@ -50,26 +56,60 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     """
     folder = job.folder / VALIDATION
     summary = folder / SUMMARY
-    kind = AFTER_KINDS.get(job.task.kind, AfterKind)(job, device)
-    if is_scored(summary, job.validation):
+    kind = AFTER_KINDS.get(job.task.kind, AfterKind)(job, device, ranks)
+    scored = ranks.told(lambda: str(is_scored(summary, job.validation)))
+    if scored == str(True):
         found = Summary.load(summary)
         logger.info("Validated already, %s:\n%s", summary, found.table())
         _say(kind.remarks())
         return summary
     if job.is_fine:
         check_coarse(job)  # another fold's would know the cases
-    kind.prepare()
+    ranks.alone(kind.prepare)
     model = load_model(job.model_folder, folds=[job.fold])
-    waiting = []
+    _predict(job, model, kind, ranks)
+    ranks.alone(lambda: _finish(job, model, kind))
+    return summary
+
+
+def _predict(job: Job, model: Model, kind: AfterKind, ranks: Ranks) -> None:
+    """Predict the cases that are not there yet, each by one of the processes."""
+    jobs: dict[str, PredictionJob] = {}
     for case_id in job.validation:
         case = job.dataset.case(case_id)
-        output = folder / f"{case_id}{prediction_ending(case, model)}"
-        if not output.is_file():
-            waiting.append(PredictionJob(case=case, output=output))
+        output = job.folder / VALIDATION / f"{case_id}{prediction_ending(case, model)}"
+        jobs[case_id] = PredictionJob(case=case, output=output)
+    missing = json.loads(
+        ranks.told(
+            lambda: json.dumps([c for c, j in jobs.items() if not j.output.is_file()])
+        )
+    )
+    waiting = [jobs[case_id] for case_id in ranks.of(missing)]
     before = None
     if job.settings.previous is not None and not job.is_fine:
         before = previous_folder(job)
-    kind.predict(model, waiting, before)
+    if missing:
+        ranks.alone(lambda: kind.tune(model, before))
+    failed: dict[str, str] = {}
+    finished = len(waiting)
+    try:
+        kind.predict(model, waiting, before)
+    except CaseErrors as error:
+        if ranks.count == 1:
+            raise
+        failed = {case: str(why) for case, why in error.failures.items()}
+        finished = error.finished
+    told = [json.loads(text) for text in ranks.texts(json.dumps([failed, finished]))]
+    failures = {c: AutosegError(why) for one, _ in told for c, why in one.items()}
+    if failures:
+        raise CaseErrors("predict", failures, sum(done for _, done in told))
+
+
+def _finish(job: Job, model: Model, kind: AfterKind) -> None:
+    """Learn from the predictions, score them, and say so."""
+    folder = job.folder / VALIDATION
+    kind.clean(model)
+    kind.collect()
     learnt = kind.learn(folder)
     found = evaluate(
         folder, dataset=job.dataset, task=job.plan.task, cases=job.validation
@@ -78,7 +118,6 @@ def validate_fold(job: Job, device: str = "auto") -> Path:
     logger.info("Fold %s on its validation cases:\n%s", job.fold, found.table())
     _say(learnt)
     _say(kind.remarks())
-    return summary
 
 
 def is_scored(summary: Path, cases: Sequence[str]) -> bool:

@@ -212,7 +212,7 @@ class Loader:
         points: list[torch.Tensor] = []
         cases: list[str] = []
         start = time.perf_counter()
-        for number in range(self.sampler.batch_size):
+        for number in self.sampler.samples:
             cases.append(self.sampler.case(iteration, number))
             doing.what = f"reading case {cases[-1]}"
             drawn = self.sampler.draw(iteration, number)

@@ -70,6 +70,9 @@ class Sampler:
         A patch about a voxel has it up to so many of its edges away from its middle.
     overhang : bool
         A patch about a voxel may end after the image, as in nnU-Net.
+    share : tuple of int
+        Number of this process and count of all: it draws every count-th sample of
+        each batch, from its number on.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Sampler:
         augment: Callable[[np.random.Generator], Any] | None = None,
         spread: float = 0.0,
         overhang: bool = True,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         if not cases:
             raise TrainingError("There is no case to train on; see the split.")
@@ -100,6 +104,7 @@ class Sampler:
         self.augment = augment
         self.spread = spread
         self.overhang = overhang
+        self.samples = range(share[0], batch_size, share[1])
 
     def generator(self, iteration: int, sample: int) -> np.random.Generator:
         """Return the source of all random numbers of one sample."""

@@ -86,12 +86,9 @@ class Saver:
         save_state(self.folder, self.state())
         self._last = time.monotonic()
 
-    def write_if_due(self) -> bool:
-        """Write if the last time was long enough ago; say whether it was."""
-        if time.monotonic() - self._last < self.seconds:
-            return False
-        self.write()
-        return True
+    def is_due(self) -> bool:
+        """Return whether the last time was long enough ago."""
+        return time.monotonic() - self._last >= self.seconds
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:

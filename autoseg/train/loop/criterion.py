@@ -16,8 +16,8 @@ from torch.utils.checkpoint import checkpoint
 
 from autoseg.errors import PlanError
 from autoseg.losses import LOSSES
-from autoseg.losses.base import Loss
-from autoseg.losses.points import PointLoss, counted
+from autoseg.losses.base import Loss, Share
+from autoseg.losses.points import PointLoss
 from autoseg.networks.base import LateLogits
 from autoseg.spec.head import AT_ONCE, Head
 from autoseg.tasks.base import Task
@@ -152,11 +152,24 @@ class Criterion(nn.Module):
                 if weight == 0:
                     continue
                 target = shrink(learned[name], logits.shape[2:])
-                term = weight * loss(logits, target)
+                term = weight * self._of(loss, logits, target)
                 total = term if total is None else total + term
         if total is None:
             raise ValueError("a task without heads cannot be trained")
         return total
+
+    @staticmethod
+    def _of(loss: Loss, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of the whole batch from the samples that are here."""
+        if not loss.sums_up:
+            logits, target = loss.batch.whole(logits), loss.batch.whole(target)
+        result: Tensor = loss(logits, target)
+        return result
+
+    def divide(self, share: Share) -> None:
+        """Return the loss of the whole batch from now on, given a share of it."""
+        for _, loss in self._losses():
+            loss.batch = share
 
     def _losses(self) -> Iterator[tuple[str, Loss]]:
         """Yield the loss of each head."""
@@ -275,4 +288,4 @@ def loss_of_points(
             total = total + checkpoint(
                 part, late.features, first, last, use_reentrant=False
             )
-    return total / counted(target)
+    return loss.averaged(total, target)

@@ -43,7 +43,7 @@ class Gradients:
     hardware : Hardware
         Device, precision and threads.
     batch_size : int
-        B, of every batch to come.
+        B, of every batch to come, as far as it is here.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Gradients:
         self.parts = 1
         if hardware.device.type == "cpu" and not mixes(network):
             self.parts = count_parts(batch_size, hardware.threads)
+        self.ranks = hardware.ranks
         self._pool: ThreadPoolExecutor | None = None
         self._parameters = [p for p in network.parameters() if p.requires_grad]
 
@@ -66,6 +67,8 @@ class Gradients:
         self, images: Tensor, learned: Learned, scaler: torch.amp.GradScaler
     ) -> Tensor:
         """Return the loss, a scalar on its device, and set each ``grad``.
+
+        Both are those of the whole batch, of which other processes may have a share.
 
         Parameters
         ----------
@@ -83,6 +86,14 @@ class Gradients:
         """
         for parameter in self._parameters:
             parameter.grad = None
+        loss = self._of_share(images, learned, scaler)
+        self.ranks.add(self._parameters)
+        return loss
+
+    def _of_share(
+        self, images: Tensor, learned: Learned, scaler: torch.amp.GradScaler
+    ) -> Tensor:
+        """Set each gradient by the samples that are here."""
         if self.parts == 1:
             loss: Tensor = self.criterion(self._forward(images), learned)
             scaler.scale(loss).backward()

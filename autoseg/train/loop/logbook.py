@@ -81,15 +81,17 @@ class Logbook:
     iteration : int
         Where the training stands; entries of later iterations, which a stopped
         training wrote after its last checkpoint, are dropped.
+    kept : bool
+        Whether there is a file; of several processes, one writes it.
     """
 
-    def __init__(self, folder: Path, iteration: int = 0) -> None:
+    def __init__(self, folder: Path, iteration: int = 0, kept: bool = True) -> None:
         self.folder = folder
         self.entries: list[dict[str, Any]] = []
         self._drawn = -math.inf
         self._in_picture = 0  # entries
         path = folder / LOG
-        if path.is_file():
+        if kept and path.is_file():
             self.entries = [
                 entry
                 for entry in read_log(path)

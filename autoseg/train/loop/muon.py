@@ -131,14 +131,15 @@ def orthogonalized(matrix: Tensor) -> Tensor:
     True
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).float()
+    x = matrix.T if tall else matrix
+    x = x if x.dtype == torch.float64 else x.float()
     x = x / (torch.linalg.vector_norm(x) + 1e-12)
     a, b, c = COEFFICIENTS
     # Each round takes x to p(x x^T) x. All that is made of x x^T commutes, so the
     # rounds go on with that small square matrix, and x itself is multiplied once. Not
     # in bfloat16: the products of few large directions have to cancel.
     square = x @ x.T
-    whole = torch.eye(len(square), device=x.device)
+    whole = torch.eye(len(square), dtype=x.dtype, device=x.device)
     for _ in range(ROUNDS):
         factor = torch.addmm(square, square, square, beta=b, alpha=c)
         factor.diagonal().add_(a)

@@ -5,14 +5,14 @@ Legend: B batch, K classes, P patch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from autoseg.tasks.base import Task
-from autoseg.train.data.loader import Loader
+from autoseg.train.data.loader import Batch, Loader
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.setup.hardware import Hardware
 
@@ -60,16 +60,17 @@ class PatchScore:
         if not self.batches:
             return {}
         groups = _groups(self.task)
-        losses = []
+        losses: dict[int, Tensor] = {}
         counts = torch.zeros((len(groups), 3), dtype=torch.float64)
-        for batch in self.loader.batches(0, self.batches):
+        for number, batch in self._shared_out():
             with self.hardware.autocast():
                 outputs = network(self.hardware.arrange(batch.images))
-            losses.append(self.criterion(outputs, batch.learned).float())
+            losses[number] = self.criterion(outputs, batch.learned).float()
             if groups and batch.labels is not None:
                 logits = _finest(outputs[self.task.heads[0].name])
                 counts += count_overlap(self.task, logits, batch.labels, groups)
-        loss = float(torch.stack(losses).mean())
+        loss = self._mean(losses)
+        counts = self._total(counts)
         numbers: dict[str, Any] = {"validation_loss": round(loss, 5)}
         if not groups:
             return numbers | {"score": -loss}
@@ -81,6 +82,21 @@ class PatchScore:
         found = [value for value in dice.values() if value is not None]
         score = sum(found) / len(found) if found else None
         return numbers | {"dice": dice, "score": score}
+
+    def _shared_out(self) -> Iterator[tuple[int, Batch]]:
+        """Yield whole batches with their numbers: all, or this process's share."""
+        for number in self.hardware.ranks.of(range(self.batches)):
+            for batch in self.loader.batches(number, number + 1):
+                yield number, batch
+
+    def _mean(self, losses: Mapping[int, Tensor]) -> float:
+        """Return the mean of the losses of all batches, some of which are here."""
+        found = [float(losses.get(number, 0.0)) for number in range(self.batches)]
+        return float(torch.tensor(self.hardware.ranks.sums(found)).mean())
+
+    def _total(self, counts: Tensor) -> Tensor:
+        found = self.hardware.ranks.sums(counts.flatten().tolist())
+        return torch.tensor(found, dtype=torch.float64).reshape(counts.shape)
 
 
 def _finest(output: Tensor | Sequence[Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from autoseg.train.setup.recipes import Recipe
 
@@ -154,6 +155,16 @@ class Clock:
             self.progress += (1 - self.progress) / (expected + 1)
             if expected < 0.5:
                 self.progress = 1.0
+
+    def numbers(self) -> list[float]:
+        """Return all of its state, for other processes; a pace not known is NaN."""
+        return [math.nan if n is None else float(n) for n in self.state().values()]
+
+    def set(self, numbers: Sequence[float]) -> None:
+        """Take over the numbers of another process's clock."""
+        found = dict(zip(self.state(), numbers, strict=True))
+        pace = found["pace"]
+        self.load({**found, "pace": None if math.isnan(pace) else pace})
 
     def state(self) -> dict[str, float | int | None]:
         """Return what a checkpoint has to keep."""

@@ -5,6 +5,7 @@ Legend: B batch, C channels, K classes, P patch.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,7 @@ LOG_EVERY = 50  # iterations between two lines of the log
 LOOK_SECONDS = 1.0  # a GPU's losses are looked at no more often: looking waits for it
 LOOK_ITERATIONS = 100  # ... and at least this often
 SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
+PATIENCE = 5.0  # seconds in which several processes may get one wish to stop twice
 
 
 @dataclass
@@ -43,6 +45,15 @@ class _Seen:
     iteration: int
     cases: tuple[str, ...]
     loss: Tensor
+
+
+@dataclass(frozen=True)
+class _Agreed:
+    """What all processes do after an iteration."""
+
+    stop: bool  # since somebody was asked to
+    look: bool  # at losses
+    save: bool  # a checkpoint is due
 
 
 class Trainer:
@@ -86,8 +97,9 @@ class Trainer:
         self.validate = validate
         self.optimizer = make_optimizer(recipe, network)
         self.scaler = hardware.scaler()
-        batch_size = loader.sampler.batch_size
-        self.gradients = Gradients(network, criterion, hardware, batch_size)
+        self.ranks = hardware.ranks
+        samples = len(loader.sampler.samples)
+        self.gradients = Gradients(network, criterion, hardware, samples)
         self.meter = Meter()
         self.average: float | None = None  # of the validation score, moving
         self.best: float | None = None
@@ -105,7 +117,12 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
 
         parts, self.gradients.parts = self.gradients.parts, 1
+        # Where it fails here, the others cannot know.
+        self.gradients.ranks = self.ranks.silent
+        self.criterion.divide(self.ranks.silent)
         self.gradients.network, reason = try_compile(self.network, once)
+        self.gradients.ranks = self.ranks
+        self.criterion.divide(self.ranks)
         if reason is not None:
             self.gradients.parts = parts
         return reason
@@ -143,6 +160,7 @@ class Trainer:
         self._looked = time.perf_counter()
         for seen, value in zip(unseen, values, strict=True):
             if value != value or value in (float("inf"), -float("inf")):
+                # The same number in all processes, so all of them are here.
                 raise TrainingError(_not_finite(seen, value, batch, self.hardware))
             self.meter.add_loss(value)
             self._last_loss = value
@@ -170,22 +188,23 @@ class Trainer:
         batches = self.loader.batches(self.clock.iteration, self.clock.iterations)
         with (
             Progress(total - done, "train") as bar,
-            stop_requests() as stopped,
+            stop_requests(PATIENCE if self.ranks.count > 1 else 0.0) as stopped,
             self.hardware.thread_limit(),
         ):
             try:
                 while not self.clock.finished:
                     self._iterate(batches)
+                    agreed = self._agree(stopped.is_set(), saver)
+                    if agreed.look:
+                        self.look()
                     position = self._position()
                     bar.step(self._words(), position - done)
                     done = position
                     self._look_up(logbook, best)
-                    if stopped.is_set():
-                        saver.write()
+                    if agreed.stop or agreed.save:
+                        self._save(saver)
+                    if agreed.stop:
                         return False
-                    start = time.perf_counter()
-                    if saver.write_if_due():
-                        self.clock.spend(time.perf_counter() - start)
             finally:
                 batches.close()
                 self.gradients.close()
@@ -210,9 +229,26 @@ class Trainer:
             augmenting=batch.augment_seconds,
         )
         self.clock.tick(seconds)
+
+    def _agree(self, stopped: bool, saver: Saver) -> _Agreed:
+        """Return what is done next; the first process says so, and how late it is."""
         late = time.perf_counter() - self._looked > LOOK_SECONDS
-        if late or len(self._unseen) >= LOOK_ITERATIONS:
-            self.look()
+        look = late or len(self._unseen) >= LOOK_ITERATIONS
+        if self.ranks.count == 1:
+            return _Agreed(stopped, look, saver.is_due())
+        mine = [float(look), float(saver.is_due()), *self.clock.numbers()]
+        if not self.ranks.first:
+            mine = [0.0] * len(mine)
+        wishes, look_now, save, *clock = self.ranks.sums([float(stopped), *mine])
+        self.clock.set(clock)
+        return _Agreed(wishes > 0, look_now > 0, save > 0)
+
+    def _save(self, saver: Saver) -> None:
+        start = time.perf_counter()
+        self.look()
+        if self.ranks.first:
+            saver.write()
+        self.clock.spend(time.perf_counter() - start)
 
     def _look_up(self, logbook: Logbook, best: Callable[[], None]) -> None:
         """Write to the log where it is time to, with a validation after an epoch."""
@@ -235,7 +271,8 @@ class Trainer:
         self.meter.clear()
         if epoch_ends or self.clock.finished:
             entry |= self._validation(best)
-        logbook.add(entry)
+        if self.ranks.first:
+            logbook.add(entry)
         self.clock.spend(time.perf_counter() - start)
 
     def _validation(self, best: Callable[[], None]) -> dict[str, Any]:
@@ -252,7 +289,8 @@ class Trainer:
         numbers["average_score"] = self.average
         if self.best is None or self.average > self.best:
             self.best = self.average
-            best()
+            if self.ranks.first:
+                best()
         return numbers
 
     def _warn_of_slow_loader(self, share: float) -> None:
@@ -312,10 +350,15 @@ def _memory(device: torch.device) -> int:
 def _not_finite(
     seen: _Seen, value: float, batch: Batch | None, hardware: Hardware
 ) -> str:
-    cause = ""
+    cause, found = "", {"cases": list(seen.cases), "bad": []}
     if batch is not None and batch.iteration == seen.iteration:
         finite = torch.isfinite(batch.images.flatten(1)).all(1).tolist()
-        bad = sorted({c for c, ok in zip(batch.cases, finite, strict=True) if not ok})
+        pairs = zip(batch.cases, finite, strict=True)
+        found["bad"] = [case for case, good in pairs if not good]
+    shares = [json.loads(text) for text in hardware.ranks.texts(json.dumps(found))]
+    cases = sorted({case for one in shares for case in one["cases"]})
+    bad = sorted({case for one in shares for case in one["bad"]})
+    if batch is not None and batch.iteration == seen.iteration:
         cause = (
             f" The images of {', '.join(bad)} hold values that are no numbers: mend "
             "them and preprocess again."
@@ -325,6 +368,6 @@ def _not_finite(
     lower = "" if hardware.precision == "fp32" else " or --precision fp32"
     return (
         f"The loss of iteration {seen.iteration} is {value}; its patches came from "
-        f"case {', '.join(sorted(set(seen.cases)))}.{cause} Look at these cases, or "
+        f"case {', '.join(cases)}.{cause} Look at these cases, or "
         f"try a lower --lr{lower}; the last checkpoint is untouched."
     )

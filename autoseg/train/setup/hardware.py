@@ -18,6 +18,7 @@ from autoseg.machine import cores as usable_cores
 from autoseg.machine import keep_freed_memory
 from autoseg.networks.onednn import prefer_onednn
 from autoseg.predict.device import PRECISIONS, cpu_computes_bf16
+from autoseg.train.setup.ranks import ONE, Ranks
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Hardware:
         Threads of one operation on the CPU.
     loader_threads : int
         Threads that read and augment.
+    ranks : Ranks
+        Which of several processes this is; the threads are its own.
     """
 
     device: torch.device
@@ -49,6 +52,7 @@ class Hardware:
     compile: bool
     threads: int
     loader_threads: int
+    ranks: Ranks = ONE
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """Return a context in which layers compute in this precision."""
@@ -172,6 +176,7 @@ def choose_hardware(
     compile: str = "auto",
     threads: int | None = None,
     loader_threads: int | None = None,
+    ranks: Ranks = ONE,
 ) -> Hardware:
     """Return the fastest safe way to train on a device.
 
@@ -189,8 +194,10 @@ def choose_hardware(
     compile : str
         ``"on"``, ``"off"``, or ``"auto"``: on for CUDA, where it pays.
     threads, loader_threads : int, optional
-        By default as many as there are cores; and on a CPU, whose cores the trainer
-        needs itself, half as many loader threads.
+        By default as many as there are cores for this process; and on a CPU, whose
+        cores the trainer needs itself, half as many loader threads.
+    ranks : Ranks
+        Which of several processes this is.
 
     Returns
     -------
@@ -203,7 +210,7 @@ def choose_hardware(
         If the device is not here or cannot do what is asked.
     """
     where = find_device(device)
-    cores = usable_cores()
+    cores = max(1, usable_cores() // ranks.near)
     if precision == "auto":
         precision = _precision(where)
     elif precision not in PRECISIONS:
@@ -219,6 +226,7 @@ def choose_hardware(
         compile=where.type == "cuda" if compile == "auto" else compile == "on",
         threads=threads or cores,
         loader_threads=loader_threads,
+        ranks=ranks,
     )
 
 

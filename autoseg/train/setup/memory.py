@@ -42,11 +42,13 @@ def check_memory(job: Job, run: Run, hardware: Hardware) -> None:
     UsageError
         With what is needed, what there is, and what makes it less.
     """
-    need, there = batch_bytes(job, run.batch_size), total_memory()
+    ranks = hardware.ranks
+    share = ranks.largest(run.batch_size)
+    need, there = ranks.near * batch_bytes(job, share), total_memory()
     if need > there:
         raise UsageError(_too_large(job, run, "A batch", need, "this machine", there))
     try:
-        step = step_bytes(job, run, hardware)
+        step = ranks.beside * step_bytes(job, run, hardware)
     except PlanError as unknown:
         logger.debug("%s", unknown)
         return
@@ -65,7 +67,7 @@ def batch_bytes(job: Job, batch_size: int) -> int:
 
 
 def step_bytes(job: Job, run: Run, hardware: Hardware) -> float:
-    """Return the expected peak of a step, by the planner's arithmetic.
+    """Return the expected peak of one process's step, by the planner's arithmetic.
 
     Raises
     ------
@@ -73,6 +75,7 @@ def step_bytes(job: Job, run: Run, hardware: Hardware) -> float:
         If nobody knows what the network needs.
     """
     recipe = Recipe(**run.recipe)
+    share = hardware.ranks.largest(run.batch_size)
     setting = Setting(
         precision=hardware.precision,
         optimizer="adamw" if recipe.optimizer == "adamw" else "sgd",
@@ -80,7 +83,7 @@ def step_bytes(job: Job, run: Run, hardware: Hardware) -> float:
         device="cuda" if hardware.device.type == "cuda" else "cpu",
         recompute=recipe.recompute,
     )
-    return cost_of(job.plan, job.configuration, setting).total(run.batch_size)
+    return cost_of(job.plan, job.configuration, setting).total(share)
 
 
 def _too_large(

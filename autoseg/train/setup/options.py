@@ -243,9 +243,10 @@ _ASKED: Mapping[str, Callable[[Run], Any]] = {
     "threads": lambda run: run.threads,
     "workers": lambda run: run.loader_threads,
 }
+OF_A_PROCESS = ("threads", "workers")
 
 
-def check_same(options: Options, recorded: Run, where: str) -> None:
+def check_same(options: Options, recorded: Run, where: str, processes: int = 1) -> None:
     """Raise unless what is asked for is what was recorded.
 
     What is not asked for is taken from the record.
@@ -258,6 +259,8 @@ def check_same(options: Options, recorded: Run, where: str) -> None:
         Of the training that is to go on.
     where : str
         The fold's folder, for the message.
+    processes : int
+        How many train together now. With another number, threads may be others, too.
 
     Raises
     ------
@@ -267,6 +270,8 @@ def check_same(options: Options, recorded: Run, where: str) -> None:
     found: list[str] = []
     for name, read in _ASKED.items():
         value = getattr(options, name)
+        if name in OF_A_PROCESS and processes != recorded.processes:
+            continue
         if value is not None and not (name == "recipe" and value == "auto"):
             found += differences(read(recorded), value, f"--{name.replace('_', '-')}")
     if options.epochs is not None:

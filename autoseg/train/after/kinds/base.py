@@ -12,8 +12,9 @@ from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.readouts.lookup import readout_of
-from autoseg.predict.readouts.uncertainty import Qualities
+from autoseg.predict.readouts.uncertainty import Qualities, load_qualities
 from autoseg.train.setup.job import Job
+from autoseg.train.setup.ranks import ONE, Ranks
 from autoseg.workspace import UNCERTAINTY, VALIDATION
 
 
@@ -29,13 +30,40 @@ class AfterKind:
         The fold.
     device : str
         Where to predict.
+    ranks : Ranks
+        Which of several processes this is. All of them predict; the first one does
+        the rest alone.
     """
 
-    def __init__(self, job: Job, device: str) -> None:
-        self.job, self.device = job, device
+    def __init__(self, job: Job, device: str, ranks: Ranks = ONE) -> None:
+        self.job, self.device, self.ranks = job, device, ranks
+
+    @property
+    def qualities(self) -> Path:
+        """Where this process writes how sure its predictions are."""
+        if self.ranks.first:
+            return self.job.folder / VALIDATION / UNCERTAINTY
+        return self.job.folder / f"{self.ranks.number}.{UNCERTAINTY}"
+
+    def collect(self) -> None:
+        """Bring together what several processes have said of their predictions."""
+        found = Qualities(self.job.folder / VALIDATION / UNCERTAINTY)
+        for path in sorted(self.job.folder.glob(f"*.{UNCERTAINTY}")):
+            found.values |= load_qualities(path)
+            found.write()
+            path.unlink()
 
     def prepare(self) -> None:
         """Keep in the fold's folder what predictions need and the cases can say."""
+
+    def tune(self, model: Model, previous: Path | None) -> None:
+        """Choose how the network's outputs are read, before cases are predicted.
+
+        Parameters
+        ----------
+        model, previous
+            As `predict` gets them.
+        """
 
     def predict(
         self, model: Model, waiting: Sequence[PredictionJob], previous: Path | None
@@ -47,7 +75,7 @@ class AfterKind:
         model : Model
             With this fold only.
         waiting : sequence of Job
-            Those that are not there yet; there may be none.
+            Those that are not there yet, this process's share; there may be none.
         previous : Path or None
             In a cascade, the predictions of the stage before.
 
@@ -61,11 +89,13 @@ class AfterKind:
         options = Options(device=self.device)
         readout = readout_of(model, options)
         predictor = Predictor(model, replace(options, uncertainty=readout.can_doubt))
-        file = self.job.folder / VALIDATION / UNCERTAINTY
-        qualities = Qualities(file) if readout.can_judge else None
+        qualities = Qualities(self.qualities) if readout.can_judge else None
         Pipeline(predictor=predictor, previous=previous, qualities=qualities).run(
             waiting, 1, 1
         )
+
+    def clean(self, model: Model) -> None:
+        """Remove what only predicting the cases needed, once they are predicted."""
 
     def learn(self, predictions: Path) -> str:
         """Learn from predictions of the validation cases, and keep it in the fold.

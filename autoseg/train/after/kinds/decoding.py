@@ -115,6 +115,8 @@ class FoldDecoding:
         Where to predict.
     previous : Path, optional
         In a cascade, the predictions of the stage before.
+    qualities : Path, optional
+        File for how sure predictions are; by default beside them.
     """
 
     def __init__(
@@ -124,12 +126,13 @@ class FoldDecoding:
         dataset: Dataset,
         device: str = "auto",
         previous: Path | None = None,
+        qualities: Path | None = None,
     ) -> None:
         self.folder, self.model, self.dataset = folder, untuned(model), dataset
         self.device, self.previous = device, previous
         self.task: InstanceTask = task_of(model)
         self.kept = KeptOutputs(folder / KEPT_OUTPUTS, self.task)
-        self.qualities = Qualities(folder / VALIDATION / UNCERTAINTY)
+        self.qualities = Qualities(qualities or folder / VALIDATION / UNCERTAINTY)
 
     def choose(self, cases: Sequence[str]) -> Decoding:
         """Return what was tuned on validation cases, now or before."""

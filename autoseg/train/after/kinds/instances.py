@@ -18,17 +18,28 @@ from autoseg.workspace import DECODING
 class AfterInstances(AfterKind):
     """Each case is predicted with parameters in which it had no say."""
 
+    def tune(self, model: Model, previous: Path | None) -> None:
+        if tunes(model):
+            self._decoding(model, previous).choose(self.job.validation)
+
     def predict(
         self, model: Model, waiting: Sequence[PredictionJob], previous: Path | None
     ) -> None:
         if not tunes(model):
             super().predict(model, waiting, previous)
             return
-        job = self.job
-        decoding = FoldDecoding(job.folder, model, job.dataset, self.device, previous)
         if waiting:
-            decoding.predict(waiting, decoding.choose(job.validation))
-        decoding.clean()
+            decoding = self._decoding(model, previous)
+            decoding.predict(waiting, decoding.choose(self.job.validation))
+
+    def clean(self, model: Model) -> None:
+        if tunes(model):
+            self._decoding(model, None).clean()
+
+    def _decoding(self, model: Model, previous: Path | None) -> FoldDecoding:
+        job = self.job
+        where = self.device, previous, self.qualities
+        return FoldDecoding(job.folder, model, job.dataset, *where)
 
     def remarks(self) -> str:
         path = self.job.folder / DECODING

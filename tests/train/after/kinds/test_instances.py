@@ -70,6 +70,8 @@ def test_outputs_that_were_kept_go_even_if_no_case_waits(job, monkeypatch):
     monkeypatch.setattr(instances, "tunes", lambda model: True)
     monkeypatch.setattr(instances, "FoldDecoding", Fake)
 
-    AfterInstances(job, "cpu").predict("model", [], None)
+    after = AfterInstances(job, "cpu")
+    after.predict("model", [], None)
+    after.clean("model")
 
     assert calls == ["made", "cleaned"]
