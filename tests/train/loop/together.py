@@ -231,7 +231,7 @@ def by_time(ranks, folder):
     """Train for a time that only the first process's clock decides about."""
     trainer = make_trainer("two", ranks, seconds=0.2)
     tick = trainer.clock.tick
-    trainer.clock.tick = lambda seconds: tick(seconds if ranks.first else 1e3)
+    trainer.clock.tick = lambda seconds: tick(0.03 if ranks.first else 1e3)
     trainer.fit(book(folder, "time", ranks), Kept(), lambda: None)
     return {"iteration": trainer.clock.iteration, "used": trainer.clock.used}
 
