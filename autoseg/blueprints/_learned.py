@@ -186,6 +186,7 @@ class Learned(Sheet):
         x: Tensor,
         kernel: int | Sequence[int] = 1,
         *,
+        plus: Tensor | None = None,
         like: Tensor | None = None,
         mode: str = "linear",
         name: str,
@@ -198,6 +199,8 @@ class Learned(Sheet):
             The features.
         kernel : int or sequence of int, length D
             Of the convolution.
+        plus : Tensor, optional
+            What is added to the convolution's result.
         like : Tensor, optional
             Whose shape the logits are interpolated to afterwards.
         mode : str
@@ -208,12 +211,13 @@ class Learned(Sheet):
         logits = self.conv(x, self.outputs, kernel, name=name)
         made = replace(self.layers[-1], kind="head")
         self.layers[-1] = made
-        if like is None or like.shape == logits.shape:
-            self.heads.append(Head(x.number, made))
-            return logits
-        large = self.resize(logits, like, mode)
-        self.heads.append(Head(x.number, made, large.number))
-        return large
+        if plus is not None:
+            logits = self._add("add", (logits, plus), logits.channels, logits.shape)
+        if like is not None and like.shape != logits.shape:
+            logits = self.resize(logits, like, mode)
+        after = logits.number if logits.number != made.outputs[0] else None
+        self.heads.append(Head(x.number, made, after))
+        return logits
 
     def resize(self, x: Tensor, like: Tensor, mode: str = "linear") -> Tensor:
         """Interpolate to the shape of another tensor.

@@ -31,7 +31,13 @@ def squeeze_excite(
 
 
 def squeezed(
-    net: Drawing, x: Tensor, kind: str, reduction: int = 16, name: str = "attention"
+    net: Drawing,
+    x: Tensor,
+    kind: str,
+    reduction: int = 16,
+    name: str = "attention",
+    *,
+    bias: bool = True,
 ) -> Tensor:
     """Gate features by what they are themselves.
 
@@ -48,6 +54,8 @@ def squeezed(
         How many times fewer channels there are inside.
     name : str
         Of the part.
+    bias : bool
+        The gate of channels adds learned numbers.
 
     References
     ----------
@@ -57,7 +65,7 @@ def squeezed(
     if kind == "none":
         return x
     with net.scope(name):
-        of_channels = net.gate(x, squeeze_excite(net, x, reduction))
+        of_channels = net.gate(x, squeeze_excite(net, x, reduction, bias=bias))
         if kind == "se":
             return of_channels
         of_voxel = net.act(net.conv(x, 1, 1, name="spatial"), "sigmoid")

@@ -16,7 +16,7 @@ from autoseg.blueprints.drawing import Drawing, Tensor
 Norm = Literal["instance", "batch", "group", "whole", "none"]
 Act = Literal["leaky", "relu", "elu", "gelu", "silu", "prelu"]
 Down = Literal["stride", "max_pool"]
-Up = Literal["deconv", "nearest", "linear"]
+Up = Literal["deconv", "deconv3", "nearest", "linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +188,7 @@ def enlarge(
     stride: Sequence[int],
     up: Up,
     name: str,
+    channels: int | None = None,
 ) -> Tensor:
     """Bring features to the resolution of a skip.
 
@@ -202,17 +203,23 @@ def enlarge(
     stride : sequence of int, length D
         How many times larger the skip is.
     up : str
-        ``"deconv"``: a transposed convolution to the skip's channels; ``"nearest"``:
-        repeated, then a convolution of 3 to the skip's channels; ``"linear"``:
-        interpolated, with all channels.
+        ``"deconv"``: a transposed convolution to the skip's channels; ``"deconv3"``:
+        one whose kernel of 3 overlaps its neighbors; ``"nearest"``: repeated, then a
+        convolution of 3 to the skip's channels; ``"linear"``: interpolated, with all
+        channels.
     name : str
         Of the layer, or of its block.
+    channels : int, optional
+        Of the result, if they are not the skip's.
     """
+    channels = channels or skip.channels
     if up == "deconv":
-        return net.deconv(x, skip.channels, stride, bias=layers.bias, name=name)
+        return net.deconv(x, channels, stride, bias=layers.bias, name=name)
+    if up == "deconv3":
+        return net.deconv(x, channels, stride, 3, bias=layers.bias, name=name)
     if up == "nearest":
         with net.scope(name):
-            return layers.block(net, net.resize(x, skip, "nearest"), skip.channels, 3)
+            return layers.block(net, net.resize(x, skip, "nearest"), channels, 3)
     return net.resize(x, skip)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from autoseg.blueprints.declaration import Declaration, Shapes, option
 from autoseg.blueprints.drawing import Drawing, Tensor
@@ -13,7 +13,6 @@ from autoseg.blueprints.parts import (
     Down,
     Layers,
     Plain,
-    Residual,
     Stage,
     Up,
     enlarge,
@@ -24,12 +23,19 @@ FEATURES = 32  # of the first stage; doubled with each stage
 MOST_FEATURES = {2: 512, 3: 320}
 
 
+class Block(Protocol):
+    """What a stage is made of."""
+
+    def draw(self, net: Drawing, layers: Layers, x: Tensor, stage: Stage) -> Tensor:
+        """Draw one stage; return its features."""
+
+
 class Stages(Declaration):
     """A network with an encoder of stages, as far as planning goes.
 
     Attributes
     ----------
-    block : Plain or Residual
+    block : Block
         What a stage of the encoder is made of.
     stem : bool
         One convolution in front of the first stage.
@@ -39,13 +45,19 @@ class Stages(Declaration):
         Blocks of the first stages by default; then as the last.
     convs : int
         Convolutions of a level of the decoder by default.
+    planned : mapping
+        Options that a plan of this network has if the user sets no other.
+    tiny : mapping
+        Options of the example.
     """
 
-    block: ClassVar[Plain | Residual] = Plain(inside="0.")
+    block: ClassVar[Block] = Plain(inside="0.")
     stem: ClassVar[bool] = False
     counts: ClassVar[str] = "convs_encoder"
     depth: ClassVar[tuple[int, ...]] = (2,)
     convs: ClassVar[int] = 2
+    planned: ClassVar[Mapping[str, Any]] = {}
+    tiny: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
@@ -57,7 +69,12 @@ class Stages(Declaration):
 
     @classmethod
     def encoder(
-        cls, net: Drawing, layers: Layers, stages: Sequence[Stage], down: Down
+        cls,
+        net: Drawing,
+        layers: Layers,
+        stages: Sequence[Stage],
+        down: Down,
+        block: Block | None = None,
     ) -> list[Tensor]:
         """Draw the way down; return what each stage gives."""
         x, skips = net.image, []
@@ -69,7 +86,7 @@ class Stages(Declaration):
                 x, _ = net.max_pool(x, stage.stride)
                 stage = replace(stage, stride=(1,) * net.dim)
             with net.scope(f"encoder.stages.{number}"):
-                x = cls.block.draw(net, layers, x, stage)
+                x = (block or cls.block).draw(net, layers, x, stage)
             skips.append(x)
         return skips
 
@@ -85,6 +102,7 @@ class Stages(Declaration):
             "strides": list(map(list, shapes.strides)),
             cls.counts: [cls.depth[min(s, len(cls.depth) - 1)] for s in range(stages)],
             "convs_decoder": [cls.convs] * (stages - 1),
+            **cls.planned,
         }
         for key, value in fixed.items():
             if key == "head_stage":
@@ -114,6 +132,7 @@ class Stages(Declaration):
             "strides": [[1] * dim, [1] + [2] * (dim - 1), [2] * dim],
             cls.counts: [1, 2, 1 if cls.stem else 2],
             "convs_decoder": [1 if cls.stem else 2, 1],
+            **cls.tiny,
         }
         return options, (4,) + (8,) * (dim - 1)
 
@@ -153,9 +172,20 @@ class Row(Stages):
         level : str
             ``"deepest"``, ``"finest"`` or ``""`` of those between.
         **own
-            Options that only this row has (`own`).
+            Options that only this row has (`own`), and the number of the ``stage`` that
+            the skip is of, 0 for the finest.
         """
         return skip
+
+    @classmethod
+    def blocks(cls, **own: Any) -> tuple[Block, Block]:
+        """Return what stages of the encoder and levels of the decoder are made of."""
+        return cls.block, Plain()
+
+    @classmethod
+    def bottom(cls, net: Drawing, layers: Layers, x: Tensor, **own: Any) -> Tensor:
+        """Return what the decoder is given of the deepest features."""
+        return x
 
     @classmethod
     def draw(
@@ -199,30 +229,35 @@ class Row(Stages):
             has alone (``cls.own``), and fields of `Layers`.
         """
         counts = options.pop(cls.counts)
-        own = {name: options.pop(name) for name in cls.own if name in options}
+        own = {name: options.pop(name, value) for name, value in cls.own.items()}
         layers = Layers(**options)
         stages = [
             Stage(channels=f, kernel=k, stride=s, count=c)
             for f, k, s, c in zip(features, kernels, strides, counts, strict=True)
         ]
-        skips = cls.encoder(drawing, layers, stages, down)
-        levels = [skips[-1]]
+        coding, decoding = cls.blocks(**own)
+        skips = cls.encoder(drawing, layers, stages, down, coding)
+        levels = [cls.bottom(drawing, layers, skips[-1], **own)]
         for level in range(len(stages) - 1 - head_stage):
             below, skip = levels[-1], skips[-level - 2]
             with drawing.scope("decoder.transpconvs"):
                 step = strides[-level - 1]
-                large = enlarge(drawing, layers, below, skip, step, up, str(level))
+                width = features[-level - 2]
+                large = enlarge(
+                    drawing, layers, below, skip, step, up, str(level), width
+                )
             which = {0: "deepest", len(stages) - 2: "finest"}.get(level, "")
             with drawing.scope(f"decoder.skips.{level}"):
+                own["stage"] = len(stages) - 2 - level
                 used = cls.skip(drawing, layers, skip, large, below, which, **own)
             stage = Stage(
-                channels=skip.channels,
+                channels=width,
                 kernel=kernels[-level - 2],
                 stride=(1,) * drawing.dim,
                 count=convs_decoder[level],
             )
             with drawing.scope(f"decoder.stages.{level}"):
-                x = Plain().draw(drawing, layers, drawing.cat(large, used), stage)
+                x = decoding.draw(drawing, layers, drawing.cat(large, used), stage)
             levels.append(x)
             if supervision == "levels":
                 drawing.head(x, name=f"decoder.seg_layers.{level}")

@@ -119,7 +119,8 @@ class Head:
     layer : Layer
         Has the weights.
     enlarged : int, optional
-        The tensor of the logits, if they were interpolated after the layer.
+        The tensor of the logits, if something was added to what the layer gives, or it
+        was interpolated.
     """
 
     features: int

@@ -42,6 +42,7 @@ SMALL = {
             "pspnet": {"width": 32},
         }.items()
     },
+    "dense_unet": {"growth": 8, "stem": 16, "last": 16},
     "unetr": {"hidden": 48, "mlp": 96, "attention": 4, "layers": 4},
     "swin_unetr": {"features": 16, "window": 4, "attention": [2, 4, 8]},
 }

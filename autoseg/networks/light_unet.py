@@ -1,0 +1,43 @@
+"""A light U-Net: inverted residual blocks, few channels, interpolated on the way up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autoseg.blueprints.blocks import Mobile
+from autoseg.blueprints.declaration import Shapes
+from autoseg.blueprints.row import Block, Row
+from autoseg.networks import NETWORKS
+
+FEATURES, MOST = 16, 160  # of the first stage; doubled up to a most
+
+
+@NETWORKS.register
+class LightUNet(Row):
+    """Blocks as in MobileNetV2 both ways, for processors; `--operations` narrows it.
+
+    The first convolution strides in no axis, so that outlines stay sharp; ``expansion``
+    says how wide a block of the encoder is inside.
+
+    References
+    ----------
+    .. [1] Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks",
+       CVPR 2018. arXiv:1801.04381
+    """
+
+    stem = True
+    depth = (1, 2, 2, 3)
+    convs = 1
+    own = {"expansion": 3}
+    planned = {"up": "linear", "bias": False}
+
+    @classmethod
+    def blocks(cls, **own: Any) -> tuple[Block, Block]:
+        return Mobile(own["expansion"]), Mobile(1)
+
+    @classmethod
+    def plan(cls, shapes: Shapes, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        stages = len(shapes.strides)
+        widths = [min(FEATURES * 2**stage, MOST) for stage in range(stages)]
+        return super().plan(shapes, {"features": widths, **fixed})
