@@ -59,6 +59,9 @@ class Declaration(ABC):
     starts_as_identity : str
         A regular expression for the names of norms that start as zero, so that a block
         starts as its short cut; empty: none.
+    nested : bool
+        Its heads, in the order drawn, are the ends of ever deeper decoders, and
+        prediction may stop at any of them (`Trainable.prune`).
     draw : classmethod
         ``draw(drawing, **options)`` draws all layers, from ``drawing.image`` to at
         least one head. Its parameters are the options of a plan, plain JSON, with their
@@ -69,6 +72,7 @@ class Declaration(ABC):
     recipe: ClassVar[OwnRecipe | None] = None
     fixed_shape: ClassVar[bool] = False
     starts_as_identity: ClassVar[str] = ""
+    nested: ClassVar[bool] = False
     __signature__: ClassVar[inspect.Signature]
     draw: ClassVar[Callable[..., None]]
 
@@ -94,6 +98,7 @@ class Declaration(ABC):
             slope=options.get("slope", 0.01),
             supervision=cls.supervision,
             starts_as_identity=cls.starts_as_identity,
+            nested=cls.nested,
         )
 
     @classmethod

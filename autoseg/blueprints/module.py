@@ -18,7 +18,9 @@ from autoseg.blueprints._layers import apply, make, start_weights
 from autoseg.blueprints.backward import made_again
 from autoseg.blueprints.drawing import Drawing, Head, Layer
 from autoseg.blueprints.trainable import LateLogits, Outputs, Trainable
-from autoseg.errors import PlanError
+from autoseg.errors import PlanError, UsageError
+
+MEAN = "mean"  # of all outputs of a nested decoder
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class DrawnNetwork(Trainable):
         ``"levels"``: outputs of several resolutions; ``"full"``: all of one.
     starts_as_identity : str
         A regular expression for the names of norms that start as zero.
+    nested : bool
+        Each output is a decoder of its own depth, in the order drawn.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class DrawnNetwork(Trainable):
         slope: float = 0.01,
         supervision: str = "levels",
         starts_as_identity: str = "",
+        nested: bool = False,
     ) -> None:
         super().__init__()
         self.heads = dict(heads)
@@ -99,7 +104,21 @@ class DrawnNetwork(Trainable):
                 if re.search(starts_as_identity, layer.name):
                     for parameter in self.get_submodule(layer.name).parameters():
                         nn.init.zeros_(parameter)
+        self._nested = nested
+        self._given = self._levels[:1]  # what outputs are made of; several: their mean
         self._walks: dict[tuple[int, ...], list[_Step]] = {}
+
+    def prune(self, depth: str) -> None:
+        if not self._nested:
+            return super().prune(depth)
+        outputs = self._drawing.heads
+        known = [str(number) for number in range(1, len(outputs) + 1)]
+        if depth not in (MEAN, *known):
+            raise UsageError(
+                f"--prune {depth}: this network's decoder has the depths "
+                f"{', '.join(known)}; give one of them, or {MEAN}."
+            )
+        self._given = outputs if depth == MEAN else [outputs[int(depth) - 1]]
 
     def start_head(self, name: str, bias: float) -> None:
         start = sum(list(self.heads.values())[: list(self.heads).index(name)])
@@ -117,7 +136,7 @@ class DrawnNetwork(Trainable):
     def forward(self, image: Tensor) -> Outputs:
         self._check(image)
         sizes, names = list(self.heads.values()), list(self.heads)
-        finest = self._levels[0]
+        finest = self._given[0]
         if self.late and finest.late:
             features = self._computed(image, (finest.features,))[0]
             last: Any = self._head(finest)
@@ -126,8 +145,10 @@ class DrawnNetwork(Trainable):
                 name: LateLogits(features, weight, bias)
                 for name, weight, bias in zip(names, *weights, strict=True)
             }
-        wanted = self._levels if self.deep_supervision else [finest]
+        wanted = self._levels if self.deep_supervision else self._given
         levels = self._computed(image, tuple(head.logits for head in wanted))
+        if len(levels) > 1 and not self.deep_supervision:
+            levels = [torch.stack(levels).mean(0)]
         parts = [level.split(sizes, dim=1) for level in levels]
         if self.deep_supervision:
             return {name: [part[i] for part in parts] for i, name in enumerate(names)}

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from autoseg.errors import UsageError
+
 
 @dataclass(frozen=True)
 class LateLogits:
@@ -83,6 +85,25 @@ class Trainable(nn.Module, ABC):
             With deep supervision, dict of str to list of Tensor, finest first; all
             but the first are on coarser grids.
         """
+
+    def prune(self, depth: str) -> None:
+        """Compute less of a nested decoder, or more, from now on.
+
+        Parameters
+        ----------
+        depth : str
+            ``"1"``, ``"2"``, ...: stop at this output, and leave out what only deeper
+            ones need; ``"mean"``: average all outputs.
+
+        Raises
+        ------
+        UsageError
+            If the network has no such output, or no nested decoder.
+        """
+        raise UsageError(
+            "This network has one output of the image's resolution only; --prune is "
+            "for a nested decoder (unetpp)."
+        )
 
     def start_head(self, name: str, bias: float) -> None:  # noqa: B027 - may be left
         """Set the bias of a head's channels; a network that cannot leaves it."""

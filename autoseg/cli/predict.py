@@ -128,6 +128,12 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         help="landmarks: how the place between voxels is found; by default the plan's",
     )
     group.add_argument(
+        "--prune",
+        metavar="DEPTH",
+        help="unetpp: stop at this depth of the decoder, 1, 2, ..., which is faster; "
+        "mean: average the outputs of all depths",
+    )
+    group.add_argument(
         "-prev_stage_predictions",
         "--prev-stage-predictions",
         type=Path,
@@ -258,6 +264,7 @@ def run(arguments: argparse.Namespace) -> None:
         max_memory=arguments.max_memory,
         uncertainty=arguments.uncertainty,
         decoder=arguments.decoder,
+        prune=arguments.prune,
     )
     folders = sorted({str(path.parent) for path in written})
     what = f"{len(written)} prediction{'s' * (len(written) != 1)}"

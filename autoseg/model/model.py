@@ -54,6 +54,9 @@ class Model:
         What is done to predictions in the end.
     confidence : Confidence or None
         Of landmarks: what validation taught about how far to trust them.
+    depth : str or None
+        How much of a nested decoder is computed, see `Trainable.prune`; None: all, and
+        the deepest output is given.
     """
 
     plan: Plan
@@ -69,6 +72,7 @@ class Model:
     partners: tuple[Model, ...] = ()
     postprocessing: Postprocessing = Postprocessing()
     confidence: Confidence | None = None
+    depth: str | None = None
 
     @property
     def shapes(self) -> ShapePrior | None:

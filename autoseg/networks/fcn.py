@@ -70,7 +70,8 @@ class FCN(Declaration):
                         x = kind.block(net, x, features[number], kernels[number])
             x, _ = net.max_pool(x, strides[number + 1])
             pooled.append(x)
-        for number, kernel in enumerate(([2 * k + 1 for k in kernels[-1]], 1)):
+        last = [2 * k + 1 for k in kernels[-1]], [1] * net.dim
+        for number, kernel in enumerate(last):
             with net.scope(f"encoder.wide.{number}"):
                 x = kind.block(net, x, wide, kernel)
         said = None

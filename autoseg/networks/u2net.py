@@ -12,7 +12,7 @@ from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
 LISTS = ("kernels", "strides", "inside")
-DILATIONS = (1, 2, 4, 8)  # where there is nothing left to pool
+DILATIONS: tuple[int, ...] = (1, 2, 4, 8)  # where there is nothing left to pool
 WIDTH, INSIDE = 64, 16  # of the light network
 
 

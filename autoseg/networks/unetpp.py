@@ -25,6 +25,7 @@ class UNetPlusPlus(Stages):
     """
 
     supervision = "full"
+    nested = True
 
     @classmethod
     def draw(

@@ -50,6 +50,9 @@ class Options:
     decoder : str or None
         Of landmarks: how the place between voxels is found, a key of
         `autoseg.landmarks.decoders.DECODERS`; None: the plan's.
+    prune : str or None
+        Of networks with a nested decoder: ``"1"``, ``"2"``, ... stops at an output,
+        ``"mean"`` averages all; None: the deepest.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class Options:
     batch: int | None = None
     uncertainty: bool = False
     decoder: str | None = None
+    prune: str | None = None
 
     def __post_init__(self) -> None:
         problems = []

@@ -94,6 +94,7 @@ class Predictor(SingleModel):
         batch: int | None = None,
         uncertainty: bool = False,
         decoder: str | None = None,
+        prune: str | None = None,
     ) -> Predictor:
         """Load a model.
 
@@ -105,7 +106,7 @@ class Predictor(SingleModel):
             Which part of the model; see `autoseg.model.load.load_model`.
         step_size, mirror, exact, device, backend, precision, max_memory, batch
             How to predict; see `autoseg.predict.options.Options`.
-        uncertainty, decoder
+        uncertainty, decoder, prune
             The same.
 
         Returns
@@ -132,6 +133,7 @@ class Predictor(SingleModel):
             batch=batch,
             uncertainty=uncertainty,
             decoder=decoder,
+            prune=prune,
         )
         return cls(model, options)
 

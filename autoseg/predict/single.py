@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from autoseg.machine import FREE_SHARE, GIGABYTE, free_memory, used_memory
@@ -11,6 +12,7 @@ from autoseg.model.model import Model
 from autoseg.networks.build import cascade_channels
 from autoseg.predict import inputs
 from autoseg.predict.backends import BACKENDS
+from autoseg.predict.backends.base import build
 from autoseg.predict.device import find_device
 from autoseg.predict.options import Options, resolve
 from autoseg.predict.readouts import READOUTS
@@ -41,8 +43,11 @@ class SingleModel:
     """
 
     def __init__(self, model: Model, options: Options | None = None) -> None:
-        self.model = model
         options = options or Options()
+        if options.prune is not None:
+            model = replace(model, depth=options.prune)
+            build(model, 0)  # says now if there is no such depth
+        self.model = model
         self.device = find_device(options.device)
         chosen = model.task_options(options.decoder)
         task = TASKS[model.plan.task.name](**chosen)

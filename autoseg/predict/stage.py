@@ -61,6 +61,7 @@ def predict(
     batch: int | None = None,
     uncertainty: bool = False,
     decoder: str | None = None,
+    prune: str | None = None,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
 
@@ -111,6 +112,8 @@ def predict(
         Also say where folds and mirrored copies disagree.
     decoder : str, optional
         Of landmarks, how the place between voxels is found; by default the plan's.
+    prune : str, optional
+        Of a nested decoder, how deep it is computed; see `Options`.
 
     Returns
     -------
@@ -137,6 +140,7 @@ def predict(
         batch=batch,
         uncertainty=uncertainty,
         decoder=decoder,
+        prune=prune,
     )
     predictor = _predictor(model, options, folds, checkpoint, configuration)
     asked = {"instance_files": instance_files, "point_files": point_files}

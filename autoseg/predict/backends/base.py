@@ -110,4 +110,6 @@ def build(model: Model, fold: int) -> nn.Module:
             f"{model.source}, fold {model.folds[fold]}: the weights do not fit the "
             f"network that the plan describes; they are not of one training. ({first})"
         ) from None
+    if model.depth is not None:
+        network.prune(model.depth)
     return network.eval().requires_grad_(False)
