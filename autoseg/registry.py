@@ -13,11 +13,12 @@ import functools
 import importlib
 import importlib.metadata
 import logging
+import os
 import pkgutil
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -29,16 +30,28 @@ T = TypeVar("T")
 Plugin = TypeVar("Plugin")
 
 
-def entry_points(group: str) -> EntryPoints:
+def entry_points(group: str) -> Sequence[EntryPoint]:
     """Return the entry points of a group, of all packages that can be imported."""
-    found: EntryPoints = _installed(tuple(sys.path)).select(group=group)
-    return found
+    return _declared(tuple(sys.path)).get(group, ())
 
 
 @functools.lru_cache(maxsize=4)
-def _installed(path: tuple[str, ...]) -> Any:
+def _declared(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
     """Read all packages once: it takes longer than everything else in a look-up."""
-    return importlib.metadata.entry_points()
+    found: Any = importlib.metadata.entry_points()
+    ours = [group for group in found.groups if group.startswith("autoseg.")]
+    return {group: tuple(found.select(group=group)) for group in ours}
+
+
+def _modules(folders: Sequence[str]) -> frozenset[str]:
+    """Return the modules in the folders of a package, listed again if one changed."""
+    changed = [os.stat(f).st_mtime_ns if os.path.isdir(f) else 0 for f in folders]
+    return _listed(tuple(folders), tuple(changed))
+
+
+@functools.lru_cache(maxsize=256)
+def _listed(folders: tuple[str, ...], changed: tuple[int, ...]) -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(folders))
 
 
 class Registry(Generic[T]):
@@ -84,8 +97,7 @@ class Registry(Generic[T]):
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all plug-ins, sorted, without importing any."""
-        folder = importlib.import_module(self.package).__path__
-        found = {module.name for module in pkgutil.iter_modules(folder)}
+        found = set(_modules(list(importlib.import_module(self.package).__path__)))
         found |= {point.name for point in self._entry_points()}
         found -= self.besides
         return tuple(sorted(name for name in found if not name.startswith("_")))
