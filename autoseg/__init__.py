@@ -10,6 +10,7 @@ The functions here do what the commands of the same names do::
     autoseg.export(model, bundle)   autoseg.import_nnunet(folder, bundle)
     autoseg.plan_and_preprocess(dataset)
     autoseg.demo()                  autoseg.doctor()
+    autoseg.slurm(dataset)
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
@@ -41,6 +42,7 @@ _PUBLIC = {
     "import_nnunet": "autoseg.model.export",
     "demo": "autoseg.cli.demo",
     "doctor": "autoseg.cli.doctor",
+    "slurm": "autoseg.cli.slurm",
     "Predictor": "autoseg.predict.predictor",
 }
 

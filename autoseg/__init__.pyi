@@ -2,6 +2,7 @@
 
 from autoseg.cli.demo import demo as demo
 from autoseg.cli.doctor import doctor as doctor
+from autoseg.cli.slurm import slurm as slurm
 from autoseg.evaluate.stage import evaluate as evaluate
 from autoseg.find_best.stage import find_best as find_best
 from autoseg.fingerprint.check.stage import check as check

@@ -134,6 +134,15 @@ class CaseErrors(AutosegError):
         )
 
 
+class PartDone(AutosegError):
+    """One part of a stage that is shared out is done; other parts are not.
+
+    The part that is done last makes the result, and raises nothing.
+    """
+
+    exit_code = 0  # no failure
+
+
 def some_of(things: Sequence[object], most: int = 5, between: str = ", ") -> str:
     """Return a list as a message shows it: the first ones, and how many more.
 

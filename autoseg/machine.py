@@ -10,6 +10,8 @@ from pathlib import Path
 
 GIGABYTE = 1e9
 FREE_SHARE = 0.8  # of the free memory that a run takes when nobody says how much
+# Set where several workers share what one process may use, to how many they are.
+SHARED_BY = "AUTOSEG_WORKERS_HERE"
 CGROUPS = Path("/sys/fs/cgroup")  # where Linux keeps the limits of containers and jobs
 MEMBERSHIP = Path("/proc/self/cgroup")
 # malloc.h: the smallest block that comes from the system itself (32 MiB is the most
@@ -33,7 +35,13 @@ def cores() -> int:
         )
         if len(quota) == 2 and quota[0].isdigit() and int(quota[1]):
             count = min(count, math.ceil(int(quota[0]) / int(quota[1])))
-    return max(1, count)
+    return max(1, count // workers_here())
+
+
+def workers_here() -> int:
+    """Return how many workers share this machine, container or job, at least 1."""
+    given = os.environ.get(SHARED_BY, "")
+    return max(1, int(given)) if given.isdecimal() else 1
 
 
 def free_memory() -> int:
@@ -54,7 +62,7 @@ def free_memory() -> int:
             if most and used and most[0].isdigit():
                 left = int(most[0]) - int(used[0]) + _cached(folder)
                 free = min(free, max(0, left))
-    return free
+    return free // workers_here()
 
 
 def total_memory() -> int:

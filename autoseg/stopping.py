@@ -1,4 +1,8 @@
-"""Signals that ask a program to stop: Ctrl-C, `kill`, and a terminal that went away."""
+"""Signals that ask to stop: Ctrl-C, `kill`, a terminal that went away, a batch system.
+
+Batch systems announce the end of a job's time by SIGTERM, or by SIGUSR1 where they are
+asked to (``sbatch --signal=USR1@300``).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last is not known to Windows
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")  # Windows knows the first two
+WISHES = ("SIGTERM", "SIGUSR1")  # of whoever gave the time, and will go on later
+
+
+_last: list[int] = []  # the request that was answered last
+
+
+def was_wished() -> bool:
+    """Return whether a batch system asked to stop last, which is no failure."""
+    wishes = {getattr(signal, name, None) for name in WISHES}
+    return bool(_last) and _last[0] in wishes
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
@@ -32,7 +46,12 @@ def answering(handler: Callable[[int, Any], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread receives signals
         return
-    before = {number: signal.signal(number, handler) for number in stop_signals()}
+
+    def noted(number: int, frame: Any) -> None:
+        _last[:] = [number]
+        handler(number, frame)
+
+    before = {number: signal.signal(number, noted) for number in stop_signals()}
     try:
         yield
     finally:

@@ -121,3 +121,16 @@ def test_memory_that_was_freed_is_not_asked_for_again():
         return int(done.stdout)
 
     assert pages("keep") < 2048 < 3 * 2048 < pages("give back")
+
+
+@pytest.mark.parametrize(("said", "expected"), [("4", 16), ("100", 1), ("", 64)])
+def test_workers_that_share_a_machine_get_equal_shares(
+    cgroups, many_cores, monkeypatch, said, expected
+):
+    cgroups("0::/\n", {"cpu.max": "max 100000"})
+    whole = machine.free_memory()
+    monkeypatch.setenv("AUTOSEG_WORKERS_HERE", said)
+
+    assert machine.cores() == expected
+    share = machine.free_memory() / whole
+    assert share == pytest.approx(1 / int(said or 1), rel=0.2)

@@ -9,7 +9,7 @@ import pytest
 
 from autoseg.stopping import answering, interrupt, stop_signals
 
-ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 
 
 @pytest.mark.parametrize("number", ALL)

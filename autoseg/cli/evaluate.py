@@ -16,7 +16,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_overwrite, add_root, add_workers
+from autoseg.cli._arguments import (
+    add_overwrite,
+    add_parts,
+    add_root,
+    add_workers,
+    parts_of,
+)
 from autoseg.errors import CaseErrors, UsageError
 
 WORST = "worst_cases.png"
@@ -65,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_overwrite(parser)
     add_root(parser)
     add_workers(parser)
+    add_parts(parser)
 
 
 def _add_measures(parser: argparse.ArgumentParser) -> None:
@@ -135,6 +142,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError("-il goes with -l; a data set names its ignored value itself.")
     file = output_file(arguments.predictions, arguments.output)
     refuse_foreign([file.with_name(WORST)], overwrite=arguments.overwrite)
+    num_parts, part_id = parts_of(arguments)
     try:
         evaluate(
             arguments.predictions,
@@ -152,6 +160,8 @@ def run(arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             root=arguments.root,
             workers=arguments.workers,
+            num_parts=num_parts,
+            part_id=part_id,
         )
     except CaseErrors as error:
         if error.finished:

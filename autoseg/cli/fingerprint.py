@@ -2,7 +2,8 @@
 
 Reads every training case once and writes fingerprint.json to
 ROOT/preprocessed/DATASET. Nothing is done again if no file has changed since; an
-interrupted run goes on where it was.
+interrupted run goes on where it was. With --num-parts, several machines share the
+cases out, and the last one that is done writes the file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ import argparse
 
 import numpy as np
 
-from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets, verify
+from autoseg.cli._arguments import (
+    add_dataset,
+    add_parts,
+    add_workers,
+    chosen_datasets,
+    parts_of,
+    verify,
+)
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.spec.fingerprint import Fingerprint
 
@@ -20,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     add_dataset(parser, several=True)
     add_workers(parser)
+    add_parts(parser)
     parser.add_argument(
         "--overwrite",
         "--clean",
@@ -36,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and print the most important numbers."""
+    num_parts, part_id = parts_of(arguments)
     for dataset in chosen_datasets(arguments):
         if arguments.verify_dataset_integrity:
             verify(dataset, arguments.root, arguments.workers)
@@ -44,6 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.root,
             workers=arguments.workers,
             overwrite=arguments.overwrite,
+            num_parts=num_parts,
+            part_id=part_id,
         )
         print(_summary(made))
 

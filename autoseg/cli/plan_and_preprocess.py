@@ -12,11 +12,13 @@ import shlex
 from autoseg.cli._arguments import (
     add_dataset,
     add_extending,
+    add_parts,
     add_planning,
     add_preparing,
     add_workers,
     budget_of,
     chosen_datasets,
+    parts_of,
     positive,
     verify,
 )
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preparing(parser)
     add_extending(parser)
     add_workers(parser)
+    add_parts(parser)
     parser.add_argument(
         "-npfp",
         type=positive,
@@ -65,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the three stages on each of the data sets."""
     budget = budget_of(arguments)
+    num_parts, part_id = parts_of(arguments)
     for dataset in chosen_datasets(arguments):
         if arguments.verify_dataset_integrity:
             verify(dataset, arguments.root, arguments.workers)
@@ -82,6 +86,8 @@ def run(arguments: argparse.Namespace) -> None:
             clean=arguments.clean,
             overwrite=arguments.overwrite,
             extend_splits=arguments.extend_splits,
+            num_parts=num_parts,
+            part_id=part_id,
         )
         print(_summary(made))
         print(_next(made, dataset, arguments))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_parts, add_root
+from autoseg.cli._arguments import add_parts, add_root, parts_of
 from autoseg.errors import UsageError
 from autoseg.predict.backends import BACKENDS
 
@@ -236,6 +236,7 @@ def run(arguments: argparse.Namespace) -> None:
     from autoseg.predict.stage import predict
 
     given = arguments.input
+    num_parts, part_id = parts_of(arguments)
     written = predict(
         _model(arguments),
         given[0] if len(given) == 1 else given,
@@ -245,8 +246,8 @@ def run(arguments: argparse.Namespace) -> None:
         point_files=arguments.point_files,
         previous=arguments.prev_stage_predictions,
         continue_prediction=arguments.continue_prediction,
-        num_parts=arguments.num_parts,
-        part_id=arguments.part_id,
+        num_parts=num_parts,
+        part_id=part_id,
         progress=not arguments.disable_progress_bar,
         overwrite=arguments.overwrite,
         after=_extras(arguments),

@@ -16,6 +16,7 @@ from autoseg.cli._arguments import (
     add_preparing,
     add_workers,
     chosen_datasets,
+    parts_of,
 )
 from autoseg.preprocess.stage import preprocess
 from autoseg.workspace import DEFAULT_PLAN
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Preprocess each of the data sets."""
+    num_parts, part_id = parts_of(arguments)
     for dataset in chosen_datasets(arguments):
         preprocess(
             dataset,
@@ -50,8 +52,8 @@ def run(arguments: argparse.Namespace) -> None:
             configurations=arguments.configurations,
             workers=arguments.workers,
             overwrite=arguments.overwrite,
-            num_parts=arguments.num_parts,
-            part_id=arguments.part_id,
+            num_parts=num_parts,
+            part_id=part_id,
             precision=arguments.precision,
             extend=arguments.extend_splits,
         )

@@ -3,8 +3,9 @@
 Reads the plan and the preprocessed cases (which are made if they are missing) and
 writes ROOT/results/DATASET/PLAN/CONFIGURATION/fold_N: checkpoints, log.jsonl,
 progress.png, run.json with every number, and the predictions and scores of the
-validation cases. Ctrl-C finishes the iteration and writes a checkpoint. docs/train.md
-says more.
+validation cases. Ctrl-C finishes the iteration and writes a checkpoint; so do SIGTERM
+and SIGUSR1, by which batch systems announce the end of a job: then the exit code is 0.
+docs/train.md says more, docs/cluster.md how to train on a cluster.
 
 examples:
   autoseg train DATASET 3d_fullres 0
@@ -17,6 +18,7 @@ import argparse
 
 from autoseg.cli._arguments import add_extending, add_root, command, positive
 from autoseg.cli._settings import add_settings, parse_settings
+from autoseg.stopping import was_wished
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
 
 
@@ -157,8 +159,17 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Train, and say where the result is."""
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and say where the result is; 0 also if a batch system stopped it."""
+    try:
+        _train(arguments)
+    except KeyboardInterrupt:
+        if not was_wished():
+            raise
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> None:
     from autoseg.train.setup.options import seconds_of
     from autoseg.train.setup.ranks import speaks
     from autoseg.train.stage import train

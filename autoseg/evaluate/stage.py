@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import CaseErrors, UsageError, some_of
+from autoseg.errors import CaseErrors, PartDone, UsageError, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import match, output_file
 from autoseg.evaluate.inputs import (
@@ -27,9 +27,10 @@ from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind
 from autoseg.evaluate.point_files import images_in
 from autoseg.evaluate.points import POINT_TABLE, write_point_table
+from autoseg.evaluate.shares import Found, Shares
 from autoseg.evaluate.summary import Summary
 from autoseg.outputs import refuse_foreign
-from autoseg.parallel import map_cases
+from autoseg.parallel import check_part, map_cases, part
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.tasks import make_task
@@ -58,6 +59,8 @@ def evaluate(
     overwrite: bool = False,
     root: PathLike | None = None,
     workers: int | None = None,
+    num_parts: int = 1,
+    part_id: int = 0,
 ) -> Summary:
     """Score every prediction, and sum up what was found.
 
@@ -109,6 +112,9 @@ def evaluate(
         ROOT, for ``dataset`` given by name.
     workers : int, optional
         Cases at a time.
+    num_parts, part_id : int
+        Score every ``num_parts``-th case only, from case number ``part_id`` on: one
+        machine's share. The part that is done last writes the summary.
 
     Returns
     -------
@@ -122,7 +128,10 @@ def evaluate(
         nothing to the task, or a file would be replaced that autoseg did not write.
     CaseErrors
         If some cases could not be scored; the summary of the others is written.
+    PartDone
+        Of a part, if other parts have cases to score.
     """
+    check_part(num_parts, part_id)
     described = describe(annotations, dataset, root)
     refuse_exchanged(described, predictions, annotations)
     given = {
@@ -131,8 +140,9 @@ def evaluate(
         "size_limits": size_limits,
         "normalization": normalization,
     }
+    choice = task_meant(described, labels, ignore, task)
     kind = _kind(
-        task_meant(described, labels, ignore, task),
+        choice,
         described,
         {name: value for name, value in given.items() if value is not None},
         images_in(images, described),
@@ -147,21 +157,28 @@ def evaluate(
         said = some_of(extra, SHOWN_CASES)
         log.info("%d predictions have no annotation: %s", len(extra), said)
     kind.look_ahead({case: references[case] for case in ids}, workers)
-    scores, failures = _score(kind, ids, found, references, workers)
-    classes, foreground = aggregate(scores)
+    mine = part(ids, num_parts, part_id)
+    shares = Shares(file, num_parts, read, [choice, kind.options])
+    scored = shares.met(part_id, _score(kind, mine, found, references, workers), ids)
+    if scored is None:
+        raise PartDone(
+            f"evaluate: this part is done; the last of the parts writes {file}."
+        )
+    classes, foreground = aggregate(scored.scores)
     summary = Summary(
-        unit=kind.unit,
+        unit=scored.unit,
         foreground=foreground,
         classes=classes,
-        cases=scores,
+        cases=scored.scores,
         missing=tuple(missing),
-        failed={c: str(e) for c, e in failures.failures.items()} if failures else {},
+        failed={case: str(error) for case, error in scored.failed.items()},
         without_annotation=tuple(extra) if cases is None else (),
-        points=kind.summed(scores),
+        points=kind.summed(scored.scores),
     )
     _write(summary, file)
-    if failures is not None:
-        raise failures
+    shares.remove()
+    if scored.failed:
+        raise CaseErrors("evaluate", scored.failed, len(scored.scores))
     return summary
 
 
@@ -212,9 +229,10 @@ def _score(
     found: Mapping[str, Path],
     references: Mapping[str, Path],
     workers: int | None,
-) -> tuple[dict[str, Scores], CaseErrors | None]:
-    """Score cases; return the scores of those that could be, and why others not."""
+) -> Found:
+    """Score cases; say of those that could not be why."""
     scores: dict[str, Scores] = {}
+    failed: Mapping[str, Exception] = {}
     try:
         map_cases(
             lambda case: kind.score(case, found[case], references[case]),
@@ -224,8 +242,8 @@ def _score(
             done=scores.__setitem__,
         )
     except CaseErrors as error:
-        return scores, error
-    return scores, None
+        failed = error.failures
+    return Found(unit=kind.unit, scores=scores, failed=failed)
 
 
 def _complain(

@@ -3,11 +3,15 @@
 import argparse
 import json
 import math
+import threading
+import time
 
 import pytest
 
+import autoseg
 from autoseg.cli.main import main
 from autoseg.cli.plan_and_preprocess import _next
+from autoseg.lock import locked
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
@@ -174,3 +178,68 @@ def test_settings_are_checked_before_anything_is_written(
 
     assert message in capsys.readouterr().err
     assert not _prepared(folder).exists()
+
+
+def test_parts_one_after_the_other_leave_the_rest_to_the_last(folder, capsys):
+    assert _run(folder, "--num-parts", "2", "--part-id", "0") == 0
+    assert "this part is done; 1 of 3 cases are left" in capsys.readouterr().err
+    assert not (_prepared(folder) / "plans").exists()
+
+    assert _run(folder, "--num-parts", "2", "--part-id", "1") == 0
+
+    plan = Plan.load(_prepared(folder) / "plans" / "unet.json")
+    for name in plan.configurations:
+        assert len(CaseStore(_prepared(folder) / plan.data_id(name)).ids()) == 3
+
+
+def test_a_part_waits_for_the_measures_of_one_that_is_at_work(folder, caplog):
+    caplog.set_level("INFO")
+    root = folder.parent / "root"
+    begun = threading.Event()
+
+    def other():
+        with locked(_prepared(folder) / "measure-1-of-2.lock"):
+            begun.set()
+            while "Waiting for what other parts measure" not in caplog.text:
+                time.sleep(0.01)
+            autoseg.fingerprint(folder, root, num_parts=2, part_id=1)
+
+    _prepared(folder).mkdir(parents=True)
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert begun.wait(60)
+    made = autoseg.plan_and_preprocess(folder, root, num_parts=2, part_id=0)
+    thread.join()
+
+    data = _prepared(folder) / made.data_id("3d_fullres")
+    assert len(CaseStore(data).ids()) == 3  # nobody else is at work any more
+
+
+def test_a_part_that_is_at_work_already_is_not_started_twice(folder, capsys):
+    _prepared(folder).mkdir(parents=True)
+    with locked(_prepared(folder) / "measure-1-of-2.lock"):
+        assert _run(folder, "--num-parts", "2", "--part-id", "1") == 2
+
+    assert "part 1 of 2 of Toy is at work already" in capsys.readouterr().err
+
+
+def test_the_parts_of_an_array_are_found_by_what_slurm_says(
+    folder, monkeypatch, capsys
+):
+    # Of `sbatch --array=3-7:2`: the tasks 3, 5, 7.
+    said = {"COUNT": "3", "ID": "5", "MIN": "3", "STEP": "2", "MAX": "7"}
+    for name, value in said.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+
+    assert _run(folder, "--num-parts", "auto") == 0
+
+    journal = _prepared(folder) / "fingerprint.partial"
+    assert [path.name for path in journal.iterdir()] == ["case_01.json"]
+
+
+def test_outside_of_an_array_there_are_no_parts_to_find(folder, monkeypatch, capsys):
+    monkeypatch.delenv("SLURM_ARRAY_TASK_COUNT", raising=False)
+
+    assert _run(folder, "--num-parts", "auto") == 2
+
+    assert "SLURM_ARRAY_TASK_COUNT is not set" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from autoseg.errors import CaseErrors, UsageError
+from autoseg.errors import CaseErrors, PartDone, UsageError
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
 from autoseg.spec.choice import Choice
@@ -278,3 +278,52 @@ def test_predictions_and_annotations_the_wrong_way_round_are_refused(
         evaluate(dataset / "labelsTr", predictions, dataset)
 
     assert not (dataset / "labelsTr" / "summary.json").exists()
+
+
+def test_parts_that_meet_in_any_order_write_what_one_process_does(
+    dataset, predictions, tmp_path
+):
+    given = predictions, dataset
+    evaluate(*given, output=tmp_path / "one")
+    parts = tmp_path / "parts"
+
+    with pytest.raises(PartDone, match="the last of the parts writes"):
+        evaluate(*given, output=parts, num_parts=2, part_id=1)
+    assert not (parts / "summary.json").exists()
+    summary = evaluate(*given, output=parts, num_parts=2, part_id=0)
+
+    assert list(summary.cases) == ["case_00", "case_01", "case_02", "case_03"]
+    for name in ("summary.json", "summary.csv"):
+        assert (parts / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert sorted(path.name for path in parts.glob("*.parts")) == []
+
+
+def test_what_a_part_found_in_other_predictions_is_not_taken(
+    dataset, predictions, tmp_path
+):
+    out = tmp_path / "out"
+    with pytest.raises(PartDone):
+        evaluate(predictions, dataset, output=out, num_parts=2, part_id=1)
+    shutil.copy(dataset / "labelsTr" / "case_01.nii.gz", predictions)
+
+    with pytest.raises(PartDone):
+        evaluate(predictions, dataset, output=out, num_parts=2, part_id=0)
+    summary = evaluate(predictions, dataset, output=out, num_parts=2, part_id=1)
+
+    assert summary.classes["two"]["dice"].mean == 1
+
+
+def test_a_case_that_fails_in_any_part_is_told_by_the_last(
+    dataset, predictions, tmp_path
+):
+    (predictions / "case_01.nii.gz").write_bytes(b"no image")
+    given = {"output": tmp_path / "out", "num_parts": 2}
+
+    with pytest.raises(PartDone):
+        evaluate(predictions, dataset, part_id=1, **given)
+    with pytest.raises(CaseErrors, match="case_01"):
+        evaluate(predictions, dataset, part_id=0, **given)
+
+    summary = Summary.load(tmp_path / "out" / "summary.json")
+    assert list(summary.cases) == ["case_00", "case_02", "case_03"]
+    assert "case_01" in summary.failed

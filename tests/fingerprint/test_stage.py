@@ -16,8 +16,8 @@ import pytest
 
 import autoseg
 from autoseg.datasets import files
-from autoseg.errors import CaseErrors, DatasetError, UsageError
-from autoseg.fingerprint import stage
+from autoseg.errors import CaseErrors, DatasetError, PartDone, UsageError
+from autoseg.fingerprint import survey
 from autoseg.lock import locked
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
@@ -28,7 +28,7 @@ from tests import toy
 def reads(monkeypatch):
     """Counts how often each file is read."""
     counts = Counter()
-    image, labels = stage.read_image, files.read_labels
+    image, labels = survey.read_image, files.read_labels
 
     def read_image(case, dataset):
         counts.update(path.name for path in case.images)
@@ -38,7 +38,7 @@ def reads(monkeypatch):
         counts[path.name] += 1
         return labels(path, dataset)
 
-    monkeypatch.setattr(stage, "read_image", read_image)
+    monkeypatch.setattr(survey, "read_image", read_image)
     monkeypatch.setattr(files, "read_labels", read_labels)
     return counts
 
@@ -220,9 +220,9 @@ def test_a_changed_meaning_of_labels_is_noticed(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from autoseg.fingerprint import stage
+from autoseg.fingerprint import survey
 
-write, count = stage.write_text, 0
+write, count = survey.write_text, 0
 
 def dying_write(path, text):
     global count
@@ -232,7 +232,7 @@ def dying_write(path, text):
             os.kill(os.getpid(), signal.SIGKILL)
     write(path, text)
 
-stage.write_text = dying_write
+survey.write_text = dying_write
 stage.fingerprint(sys.argv[1], sys.argv[2], workers=1)
 """
 
@@ -445,3 +445,55 @@ def test_who_waits_takes_what_the_first_one_made(tmp_path, reads, monkeypatch):
 
     assert found.num_cases == 3
     assert set(reads.values()) == {1}
+
+
+def test_parts_that_meet_in_any_order_write_what_one_process_does(tmp_path):
+    folder = toy.volumes(tmp_path / "Toy", cases=5, test=0)
+    whole = autoseg.fingerprint(folder, tmp_path / "one")
+    parts = tmp_path / "parts"
+
+    for part_id in (2, 0):
+        with pytest.raises(PartDone, match="left to other parts"):
+            autoseg.fingerprint(folder, parts, num_parts=3, part_id=part_id)
+        assert not _file(parts).exists()
+    made = autoseg.fingerprint(folder, parts, num_parts=3, part_id=1)
+
+    assert made == whole
+    for name in ("fingerprint.json", "fingerprint.sources.json"):
+        there = [
+            _file(root).with_name(name).read_bytes()
+            for root in (tmp_path / "one", parts)
+        ]
+        assert there[0] == there[1]
+    assert not (_file(parts).parent / "fingerprint.partial").exists()
+    assert autoseg.fingerprint(folder, parts, num_parts=3, part_id=0) == whole
+
+
+def test_a_part_reads_its_own_cases_and_the_last_one_no_others_again(tmp_path, reads):
+    folder = toy.volumes(tmp_path / "Toy", cases=3, test=0)
+
+    with pytest.raises(PartDone):
+        autoseg.fingerprint(folder, tmp_path / "root", num_parts=2, part_id=0)
+    assert sorted(n for n in reads if "_0000" in n) == [
+        "case_00_0000.nii.gz",
+        "case_02_0000.nii.gz",
+    ]
+    autoseg.fingerprint(folder, tmp_path / "root", num_parts=2, part_id=1)
+
+    assert set(reads.values()) == {1}
+
+
+def test_a_case_that_fails_in_one_part_keeps_the_fingerprint_open(tmp_path):
+    folder = toy.volumes(tmp_path / "Toy", cases=3, test=0)
+    path = folder / "imagesTr" / "case_01_0000.nii.gz"
+    good = path.read_bytes()
+    path.write_bytes(b"no image")
+    root = tmp_path / "root"
+
+    with pytest.raises(CaseErrors, match="case_01"):
+        autoseg.fingerprint(folder, root, num_parts=2, part_id=1)
+    with pytest.raises(PartDone):
+        autoseg.fingerprint(folder, root, num_parts=2, part_id=0)
+    path.write_bytes(good)
+
+    assert autoseg.fingerprint(folder, root, num_parts=2, part_id=1).num_cases == 3

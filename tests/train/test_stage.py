@@ -137,7 +137,7 @@ def test_killed_twice_it_ends_with_the_weights_of_one_that_was_not(toy_root):
         assert first["loss"] == second["loss"] and first["dice"] == second["dice"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
 def test_ctrl_c_writes_a_checkpoint_and_says_how_to_go_on(toy_root, number, caplog):
     caplog.set_level("INFO")
     log = toy_root.fold() / LOG

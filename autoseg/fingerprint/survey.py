@@ -1,0 +1,324 @@
+"""What is measured of a data set, case by case, and kept until all of it is there.
+
+The journal is a file for each case in ``fingerprint.partial/``, written as soon as the
+case is measured, by whichever process. Pooling reads these files one after the other,
+in the order of the case ids: memory does not grow with the number of cases, and nothing
+depends on who was first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.identity import (
+    all_files,
+    content_of,
+    quick_stamp,
+    short_hash,
+)
+from autoseg.errors import DatasetError, FormatError
+from autoseg.fingerprint.intensity import Sketch
+from autoseg.fingerprint.outside import (
+    Outside,
+    groups_of,
+    outside_of,
+    outside_text,
+)
+from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
+from autoseg.formats.base import read_image
+from autoseg.geometry.crop import crop_box
+from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
+from autoseg.spec.annotation import as_annotation
+from autoseg.spec.choice import Choice
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.fingerprint import Fingerprint
+from autoseg.spec.image import NONZERO, Image
+from autoseg.spec.json import to_json, write_text
+from autoseg.tasks import TASKS, make_task
+from autoseg.tasks.base import Task
+from autoseg.workspace import stamps_of
+
+MEASURES = 3  # raise it when what is measured of a case changes
+# Bytes in work for each byte of an image in memory: the image, its annotation, the
+# components of a class and the sorted foreground.
+WORKING_SHARE = 6
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The measuring of one data set; its journal is a file for each case."""
+
+    dataset: Dataset
+    task: Choice
+    folder: Path
+
+    def stamps(self) -> dict[str, str]:
+        """Return, for each case, what changes when anything it is made of changes."""
+        settings = json.loads(self.settings)
+        stamps = {}
+        for case in self.dataset.training:
+            text = json.dumps([settings, stamps_of(all_files(case))])
+            stamps[case.id] = short_hash(text)
+        return stamps
+
+    @property
+    def settings(self) -> str:
+        """Return what decides how files are read and measured."""
+        given = self.dataset
+        read = (given.spacing, given.unit, given.format, given.channel_names)
+        # What is usual is not written: stamps of before hold.
+        crop = () if given.crop == NONZERO else (given.crop,)
+        return json.dumps(to_json((MEASURES, self.task, *read, *crop)))
+
+    def sources(self, stamps: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """Return what is written down of each case; files are read if need be."""
+        return {
+            case.id: {
+                "stamp": stamps[case.id],
+                "settings": short_hash(self.settings),
+                "quick": quick_stamp(case),
+                "content": self._content(case, stamps),
+            }
+            for case in self.dataset.training
+        }
+
+    def _content(self, case: Case, stamps: Mapping[str, str]) -> str:
+        """Return the hash of a case's files, from the journal of whoever read them."""
+        found = self.entry(case.id, stamps) or {}
+        return str(found.get("content") or content_of(case))
+
+    def is_moved(self, before: Mapping[str, Any], stamps: Mapping[str, str]) -> bool:
+        """Return whether files have other times or places, but the same content."""
+        settings = short_hash(self.settings)
+        return all(
+            stamp_of(before[case.id]) == stamps[case.id]
+            or (
+                isinstance(before[case.id], dict)
+                and before[case.id].get("settings") == settings
+                and before[case.id].get("content") == content_of(case)
+            )
+            for case in self.dataset.training
+        )
+
+    def entry(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return what the journal says about a case, unless its files have changed."""
+        found = _read_json(self._path(case_id))
+        if found is None or found.get("stamp") != stamps[case_id]:
+            return None
+        return found
+
+    def missing(self, cases: Sequence[Case], stamps: Mapping[str, str]) -> list[Case]:
+        """Return which cases the journal does not have."""
+        return [case for case in cases if self.entry(case.id, stamps) is None]
+
+    def measure_all(
+        self, cases: Sequence[Case], stamps: Mapping[str, str], workers: int | None
+    ) -> None:
+        """Measure what the journal does not have of some cases."""
+        waiting = self.missing(cases, stamps)
+        if len(waiting) < len(cases):
+            log.info(
+                "fingerprint: going on after %d cases that were measured.",
+                len(cases) - len(waiting),
+            )
+        memory = MemoryBudget()
+        map_cases(
+            lambda case: self.measure(case, stamps[case.id], memory),
+            waiting,
+            stage="fingerprint",
+            workers=workers,
+            name=lambda case: case.id,
+        )
+
+    def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
+        """Measure one case and write it to the journal."""
+        task = make_task(self.task)
+        with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
+            # Before reading: if it changes from now on, that is seen.
+            content = content_of(case)
+            image = read_image(case, self.dataset)
+            share.correct(WORKING_SHARE * image.array.nbytes)
+            _must_be_finite(image)
+            annotation = _annotation(case, self.dataset, task, image)
+            region = as_annotation(annotation).region(task.ignore_index)
+            # What has no inside, as points, is measured wherever the image is not 0.
+            inside = (image.array != 0).any(0) if region is None else region
+            box = crop_box(image.array, self.dataset.crop)
+            entry = {
+                "stamp": stamp,
+                "content": content,
+                "shape": measure_shape(image, box).to_json(),
+                "outside": outside_of(as_annotation(annotation), box, groups_of(task)),
+                "blank": region is None and not inside.any(),
+                "intensities": [
+                    Sketch.of(channel[inside]).to_json() for channel in image.array
+                ],
+                "annotation": task.measure(annotation, image.geometry.spacing),
+            }
+        write_text(self._path(case.id), json.dumps(to_json(entry)))
+
+    def pool(self, stamps: Mapping[str, str]) -> Fingerprint:
+        """Return the fingerprint, from the journal."""
+        cases = self.dataset.training
+        shapes = Shapes(len(cases))
+        sketches = [Sketch() for _ in self.dataset.channel_names]
+        outside: dict[str, Outside] = {}
+        blank = True
+        for case in cases:
+            entry = self._measured(case.id, stamps)
+            outside[case.id] = entry.get("outside", {})
+            blank = blank and entry.get("blank", False)
+            shapes.add(case.id, CaseShape.from_json(entry["shape"], case.id))
+            sketches = [
+                sketch.merge(Sketch.from_json(raw))
+                for sketch, raw in zip(sketches, entry["intensities"], strict=True)
+            ]
+        extents = shapes.pooled()
+        if not any(sketch.cases for sketch in sketches):
+            raise DatasetError(self._why_nothing(blank))
+        said = outside_text(outside, len(cases))
+        if said is not None:
+            log.warning("%s %s", *said)
+        return Fingerprint(
+            dataset=self.dataset.name,
+            unit=extents.unit,
+            channel_names=self.dataset.channel_names,
+            num_cases=len(cases),
+            shapes=extents.shapes,
+            spacings=extents.spacings,
+            relative_size_after_crop=extents.relative_size,
+            orientation=extents.orientation,
+            orientations=extents.orientations,
+            intensities=tuple(sketch.summary() for sketch in sketches),
+            annotation=TASKS[self.task.name].pool(_Measurements(self, stamps)),
+            task=self.task,
+            crop=self.dataset.crop,
+        )
+
+    def _why_nothing(self, blank: bool) -> str:
+        """Return why there is nothing to learn: the images, or the annotations."""
+        if blank:
+            return (
+                f"{self.dataset.folder / 'imagesTr'}: every image is 0 everywhere, so "
+                "there is nothing to see where the points are. Put the right images "
+                "there."
+            )
+        ignored = make_task(self.task).ignore_index is not None
+        return (
+            f"{self.dataset.folder}: no annotation of a training case has a voxel of "
+            "any class, so there is nothing to learn. Do the values in the files match "
+            f"those in dataset.json{', and is not all `ignore`' if ignored else ''}?"
+        )
+
+    def tried(self, made: Fingerprint, workers: int | None) -> Fingerprint:
+        """Return the fingerprint with what the task found by trying some cases."""
+        kind = TASKS[self.task.name]
+        if not kind.trials:
+            return made
+        cases = self.dataset.training
+        step = max(1, math.ceil(len(cases) / kind.trials))
+        task = kind(**self.task.options)
+        memory = MemoryBudget()
+
+        def trial(case: Case) -> dict[str, Any]:
+            with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))):
+                path = case.annotation
+                if path is None:
+                    raise DatasetError(f"case {case.id} has no annotation.")
+                annotation, geometry = read_annotation(
+                    path, self.dataset, task, case_id=case.id
+                )
+                return dict(task.trial(annotation, geometry.spacing, made.annotation))
+
+        found = map_cases(
+            trial,
+            cases[::step],
+            stage="try representations",
+            workers=workers,
+            name=lambda case: case.id,
+        )
+        extra = kind.pool_trials(list(found.values()))
+        return replace(made, annotation={**made.annotation, **extra})
+
+    def _measured(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any]:
+        entry = self.entry(case_id, stamps)
+        if entry is None:
+            raise DatasetError(
+                f"{self._path(case_id)} vanished while it was needed. Is another "
+                "`autoseg fingerprint` running on this data set? Run it again."
+            )
+        return entry
+
+    def _path(self, case_id: str) -> Path:
+        return self.folder / f"{quote(case_id, safe=' ')}.json"
+
+
+class _Measurements(Sequence[Mapping[str, Any]]):
+    """What the task measured of each case, read when it is looked at."""
+
+    def __init__(self, survey: Survey, stamps: Mapping[str, str]) -> None:
+        self._survey = survey
+        self._stamps = stamps
+        self._ids = list(stamps)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._survey._measured(self._ids[index], self._stamps)["annotation"]
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return (self[i] for i in range(len(self)))
+
+
+def _must_be_finite(image: Image) -> None:
+    # One NaN or infinity makes the sum one, which is quicker than looking at each.
+    if not np.isfinite(np.sum(image.array, dtype=np.float64)):
+        bad = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
+        raise FormatError(
+            f"{image.path} has {bad} of {image.array.size} values that are NaN or "
+            "infinite. Replace them in the file, for example by 0."
+        )
+
+
+def _annotation(case: Case, dataset: Dataset, task: Task, image: Image) -> Any:
+    """Read a case's annotation in the task's inner form."""
+    if case.annotation is None:
+        raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
+    annotation, geometry = read_annotation(
+        case.annotation, dataset, task, image=image.geometry, case_id=case.id
+    )
+    if geometry.shape != image.geometry.shape:
+        raise DatasetError(
+            f"{case.annotation} has shape {geometry.shape}, its image "
+            f"{image.geometry.shape}; both must be on one grid. Resample one of them."
+        )
+    return annotation
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON object, or None where there is no readable one."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def stamp_of(entry: Any) -> Any:
+    """Return the stamp in an entry; versions before wrote nothing else."""
+    return entry.get("stamp") if isinstance(entry, dict) else entry
