@@ -51,6 +51,7 @@ def answering(handler: Callable[[int, Any], None]) -> Iterator[None]:
         _last[:] = [number]
         handler(number, frame)
 
+    _last.clear()
     before = {number: signal.signal(number, noted) for number in stop_signals()}
     try:
         yield

@@ -7,7 +7,8 @@ file is imported. Other packages add commands by the entry point group
 ``autoseg.command``, each naming a module with the same three things.
 
 Exit codes: 0 done; 1 some cases failed, or a bug (with a traceback); 2 something that
-was given is wrong; 130 stopped by Ctrl-C, `kill`, or a terminal that went away.
+was given is wrong; 130 stopped by Ctrl-C, `kill`, or a terminal that went away (but 0
+of `train` that was stopped by SIGTERM or SIGUSR1, after its checkpoint).
 """
 
 from __future__ import annotations

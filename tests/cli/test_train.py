@@ -1,5 +1,7 @@
 """The command train: every flag reaches the record of the run."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from autoseg.cli import train as command
 from autoseg.cli._settings import parse_settings
 from autoseg.cli.main import main
 from autoseg.errors import UsageError
+from autoseg.stopping import answering, interrupt
 
 
 def test_train_and_plan_read_settings_alike():
@@ -134,3 +137,18 @@ def test_help_is_there_without_waiting_for_torch():
     assert out.stdout.splitlines()[-1] == "False", out.stderr
     assert "--time-budget" in out.stdout
     assert command.__doc__.splitlines()[0] in out.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGUSR1, 0), (signal.SIGTERM, 0), (signal.SIGINT, 130)],
+    ids=["SIGUSR1", "SIGTERM", "SIGINT"],
+)
+def test_a_stop_that_a_batch_system_wished_is_no_failure(monkeypatch, number, code):
+    def stopped(*_, **__):
+        with answering(interrupt):
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("autoseg.train.stage.train", stopped)
+
+    assert main(["train", "DATASET", "3d_fullres", "0"]) == code

@@ -220,7 +220,7 @@ def test_a_changed_meaning_of_labels_is_noticed(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from autoseg.fingerprint import survey
+from autoseg.fingerprint import stage, survey
 
 write, count = survey.write_text, 0
 
