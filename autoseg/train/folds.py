@@ -17,9 +17,11 @@ from autoseg.preprocess.folds import load_splits
 from autoseg.stopping import answering, interrupt
 from autoseg.train.after.final_validation import is_scored
 from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.launch import devices_of
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
 from autoseg.train.setup.options import Options
+from autoseg.train.setup.ranks import is_one_of_several
 from autoseg.train.stage import check_network, train
 from autoseg.workspace import (
     ALL_FOLDS,
@@ -59,7 +61,8 @@ def train_folds(
     **options
         See `train.setup.options.Options`. ``device`` may name several, with commas
         between: then a fold is trained on each of them at the same time.
-        ``"auto"`` means all GPUs that there are.
+        ``"auto"`` means all GPUs that there are. With ``processes``, as many train
+        one fold after the other together.
 
     Returns
     -------
@@ -81,7 +84,12 @@ def train_folds(
             "again, it would begin with nothing. Give --overwrite with one fold's "
             "number, or delete the folds."
         )
-    devices = _devices(str(options.pop("device", "auto")))
+    device = str(options.pop("device", "auto"))
+    processes = options.pop("processes", None)
+    devices = _devices(device)
+    if processes is not None or is_one_of_several():
+        devices_of(device, processes)  # raises if they do not fit together
+        devices = [device]  # one fold after the other, by all together
     asked = Options(**options)
     mine = asked.of(configuration, None)
     job = find_job(dataset, configuration, 0, root, plan, mine)
@@ -92,7 +100,13 @@ def train_folds(
     if before is not None:
         earlier = {**options, "settings": asked.of(before, chain).settings}
         train_folds(
-            dataset, before, root, plan=plan, device=",".join(devices), **earlier
+            dataset,
+            before,
+            root,
+            plan=plan,
+            device=",".join(devices),
+            processes=processes,
+            **earlier,
         )
     folders, missing = _look(job, asked)
     calls = [
@@ -102,6 +116,7 @@ def train_folds(
             "fold": fold,
             "root": str(job.workspace.root),
             "plan": plan,
+            "processes": processes,
             **own,
         }
         for fold in missing
