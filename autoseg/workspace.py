@@ -6,6 +6,7 @@
     ROOT/preprocessed/DATASET/             fingerprint.json, splits.json, dataset.json
         fingerprint.sources.json           of which files the fingerprint was made
         origin.json                        where the data set lies
+        networks.json                      what networks of torch were measured to need
         fingerprint.partial/               while it is being made: CASE.json
         plans/PLAN.json
         measurements/PLAN.json             time and memory of a real step
@@ -181,6 +182,11 @@ class Workspace:
     def description(self) -> Path:
         """A copy of dataset.json, as it was when the cases were preprocessed."""
         return self.preprocessed / "dataset.json"
+
+    @property
+    def measured_networks(self) -> Path:
+        """What was measured of networks that are written in torch."""
+        return self.preprocessed / "networks.json"
 
     @property
     def splits(self) -> Path:

@@ -33,6 +33,7 @@ from planners.base import Budget
 from planners.memory.bytes import ByteBudget
 from planners.memory.costs import heads_of, inputs_of
 from planners.memory.elements import ElementBudget
+from planners.memory.measured import looked_at
 from planners.setting import Setting
 
 LOWRES = "3d_lowres"
@@ -229,6 +230,7 @@ class Planning:
             cover=self._cover,
             unit=self.fingerprint.unit,
             largest=None if made.previous is None else FINE_EDGE.get(made.dim),
+            unknown=self._cost(target.name, target.spacing)[0].unknown,
         )
 
     def _target(
@@ -261,6 +263,8 @@ class Planning:
             batch_size=self.overrides.get(target.name, "batch_size"),
             most_stages=family.most_stages,
             largest=largest,
+            divisors=family.divisors,
+            least=family.least,
         )
         patch = self.overrides.get(target.name, "patch_size", dim)
         if patch is not None:
@@ -283,19 +287,25 @@ class Planning:
         key = name, options.get("head_stage", 0)
         if key not in self._costs:
             family = self.family.changed(self.overrides.get(name, "network"), options)
+            inputs = inputs_of(
+                self.task,
+                len(self.fingerprint.channel_names),
+                cascade=name == CASCADE,
+            )
+            heads = heads_of(self.task)
+            setting = Setting(
+                precision=self.budget.precision,
+                recompute=self.overrides.values.get("train.recompute", AUTO),
+            )
+            if family.other is not None:
+                dim = 2 if name.startswith("2d") else 3
+                family = looked_at(family, dim, inputs, heads, setting)
             exact = ByteBudget(
                 family=family,
                 memory_gb=self.gb,
-                in_channels=inputs_of(
-                    self.task,
-                    len(self.fingerprint.channel_names),
-                    cascade=name == CASCADE,
-                ),
-                heads=heads_of(self.task),
-                setting=Setting(
-                    precision=self.budget.precision,
-                    recompute=self.overrides.values.get("train.recompute", AUTO),
-                ),
+                in_channels=inputs,
+                heads=heads,
+                setting=setting,
             )
             rough = ElementBudget(
                 family=family,

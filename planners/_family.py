@@ -54,8 +54,14 @@ class Family:
     fixed : mapping of str to JSON value
         Options of the network that the user set.
     other : str or None
-        Another network, of which nobody knows what it needs: grid, patch and batch are
-        those of the U-Net, and so are its options as far as it has them.
+        Another network, which is written in torch; its options are those of the U-Net,
+        as far as it has them.
+    unknown : str or None
+        Why nobody knows what that one needs: grid, patch and batch are then those of
+        the U-Net.
+    divisors, least : tuple of int or None
+        What each edge of its patch must be a multiple of, and at least, where that is
+        not as in the U-Net.
     """
 
     network: str
@@ -65,6 +71,9 @@ class Family:
     cover: float
     fixed: Mapping[str, Any] = field(default_factory=dict)
     other: str | None = None
+    unknown: str | None = None
+    divisors: tuple[int, ...] | None = None
+    least: tuple[int, ...] | None = None
 
     @property
     def declaration(self) -> type[Declaration]:
@@ -119,6 +128,13 @@ class Family:
         if faults:
             raise UsageError(f"--set network={self.other}: {'; '.join(faults)}.")
         return made
+
+    def trained(self, topology: Topology) -> tuple[str, Mapping[str, Any]]:
+        """Return name and options of the network whose bytes count."""
+        if self.other is None or self.unknown is not None:
+            return self.network, self.options(topology)
+        chosen = self.choice(topology)
+        return chosen.name, chosen.options
 
     def drawing(self, topology: Topology) -> Drawing:
         """Return the layers on a patch, for an image and a head of one channel."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from autoseg.errors import PlanError, UsageError
-from planners._topology import Topology, find_topology
+from planners._topology import Topology, blunt_topology, find_topology
 
 LARGEST = {2: 2048, 3: 256}  # edge of the cube or square that planning starts from
 LEAST_BATCH = 2
@@ -78,6 +78,8 @@ class Request:
         The network has no more resolutions than that.
     largest : int or None
         Edge of the cube or square that planning starts from; None: `LARGEST`.
+    divisors, least : tuple of int, length D, or None
+        What edges must be multiples of, and at least; None: as a U-Net's.
     """
 
     spacing: tuple[float, ...]
@@ -87,9 +89,13 @@ class Request:
     batch_size: int | None = None
     most_stages: int | None = None
     largest: int | None = None
+    divisors: tuple[int, ...] | None = None
+    least: tuple[int, ...] | None = None
 
     def topology(self, patch_size: Sequence[float]) -> Topology:
         """Return the topology of a patch."""
+        if self.divisors is not None:
+            return blunt_topology(patch_size, self.divisors, self.least)
         return find_topology(self.spacing, patch_size, self.most_stages)
 
 

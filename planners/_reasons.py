@@ -97,6 +97,7 @@ def about_configuration(
     cover: float,
     unit: str,
     largest: int | None = None,
+    unknown: str | None = None,
 ) -> list[Decision]:
     """Return why a configuration is as it is.
 
@@ -116,6 +117,8 @@ def about_configuration(
         Of lengths.
     largest : int, optional
         Edge that planning started from, where it is not the usual one.
+    unknown : str, optional
+        Why nobody knows what its network needs.
     """
     median = times(made.median_shape)
     if fit.steps:
@@ -132,7 +135,7 @@ def about_configuration(
             rule=RULE_PATCH.format(unit=unit, edge=largest or LARGEST[made.dim]),
             because=because,
         ),
-        _about_network(name, made, fit, unit),
+        _about_network(name, made, fit, unit, unknown),
         Decision(
             field=f"{name}.batch_size",
             value=str(made.batch_size),
@@ -149,19 +152,30 @@ def about_configuration(
     ]
 
 
-def _about_network(name: str, made: Configuration, fit: Fit, unit: str) -> Decision:
+def _about_network(
+    name: str, made: Configuration, fit: Fit, unit: str, unknown: str | None
+) -> Decision:
+    divisors = times(fit.topology.divisors)
+    if not is_declared(made.network.name) and unknown is None:
+        return Decision(
+            field=f"{name}.network",
+            value=made.network.name,
+            rule="it is written in torch, so torch runs it without numbers on a few "
+            "sizes; what is kept for the backward pass is fitted, and patch and batch "
+            "are planned with that",
+            because=f"set by the user; edges must be multiples of {divisors}",
+        )
     if not is_declared(made.network.name):
         return Decision(
             field=f"{name}.network",
             value=made.network.name,
             rule="patch and batch are those of a U-Net in the same budget, since "
             "nobody knows what this network needs; `plan --measure` measures it",
-            because="set by the user",
+            because=f"set by the user; {unknown}",
         )
-    poolings = times(fit.topology.divisors)
     return Decision(
         field=f"{name}.network",
-        value=f"{made.network.name} with {fit.topology.stages} stages, {poolings} "
+        value=f"{made.network.name} with {fit.topology.stages} stages, {divisors} "
         "times smaller at the bottom",
         rule="an axis is halved while it has 8 voxels and is not twice as coarse "
         "as the finest; kernels are 1 along axes that still are; 32 channels, "

@@ -30,6 +30,7 @@ from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners._spacing import Grid, choose_grid
 from planners.base import Budget
+from planners.memory.measured import is_module
 from planners.network import is_declared
 
 
@@ -122,12 +123,17 @@ def counted_in_bytes(budget: Budget, overrides: Overrides) -> Budget:
     """Return a budget by bytes where nnU-Net's count of elements says nothing.
 
     The count stands for memory in its two U-Nets only; it knows no gates, no attention,
-    and no supervision of the image's size.
+    and no supervision of the image's size. Of a network that is written in torch, the
+    bytes are measured.
     """
     named = [v for key, v in overrides.values.items() if key.endswith("network")]
-    if all(name in UNETS or not is_declared(name) for name in named):
+    if all(name in UNETS or not _is_counted(name) for name in named):
         return budget
     return replace(budget, rule="bytes")
+
+
+def _is_counted(network: str) -> bool:
+    return is_declared(network) or is_module(network)
 
 
 def wishes_of(kind: Any, overrides: Overrides) -> dict[str, Any]:

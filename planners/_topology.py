@@ -119,3 +119,42 @@ def _axes_to_halve(edges: Sequence[float], spacing: Sequence[float]) -> list[int
     if len(fine) == 1 and edges[fine[0]] < 3 * MIN_EDGE:
         return []
     return fine
+
+
+def blunt_topology(
+    patch_size: Sequence[float],
+    divisors: Sequence[int],
+    least: Sequence[int] | None = None,
+) -> Topology:
+    """Return a patch for a network of which only is known what it can divide.
+
+    Parameters
+    ----------
+    patch_size : sequence of number, length D
+        Wanted size of the patch.
+    divisors : sequence of int, length D
+        What each edge must be a multiple of.
+    least : sequence of int, length D, optional
+        The smallest edges.
+
+    Returns
+    -------
+    Topology
+        With a patch that is ``patch_size`` rounded up to what the network can take.
+
+    Examples
+    --------
+    >>> blunt_topology((10, 31), (4, 6), (12, 12)).patch_size
+    (12, 36)
+    """
+    low = divisors if least is None else least
+    patch = tuple(
+        math.ceil(max(edge, smallest) / step) * step
+        for edge, step, smallest in zip(patch_size, divisors, low, strict=True)
+    )
+    dim = len(patch)
+    return Topology(
+        patch_size=patch,
+        strides=((1,) * dim, tuple(divisors)),
+        kernels=((3,) * dim,) * 2,
+    )

@@ -231,7 +231,7 @@ def _made_again(plan: Plan, names: Sequence[str]) -> str:
 
 def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
     chosen = plan.configurations.items()
-    names = [name for name, c in chosen if is_declared(c.network.name)]
+    names = [name for name, c in chosen if is_declared(c.network.name) or c.memory]
     if not names:
         return ["  unknown: the network is not one that the planners know"]
     rows: list[tuple[str, ...]] = [("", *names)]
@@ -251,7 +251,7 @@ def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
     rows.append(
         (
             "memory to predict a window [GB]",
-            *(f"{window_bytes(plan, n, setting) / GIB:.2f}" for n in names),
+            *(_window(plan, n, setting) for n in names),
         )
     )
     rows.append(
@@ -269,6 +269,13 @@ def _work(plan: Plan, fingerprint: Fingerprint) -> list[str]:
     ]
 
 
+def _window(plan: Plan, name: str, setting: Setting) -> str:
+    """Return the GB of a window; of a network that was measured nobody knows them."""
+    if not is_declared(plan.configuration(name).network.name):
+        return "?"
+    return f"{window_bytes(plan, name, setting) / GIB:.2f}"
+
+
 def _beside_default(
     plan: Plan, costs: Mapping[str, StepCost], setting: Setting
 ) -> list[tuple[str, ...]]:
@@ -281,7 +288,8 @@ def _beside_default(
         topology = find_topology(chosen.spacing, chosen.patch_size)
         usual = declared(DEFAULT).plan(topology, {})
         network = Choice(name=DEFAULT, options=usual)
-        changed = {name: replace(chosen, network=network)}
+        patch = topology.patch_size  # of a network that divides otherwise, a bit more
+        changed = {name: replace(chosen, network=network, patch_size=patch)}
         other = cost_of(replace(plan, configurations=changed), name, setting)
         batch = chosen.batch_size
         ratios["parameters"].append(f"{cost.parameters / other.parameters:.2f}")

@@ -11,6 +11,7 @@ from typing import Any
 from autoseg.datasets.read import find_workspace
 from autoseg.errors import UsageError
 from autoseg.gpu import gpu_memory_gb, has_gpu
+from autoseg.networks.measured import remembered_in
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
@@ -37,7 +38,8 @@ def plan(
 ) -> Plan:
     """Decide how to train, and write every decision with its reason.
 
-    Reads the fingerprint only: no image is opened and torch is not imported.
+    Reads the fingerprint only: no image is opened and torch is not imported, but for a
+    network that is written in torch: that is run without numbers, once.
 
     Parameters
     ----------
@@ -81,7 +83,8 @@ def plan(
     workspace = find_workspace(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
     budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
-    made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
+    with remembered_in(workspace.measured_networks):
+        made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
     called = network if name is None else name
     if called is not None:
         made = replace(made, name=_as_name(called))

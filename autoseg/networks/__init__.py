@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 NETWORKS: Registry[type[Declaration] | type[Network]] = Registry(
     "network",
     __name__,
-    besides=("build", "onednn", "options", "packed"),
+    besides=("build", "measured", "onednn", "options", "packed"),
 )

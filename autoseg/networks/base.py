@@ -6,6 +6,7 @@ Legend: B batch, C channels, K channels of a head, S spatial shape, D number of 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from autoseg.blueprints.trainable import LateLogits as LateLogits
@@ -33,6 +34,17 @@ class Network(Trainable):
 
     recipe: ClassVar[OwnRecipe | None] = None
     fixed_shape: ClassVar[bool] = False
+
+    @classmethod
+    def divisor(cls, options: Mapping[str, Any]) -> Sequence[int] | None:
+        """Return what each edge of an image must be a multiple of; None: try it out.
+
+        Parameters
+        ----------
+        options : mapping
+            Of the plan.
+        """
+        return None
 
     @classmethod
     @abstractmethod

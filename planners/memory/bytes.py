@@ -63,9 +63,10 @@ class ByteBudget:
     def step(self, topology: Topology) -> StepCost:
         """Return what a step on patches of a topology costs."""
         if topology not in self._known:
+            network, options = self.family.trained(topology)
             self._known[topology] = step_cost(
-                self.family.network,
-                self.family.options(topology),
+                network,
+                options,
                 topology.patch_size,
                 in_channels=self.in_channels,
                 heads=self.heads,
@@ -81,9 +82,9 @@ class ByteBudget:
     def parts(self, topology: Topology, batch_size: int) -> dict[str, float]:
         """Return the bytes at the peak of a step, by part, and the reserve.
 
-        Nothing, if it is not the U-Net that is trained.
+        Nothing, if nobody knows what the network needs that is trained.
         """
-        if self.family.other is not None:
+        if self.family.unknown is not None:
             return {}
         peak = self.step(topology).peak(batch_size)
         peak["reserve"] = reserve(sum(peak.values()), self.setting)
@@ -91,7 +92,7 @@ class ByteBudget:
 
     def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
         """Return whether a step with this batch, two by default, fits."""
-        if topology not in self._known:
+        if topology not in self._known and self.family.other is None:
             # Most patches on the way down are far too large: no need to walk.
             elements = self.counted.of(topology)
             recompute = self.setting.makes_again

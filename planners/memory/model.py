@@ -20,8 +20,10 @@ import numpy as np
 
 from planners.memory.graph import build_graph
 from planners.memory.late import LateWalk
+from planners.memory.measured import measured_walk
 from planners.memory.walk import BYTES as BYTES
 from planners.memory.walk import FLOAT, PARTS, Table, Walk, workspace
+from planners.network import is_declared
 from planners.setting import LossCost as LossCost
 from planners.setting import Setting as Setting
 
@@ -92,7 +94,7 @@ def step_cost(
     Parameters
     ----------
     network : str
-        A declared network.
+        A network; one that is written in torch is measured.
     options : mapping
         The network's options in the plan.
     patch_size : sequence of int, length D
@@ -112,22 +114,34 @@ def step_cost(
     Raises
     ------
     PlanError
-        If the network is not declared.
+        If the network is not declared, and cannot be measured.
     """
     late = any(head.points for head in heads)
-    graph = build_graph(
-        network,
-        options,
-        patch_size,
-        in_channels=in_channels,
-        out_channels=sum(head.channels for head in heads),
-        levels=None if setting.deep_supervision and not late else 1,
-        recompute=setting.makes_again,
-    )
-    late = late and graph.late
-    walk = LateWalk(graph, heads, setting) if late else Walk(graph, heads, setting)
+    walk: Walk
+    if is_declared(network):
+        graph = build_graph(
+            network,
+            options,
+            patch_size,
+            in_channels=in_channels,
+            out_channels=sum(head.channels for head in heads),
+            levels=None if setting.deep_supervision and not late else 1,
+            recompute=setting.makes_again,
+        )
+        late = late and graph.late
+        walk = LateWalk(graph, heads, setting) if late else Walk(graph, heads, setting)
+        first = [op for op in graph.ops if op.inputs == (0,)]
+    else:
+        walk = measured_walk(
+            network,
+            options,
+            patch_size,
+            in_channels=in_channels,
+            heads=heads,
+            setting=setting,
+        )
+        graph, first = walk.graph, []  # which layers see the image is not known
     per_sample, fixed = walk.run()
-    first = [op for op in graph.ops if op.inputs == (0,)]
     return StepCost(
         parameters=graph.parameters,
         multiply_adds=sum(op.multiply_adds for op in graph.ops),

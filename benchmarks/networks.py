@@ -1,0 +1,285 @@
+"""Networks on one data set, trained equally long, and held against the first.
+
+Every network is planned, trained on one fold, predicted with and scored by the real
+commands; the table has the mean Dice of the held-out cases, the gain over the first
+network on the same cases with its 95 % interval, and what it cost::
+
+    python benchmarks/networks.py DATASET --iterations 300
+    python benchmarks/networks.py DATASET --seconds 600 --networks plain_unet mednext
+
+With ``--iterations`` all take as many steps, with ``--seconds`` all have as much time,
+validation included, whatever they make of it. Networks are small and patches are of one
+size, so that a CPU can do it: this compares networks at this size, and says nothing of
+how good they can be. Finished runs are kept in WORK/runs.jsonl, and the same command
+goes on with the others; --table only prints what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from autoseg.evaluate.compare import compare_pair
+from autoseg.evaluate.measures import mean_over_classes
+from autoseg.evaluate.summary import Summary
+from autoseg.spec.plan import Plan
+from autoseg.workspace import LOG, SUMMARY, VALIDATION, Workspace
+from planners.memory.costs import cost_of
+from planners.setting import Setting
+
+NETWORKS = (
+    "plain_unet",
+    "residual_unet",
+    "attention_unet",
+    "unetpp",
+    "mednext",
+    "segnet",
+    "unetr",
+)
+# By data set and configuration: what fits a CPU.
+SMALL: dict[str, dict[str, dict[str, Any]]] = {
+    "Dataset004_Hippocampus": {
+        "2d": {"patch_size": [48, 32], "batch_size": 8},
+        "3d_fullres": {"patch_size": [32, 32, 32], "batch_size": 2},
+    },
+    "Dataset018_DSB2018": {"2d": {"patch_size": [64, 64], "batch_size": 8}},
+}
+WIDTHS = {"network.features": [4, 8, 16, 32]}
+# Networks whose widths are others; UNETR's at a width that is as dear as the others.
+OWN: dict[str, dict[str, Any]] = {
+    "unetr": {
+        "network.features": [4, 8, 16],
+        "network.hidden": 48,
+        "network.mlp": 96,
+        "network.attention": 4,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    dataset: str
+    configuration: str
+    network: str
+    length: str
+    seed: int
+
+    @property
+    def plan(self) -> str:
+        """Return a name for its plan, and so for its folder."""
+        return f"{self.network}_{self.length}_{self.seed}".replace(" ", "")
+
+
+def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
+    """Yield all trainings, configuration by configuration."""
+    seconds, name = arguments.seconds, arguments.dataset.name
+    length = f"{seconds} s" if seconds else f"{arguments.iterations} it"
+    for seed in arguments.seeds:
+        for configuration in arguments.configurations or SMALL[name]:
+            for network in arguments.networks:
+                yield Job(name, configuration, network, length, seed)
+
+
+def run(words: Sequence[object], log: Path) -> None:
+    """Run a command, its output to a file; stop with its last lines if it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file:
+        command = [sys.executable, "-m", "autoseg", *map(str, words)]
+        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit("\n".join([*log.read_text().splitlines()[-15:], f"failed; see {log}"]))
+
+
+def some_cases(dataset: Path, count: int, work: Path) -> Path:
+    """Return a data set of the first cases of another, which it links to."""
+    folder = work / "raw" / dataset.name
+    if folder.is_dir():
+        return folder
+    described = json.loads((dataset / "dataset.json").read_text())
+    labels = sorted(p for p in (dataset / "labelsTr").iterdir() if p.name[0] != ".")
+    chosen = labels[:count]
+    cases = {path.name.split(".")[0] for path in chosen}
+    images = [
+        path
+        for path in sorted((dataset / "imagesTr").iterdir())
+        if path.name.split(".")[0].rpartition("_")[0] in cases
+    ]
+    for part, files in (("labelsTr", chosen), ("imagesTr", images)):
+        (folder / part).mkdir(parents=True)
+        for file in files:
+            (folder / part / file.name).symlink_to(file)
+    described["numTraining"] = len(chosen)
+    described.pop("training", None)
+    (folder / "dataset.json").write_text(json.dumps(described))
+    return folder
+
+
+def settings_of(job: Job) -> list[str]:
+    """Return what is set, as words of a command."""
+    shared = WIDTHS if job.network not in OWN else {}
+    chosen = {
+        **shared,
+        **OWN.get(job.network, {}),
+        **SMALL[job.dataset][job.configuration],
+    }
+    return [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
+
+
+def train(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Plan, train, predict and score; return a row of the table."""
+    root, dataset = arguments.work / "autoseg", arguments.dataset
+    space, log = Workspace(root=root, dataset=job.dataset), root / f"{job.dataset}.txt"
+    where = ["--root", root]
+    if not space.fingerprint.is_file():
+        run(["fingerprint", dataset, *where], log)
+    words = ["plan", dataset, *where, "--network", job.network, "--name", job.plan]
+    run([*words, "--set", *settings_of(job)], log)
+    words = ["train", dataset, job.configuration, arguments.fold, *where]
+    words += ["--plan", job.plan, "--seed", job.seed, "--device", arguments.device]
+    if arguments.seconds:
+        words += ["--time-budget", f"{arguments.seconds}s", "--keep-network"]
+    else:
+        words += ["--iterations", arguments.iterations]
+    if arguments.threads:
+        words += ["--threads", arguments.threads]
+    run(words, log)
+    # The largest child so far: it grows only where this network needs more.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    folder = space.fold(job.plan, job.configuration, arguments.fold)
+    rows = [json.loads(row) for row in (folder / LOG).read_text().splitlines()]
+    plan = Plan.load(folder.parent / "plan.json")
+    cost = cost_of(plan, job.configuration, Setting(precision="fp32", device="cpu"))
+    batch = plan.configuration(job.configuration).batch_size
+    summary = Summary.load(folder / VALIDATION / SUMMARY)
+    pace = [row["seconds_per_iteration"] for row in rows]
+    return {
+        **asdict(job),
+        "fold": arguments.fold,
+        "cases": {
+            case: mean_over_classes(scores, "dice")
+            for case, scores in summary.cases.items()
+        },
+        "parameters": cost.parameters,
+        "operations": cost.operations(batch),
+        "step_bytes": cost.total(batch),
+        "peak_bytes": peak,
+        "iterations": rows[-1]["iteration"],
+        "seconds": rows[-1]["seconds"],
+        "seconds_per_iteration": statistics.median(pace),
+        "load": os.getloadavg()[0],
+    }
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return accuracy, gain over the first network and costs, in Markdown."""
+    lines = []
+    for dataset, configuration, length in dict.fromkeys(map(_kind, rows)):
+        mine = [r for r in rows if _kind(r) == (dataset, configuration, length)]
+        cases, seeds = len(mine[0]["cases"]), {row["seed"] for row in mine}
+        lines += [
+            "",
+            f"{dataset}, {configuration}, {length}, {cases} held-out cases, "
+            f"{len(seeds)} seed{'s' * (len(seeds) > 1)}",
+            "",
+            "| network | Dice | gain over the first [95 %] | parameters | operations a "
+            "step | memory of a step | seconds a step | steps |",
+            "|---" * 8 + "|",
+        ]
+        names = list(dict.fromkeys(row["network"] for row in mine))
+        values = {name: _values(mine, name) for name in names}
+        for name in names:
+            own = [row for row in mine if row["network"] == name]
+            lines.append(_line(name, own, values, names[0]))
+    return "\n".join(lines)
+
+
+def _kind(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["dataset"], row["configuration"], row["length"]
+
+
+def _values(rows: Sequence[dict[str, Any]], name: str) -> dict[str, float]:
+    """Return the Dice of each case, the mean of all seeds."""
+    own = [row["cases"] for row in rows if row["network"] == name]
+    return {case: statistics.fmean(r[case] for r in own) for case in own[0]}
+
+
+def _line(
+    name: str,
+    own: Sequence[dict[str, Any]],
+    values: dict[str, dict[str, float]],
+    first: str,
+) -> str:
+    gain = ""
+    if name != first:
+        pair = compare_pair((first, values[first]), (name, values[name]), "dice")
+        gain = f"{pair.gain:+.3f} [{pair.low:+.3f}, {pair.high:+.3f}]"
+    pace = statistics.median(row["seconds_per_iteration"] for row in own)
+    steps = statistics.fmean(row["iterations"] for row in own)
+    one = own[0]
+    return (
+        f"| `{name}` | {statistics.fmean(values[name].values()):.3f} | {gain} "
+        f"| {one['parameters'] / 1e6:.2f} M | {one['operations'] / 1e9:.1f} G "
+        f"| {one['step_bytes'] / 1e6:.0f} MB | {pace:.2f} | {steps:.0f} |"
+    )
+
+
+def main() -> None:
+    """Train what is missing, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("benchmark_networks"))
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
+    parser.add_argument("--configurations", nargs="+")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--iterations", type=int, default=300)
+    length.add_argument("--seconds", type=int)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--fold", default="0")
+    parser.add_argument("--cases", type=int, help="take the first of the data set only")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--table", action="store_true", help="train nothing")
+    arguments = parser.parse_args()
+    arguments.work = arguments.work.absolute()
+    arguments.dataset = arguments.dataset.absolute()
+    if arguments.cases:
+        arguments.dataset = some_cases(
+            arguments.dataset, arguments.cases, arguments.work
+        )
+    record = arguments.work / "runs.jsonl"
+    rows = []
+    if record.is_file():
+        rows = [json.loads(row) for row in record.read_text().splitlines()]
+    done = {Job(*(row[k] for k in Job.__dataclass_fields__)) for row in rows}
+    for job in () if arguments.table else jobs(arguments):
+        if job in done:
+            continue
+        row = train(job, arguments)
+        rows.append(row)
+        record.parent.mkdir(parents=True, exist_ok=True)
+        with record.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(
+            f"{job.configuration} {job.network}, {row['iterations']} steps: Dice "
+            f"{statistics.fmean(row['cases'].values()):.4f}, "
+            f"{row['seconds_per_iteration']:.3f} s/it (load {row['load']:.1f})",
+            flush=True,
+        )
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
