@@ -134,3 +134,39 @@ def test_workers_that_share_a_machine_get_equal_shares(
     assert machine.cores() == expected
     share = machine.free_memory() / whole
     assert share == pytest.approx(1 / int(said or 1), rel=0.2)
+
+
+# Four threads ask for memory at the same time; glibc says from how many places it came.
+PLACES = """
+import ctypes, sys, threading
+from autoseg.machine import share_freed_memory
+
+if sys.argv[1] == "share":
+    share_freed_memory()
+library = ctypes.CDLL(None)
+library.fopen.restype = library.malloc.restype = ctypes.c_void_p
+together = threading.Barrier(4)
+
+def take():
+    together.wait()
+    library.malloc(10_000)
+    together.wait()
+
+threads = [threading.Thread(target=take) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+library.malloc_info(0, ctypes.c_void_p(library.fopen(b"/dev/stdout", b"w")))
+library.fflush(None)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has several")
+def test_threads_take_memory_from_one_place():
+    def places(word):
+        words = [sys.executable, "-c", PLACES, word]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        return done.stdout.count("<heap nr=")
+
+    assert places("share") == 1 < places("alone")

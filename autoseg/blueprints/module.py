@@ -6,6 +6,7 @@ Legend: B batch, C channels, K channels of a head, S spatial shape, D number of 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -129,6 +130,23 @@ class DrawnNetwork(Trainable):
     def last_parameters(self) -> Sequence[nn.Parameter]:
         modules = map(self._head, self._drawing.heads)  # in the order of their names
         return [parameter for module in modules for parameter in module.parameters()]
+
+    def sole_readers(self, kind: str, of: str) -> set[str]:
+        """Return the names of layers of a kind that may overwrite what they are given.
+
+        Nothing else reads it, and a layer of the kind ``of`` has made it.
+        """
+        layers = self._drawing.layers
+        read = Counter(number for layer in layers for number in layer.read)
+        read.update(n for head in self._levels for n in (head.logits, head.features))
+        made = {n for layer in layers if layer.kind == of for n in layer.outputs}
+        chosen = [layer for layer in layers if layer.kind == kind and layer.name]
+        others = {
+            layer.name
+            for layer in chosen
+            if layer.inputs[0] not in made or read[layer.inputs[0]] > 1
+        }
+        return {layer.name for layer in chosen} - others
 
     def _head(self, head: Head) -> nn.Module:
         return self.get_submodule(head.layer.name)

@@ -42,7 +42,7 @@ class Enlargement(torch.autograd.Function):
         slope = _gathered(slopes[0], weight.shape[2:])
         rows, image, change = voxels(slope), None, None
         if ctx.needs_input_grad[0]:
-            image = _times(slope, by_voxel(weight).T, None)
+            image = _times(slope, by_voxel(weight).T)
         if ctx.needs_input_grad[1]:
             found = voxels(x).T @ rows
             shape = (x.shape[1], *weight.shape[2:], weight.shape[1])
@@ -77,9 +77,9 @@ def enlarge(
     Tensor, shape (B, K, *S * stride)
         Channels last.
     """
-    if bias is not None:
-        bias = bias.repeat(math.prod(stride))
-    parts = _times(x, kernel, bias)
+    parts = _times(x, kernel)
+    if bias is not None:  # before they are split: later, only K numbers lie together
+        voxels(parts).add_(bias.repeat(math.prod(stride)))
     sizes = [n * step for n, step in zip(x.shape[2:], stride, strict=True)]
     found = empty(x, parts.shape[1] // math.prod(stride), sizes)
     by_stride = parts.movedim(1, -1).unflatten(-1, (*stride, -1))
@@ -102,11 +102,8 @@ def _split(x: Tensor, stride: Sequence[int]) -> Tensor:
     return x.permute(0, *places, *inside, 1)
 
 
-def _times(x: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+def _times(x: Tensor, kernel: Tensor) -> Tensor:
     """Return images (B, C, *S), channels last, times a kernel (C, K) in each voxel."""
     found = empty(x, kernel.shape[1], x.shape[2:])
-    if bias is None:
-        torch.mm(voxels(x), kernel, out=voxels(found))
-    else:
-        torch.addmm(bias, voxels(x), kernel, out=voxels(found))
+    torch.mm(voxels(x), kernel, out=voxels(found))
     return found

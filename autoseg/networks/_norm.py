@@ -93,13 +93,18 @@ class _Normalization(torch.autograd.Function):
 
 
 def normalized(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, in_place: bool
 ) -> Tensor:
-    """Return the same, also of half precision, where nothing is learned."""
+    """Return the same, also of half precision, where nothing is learned.
+
+    Single precision may be overwritten: fresh memory would come from the system page by
+    page, which takes longer than the arithmetic.
+    """
     rows = _rows(x)
     mean, variance = statistics(rows, x.shape[1])
     if x.dtype == torch.float32:
-        return _scaled(x, mean, (variance + eps).rsqrt(), weight, bias)
+        inverse = (variance + eps).rsqrt()
+        return _scaled(x, mean, inverse, weight, bias, in_place)
     mean, variance = _long(rows, mean, variance)
     weight, bias = (
         None if one is None else next(iter(_long(rows, one))) for one in (weight, bias)
@@ -139,11 +144,12 @@ def _scaled(
     inverse: Tensor,
     weight: Tensor | None,
     bias: Tensor | None,
+    in_place: bool = False,
 ) -> Tensor:
     """Return (x - mean) * inverse * weight + bias."""
     scale = inverse if weight is None else inverse * weight
     shift = -mean * scale if bias is None else bias - mean * scale
-    found, rows = empty(x, x.shape[1], x.shape[2:]), _rows(x)
+    found, rows = x if in_place else empty(x, x.shape[1], x.shape[2:]), _rows(x)
     scale, shift = _long(rows, scale, shift)
     torch.addcmul(shift, rows, scale, out=_rows(found))
     return found

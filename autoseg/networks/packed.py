@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.blueprints.module import DrawnNetwork
 from autoseg.networks._enlargement import by_voxel, enlarge, is_enlargement
-from autoseg.networks._layout import last_layout, with_last
+from autoseg.networks._layout import with_last
 from autoseg.networks._norm import normalized
 
 
@@ -55,14 +56,22 @@ def pack(network: nn.Module, dtype: torch.dtype) -> None:
     dtype : torch.dtype
         Of the layers' images and weights, one that `can_pack`.
     """
-    for layer in network.modules():
-        packed = _packed(layer, dtype)
+    free: set[str] = set()
+    if isinstance(network, DrawnNetwork):
+        free = network.sole_readers("norm", of="conv")
+    for name, layer in network.named_modules():
+        packed = _packed(layer, dtype, name in free)
         if packed is not None:
             layer.forward = packed
 
 
-def _packed(layer: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
-    """Return what computes a layer from now on; None: what did until now."""
+def _packed(
+    layer: nn.Module, dtype: torch.dtype, in_place: bool
+) -> Callable[[Tensor], Tensor] | None:
+    """Return what computes a layer from now on; None: what did until now.
+
+    A norm may be told that it may overwrite what it is given.
+    """
     if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
         if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
             return None
@@ -71,7 +80,7 @@ def _packed(layer: nn.Module, dtype: torch.dtype) -> Callable[[Tensor], Tensor] 
         return _transposed(layer, dtype)
     if isinstance(layer, (nn.InstanceNorm2d, nn.InstanceNorm3d)):
         if not layer.track_running_stats:
-            return _normalization(layer)
+            return _normalization(layer, in_place)
     return None
 
 
@@ -151,11 +160,11 @@ def _rounded(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
 
 def _laid_out(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return the same numbers, the channels of a voxel beside each other."""
-    return x.to(dtype).contiguous(memory_format=last_layout(x))
+    return with_last(x.to(dtype))
 
 
 def _normalization(
-    layer: nn.InstanceNorm2d | nn.InstanceNorm3d,
+    layer: nn.InstanceNorm2d | nn.InstanceNorm3d, in_place: bool
 ) -> Callable[[Tensor], Tensor]:
     """Return what gives (B, C, *S) the layer's mean and variance in each channel."""
     plain = layer.forward
@@ -167,6 +176,6 @@ def _normalization(
     def normalize(x: Tensor) -> Tensor:
         if len(x) > 1 or math.prod(x.shape[2:]) == 1:
             return plain(x)
-        return normalized(with_last(x), weight, bias, layer.eps)
+        return normalized(with_last(x), weight, bias, layer.eps, in_place)
 
     return normalize

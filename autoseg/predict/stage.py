@@ -14,6 +14,7 @@ from pathlib import Path
 
 from autoseg.atomic import sweep
 from autoseg.errors import UsageError
+from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.outputs import writing
@@ -129,6 +130,7 @@ def predict(
         At the end, if some cases failed; the others are written.
     """
     check_part(num_parts, part_id)
+    share_freed_memory()
     options = Options(
         step_size=step_size,
         mirror=mirror,

@@ -135,6 +135,19 @@ def test_an_image_of_one_voxel_is_refused_as_before():
         network(torch.zeros(1, 1, 1, 1))
 
 
+def test_a_norm_overwrites_only_what_nobody_else_reads():
+    options, _ = NETWORKS["residual_unet"].example(2)
+    network = NETWORKS["residual_unet"](1, {"a": 3}, **options)
+
+    free = network.sole_readers("norm", of="conv")
+
+    norms = {n for n, m in network.named_modules() if isinstance(m, nn.InstanceNorm2d)}
+    assert free == norms  # each stands behind a convolution of its own
+    assert network.sole_readers("conv", of="act") < {
+        n for n, m in network.named_modules() if isinstance(m, nn.Conv2d)
+    }  # the first convolutions of blocks and their short cuts read the same
+
+
 def test_weights_are_ordered_once_for_windows_of_one_shape(capfd):
     # What oneDNN says of itself: for a window as small as this, it wants another order
     # than for the shape that it is packed for when nobody names one.
