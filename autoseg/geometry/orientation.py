@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,7 +38,12 @@ def orientation_of(geometry: Geometry) -> str | None:
     """
     if geometry.dim != 3 or not geometry.oriented:
         return None
-    matrix = np.array(geometry.direction, dtype=np.float64).reshape(3, 3)
+    return _letters(tuple(geometry.direction))
+
+
+@functools.lru_cache(maxsize=256)  # of a thousand volumes most lie alike
+def _letters(direction: tuple[float, ...]) -> str:
+    matrix = np.array(direction, dtype=np.float64).reshape(3, 3)
     letters = [""] * 3
     size = np.abs(matrix)
     for _ in range(3):  # the clearest pairs of world axis and image axis first

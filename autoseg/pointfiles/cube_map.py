@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.ndimage import center_of_mass
 
 from autoseg.errors import FormatError
 from autoseg.formats.base import find_format, known_endings
@@ -25,6 +24,8 @@ class CubeMap(PointFile):
     endings: ClassVar[tuple[str, ...]] = known_endings()
 
     def parse(self, path: Path, count: int | None = None) -> list[Entry]:
+        from scipy.ndimage import center_of_mass
+
         labels, _ = find_format(path).read_labels(path)
         if not np.issubdtype(labels.dtype, np.integer):
             raise FormatError(f"it holds {labels.dtype}, and no labels.")

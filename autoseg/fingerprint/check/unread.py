@@ -117,10 +117,12 @@ def _annotations(
     if not _given_ending(dataset):
         own = (*own, *kind_of(dataset).endings, *kind.endings)
     whole = any(match_ending(p.name, known_endings()) for p in used if p)
+    others: tuple[str, ...] = ()  # many files of code: only if something is left over
     for path in list_files(dataset.folder / "labelsTr"):
         if path in used or path.name.lower() in CLASS_LISTS:
             continue
-        ending = match_ending(path.name, (*own, *_others())) or ""
+        others = others or _others()
+        ending = match_ending(path.name, (*own, *others)) or ""
         stem = path.name[: -len(ending)].removesuffix(suffix) if ending else ""
         if whole and ending.lower().endswith(SIDE_CARS):
             continue  # it tells the class of each id, or the spacing
@@ -197,13 +199,20 @@ def _tables(dataset: Dataset) -> Iterator[Problem]:
         )
 
 
+def _endings_of(dataset: Dataset) -> tuple[str, ...]:
+    """Return what annotations may end in; other kinds' only where they are no maps."""
+    maps = known_endings()
+    own = dataset.annotation_ending
+    return (own, *maps) if own in maps else (own, *_others())
+
+
 def suffix_of(dataset: Dataset) -> str:
     """Return what annotations in labelsTr have behind the ids of cases."""
     for case in dataset.training:
         path = case.annotation
         if path is None or path.parent.name != "labelsTr":
             continue
-        ending = match_ending(path.name, (dataset.annotation_ending, *_others())) or ""
+        ending = match_ending(path.name, _endings_of(dataset)) or ""
         stem = path.name[: -len(ending)] if ending else path.name
         if stem.startswith(case.id):
             return stem[len(case.id) :]
