@@ -17,6 +17,8 @@ from pathlib import Path
 
 from autoseg.errors import FormatError
 
+# What file systems answer that cannot reserve room.
+UNABLE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 DAY = 86_400.0  # seconds: nobody writes one file for so long
 # .NAME.PROCESS-MACHINE.tmp; without a machine where an earlier version wrote it.
 TEMPORARY = re.compile(r"\.(?P<name>.+?)\.(?P<pid>\d+)(-(?P<host>\w+))?(\.\d+)?\.tmp")
@@ -82,6 +84,33 @@ def naming_full_disk(path: Path, size: int) -> Iterator[None]:
             raise
         text = os.strerror(errno.ENOSPC)
         raise OSError(errno.ENOSPC, text, str(path)) from error
+
+
+def reserve(file: int, size: int, path: Path | None = None) -> None:
+    """Take the room of a file now: a disk that is full later ends the process.
+
+    Parameters
+    ----------
+    file : int
+        Descriptor of a file with holes, which is written through a memory map.
+    size : int
+        Bytes that it will have.
+    path : Path, optional
+        Its name, for the message.
+
+    Raises
+    ------
+    OSError
+        If there is no room. Where the file system cannot reserve any, nothing is done.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        if error.errno not in UNABLE:
+            named = [str(path)] if path is not None else []
+            raise OSError(error.errno, os.strerror(error.errno), *named) from None
 
 
 def sweep(paths: Iterable[Path]) -> None:

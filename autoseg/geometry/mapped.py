@@ -6,10 +6,8 @@ that is killed.
 
 from __future__ import annotations
 
-import errno
 import math
 import mmap
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autoseg.atomic import reserve
 from autoseg.errors import AutosegError
 
 Array = NDArray[Any]
 
-# What file systems answer that cannot reserve space.
-UNABLE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 IN_MEMORY = 2**28  # bytes of an array that is kept in memory
 
 
@@ -52,7 +49,7 @@ def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
         return np.zeros(tuple(shape), dtype)
     with tempfile.TemporaryFile(prefix="autoseg-") as file:
         try:
-            _reserve(file.fileno(), size)
+            reserve(file.fileno(), size)
             return np.memmap(file, dtype=dtype, mode="w+", shape=tuple(shape))
         except OSError as error:
             raise AutosegError(
@@ -60,17 +57,6 @@ def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
                 f"{size / 1e9:.1f} GB ({error.strerror}). Make space there, or name "
                 "another folder by the environment variable TMPDIR."
             ) from None
-
-
-def _reserve(file: int, size: int) -> None:
-    """Take the space of a file now: a disk that is full later kills the process."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    try:
-        os.posix_fallocate(file, 0, size)
-    except OSError as error:
-        if error.errno not in UNABLE:
-            raise
 
 
 def in_rows(array: Array, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.atomic import sweep_temporaries, temporary_of
+from autoseg.atomic import naming_full_disk, sweep_temporaries, temporary_of
 from autoseg.predict.readouts._instances.decode import decode_kept
 from autoseg.preprocess.case import Placement
 from autoseg.spec.instances import Instances
@@ -24,6 +24,8 @@ from autoseg.spec.json import dumps, load_object, write_text
 from autoseg.tasks.base import Task
 
 Array = NDArray[Any]
+
+LEAST_ROOM = 2**16  # bytes of a file with nothing in it yet
 
 CHUNK = (256, 1024)  # numbers along the last two axes of a compressed piece
 
@@ -99,16 +101,19 @@ class _Sink:
         self._path.unlink(missing_ok=True)
         shape = (self._channels, *placement.cropped_shape)
         edges = [1] * (len(shape) - 2) + list(CHUNK)
-        self._array = blosc2.empty(
-            shape,
-            dtype=np.float16,
-            urlpath=str(self._path),
-            mode="w",
-            chunks=[min(a, b) for a, b in zip(edges, shape, strict=True)],
-            cparams={"codec": blosc2.Codec.LZ4, "clevel": 5},
-        )
+        with naming_full_disk(self._path, LEAST_ROOM):
+            self._array = blosc2.empty(
+                shape,
+                dtype=np.float16,
+                urlpath=str(self._path),
+                mode="w",
+                chunks=[min(a, b) for a, b in zip(edges, shape, strict=True)],
+                cparams={"codec": blosc2.Codec.LZ4, "clevel": 5},
+            )
 
     def put(self, outputs: Array, axis: int, start: int) -> None:
         place = [slice(None)] * outputs.ndim
         place[1 + axis] = slice(start, start + outputs.shape[1 + axis])
-        self._array[tuple(place)] = np.ascontiguousarray(outputs.astype(np.float16))
+        rows = np.ascontiguousarray(outputs.astype(np.float16))
+        with naming_full_disk(self._path, rows.nbytes + LEAST_ROOM):
+            self._array[tuple(place)] = rows

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.atomic import naming_full_disk, temporary_of
+from autoseg.atomic import naming_full_disk, reserve, temporary_of
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.preprocess.case import Placement
 from autoseg.spec.json import dumps, write_text
@@ -93,7 +93,8 @@ class OutputFile(ABC):
     def put(self, outputs: Array, axis: int, start: int) -> None:
         """Take rows of the cropped grid, in the plan's order of axes."""
         if self._canvas is not None:
-            self._canvas.put(outputs, axis, start)
+            with naming_full_disk(self.temporary, outputs.size):
+                self._canvas.put(outputs, axis, start)
 
     @property
     def background(self) -> list[float]:
@@ -192,6 +193,11 @@ class NpzFile(OutputFile):
         array = np.lib.format.open_memmap(
             self.temporary, mode="w+", dtype=np.float32, shape=shape
         )
+        # A file with holes takes no room; on a disk that is full when they are filled,
+        # the process would be ended.
+        with self.temporary.open("r+b") as file:
+            size = self.temporary.stat().st_size
+            reserve(file.fileno(), size, self.temporary)
         for output, value in zip(array, self.background, strict=True):
             if value:
                 output[...] = value
@@ -201,7 +207,7 @@ class NpzFile(OutputFile):
         if self._canvas is None:
             return
         self._canvas.target.flush()
-        packed = self.temporary.with_suffix(".npz")
+        packed = self.temporary.with_suffix(".1.tmp")  # swept as the other is
         try:
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
                 member = archive.open("probabilities.npy", "w", force_zip64=True)

@@ -12,11 +12,13 @@ import pytest
 from autoseg.cli.main import main
 from autoseg.errors import CaseErrors
 from autoseg.predict.readouts import probabilities
+from autoseg.predict.readouts.kept import _Sink
 from autoseg.predict.stage import predict
 from tests.predict import toy_model as toy
 from tests.predict.test_stage import write
 
 Usage = namedtuple("Usage", "total used free")
+Cropped = namedtuple("Cropped", "cropped_shape")
 
 
 def _fails(*args, **kwargs):
@@ -104,3 +106,42 @@ def test_a_disk_that_is_full_when_masks_are_written_is_said_once(
             writers=writers,
         )
     assert not np.any([p.suffix == ".gz" for p in (tmp_path / "out").glob("*")])
+
+
+def test_room_for_an_archive_is_taken_before_anything_is_written(tmp_path, monkeypatch):
+    asked = []
+
+    def no_room(file, start, size):
+        asked.append(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    predictor = toy.knowing(toy.plan(mirror=False))
+
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        predict(
+            predictor,
+            _images(tmp_path / "in"),
+            tmp_path / "out",
+            save_probabilities="npz",
+        )
+
+    assert ".c0.npz." in str(raised.value.filename)
+    assert asked[0] >= 4 * 2 * 12 * 11 * 10  # background and one class in float32
+    assert not [name for name in os.listdir(tmp_path / "out") if "npz" in name]
+
+
+def test_outputs_that_are_kept_for_a_search_say_that_the_disk_is_full(
+    tmp_path, monkeypatch
+):
+    class Full:
+        def __setitem__(self, place, rows):
+            raise RuntimeError("Error while setting the slice")  # blosc2 4 on tmpfs
+
+    monkeypatch.setattr(blosc2, "empty", lambda *args, **kwargs: Full())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 100))
+    sink = _Sink(tmp_path / "kept.b2nd", 2)
+    sink.open(Cropped((6, 8)))
+
+    with pytest.raises(OSError, match="No space left on device"):
+        sink.put(np.zeros((2, 6, 8), np.float32), 0, 0)
