@@ -51,12 +51,19 @@ def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
         yield from _spacings(dataset, real)
 
 
+def _one_unit(known: Sequence[tuple[CaseFacts, Geometry]]) -> str:
+    """Return what to do where images are in several units."""
+    if any(geometry.unit == "px" for _, geometry in known):
+        return "Give one `spacing` and `unit` for all of them."
+    return 'Say "unit": "mm" in dataset.json: what is in um is converted to it.'
+
+
 def _mixtures(
     dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
 ) -> Iterator[Problem]:
     kinds: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         ("axes", lambda g: g.dim, "Make two data sets of two and three axes."),
-        ("units", lambda g: g.unit, "Give one `spacing` and `unit` for all of them."),
+        ("units", lambda g: g.unit, _one_unit(known)),
     )
     for what, kind, fix in kinds:
         counts = Counter(kind(geometry) for _, geometry in known)

@@ -18,6 +18,7 @@ from autoseg.fingerprint.check.grids import grid_problems
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, problem_of
+from autoseg.fingerprint.check.unannotated import unannotated_problems
 from autoseg.fingerprint.check.unread import unread
 from autoseg.fingerprint.outside import outside_text
 from autoseg.parallel import MemoryBudget, map_cases
@@ -105,7 +106,7 @@ def check_dataset(dataset: Dataset, workers: int | None = None) -> list[Problem]
     """
     kind = _kind(dataset)
     facts = _look_at_all(dataset, kind, workers)
-    return list(_sorted(_problems(dataset, kind, facts)))
+    return list(_sorted(_problems(dataset, kind, facts, workers)))
 
 
 def examine(folder: Path, workers: int | None = None) -> Report:
@@ -141,7 +142,7 @@ def examine(folder: Path, workers: int | None = None) -> Report:
     ]
     kind = _kind(dataset)
     facts = _look_at_all(dataset, kind, workers)
-    problems += _problems(dataset, kind, facts)
+    problems += _problems(dataset, kind, facts, workers)
     return Report(
         dataset=dataset,
         problems=_sorted(problems),
@@ -181,7 +182,10 @@ def _look_at_all(
 
 
 def _problems(
-    dataset: Dataset, kind: CheckKind, facts: Sequence[CaseFacts]
+    dataset: Dataset,
+    kind: CheckKind,
+    facts: Sequence[CaseFacts],
+    workers: int | None,
 ) -> list[Problem]:
     return [
         *files.description_problems(dataset),
@@ -197,6 +201,7 @@ def _problems(
         *grid_problems(dataset, facts),
         *files.duplicates(dataset, facts),
         *files.test_problems(dataset),
+        *unannotated_problems(dataset, facts, workers),
     ]
 
 
