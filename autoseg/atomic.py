@@ -108,9 +108,10 @@ def reserve(file: int, size: int, path: Path | None = None) -> None:
     try:
         os.posix_fallocate(file, 0, size)
     except OSError as error:
-        if error.errno not in UNABLE:
+        code = error.errno or errno.EIO
+        if code not in UNABLE:
             named = [str(path)] if path is not None else []
-            raise OSError(error.errno, os.strerror(error.errno), *named) from None
+            raise OSError(code, os.strerror(code), *named) from None
 
 
 def sweep(paths: Iterable[Path]) -> None:

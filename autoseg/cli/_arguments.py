@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoseg.cli._settings import add_settings, parse_settings
-from autoseg.errors import DatasetError, UsageError
+from autoseg.errors import DatasetError, UsageError, amount
 
 if TYPE_CHECKING:
     from planners.base import Budget
@@ -253,7 +253,8 @@ def verify(dataset: str, root: Path | None, workers: int | None = None) -> None:
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise DatasetError(
-            f"{folder} has {errors} error(s), listed above. Mend them and run the same "
+            f"{folder} has {amount(errors, 'error')}, listed above. Mend them and "
+            "run the same "
             "command again."
         )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.errors import amount
 from autoseg.metrics.instances import ANY_CLASS
 from autoseg.metrics.pooled import POOLED_INSTANCES, Pooled
 
@@ -277,4 +278,6 @@ def caution(cases: int) -> str:
         return ""
     if cases < 2:
         return "Of one case there is no interval: another one may score otherwise."
-    return f"Of {cases} cases only, these intervals are too narrow to rely on."
+    return (
+        f"Of {amount(cases, 'case')} only, these intervals are too narrow to rely on."
+    )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autoseg.errors import amount
 from autoseg.evaluate.measures import measure_of
 from autoseg.evaluate.summary import plain
 from autoseg.find_best.step import Step
@@ -116,7 +117,8 @@ class Selection:
         ]
         notes = [
             "",
-            f"{self.cases} cases, each predicted by the fold that was not trained on "
+            f"{amount(self.cases, 'case')}, each predicted by the fold that was not "
+            "trained on "
             "it. Gains of averages",
             "are over the best single configuration, those of steps for their class, "
             "by parameters",

@@ -16,7 +16,7 @@ from autoseg.datasets.identity import (
     remember_origin,
 )
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import PartDone
+from autoseg.errors import PartDone, amount
 from autoseg.fingerprint.survey import Survey, stamp_of
 from autoseg.lock import waiting_for
 from autoseg.parallel import check_part, part
@@ -164,10 +164,10 @@ def _up_to_date(
     changed = [i for i in stamps if i in before and before[i] != stamps[i]]
     added, gone = stamps.keys() - before.keys(), before.keys() - stamps.keys()
     log.info(
-        "%s is made again: since then %d case(s), or what is measured of them, "
+        "%s is made again: since then %s, or what is measured, "
         "changed, %d came and %d went.",
         workspace.fingerprint,
-        len(changed),
+        amount(len(changed), "case"),
         len(added),
         len(gone),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.errors import amount
 from autoseg.landmarks.evidence import Evidence, spread_of
 from autoseg.landmarks.presence import presence_thresholds
 from autoseg.landmarks.radius import ErrorRadius, fit_radius
@@ -201,7 +202,7 @@ def confidence_table(confidence: Confidence, evidence: Evidence, unit: str) -> s
         )
         for row in rows
     ]
-    lines.append(f"Learnt from {confidence.cases} cases.")
+    lines.append(f"Learnt from {amount(confidence.cases, 'case')}.")
     if confidence.radius is None:
         lines.append("Too few points were found to say how far they are off.")
     if confidence.shape is None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import autoseg
 from autoseg.atomic import sweep_temporaries, temporary_of
-from autoseg.errors import ModelError
+from autoseg.errors import ModelError, amount
 from autoseg.model.archive import Archive
 from autoseg.model.fields import FIELDS, SCHEMA, parts, schema_of, unpack
 from autoseg.model.model import Model
@@ -198,7 +198,7 @@ def _name(model: Model) -> str:
 def _trained_on(model: Model) -> str:
     cases = (model.fingerprint or {}).get("num_cases")
     cases = cases or model.dataset.get("numTraining", "an unknown number of")
-    return f"{cases} cases of {model.plan.dataset}"
+    return f"{amount(cases, 'case')} of {model.plan.dataset}"
 
 
 def _scores(model: Model) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import ModelError, PlanError
+from autoseg.errors import ModelError, PlanError, amount
 from autoseg.spec.choice import Choice
 from autoseg.spec.json import dumps, from_json, load_object, write_text
 from autoseg.tasks import make_task
@@ -145,7 +145,8 @@ class Decoding:
     def verdict(self) -> str:
         """Return in one sentence what came of it."""
         found = (
-            f"{self.cases} cases, {self.objects} objects: {self.before:.4f} with the "
+            f"{amount(self.cases, 'case')}, {amount(self.objects, 'object')}: "
+            f"{self.before:.4f} with the "
             f"defaults, {self.after:.4f} with the best"
         )
         if self.held_out is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.errors import DatasetError, UsageError, some_of
+from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.workspace import Workspace
@@ -68,8 +68,9 @@ def make_splits(
     grouped = len(groups) < len(dataset.training)
     if len(groups) < 2:
         raise DatasetError(
-            f"{dataset.folder}: {len(dataset.training)} training case(s) in "
-            f"{len(groups)} group(s) cannot be split for cross-validation. Train the "
+            f"{dataset.folder}: {amount(len(dataset.training), 'training case')} in "
+            f"{amount(len(groups), 'group')} cannot be split for cross-validation. "
+            "Train the "
             "fold `all`, or add cases."
         )
     if len(groups) < folds:
@@ -243,7 +244,7 @@ def check_splits(splits: Sequence[Split], dataset: Dataset, where: str) -> None:
         unknown = sorted({*train, *val} - known)
         if unknown:
             problems.append(
-                f"fold {number} names {len(unknown)} case(s) that are not in "
+                f"fold {number} names {amount(len(unknown), 'case')} that are not in "
                 f"{dataset.folder}: {', '.join(unknown[:5])}"
                 + (", ..." if len(unknown) > 5 else "")
             )
@@ -279,10 +280,10 @@ def _tell_of_unused(splits: Sequence[Split], dataset: Dataset, path: Path) -> No
     unused = sorted({case.id for case in dataset.training} - used)
     if unused:
         log.warning(
-            "%s: %d training case(s) are in no fold: %s. --extend-splits lets them "
+            "%s: %s in no fold: %s. --extend-splits lets them "
             "join, and leaves what is trained as it is.",
             path,
-            len(unused),
+            amount(len(unused), "training case"),
             some_of(unused),
         )
 

@@ -21,7 +21,7 @@ from autoseg.datasets.identity import (
     remember_origin,
 )
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import DatasetError
+from autoseg.errors import DatasetError, amount
 from autoseg.formats.base import read_image
 from autoseg.parallel import MemoryBudget, check_part, loaded_bytes, map_cases, part
 from autoseg.preprocess.case import normalize_case
@@ -141,7 +141,7 @@ def preprocess(
         name=lambda case: case.id,
     )
     for name, store in work.stores.items():
-        log.info("%s: %d cases in %s", name, len(store.ids()), store.folder)
+        log.info("%s: %s in %s", name, amount(len(store.ids()), "case"), store.folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,10 +265,10 @@ def _describe(workspace: Workspace, dataset: Dataset) -> None:
         load_splits(workspace, dataset)
     else:
         log.warning(
-            "%s cannot be split for cross-validation: it has %d training case(s) in "
+            "%s cannot be split for cross-validation: it has %s in "
             "one group. Train the fold `all`.",
             dataset.name,
-            len(dataset.training),
+            amount(len(dataset.training), "training case"),
         )
 
 

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import TrainingError, UsageError
+from autoseg.errors import TrainingError, UsageError, amount
 from autoseg.preprocess.folds import load_splits
 from autoseg.stopping import answering, interrupt
 from autoseg.train.after.final_validation import is_scored
@@ -217,7 +217,8 @@ def _side_by_side(
     if failed:
         listed = "\n".join(f"  {folders[fold] / OUTPUT}" for fold in sorted(failed))
         raise TrainingError(
-            f"{len(failed)} folds failed; the others are finished. Why, stands at the "
+            f"{amount(len(failed), 'fold')} failed; the others are finished. Why, "
+            "stands at the "
             f"end of\n{listed}\nThe same command tries them again."
         )
 

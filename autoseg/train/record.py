@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from autoseg.errors import TrainingError
+from autoseg.errors import TrainingError, amount
 from autoseg.preprocess.extend import earlier_splits
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
@@ -178,7 +178,7 @@ def describe(job: Job, run: Run) -> str:
         fitted = f"  made to fit the time: {run.fitted_because}\n"
     return (
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
-        f"{run.training_cases} cases, {run.validation_cases} to validate\n"
+        f"{amount(run.training_cases, 'case')}, {run.validation_cases} to validate\n"
         f"  recipe {recipe['name']} ({run.because}): {in_words(Recipe(**recipe))}, "
         f"{length}\n"
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "

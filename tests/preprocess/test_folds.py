@@ -148,7 +148,7 @@ def test_everything_wrong_with_given_splits_is_said_at_once():
         make_splits(_dataset("abc", splits=given))
 
     text = str(caught.value)
-    assert "fold 0 names 2 case(s)" in text and "x, y" in text
+    assert "fold 0 names 2 cases" in text and "x, y" in text
     assert "fold 1 has no case in 'train'" in text
     assert "fold 2 has no case in 'val'" in text
 
@@ -200,7 +200,7 @@ def test_splits_stay_when_cases_are_added_and_it_is_said(tmp_path, caplog):
     after = load_splits(place, _dataset("abcdefg"))
 
     assert after == before
-    assert "1 training case(s) are in no fold: g" in caplog.text
+    assert "1 training case in no fold: g" in caplog.text
 
 
 def test_splits_that_name_a_case_that_is_gone_are_refused(tmp_path):

@@ -1,13 +1,15 @@
 """Whether what is painted for regions says the same as the annotation."""
 
+import itertools
 import json
 
+import numpy as np
 import pytest
 
 from autoseg.datasets.read import load_dataset, read_dataset
 from autoseg.errors import DatasetError
 from autoseg.fingerprint.check.stage import check
-from autoseg.tasks.semantic.regions import label_faults, propose
+from autoseg.tasks.semantic.regions import _crossing, label_faults, propose
 from tests import toy
 
 BRATS = {"background": 0, "WT": [1, 2, 3], "TC": [2, 3], "ET": 3}
@@ -135,3 +137,19 @@ def test_a_right_order_is_no_problem(tmp_path):
     folder = described(tmp_path, labels=labels, regions_class_order=[1, 2])
 
     assert read_dataset(folder)[1] == []
+
+
+def test_regions_that_cross_are_found_among_random_ones():
+    random = np.random.default_rng(0)
+    regions = {
+        f"r{i}": frozenset(random.choice(12, 1 + i % 4, replace=False).tolist())
+        for i in range(25)
+    }
+
+    expected = [
+        (a, b)
+        for (a, one), (b, other) in itertools.combinations(regions.items(), 2)
+        if one & other and one - other and other - one
+    ]
+    assert len(expected) > 10
+    assert _crossing(regions) == expected

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.datasets.instance_files import files_of
-from autoseg.errors import stops_everything
+from autoseg.errors import amount, stops_everything
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import channel_problems, header_problems
 from autoseg.fingerprint.check.kinds.base import CheckKind
@@ -141,7 +141,8 @@ def _count_problems(case: Case, found: int, dataset: Dataset) -> list[Problem]:
         Problem(
             "error",
             case.images[0],
-            f"The image {case.id} has {found} channels in {len(case.images)} file(s) "
+            f"The image {case.id} has {amount(found, 'channel')} in "
+            f"{amount(len(case.images), 'file')} "
             f"({names}); dataset.json names {wanted}.",
             "Correct `channel_names`, or take the files away that do not belong there.",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from autoseg.errors import amount
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.fingerprint.extremes import Extreme
@@ -24,7 +25,9 @@ def extreme_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
             groups.setdefault(extreme.value, []).append((path, extreme))
     for found in groups.values():
         path, extreme = max(found, key=lambda one: one[1].share)
-        several = f", and so in {len(found) - 1} other file(s)" if found[1:] else ""
+        several = (
+            f", and so in {amount(len(found) - 1, 'other file')}" if found[1:] else ""
+        )
         said = str(extreme)
         yield Problem(
             "warning",

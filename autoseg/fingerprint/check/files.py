@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autoseg.datasets.description import Description
-from autoseg.errors import some_of
+from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.spec.dataset import Dataset
@@ -152,7 +152,8 @@ def split_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "error",
                 where,
-                f"Fold {number} of `splits` names {len(unknown)} unknown case(s): "
+                f"Fold {number} of `splits` names "
+                f"{amount(len(unknown), 'unknown case')}: "
                 f"{some_of(unknown)}.",
                 "Correct the ids.",
             )
@@ -195,7 +196,8 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 where,
-                f"`groups` names {len(unknown)} unknown case(s): {some_of(unknown)}.",
+                f"`groups` names {amount(len(unknown), 'unknown case')}: "
+                f"{some_of(unknown)}.",
                 "Correct the ids.",
             )
     if groups is not None:
@@ -204,7 +206,8 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
             yield Problem(
                 "warning",
                 where,
-                f"`groups` says nothing about {len(alone)} case(s): {some_of(alone)}.",
+                f"`groups` says nothing about {amount(len(alone), 'case')}: "
+                f"{some_of(alone)}.",
                 "Add them, unless each is a group of its own.",
             )
         return
@@ -220,7 +223,7 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
             "note",
             where,
             f"Many ids have a beginning in common, such as {front!r} "
-            f"({fronts[front]} cases).",
+            f"({amount(fronts[front], 'case')}).",
             'If these are images of one patient, say "groups": "(.+)_", so that no '
             "patient is learned and tested.",
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.errors import some_of
+from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.header import OVERRULED
@@ -101,8 +101,8 @@ def _orientations(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
         yield Problem(
             "warning",
             silent[0].case.images[0],
-            f"{len(silent)} image(s) do not say how their axes lie in the patient: "
-            f"{names}; the others do ({listed}).",
+            f"{amount(len(silent), 'image')} of unknown orientation, for nothing "
+            f"is said in {names}; the others are {listed}.",
             "They are never turned. Look at them, and write the true orientation into "
             "their headers.",
         )
@@ -131,7 +131,8 @@ def _overruled(
         yield Problem(
             "note",
             dataset.folder / "dataset.json",
-            f"`unit` makes {dataset.unit} of the mm in {len(cases)} header(s), those "
+            f"`unit` makes {dataset.unit} of the mm in "
+            f"{amount(len(cases), 'header')}, those "
             f"of {some_of([case.id for case in cases])}, which many programs write "
             "whatever is meant.",
             "Take `unit` out of dataset.json if they are millimeters.",

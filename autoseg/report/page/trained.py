@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoseg.errors import some_of
+from autoseg.errors import amount, some_of
 from autoseg.evaluate.aggregate import Statistic, metric_names
 from autoseg.evaluate.measures import (
     badness,
@@ -177,7 +177,7 @@ def stale_folds(
         _failure(
             "data changed",
             f"{trained.name}, fold {fold}",
-            f"trained before these {len(cases)} cases changed: {some_of(cases)}",
+            f"trained before {amount(len(cases), 'case')} changed: {some_of(cases)}",
         )
         for fold, cases in found.items()
     ]

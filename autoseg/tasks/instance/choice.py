@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, amount
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.choice import Decision
 
@@ -103,7 +103,7 @@ def choose(
                 value="yes",
                 rule="where nobody annotated, nothing is learnt and nothing is scored",
                 because=f"{measured['ignored']:.3g} of the voxels, in "
-                f"{measured['ignored_cases']} cases",
+                f"{amount(measured['ignored_cases'], 'case')}",
             )
         )
     return made_options, tuple(decisions)

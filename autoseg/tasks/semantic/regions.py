@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoseg.errors import some_of
+
 # What people call voxels that belong to no class.
 NOTHING = (
     *("background", "backgr", "bg", "back", "unlabel", "unlabelled", "nolabel"),
@@ -17,7 +19,9 @@ NOTHING = (
     *("other", "rest", "air", "unknown", "undefined", "unannotated", "ignore"),
     *("hintergrund", "fond", "fondo", "negative", "normal", "healthy"),
 )
+MOST_FAULTS = 8  # that one sentence lists
 Values = Mapping[str, frozenset[int]]
+Names = Mapping[int, tuple[str, ...]]
 
 
 def label_faults(
@@ -115,14 +119,16 @@ def _painted_wrong(
                 f"`regions_class_order` paints {value!r}, which is in no region"
             )
     if not faults:
+        names = _by_value(regions)
         faults = [
-            f"the value {value} ({_named(regions, value)}) is painted {painted}, which "
-            f"is {_named(regions, painted)}"
+            f"the value {value} ({_named(names, value)}) is painted {painted}, which "
+            f"is {_named(names, painted)}"
             for value, painted in _paint(regions, order).items()
-            if _of(regions, value) != _of(regions, painted)
+            if names[value] != names[painted]
         ]
         if faults:
-            faults = [f"`regions_class_order` is wrong: {'; '.join(faults)}"]
+            said = some_of(faults, MOST_FAULTS, "; ")
+            faults = [f"`regions_class_order` is wrong: {said}"]
     return [f"{fault}. {_proposal(regions, order)}" for fault in faults]
 
 
@@ -150,39 +156,30 @@ def propose(regions: Values) -> tuple[dict[str, list[int]], list[int]] | None:
         the other.
     """
     larger_first = sorted(regions, key=lambda name: -len(regions[name]))
+    of = _by_value(regions)
     for names in (list(regions), larger_first):
         ordered = {name: regions[name] for name in names}
-        values = [_own_value(ordered, name) for name in names]
-        order = [value for value in values if value is not None]
-        if len(order) == len(values) and all(
-            _of(ordered, value) == _of(ordered, painted)
-            for value, painted in _paint(ordered, order).items()
-        ):
-            return {name: sorted(of) for name, of in ordered.items()}, order
+        order = [_own_value(values, of) for values in ordered.values()]
+        if all(of[v] == of[painted] for v, painted in _paint(ordered, order).items()):
+            return {name: sorted(values) for name, values in ordered.items()}, order
     return None
 
 
-def _own_value(regions: Values, name: str) -> int | None:
-    """Return a value of a region that is in no smaller one, if it has any."""
-    around = {other for other in regions if regions[other] >= regions[name]}
-    own = [value for value in sorted(regions[name]) if _of(regions, value) == around]
-    if own:
-        return own[0]
-    # All of it is in smaller regions, which are painted over it.
-    return min(regions[name])
+def _own_value(values: frozenset[int], of: Names) -> int:
+    """Return a value of a region that is in no smaller one, else its smallest."""
+    around = frozenset.intersection(*(frozenset(of[value]) for value in values))
+    own = [value for value in values if frozenset(of[value]) == around]
+    # Without one, all of it is in smaller regions, which are painted over it.
+    return min(own or values)
 
 
 def _proposal(regions: Values, order: Sequence[Any]) -> str:
     found = propose(regions)
     if found is None:
-        pairs = [
-            f"{a!r} and {b!r}"
-            for i, (a, first) in enumerate(regions.items())
-            for b, second in list(regions.items())[i + 1 :]
-            if first & second and not (first <= second or second <= first)
-        ]
+        pairs = [f"{a!r} and {b!r}" for a, b in _crossing(regions)]
         return (
-            f"No order is right: {', '.join(pairs)} overlap, and neither is inside of "
+            f"No order is right: {some_of(pairs, MOST_FAULTS)} overlap, and neither "
+            "is inside of "
             "the other. Name the parts as classes, each with one value"
         )
     labels, right = found
@@ -196,10 +193,32 @@ def _proposal(regions: Values, order: Sequence[Any]) -> str:
     return f"Say {said}"
 
 
-def _of(regions: Values, value: int) -> set[str]:
-    return {name for name, values in regions.items() if value in values}
+def _crossing(regions: Values) -> list[tuple[str, str]]:
+    """Return the pairs of regions that overlap, neither inside of the other."""
+    place = {name: number for number, name in enumerate(regions)}
+    pairs = {
+        (a, b)
+        for names in _by_value(regions).values()
+        for a in names
+        for b in names
+        if place[a] < place[b]
+    }
+    crossing = (
+        (a, b)
+        for a, b in pairs
+        if not (regions[a] <= regions[b] or regions[b] <= regions[a])
+    )
+    return sorted(crossing, key=lambda pair: (place[pair[0]], place[pair[1]]))
 
 
-def _named(regions: Values, value: int) -> str:
-    names = [name for name, values in regions.items() if value in values]
-    return ", ".join(names) or "none"
+def _by_value(regions: Values) -> Names:
+    """Return the names of the regions that each value is in, in their order."""
+    found: dict[int, tuple[str, ...]] = {}
+    for name, values in regions.items():
+        for value in values:
+            found[value] = (*found.get(value, ()), name)
+    return found
+
+
+def _named(of: Names, value: int) -> str:
+    return ", ".join(of.get(value, ())) or "none"

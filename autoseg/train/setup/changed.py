@@ -8,7 +8,7 @@ from typing import Any
 
 from autoseg.datasets.identity import changed_cases
 from autoseg.datasets.read import load_dataset
-from autoseg.errors import AutosegError, PlanError, some_of
+from autoseg.errors import AutosegError, PlanError, amount, some_of
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import load_object
 from autoseg.workspace import RUN, Workspace
@@ -116,6 +116,7 @@ def sentence(name: str, fold: str, cases: list[str]) -> str:
         Names the cases, and how to train again.
     """
     return (
-        f"{name}, fold {fold}: trained on data that changed since ({len(cases)} cases: "
+        f"{name}, fold {fold}: trained on data that changed since "
+        f"({amount(len(cases), 'case')}: "
         f"{some_of(cases)}). `autoseg train ... --retrain-changed` trains it again."
     )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, amount
 from autoseg.machine import cores as usable_cores
 from autoseg.machine import keep_freed_memory
 from autoseg.networks.onednn import prefer_onednn
@@ -161,7 +161,8 @@ def find_device(name: str = "auto") -> torch.device:
     count = torch.cuda.device_count() if device.type == "cuda" else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise UsageError(
-            f"Device {name!r} is not here: torch sees {count} CUDA device(s). Give "
+            f"Device {name!r} is not here: torch sees "
+            f"{amount(count, 'CUDA device')}. Give "
             "--device cpu, or install a torch that fits the GPU's driver."
         )
     if device.type == "mps" and not torch.backends.mps.is_available():

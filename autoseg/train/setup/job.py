@@ -14,7 +14,7 @@ from pathlib import Path
 
 from autoseg.augmentations.pipeline import check_policy
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import TrainingError, UsageError, some_of
+from autoseg.errors import TrainingError, UsageError, amount, some_of
 from autoseg.lock import Held, is_held, locked
 from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_fold
@@ -167,9 +167,9 @@ def ensure_preprocessed(job: Job) -> None:
 
     if changed:
         logger.warning(
-            "The files of %d cases changed since they were preprocessed: %s. They are "
+            "The files of %s changed since they were preprocessed: %s. They are "
             "prepared again; `autoseg plan_and_preprocess` also plans anew.",
-            len(changed),
+            amount(len(changed), "case"),
             some_of(changed),
         )
     if missing:

@@ -154,7 +154,7 @@ def test_an_overruled_unit_is_said_once(folder):
 
     (problem,) = _problems(folder)
 
-    assert problem.severity == "note" and "6 header(s)" in problem.found
+    assert problem.severity == "note" and "6 headers" in problem.found
 
 
 def test_micrometers_are_believed_and_nothing_is_overruled(folder):

@@ -193,7 +193,7 @@ def test_two_files_for_one_image_are_an_error(tmp_path):
     problem = toy.the_problem()
 
     assert problem.severity == "error"
-    assert "2 channels in 2 file(s)" in problem.found
+    assert "2 channels in 2 files" in problem.found
     assert "case1_0000.mha" in problem.found and "case1_0000.nii.gz" in problem.found
 
 

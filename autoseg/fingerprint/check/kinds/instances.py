@@ -238,7 +238,9 @@ def crowd_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         single = sum(fact.found.single for fact in own)
         where = ""
         if len(own) > 1:
-            where = f" in {len(own)} cases ({some_of([f.case.id for f in own])})"
+            where = (
+                f" in {amount(len(own), 'case')} ({some_of([f.case.id for f in own])})"
+            )
         fix = "Draw their objects one by one, or crop the image to where that is done."
         if single:
             fix = (

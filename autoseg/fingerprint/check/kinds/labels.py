@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import AutosegError
+from autoseg.errors import AutosegError, amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.check.writable import unwritable
 from autoseg.formats.base import read_labels
 from autoseg.formats.names import segments_of
 from autoseg.spec.annotation import as_annotation
@@ -65,6 +66,16 @@ class LabelsCheck(CheckKind):
                 yield nothing
                 return
             yield from _missing_classes(self.dataset, facts, self.labels)
+            yield from self._unwritable(facts)
+
+    def _unwritable(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+        """Yield that predictions could not be written, whose values are these."""
+        labels = {n: v for n, v in (self.labels or {}).items() if n != "ignore"}
+        axes = next((f.geometry.dim for f in facts if f.geometry is not None), 3)
+        values = [value for values in labels.values() for value in values]
+        problem = unwritable(self.dataset, values, axes)
+        if problem is not None:
+            yield problem
 
     def classes(self, facts: Sequence[CaseFacts]) -> dict[str, int]:
         return cases_by_class(self.labels, facts) if self.labels else {}
@@ -289,8 +300,19 @@ def _missing_classes(
     seen = {value for f in read for value in (f.found or {})}
     proposal = propose(labels, seen) is not None
     where = dataset.folder / "dataset.json"
-    for name, cases in cases_by_class(labels, read).items():
-        if cases == 0 and not proposal:
+    counts = cases_by_class(labels, read)
+    missing = [] if proposal else [name for name, n in counts.items() if n == 0]
+    if len(missing) > MANY:
+        yield Problem(
+            "warning",
+            where,
+            f"{len(missing)} of {amount(len(counts), 'class', 'classes')} occur in no "
+            f"annotation: {some_of(missing)}.",
+            "Take them out of `labels`, or correct the annotations.",
+        )
+        missing = []
+    for name, cases in counts.items():
+        if name in missing:
             yield Problem(
                 "warning",
                 where,

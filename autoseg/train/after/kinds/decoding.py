@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from autoseg.errors import amount
 from autoseg.model.decoding import Decoding
 from autoseg.model.model import Model
 from autoseg.model.postprocessing import Postprocessing
@@ -140,7 +141,9 @@ class FoldDecoding:
         if path.is_file():
             return Decoding.load(path)
         chosen = cases_to_tune(cases, MOST_CASES)
-        logger.info("Tuning how outputs are decoded, on %d cases.", len(chosen))
+        logger.info(
+            "Tuning how outputs are decoded, on %s.", amount(len(chosen), "case")
+        )
         jobs = [self._job(case, self.folder) for case in chosen]
         checkpoint = self.folder / CHECKPOINT_FINAL
         where = self.device, self.previous

@@ -1,6 +1,7 @@
 """What the values of label maps say, and how a task without names is looked at."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from autoseg.fingerprint.check.kinds.labels import (
     segment_problems,
 )
 from autoseg.fingerprint.check.stage import check, examine
+from autoseg.fingerprint.check.writable import unwritable
 from autoseg.spec.dataset import Case
 
 EDGES = '''
@@ -181,3 +183,38 @@ def test_labels_without_background_get_one_proposal(tmp_path):
         json.dumps({**described, "labels": proposal})
     )
     assert not [p for p in check(tmp_path) if p.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "ending, value, fits",
+    [
+        (".png", 65_535, True),
+        (".png", 70_000, False),
+        (".bmp", 300, False),
+        (".nii.gz", 70_000, True),
+    ],
+)
+def test_values_that_predictions_cannot_hold_are_an_error(
+    tmp_path, ending, value, fits
+):
+    empty = {"a": np.zeros((2, 2), np.uint8)}
+    folder = _data_set(tmp_path, empty, labels={"background": 0, "huge": value})
+    dataset = replace(load_dataset(folder), annotation_ending=ending)
+
+    found = unwritable(dataset, [0, value], 2)
+
+    assert (found is None) == fits
+    assert fits or "cannot hold the values of `labels`, from 0 to" in (found.found)
+
+
+def test_many_classes_that_occur_nowhere_are_one_sentence(tmp_path):
+    labels = {"background": 0, "seen": 1} | {f"organ {i}": i for i in range(2, 40)}
+    maps = {case: np.eye(6, dtype=np.uint8) for case in ("a", "b")}
+    _data_set(tmp_path, maps, labels=labels)
+
+    found = [p.found for p in check(tmp_path) if "occur" in p.found]
+
+    assert found == [
+        "38 of 39 classes occur in no annotation: organ 2, organ 3, organ 4, organ 5, "
+        "organ 6 and 33 more."
+    ]
