@@ -230,6 +230,13 @@ class Description:
         return tuple(case for case in cases if case is not None)
 
     def _listed_case(self, name: str, entry: Any) -> Case | None:
+        if not is_file_name(name):
+            self.problems.append(
+                f"`dataset` has a case called {name!r}; results are files of that "
+                "name, "
+                "so it can be no path and not empty"
+            )
+            return None
         given = entry if isinstance(entry, dict) else {}
         images, label = given.get("images"), given.get("label")
         names = [images] if isinstance(images, str) else images
@@ -293,6 +300,11 @@ def read_splits(value: Any, where: str) -> Splits:
             '{"train": ["CASE", ...], "val": ["CASE", ...]} for each fold'
         )
     return tuple((tuple(fold["train"]), tuple(fold["val"])) for fold in value)
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether files may be called so on any system: no path, and not empty."""
+    return bool(name.strip(". ")) and not any(letter in name for letter in "/\\\0")
 
 
 def resolve(folder: Path, name: str) -> Path:
