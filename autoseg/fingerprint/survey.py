@@ -26,6 +26,7 @@ from autoseg.datasets.identity import (
     quick_stamp,
     short_hash,
 )
+from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.errors import DatasetError, FormatError
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.outside import (
@@ -48,7 +49,7 @@ from autoseg.tasks import TASKS, make_task
 from autoseg.tasks.base import Task
 from autoseg.workspace import stamps_of
 
-MEASURES = 3  # raise it when what is measured of a case changes
+MEASURES = 4  # raise it when what is measured of a case changes
 # Bytes in work for each byte of an image in memory: the image, its annotation, the
 # components of a class and the sorted foreground.
 WORKING_SHARE = 6
@@ -191,6 +192,8 @@ class Survey:
         said = outside_text(outside, len(cases))
         if said is not None:
             log.warning("%s %s", *said)
+        measured = TASKS[self.task.name].pool(_Measurements(self, stamps))
+        _must_be_of_use(self.dataset, make_task(self.task), measured)
         return Fingerprint(
             dataset=self.dataset.name,
             unit=extents.unit,
@@ -202,7 +205,7 @@ class Survey:
             orientation=extents.orientation,
             orientations=extents.orientations,
             intensities=tuple(sketch.summary() for sketch in sketches),
-            annotation=TASKS[self.task.name].pool(_Measurements(self, stamps)),
+            annotation=measured,
             task=self.task,
             crop=self.dataset.crop,
         )
@@ -293,6 +296,13 @@ def _must_be_finite(image: Image) -> None:
             f"{image.path} has {bad} of {image.array.size} values that are NaN or "
             "infinite. Replace them in the file, for example by 0."
         )
+
+
+def _must_be_of_use(dataset: Dataset, task: Task, measured: Mapping[str, Any]) -> None:
+    """Raise DatasetError if training would be vain, as `check` says it."""
+    vain = DATASET_KINDS[task.kind]().vain(dataset, task, measured)
+    if vain is not None:
+        raise DatasetError(f"{vain.file}: {vain.found} {vain.fix}")
 
 
 def _annotation(case: Case, dataset: Dataset, task: Task, image: Image) -> Any:

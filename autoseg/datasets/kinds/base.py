@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
+from autoseg.datasets.vain import Vain, jpeg_maps
 from autoseg.formats.base import known_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -62,6 +63,22 @@ class DatasetKind(ABC):
 
         What their task is told there is looked at by `Task.from_dataset`.
         """
+
+    def vain(
+        self, dataset: Dataset, task: Task, measured: Mapping[str, Any]
+    ) -> Vain | None:
+        """Return why training would be vain, though every file can be read.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            The data set.
+        task : Task
+            What annotations mean.
+        measured : mapping
+            What `Task.pool` made of them.
+        """
+        return jpeg_maps(dataset)
 
     @abstractmethod
     def read(

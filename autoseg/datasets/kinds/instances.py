@@ -20,6 +20,7 @@ from autoseg.datasets.instance_classes import (
 from autoseg.datasets.instance_files import is_many_files, needs_classes, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
+from autoseg.datasets.vain import Vain, masks_for_ids
 from autoseg.errors import DatasetError
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.spec.dataset import Dataset
@@ -53,6 +54,15 @@ class InstanceFiles(DatasetKind):
         others = list_files(labels)
         alone = len(others) == 1 and others[0].suffix.lower() == ".json"
         return others[0] if alone and others[0].stem not in ids else None
+
+    def vain(
+        self, dataset: Dataset, task: Task, measured: Mapping[str, Any]
+    ) -> Vain | None:
+        found = super().vain(dataset, task, measured)
+        if found is None and COMPONENTS not in dataset.raw:
+            masks, drawn = measured.get("masks", 0), measured.get("drawn", 0)
+            found = masks_for_ids(dataset, masks, drawn)
+        return found
 
     def read(
         self,

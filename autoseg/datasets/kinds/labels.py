@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.files import read_map_on_image
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
+from autoseg.datasets.vain import Vain, unwritable
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -17,6 +19,11 @@ from autoseg.tasks.base import Task
 @DATASET_KINDS.register
 class LabelFiles(DatasetKind):
     """A label map in a file of its own."""
+
+    def vain(
+        self, dataset: Dataset, task: Task, measured: Mapping[str, Any]
+    ) -> Vain | None:
+        return super().vain(dataset, task, measured) or unwritable(dataset, task.values)
 
     def read(
         self,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from autoseg.datasets.files import list_files
+from autoseg.datasets.vain import jpeg_maps
 from autoseg.errors import some_of
 from autoseg.fingerprint.check.facts import CaseFacts, is_shared
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.base import match_ending
 from autoseg.spec.dataset import Dataset
 
-JPEG = (".jpg", ".jpeg")
 SHOWN = 3  # names in a message
 
 
@@ -32,16 +31,9 @@ def annotation_problems(
     Problem
         About files, or about dataset.json.
     """
-    drawn = [case.annotation for case in dataset.training if case.annotation]
-    if any(match_ending(path.name, JPEG) for path in drawn):
-        yield Problem(
-            "error",
-            dataset.folder / "labelsTr",
-            "The annotations are JPEG files, which change values; predictions cannot "
-            "be written as such.",
-            "Convert them to png, round to the values that are meant, and set "
-            '"label_ending": ".png".',
-        )
+    vain = jpeg_maps(dataset)
+    if vain is not None:
+        yield Problem("error", *vain)
     yield from _missing_annotations(dataset, facts)
     yield from _empty_annotations(dataset, facts)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoseg.representations.maps import (
     Ids,
@@ -56,7 +57,17 @@ def measure_case(
         labels = np.where(np.isin(labels, drop), 0, labels)
     found = Counter(class_names[instances.class_of(i)] for i in instances.ids)
     counts = {name: found[name] for name in class_names.values()}
-    return {**measure_instances(labels, spacing), "classes": counts}
+    numbers = measure_instances(labels, spacing)
+    if numbers["objects"] == 1 and in_pieces(labels > 0):
+        numbers["mask"] = True  # of the foreground, if the others are such, too
+    return {**numbers, "classes": counts}
+
+
+def in_pieces(mask: NDArray[np.bool_]) -> bool:
+    """Return whether a mask has several pieces, which touch at no face."""
+    from scipy.ndimage import label
+
+    return bool(label(mask)[1] > 1)
 
 
 def measure_instances(labels: Array, spacing: tuple[float, ...]) -> dict[str, Any]:
@@ -178,7 +189,8 @@ def pool_instances(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         share of voxels, ``spacing``: median, ``voxels_along``: median of each axis,
         ``least_voxels``: below that, nothing is an object, ``spread``: 95th through 5th
         percentile of diameters. Where there are voxels that nobody annotated,
-        ``ignored``: their mean share, ``ignored_cases``: in how many cases.
+        ``ignored``: their mean share, ``ignored_cases``: in how many cases. ``masks``:
+        of the ``drawn`` cases, those with one object in several pieces.
     """
     values: dict[str, list[Any]] = {name: [] for name in (*POOLED, "voxels")}
     along: list[list[int]] = []
@@ -207,6 +219,9 @@ def pool_instances(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     pooled["least_voxels"] = max(1, int(LEAST_SHARE * pooled["voxels"]["p1"]))
     small = pooled["diameter"]["p5"]
     pooled["spread"] = pooled["diameter"]["p95"] / small if small else 1.0
+    masks = sum(bool(one.get("mask")) for one in measurements)
+    if masks:
+        pooled["masks"], pooled["drawn"] = masks, sum(n > 0 for n in objects)
     ignored = [one.get("ignored", 0.0) for one in measurements]
     if any(ignored):
         pooled["ignored"] = float(np.mean(ignored))

@@ -18,6 +18,7 @@ from autoseg.datasets.instance_files import (
     needs_classes,
 )
 from autoseg.datasets.kinds.instances import COMPONENTS
+from autoseg.datasets.vain import masks_for_ids
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -114,18 +115,13 @@ class InstancesCheck(CheckKind):
         """Yield masks of the foreground; if all are such, once and for all of them."""
         drawn = [f for f in facts if f.found is not None and not f.empty]
         masks = [f.found.mask for f in drawn if f.found.mask is not None]
-        if len(masks) < len(drawn) or len(masks) < 2 or COMPONENTS in self.dataset.raw:
+        vain = None
+        if COMPONENTS not in self.dataset.raw:
+            vain = masks_for_ids(self.dataset, len(masks), len(drawn))
+        if vain is None:
             yield from masks
-            return
-        yield Problem(
-            "error",
-            self.dataset.folder / "labelsTr",
-            f"All {len(masks)} annotations have one id each for objects in several "
-            "pieces: they are masks of the foreground, not maps of ids.",
-            "Give each object an id of its own. If no two objects touch, say "
-            '"components": true in dataset.json: then each piece is an object. If each '
-            'image has one object in several pieces, say "components": false.',
-        )
+        else:
+            yield Problem("error", *vain)
 
     def _ignored(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         """Yield how much counts nowhere, and whether that may be a mistake."""

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.vain import unwritable
 from autoseg.errors import AutosegError, amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.fingerprint.check.writable import unwritable
 from autoseg.formats.base import read_labels
 from autoseg.formats.names import segments_of
 from autoseg.spec.annotation import as_annotation
@@ -66,16 +66,14 @@ class LabelsCheck(CheckKind):
                 yield nothing
                 return
             yield from _missing_classes(self.dataset, facts, self.labels)
-            yield from self._unwritable(facts)
+            yield from self._unwritable()
 
-    def _unwritable(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    def _unwritable(self) -> Iterator[Problem]:
         """Yield that predictions could not be written, whose values are these."""
         labels = {n: v for n, v in (self.labels or {}).items() if n != "ignore"}
-        axes = next((f.geometry.dim for f in facts if f.geometry is not None), 3)
-        values = [value for values in labels.values() for value in values]
-        problem = unwritable(self.dataset, values, axes)
-        if problem is not None:
-            yield problem
+        vain = unwritable(self.dataset, [v for of in labels.values() for v in of])
+        if vain is not None:
+            yield Problem("error", *vain)
 
     def classes(self, facts: Sequence[CaseFacts]) -> dict[str, int]:
         return cases_by_class(self.labels, facts) if self.labels else {}

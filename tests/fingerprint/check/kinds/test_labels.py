@@ -9,6 +9,7 @@ import SimpleITK
 from PIL import Image as Picture
 
 from autoseg.datasets.read import load_dataset
+from autoseg.datasets.vain import unwritable
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds.labels import (
     LabelsCheck,
@@ -16,7 +17,6 @@ from autoseg.fingerprint.check.kinds.labels import (
     segment_problems,
 )
 from autoseg.fingerprint.check.stage import check, examine
-from autoseg.fingerprint.check.writable import unwritable
 from autoseg.spec.dataset import Case
 
 EDGES = '''
@@ -201,7 +201,7 @@ def test_values_that_predictions_cannot_hold_are_an_error(
     folder = _data_set(tmp_path, empty, labels={"background": 0, "huge": value})
     dataset = replace(load_dataset(folder), annotation_ending=ending)
 
-    found = unwritable(dataset, [0, value], 2)
+    found = unwritable(dataset, [0, value])
 
     assert (found is None) == fits
     assert fits or "cannot hold the values of `labels`, from 0 to" in (found.found)

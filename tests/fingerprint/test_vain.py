@@ -1,0 +1,63 @@
+"""What check refuses, no stage trains on: the fingerprint refuses it, too."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autoseg.errors import DatasetError
+from autoseg.fingerprint.check.stage import check
+from autoseg.fingerprint.stage import fingerprint
+
+
+def data_set(folder, labels, ending=".png", maps=None, **described):
+    for name in ("imagesTr", "labelsTr"):
+        (folder / name).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for number in range(3):
+        image = random.integers(0, 255, (24, 24), np.uint8)
+        Image.fromarray(image).save(folder / f"imagesTr/c{number}_0000.png")
+        drawn = np.zeros((24, 24), np.uint8)
+        drawn[2:8, 2 + number : 8], drawn[12:18, 3:9] = maps or (1, 1)
+        Image.fromarray(drawn).save(folder / f"labelsTr/c{number}{ending}")
+    text = {"channel_names": ["a"], "labels": labels, **described}
+    (folder / "dataset.json").write_text(json.dumps(text))
+    return folder
+
+
+CELLS = {"background": 0, "cell": 1}
+VAIN = {
+    "masks": ({"labels": CELLS, "task": "instance"}, "masks of the foreground, not"),
+    "too large": ({"labels": {**CELLS, "far": 70_000}}, "cannot hold the values"),
+    "jpeg": ({"labels": CELLS, "ending": ".jpg", "maps": (0, 0)}, "are JPEG files"),
+}
+
+
+@pytest.mark.parametrize("which", VAIN)
+def test_the_fingerprint_refuses_what_check_refuses(tmp_path, which):
+    described, said = VAIN[which]
+    folder = data_set(tmp_path / "Toy", **described)
+    if which == "jpeg":  # 1 in a JPEG file may be read as another value
+        labels = np.zeros((24, 24), np.uint8)
+        for path in (folder / "labelsTr").iterdir():
+            Image.fromarray(labels + 1).save(path, quality=100)
+
+    errors = [p.found for p in check(folder) if p.severity == "error"]
+    assert any(said in found for found in errors)
+    with pytest.raises(DatasetError, match=said):
+        fingerprint(folder, tmp_path / "root", workers=1)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [{"components": False}, {"components": True}, {"maps": (1, 2)}],
+    ids=["one object", "pieces", "ids"],
+)
+def test_masks_that_are_meant_are_measured(tmp_path, described):
+    folder = data_set(tmp_path / "Toy", CELLS, task="instance", **described)
+
+    made = fingerprint(folder, tmp_path / "root", workers=1)
+
+    objects = made.annotation["objects"]
+    assert objects == (3 if described == {"components": False} else 6)
