@@ -25,6 +25,7 @@ from planners._landmarks import (
     lacking_fine,
     too_coarse,
 )
+from planners._operations import about_operations
 from planners._overrides import Overrides
 from planners._patch import Cost, Fit, Request, TooLarge, fit_patch
 from planners._reasons import about_configuration, about_lowres, left_out
@@ -287,6 +288,7 @@ class Planning:
         key = name, options.get("head_stage", 0)
         if key not in self._costs:
             family = self.family.changed(self.overrides.get(name, "network"), options)
+            family = replace(family, operations=self.budget.operations)
             inputs = inputs_of(
                 self.task,
                 len(self.fingerprint.channel_names),
@@ -324,6 +326,9 @@ class Planning:
         if mirror is None:
             mirror = self.mirror_axes(dim)
         options: dict[str, Any] = overrides.options(target.name, "resampling")
+        if family.operations is not None and family.other is None:
+            about = about_operations(target.name, family, fit.topology)
+            self.decisions.append(about)
         return Configuration(
             spacing=target.spacing,
             patch_size=fit.topology.patch_size,

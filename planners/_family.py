@@ -10,6 +10,7 @@ from autoseg.blueprints.declaration import Declaration
 from autoseg.blueprints.drawing import Drawing
 from autoseg.errors import UsageError
 from autoseg.spec.choice import Choice
+from planners._operations import narrowed
 from planners._topology import Topology
 from planners.network import declared, is_declared
 
@@ -62,6 +63,9 @@ class Family:
     divisors, least : tuple of int or None
         What each edge of its patch must be a multiple of, and at least, where that is
         not as in the U-Net.
+    operations : float or None
+        Multiplications and additions that a pass over a patch takes at most; None: any
+        number.
     """
 
     network: str
@@ -74,6 +78,7 @@ class Family:
     unknown: str | None = None
     divisors: tuple[int, ...] | None = None
     least: tuple[int, ...] | None = None
+    operations: float | None = None
 
     @property
     def declaration(self) -> type[Declaration]:
@@ -145,4 +150,7 @@ class Family:
     def options(self, topology: Topology) -> dict[str, Any]:
         """Return the options of the network of a topology."""
         fixed = self.fixed if self.other is None else {}
-        return self.declaration.plan(topology, fixed)
+        options = self.declaration.plan(topology, fixed)
+        if self.operations is None or {"features", "narrow"} & {*fixed}:
+            return options
+        return narrowed(self.declaration, options, topology, self.operations)

@@ -32,6 +32,9 @@ class Budget:
         Values that the user sets, planned around: see `planners._overrides`.
     precision : str
         ``"fp32"``, ``"bf16"`` or ``"fp16"``: what the bytes are predicted for.
+    operations : float or None
+        Multiplications and additions of one forward pass over a patch, at most: widths
+        of the network are chosen for it; None: as the network is planned otherwise.
     processor : str
         What will train, ``"gpu"`` or ``"cpu"``. Without a given memory, landmarks are
         planned coarser for a CPU, since it could not train on a fine grid in a day.
@@ -48,12 +51,18 @@ class Budget:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     processor: Literal["gpu", "cpu"] = "gpu"
+    operations: float | None = None
 
     def __post_init__(self) -> None:
         if self.memory_gb is not None and not 0 < self.memory_gb < float("inf"):
             raise UsageError(
                 f"A memory budget of {self.memory_gb} GB is impossible; "
                 "give a positive number."
+            )
+        if self.operations is not None and not 0 < self.operations < float("inf"):
+            raise UsageError(
+                f"A budget of {self.operations} operations is impossible; give a "
+                "positive number, as in 2G."
             )
         if self.rule not in ("nnunet", "bytes"):
             raise UsageError(

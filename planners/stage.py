@@ -99,6 +99,7 @@ def make_budget(
     budget_rule: Rule = "nnunet",
     settings: Mapping[str, Any] | None = None,
     network: str | None = None,
+    operations: float | None = None,
 ) -> Budget:
     """Return what a plan may cost, for the GPU or CPU that is there.
 
@@ -108,13 +109,15 @@ def make_budget(
         Taken as it is.
     preset, gpu_memory, budget_rule, settings, network
         As in `plan`.
+    operations : float, optional
+        See `Budget`.
 
     Raises
     ------
     UsageError
         If a budget is given, and something else beside it; or two networks.
     """
-    parts = preset, gpu_memory, settings or None, network
+    parts = preset, gpu_memory, settings or None, network, operations
     if budget is not None:
         if any(part is not None for part in parts) or budget_rule != "nnunet":
             raise UsageError(
@@ -130,6 +133,7 @@ def make_budget(
         preset=preset,
         overrides=_with_network(dict(settings or {}), network),
         processor="gpu" if has_gpu() else "cpu",
+        operations=operations,
     )
 
 

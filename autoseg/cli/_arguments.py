@@ -185,11 +185,39 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
         default="nnunet",
         help="nnunet: plans as nnU-Net v2 makes them; bytes: by what a step needs",
     )
+    parser.add_argument(
+        "--operations",
+        type=as_count,
+        metavar="N",
+        help="most multiplications and additions of a forward pass over one patch, as "
+        "in 2G: the network's widths are chosen for it",
+    )
     add_settings(
         parser,
         "fix values and plan around them: spacing, patch_size, batch_size, network, "
         "network.features, ..., also for one configuration, as in 2d.batch_size=16",
     )
+
+
+UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+def as_count(text: str) -> float:
+    """Return a number that may end with K, M, G or T.
+
+    Examples
+    --------
+    >>> as_count("2G"), as_count("500m"), as_count("1e9")
+    (2000000000.0, 500000000.0, 1000000000.0)
+    """
+    unit = UNITS.get(text[-1:].upper())
+    number = text if unit is None else text[:-1]
+    try:
+        return float(number) * (unit or 1)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number, such as 2G or 500M"
+        ) from None
 
 
 def budget_of(arguments: argparse.Namespace) -> Budget:
@@ -202,6 +230,7 @@ def budget_of(arguments: argparse.Namespace) -> Budget:
         budget_rule=arguments.budget_rule,
         settings=parse_settings(arguments.settings),
         network=arguments.network,
+        operations=arguments.operations,
     )
 
 

@@ -77,7 +77,9 @@ class Elements:
 
     def of(self, topology: Topology) -> int:
         """Return the elements for one patch."""
-        key = topology.strides, topology.kernels
+        key: Any = topology.strides, topology.kernels
+        if self.family.operations is not None:  # widths follow from the patch
+            key = topology
         voxels = math.prod(topology.patch_size)
         if key not in self._known:
             drawn = count_elements(self.family.drawing(topology), 0)
