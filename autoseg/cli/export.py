@@ -1,8 +1,9 @@
-"""Write a trained model as one file, to share or to keep.
+"""Write a trained model as one file, to share or to keep, or for use without autoseg.
 
-The file holds the plan, the weights of the folds (safetensors), what the model was
-trained on, its scores and checksums; no pickle. `autoseg predict -m FILE` needs
-nothing else.
+The file (--format bundle) holds the plan, the weights of the folds (safetensors), what
+the model was trained on, its scores and checksums; no pickle. `autoseg predict -m FILE`
+needs nothing else. --format onnx writes a folder instead: the networks, a runner that
+needs NumPy and onnxruntime alone, a sample with its labels, and checksums.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 from autoseg.cli._arguments import (
     add_dataset,
@@ -37,7 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-chk", dest="checkpoint", default="final", help="final or best"
     )
-    parser.add_argument("-o", dest="output", type=Path, required=True, help="FILE.zip")
+    parser.add_argument(
+        "-o", dest="output", type=Path, required=True, help="FILE.zip; of onnx a folder"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("bundle", "onnx"),
+        default="bundle",
+        help="default %(default)s; onnx needs `pip install autoseg[onnx]`",
+    )
     parser.add_argument(
         "--license", default="not stated", help="terms of the weights, for the card"
     )
@@ -45,22 +55,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read the model, write the bundle, say what is in it."""
-    from autoseg.model.export import export
+    """Read the model, write the bundle or the folder, say what is in it."""
     from autoseg.train.setup.changed import tell_of_model
 
     folder = _folder(arguments)
     for line in tell_of_model(folder):
         logger.warning("%s", line)
-    path = export(
-        folder,
-        arguments.output,
-        configuration=arguments.configuration if arguments.model else None,
-        folds=arguments.folds,
-        checkpoint=arguments.checkpoint,
-        license=arguments.license,
-        overwrite=arguments.overwrite,
-    )
+    which: dict[str, Any] = {
+        "configuration": arguments.configuration if arguments.model else None,
+        "folds": arguments.folds,
+        "checkpoint": arguments.checkpoint,
+        "overwrite": arguments.overwrite,
+    }
+    if arguments.format == "onnx":
+        from autoseg.interop.onnx.folder import export_onnx
+
+        path = export_onnx(folder, arguments.output, **which)
+        print(f"{path}: README.md says how to predict with it.")
+        return
+    from autoseg.model.export import export
+
+    path = export(folder, arguments.output, license=arguments.license, **which)
     print(described(path))
     print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))
 
