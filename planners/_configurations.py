@@ -189,8 +189,9 @@ class Planning:
             fit = self._try(target, FINE_EDGE[coarse.dim])
             if fit is None:
                 return
-            if fit.batch_size > FINE_BATCH and fit.limit != "user":
-                fit = replace(fit, batch_size=FINE_BATCH, limit="fine")
+            most = max(FINE_BATCH, self.budget.gpus)
+            if fit.batch_size > most and fit.limit != "user":
+                fit = replace(fit, batch_size=most, limit="fine")
             made = self._configuration(target, fit)
             lacking = lacking_fine(made, coarse, self.task.fine_reach)
             if fixed or lacking <= 1:
@@ -230,6 +231,7 @@ class Planning:
             budget=self.words,
             cover=self._cover,
             unit=self.fingerprint.unit,
+            gpus=self.budget.gpus,
             largest=None if made.previous is None else FINE_EDGE.get(made.dim),
             unknown=self._cost(target.name, target.spacing)[0].unknown,
         )
@@ -266,6 +268,7 @@ class Planning:
             largest=largest,
             divisors=family.divisors,
             least=family.least,
+            gpus=self.budget.gpus,
         )
         patch = self.overrides.get(target.name, "patch_size", dim)
         if patch is not None:
@@ -338,8 +341,12 @@ class Planning:
             batch_dice=dim == 2 if batch_dice is None else batch_dice,
             resampling=Resampling(**options),
             mirror_axes=tuple(axis for axis in mirror if axis < dim),
-            memory=exact.parts(fit.topology, fit.batch_size),
+            memory=exact.parts(fit.topology, self._share(fit.batch_size)),
         )
+
+    def _share(self, batch_size: int) -> int:
+        """Return the most samples of a batch that one GPU has."""
+        return -(-batch_size // self.budget.gpus)
 
     def mirror_axes(self, dim: int) -> Sequence[int]:
         """Return the axes of a patch that may be flipped: all, unless the task says."""
@@ -405,7 +412,8 @@ class Planning:
         if self.budget.rule == "nnunet" and not self.overrides.has_own(CASCADE):
             # nnU-Net's cascade is 3d_fullres with more inputs, whatever they take.
             _, exact, _ = self._cost(CASCADE)
-            made = replace(full, memory=exact.parts(fit.topology, full.batch_size))
+            share = self._share(full.batch_size)
+            made = replace(full, memory=exact.parts(fit.topology, share))
         else:
             total = voxels(full.median_shape) * self.fingerprint.num_cases
             target = self._target(CASCADE, full.spacing, full.median_shape, total)

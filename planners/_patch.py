@@ -80,6 +80,8 @@ class Request:
         Edge of the cube or square that planning starts from; None: `LARGEST`.
     divisors, least : tuple of int, length D, or None
         What edges must be multiples of, and at least; None: as a U-Net's.
+    gpus : int
+        How many share a batch, each within the budget.
     """
 
     spacing: tuple[float, ...]
@@ -91,6 +93,12 @@ class Request:
     largest: int | None = None
     divisors: tuple[int, ...] | None = None
     least: tuple[int, ...] | None = None
+    gpus: int = 1
+
+    @property
+    def share(self) -> int | None:
+        """The most that a GPU has of the batch that the user fixed."""
+        return None if self.batch_size is None else -(-self.batch_size // self.gpus)
 
     def topology(self, patch_size: Sequence[float]) -> Topology:
         """Return the topology of a patch."""
@@ -193,11 +201,11 @@ def fit_patch(request: Request, cost: Cost) -> Fit:
     topology = first = request.topology(start)
     larger: Topology | None = None
     steps = 0
-    while not cost.fits(topology, request.batch_size):
+    while not cost.fits(topology, request.share):
         smaller = _shrink(topology, request, cost)
         if smaller is None:
-            batch = request.batch_size or LEAST_BATCH
-            needed = cost.needed_gb(topology, request.batch_size)
+            batch = request.share or LEAST_BATCH
+            needed = cost.needed_gb(topology, request.share)
             raise TooLarge(topology, batch, needed)
         larger, topology = topology, smaller
         steps += 1
@@ -218,16 +226,18 @@ def _batch(
         return request.batch_size, "user"
     voxels = math.prod(topology.patch_size)
     limits = {
-        "memory": cost.largest_batch(topology),
+        "memory": request.gpus * cost.largest_batch(topology),
         "data": round(request.most_voxels / voxels),
     }
     if cost.steady and larger is not None:
         # With more memory the larger patch comes, in a batch of two. If the batch had
         # more voxels than that now, more memory would mean fewer.
-        limits["patch"] = LEAST_BATCH * math.prod(larger.patch_size) // voxels
+        most = LEAST_BATCH * math.prod(larger.patch_size) // voxels
+        limits["patch"] = request.gpus * most
     limit = min(limits, key=lambda name: limits[name])
-    if limits[limit] < LEAST_BATCH:
-        return LEAST_BATCH, "least"
+    least = max(LEAST_BATCH, request.gpus)  # a sample for each
+    if limits[limit] < least:
+        return least, "least"
     return limits[limit], limit
 
 
@@ -240,7 +250,7 @@ def _fit_fixed(request: Request, cost: Cost, wanted: tuple[int, ...]) -> Fit:
             f"({times(topology.divisors)} times smaller at the bottom). Give "
             f"{times(below)} or {times(topology.patch_size)}."
         )
-    if not cost.fits(topology, request.batch_size):
+    if not cost.fits(topology, request.share):
         raise UsageError(_what_fits(request, cost, topology))
     batch, limit = _batch(request, cost, topology, None)
     return Fit(topology=topology, batch_size=batch, first=wanted, steps=0, limit=limit)
@@ -262,17 +272,18 @@ def _multiple_below(request: Request, wanted: tuple[int, ...]) -> tuple[int, ...
 
 
 def _what_fits(request: Request, cost: Cost, topology: Topology) -> str:
-    batch = request.batch_size or LEAST_BATCH
+    batch = request.share or LEAST_BATCH
+    each = " on each GPU" if request.gpus > 1 else ""
     text = (
-        f"A patch of {times(topology.patch_size)} with a batch of {batch} needs "
-        f"{cost.needed_gb(topology, request.batch_size):.2f} GB, which is more than "
+        f"A patch of {times(topology.patch_size)} with a batch of {batch}{each} needs "
+        f"{cost.needed_gb(topology, request.share):.2f} GB, which is more than "
         "the budget."
     )
     most = min(cost.largest_batch(topology), batch - 1)
     if most >= 1 and cost.fits(topology, most):
         text += f" A batch of {most} fits with this patch."
     smaller: Topology | None = topology
-    while smaller is not None and not cost.fits(smaller, request.batch_size):
+    while smaller is not None and not cost.fits(smaller, request.share):
         smaller = _shrink(smaller, request, cost)
     if smaller is not None:
         text += f" A patch of {times(smaller.patch_size)} fits with this batch."

@@ -96,6 +96,7 @@ def about_configuration(
     budget: str,
     cover: float,
     unit: str,
+    gpus: int = 1,
     largest: int | None = None,
     unknown: str | None = None,
 ) -> list[Decision]:
@@ -115,12 +116,18 @@ def about_configuration(
         Most of the data set's voxels that one batch may hold.
     unit : str
         Of lengths.
+    gpus : int
+        How many share a batch.
     largest : int, optional
         Edge that planning started from, where it is not the usual one.
     unknown : str, optional
         Why nobody knows what its network needs.
     """
     median = times(made.median_shape)
+    shared = ""
+    if gpus > 1:
+        each = -(-made.batch_size // gpus)
+        shared = f"; {gpus} GPUs share it, up to {each} patches and this memory each"
     if fit.steps:
         because = (
             f"the median case is {median}; {times(fit.first)} was made smaller "
@@ -140,7 +147,7 @@ def about_configuration(
             field=f"{name}.batch_size",
             value=str(made.batch_size),
             rule="as many patches as fit, at least 2",
-            because=LIMITS[fit.limit].format(cover=cover),
+            because=LIMITS[fit.limit].format(cover=cover) + shared,
         ),
         Decision(
             field=f"{name}.batch_dice",

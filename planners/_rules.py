@@ -197,6 +197,8 @@ def _nothing_fits(planning: Planning) -> PlanError:
 
 def _record(budget: Budget, gb: float) -> Choice:
     options: dict[str, Any] = {"memory_gb": gb, "precision": budget.precision}
+    if budget.gpus > 1:
+        options["gpus"] = budget.gpus
     if budget.preset is not None:
         options["preset"] = budget.preset
     if budget.overrides:

@@ -38,11 +38,13 @@ class Budget:
     processor : str
         What will train, ``"gpu"`` or ``"cpu"``. Without a given memory, landmarks are
         planned coarser for a CPU, since it could not train on a fine grid in a day.
+    gpus : int
+        How many share a batch; the memory is that of each.
 
     Raises
     ------
     UsageError
-        If the memory is not positive or the rule is unknown.
+        If the memory is not positive, the rule is unknown, or there is no GPU.
     """
 
     memory_gb: float | None = None
@@ -52,6 +54,7 @@ class Budget:
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     processor: Literal["gpu", "cpu"] = "gpu"
     operations: float | None = None
+    gpus: int = 1
 
     def __post_init__(self) -> None:
         if self.memory_gb is not None and not 0 < self.memory_gb < float("inf"):
@@ -64,6 +67,8 @@ class Budget:
                 f"A budget of {self.operations} operations is impossible; give a "
                 "positive number, as in 2G."
             )
+        if self.gpus < 1:
+            raise UsageError(f"--gpus is {self.gpus}; give 1 or more.")
         if self.rule not in ("nnunet", "bytes"):
             raise UsageError(
                 f"Budget rule {self.rule!r} is unknown; there are nnunet and bytes."

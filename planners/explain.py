@@ -196,7 +196,8 @@ def _memory(plan: Plan) -> list[str]:
     rows.append(("together", *(f"{sum(m.values()) / GIB:.2f}" for m in memory)))
     return [
         f"  predicted peak in {budget.get('precision', 'bf16')} on a GPU, budget "
-        f"{budget.get('memory_gb', '?')} GB by the rule {plan.budget.name}",
+        f"{budget.get('memory_gb', '?')} GB by the rule {plan.budget.name}"
+        + (f", of each of {budget['gpus']} GPUs" if "gpus" in budget else ""),
         *table(rows),
         *_wrap(
             "activations: kept for the backward pass; backward: gradients of feature "

@@ -35,6 +35,7 @@ def plan(
     budget_rule: Rule = "nnunet",
     settings: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
+    gpus: int = 1,
 ) -> Plan:
     """Decide how to train, and write every decision with its reason.
 
@@ -66,6 +67,8 @@ def plan(
         as in ``{"patch_size": [64, 64, 64]}``.
     budget : Budget, optional
         The four before, and the network, as one value instead of them.
+    gpus : int
+        How many train together and share a batch, with this memory each.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def plan(
     """
     workspace = find_workspace(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
-    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
+    given = preset, gpu_memory, budget_rule, settings, network
+    budget = make_budget(budget, *given, gpus=gpus)
     with remembered_in(workspace.measured_networks):
         made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
     called = network if name is None else name
@@ -100,6 +104,7 @@ def make_budget(
     settings: Mapping[str, Any] | None = None,
     network: str | None = None,
     operations: float | None = None,
+    gpus: int = 1,
 ) -> Budget:
     """Return what a plan may cost, for the GPU or CPU that is there.
 
@@ -111,6 +116,8 @@ def make_budget(
         As in `plan`.
     operations : float, optional
         See `Budget`.
+    gpus : int
+        As in `plan`.
 
     Raises
     ------
@@ -119,10 +126,12 @@ def make_budget(
     """
     parts = preset, gpu_memory, settings or None, network, operations
     if budget is not None:
-        if any(part is not None for part in parts) or budget_rule != "nnunet":
+        usual = budget_rule == "nnunet" and gpus == 1
+        if any(part is not None for part in parts) or not usual:
             raise UsageError(
-                "A budget was given, and preset, gpu_memory, budget_rule, settings or "
-                "network beside it, which it holds already; give the one or the others."
+                "A budget was given, and preset, gpu_memory, budget_rule, settings, "
+                "network or gpus beside it, which it holds already; give the one or "
+                "the others."
             )
         return budget
     if gpu_memory is None and budget_rule == "bytes":
@@ -134,6 +143,7 @@ def make_budget(
         overrides=_with_network(dict(settings or {}), network),
         processor="gpu" if has_gpu() else "cpu",
         operations=operations,
+        gpus=gpus,
     )
 
 

@@ -180,6 +180,13 @@ def add_planning(parser: argparse.ArgumentParser) -> None:
         "landmarks 0.5 if there is no GPU",
     )
     parser.add_argument(
+        "--gpus",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="that train together and share a batch, with that memory each",
+    )
+    parser.add_argument(
         "--budget-rule",
         choices=("nnunet", "bytes"),
         default="nnunet",
@@ -231,6 +238,7 @@ def budget_of(arguments: argparse.Namespace) -> Budget:
         settings=parse_settings(arguments.settings),
         network=arguments.network,
         operations=arguments.operations,
+        gpus=arguments.gpus,
     )
 
 

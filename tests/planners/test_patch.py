@@ -69,6 +69,28 @@ def test_the_batch_fills_the_budget():
     assert (fit.batch_size, fit.limit) == (7, "memory")
 
 
+def test_gpus_that_share_a_batch_fill_the_budget_of_each():
+    fit = fit_patch(_request((64, 64, 64), gpus=3), Voxels(7 * 64**3 + 1))
+
+    assert (fit.batch_size, fit.limit) == (3 * 7, "memory")
+
+
+def test_each_gpu_gets_a_sample_however_small_the_data():
+    request = _request((64, 64, 64), most_voxels=3.4 * 64**3, gpus=4)
+
+    fit = fit_patch(request, Voxels(100 * 64**3))
+
+    assert (fit.batch_size, fit.limit) == (4, "least")
+
+
+def test_of_a_fixed_batch_the_largest_share_has_to_fit():
+    request = _request((64, 64, 64), batch_size=5, patch_size=(64, 64, 64), gpus=2)
+
+    assert fit_patch(request, Voxels(3 * 64**3)).batch_size == 5
+    with pytest.raises(UsageError, match="a batch of 3 on each GPU needs"):
+        fit_patch(request, Voxels(3 * 64**3 - 1))
+
+
 def test_the_batch_is_no_large_part_of_the_data():
     request = _request((64, 64, 64), most_voxels=3.4 * 64**3)
 

@@ -51,6 +51,19 @@ def test_planner_preset_and_name(root):
     assert dataclasses.replace(named, name=made.name) == made
 
 
+def test_gpus_that_share_a_batch_have_its_share_of_memory(root):
+    one = plan("Dataset001_Test", root, settings={"batch_size": 4})
+
+    two = plan("Dataset001_Test", root, settings={"batch_size": 4}, gpus=2)
+
+    name = next(iter(one.configurations))
+    before, after = (sum(p.configurations[name].memory.values()) for p in (one, two))
+    assert two.configurations[name].batch_size == 4 and after < before
+    assert two.budget.options["gpus"] == 2 and "gpus" not in one.budget.options
+    reasons = [d.because for d in two.decisions if d.field == f"{name}.batch_size"]
+    assert "2 GPUs share it, up to 2 patches" in reasons[0]
+
+
 def test_a_plan_that_was_edited_is_kept(root):
     plan("1", root)
     raw = json.loads(_file(root).read_text())
