@@ -6,7 +6,7 @@ layer while gradients come and go, and the optimizer has temporary copies. The p
 the largest sum over all moments, and `StepCost.peak` says what it is made of.
 
 Counted is what the allocator hands out (``torch.cuda.max_memory_allocated``) without
-``torch.compile``, which needs less. `reserve` is what the device loses besides.
+``torch.compile``. `reserve` is what the device loses besides.
 tests/planners/test_memory.py holds the numbers against autograd.
 """
 

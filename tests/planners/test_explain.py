@@ -57,6 +57,21 @@ def test_memory_is_shown_by_part_and_adds_up(page):
     assert float(rows["activations"][column]) > 1
 
 
+def test_what_making_maps_again_saves_is_shown(page, fingerprint, task):
+    plan, text = page()
+    budget = Budget(overrides={"train.recompute": "off"})
+    kept = PLANNERS["unet"](fingerprint(*LIVER), task(), budget)
+
+    without = " ".join(explain(kept, fingerprint(*LIVER)).split())
+    of_kept, of_plan = (
+        f"3d_fullres {sum(p.configuration('3d_fullres').memory.values()) / 2**30:.1f}"
+        for p in (kept, plan)
+    )
+    assert f"With train.recompute=off it would be {'2d '}" in " ".join(text.split())
+    assert of_kept in text and of_kept != of_plan
+    assert "train.recompute is off" in without and of_plan in without
+
+
 def test_work_room_and_time_are_shown(page):
     _, text = page()
 

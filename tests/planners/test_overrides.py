@@ -1,5 +1,8 @@
 """What is set is planned around."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from autoseg.errors import UsageError
@@ -234,3 +237,27 @@ def test_what_is_set_wrong_is_told_with_what_was_meant(given, words):
         check_overrides(given, dim=3)
 
     assert words in str(error.value)
+
+
+def test_the_same_bytes_give_more_where_maps_are_made_again(plan):
+    more, less = (
+        plan(rule="bytes", train__recompute=recompute).configuration("3d_fullres")
+        for recompute in ("auto", "off")
+    )
+
+    assert _seen(more) >= 1.2 * _seen(less)
+    assert all(sum(c.memory.values()) <= 8 * 2**30 for c in (more, less))
+
+
+def _seen(configuration):
+    """Voxels in a step."""
+    return math.prod(configuration.patch_size) * configuration.batch_size
+
+
+def test_nnunets_rule_does_not_ask_whether_maps_are_made_again(plan):
+    on, off = (plan(train__recompute=recompute) for recompute in ("on", "off"))
+
+    for name, chosen in on.configurations.items():
+        other = off.configuration(name)
+        assert sum(chosen.memory.values()) < sum(other.memory.values())
+        assert replace(chosen, memory={}) == replace(other, memory={})

@@ -128,3 +128,20 @@ def test_where_compiling_works_the_compiled_network_is_taken(monkeypatch):
     found, reason = try_compile(nn.Linear(2, 2), lambda n: n(torch.zeros(1, 2)))
 
     assert found is compiled and reason is None
+
+
+def test_what_is_compiled_keeps_no_more_than_what_is_not(monkeypatch):
+    from torch._functorch import config
+
+    seen = []
+    monkeypatch.setattr(torch, "compile", lambda network: network)
+    network = nn.Linear(2, 2)
+    switch = "ban_recompute_materialized_backward"
+    before = getattr(config, switch)
+
+    for recompute in (False, True):
+        network.recompute = recompute
+        try_compile(network, lambda n: seen.append(getattr(config, switch)))
+
+    assert seen == [before, False]
+    assert getattr(config, switch) == before
