@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name of the plan; by default %(default)s",
     )
+    parser.add_argument(
+        "--network",
+        metavar="NAME",
+        help="train another network than the plan's, beside it: planned in the same "
+        "way, as the plan NAME (of --plan OTHER: OTHER_NAME)",
+    )
     add_root(parser)
     _add_length(parser)
     _add_numbers(parser)
@@ -174,8 +180,15 @@ def _train(arguments: argparse.Namespace) -> None:
     from autoseg.train.setup.ranks import speaks
     from autoseg.train.stage import train
 
+    name = arguments.plan
+    if arguments.network is not None:
+        from planners.beside import plan_beside
+
+        name = plan_beside(
+            arguments.dataset, arguments.root, arguments.plan, arguments.network
+        )
     options = {
-        "plan": arguments.plan,
+        "plan": name,
         "recipe": arguments.recipe,
         "epochs": arguments.epochs,
         "iterations": arguments.iterations,

@@ -108,7 +108,13 @@ class MedNeXt(Declaration):
             "blocks": blocks,
             "expansions": expansions,
         }
-        return {**options, **fixed}
+        return {**options, **fixed, **_cut(fixed, stages)}
+
+    @classmethod
+    def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
+        lengths = [len(fixed["features"])] if "features" in fixed else []
+        rows = (fixed[key] for key in ("blocks", "expansions") if key in fixed)
+        return min([*lengths, *((len(row) + 1) // 2 for row in rows)], default=None)
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
@@ -132,6 +138,11 @@ class MedNeXt(Declaration):
             "expansions": [2, 3, 2, 3, 2],
         }
         return options, (4,) + (8,) * (dim - 1)
+
+
+def _cut(fixed: Mapping[str, Any], stages: int) -> dict[str, Any]:
+    """Return widths that the user set, as many as a patch has stages."""
+    return {key: list(fixed[key])[:stages] for key in ("features",) if key in fixed}
 
 
 def mirrored(row: Sequence[int], stages: int) -> list[int]:

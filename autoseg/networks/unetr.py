@@ -100,7 +100,12 @@ class UNETR(Declaration):
             "strides": [list(stride) for stride in shapes.strides[: steps + 1]],
             "features": [FEATURES * 2**stage for stage in range(steps)],
         }
-        return {**options, **fixed}
+        widths = list(fixed.get("features", options["features"]))
+        return {**options, **fixed, "features": widths[:steps]}  # of a small patch
+
+    @classmethod
+    def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
+        return len(fixed["features"]) + 1 if "features" in fixed else None
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:

@@ -88,6 +88,18 @@ def test_the_recipe_that_a_network_brings_is_told_with_its_numbers(plan):
     assert "brings" not in {d.field: d.because for d in usual.decisions}["training"]
 
 
+@pytest.mark.parametrize("name", ["mednext", "unetr"])
+def test_widths_say_how_many_stages_another_network_has_at_most(plan, name):
+    chosen = plan(network=name, network__features=[8, 16, 24]).configurations
+    small = plan(
+        network=name, network__features=[8, 16, 24, 32], patch_size=[8, 8, 8]
+    ).configuration("3d_fullres")
+
+    assert all(c.network.options["features"] == [8, 16, 24] for c in chosen.values())
+    # An edge of 8 is halved once.
+    assert small.network.options["features"] == [8, 16][: 2 if name == "mednext" else 1]
+
+
 def test_another_network_is_planned(plan):
     fixed = plan(network="residual_unet", rule="bytes", gb=8)
 
@@ -226,7 +238,10 @@ def test_options_of_another_network_are_held_against_its_signature(
         ({"3d_fulres.patch_size": [8, 8, 8]}, "Did you mean '3d_fullres'?"),
         ({"train.momentm": 0.9}, "Did you mean 'train.momentum'?"),
         ({"network.feature": [8]}, "Did you mean 'features'?"),
-        ({"network.norm": "layer"}, "one of instance, batch, group, none, got 'layer'"),
+        (
+            {"network.norm": "layer"},
+            "one of instance, batch, group, whole, none, got 'layer'",
+        ),
         ({"resampling.image_order": "3"}, "a whole number, got '3'"),
         ({"train.epochs": "many"}, "a whole number is wanted"),
         ({"train": "fsat"}, "Did you mean 'fast'?"),
