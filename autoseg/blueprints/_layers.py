@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.blueprints import _attention as windows
+from autoseg.blueprints import _scan as scan
+from autoseg.blueprints import _sequences as sequences
 from autoseg.blueprints._again import AveragePool
-from autoseg.blueprints._attention import MODULES, SHAPED
 from autoseg.blueprints.backward import fills
 from autoseg.blueprints.drawing import Layer
 
@@ -54,6 +56,13 @@ class _InstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d):
 
 class _InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
     pass
+
+
+class _ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels of each voxel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 INSTANCE: dict[int, type[nn.Module]] = {2: _InstanceNorm2d, 3: _InstanceNorm3d}
@@ -105,7 +114,7 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
         Number of spatial axes.
     """
     options = layer.options
-    if layer.kind in ("conv", "head"):
+    if layer.kind in ("conv", "head") and "front" not in options:
         return CONVOLUTIONS[dim](
             channels,
             made,
@@ -116,7 +125,7 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
             options["groups"],
             bias=options["bias"],
         )
-    if layer.kind == "deconv":
+    if "front" in options:
         plain = TRANSPOSED[dim](
             channels,
             made,
@@ -131,8 +140,10 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
         return _normalization(options, channels, dim)
     if layer.kind == "act":
         return nn.PReLU(channels)
-    if layer.kind in MODULES:
-        return MODULES[layer.kind](layer)
+    if layer.kind == "steps":
+        return scan.Steps(layer, channels, made)
+    if layer.kind in _MODULES:
+        return _MODULES[layer.kind](layer)
     if layer.kind == "linear":
         return nn.Linear(channels, made, bias=options["bias"])
     return Position(options["tokens"], channels)
@@ -140,6 +151,8 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
 
 def _normalization(options: Any, channels: int, dim: int) -> nn.Module:
     kind, eps, affine = options["norm"], options["eps"], options["affine"]
+    if kind == "channel":
+        return _ChannelNorm(channels, eps=eps, elementwise_affine=affine)
     if kind == "group":
         return nn.GroupNorm(options["groups"], channels, eps=eps, affine=affine)
     if kind == "layer":
@@ -293,8 +306,10 @@ _SHAPED = {
     "tokens": _tokens,
     "grid": _grid,
     "attention": _attention,
-    **SHAPED,
+    **windows.SHAPED,
+    **sequences.SHAPED,
 }
+_MODULES = {**windows.MODULES, **sequences.MODULES, **scan.MODULES}
 
 
 def start_weights(network: nn.Module, slope: float) -> None:
@@ -322,7 +337,7 @@ def start_weights(network: nn.Module, slope: float) -> None:
                     nn.init.kaiming_normal_(parameter, a=slope)
                 else:
                     nn.init.zeros_(parameter)
-        elif isinstance(module, nn.Linear) and not module.weight.is_meta:
+        elif type(module) is nn.Linear and not module.weight.is_meta:
             nn.init.trunc_normal_(module.weight, std=0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from autoseg.blueprints._sheet import Sheet
-from autoseg.blueprints.tensors import Head, Tensor
+from autoseg.blueprints.tensors import Head, Keeps, Tensor
 from autoseg.errors import PlanError
 
-NORMS = ("instance", "batch", "group", "layer")
+NORMS = ("instance", "batch", "group", "layer", "channel")
 
 
 class Learned(Sheet):
@@ -149,8 +149,8 @@ class Learned(Sheet):
         x : Tensor
             What is normalized.
         kind : str
-            ``"instance"``, ``"batch"``, ``"group"``, or ``"layer"``: over the channels
-            of each token.
+            ``"instance"``, ``"batch"``, ``"group"``, ``"layer"``: over the channels of
+            each token, or ``"channel"``: over those of each voxel.
         eps : float
             Added to the variance.
         groups : int
@@ -168,6 +168,10 @@ class Learned(Sheet):
                 "for this network, or a pooled branch needs another norm."
             )
         options: dict[str, Any] = {"groups": groups} if kind == "group" else {}
+        size = x.channels * x.voxels  # copied with the channels of a voxel side by side
+        keeps = Keeps(
+            tensors=(x.number,), floats=2 * x.voxels, forward=size, backward=size
+        )
         return self._add(
             "norm",
             (x,),
@@ -175,6 +179,7 @@ class Learned(Sheet):
             x.shape,
             name,
             parameters=2 * x.channels * affine,
+            keeps=keeps if kind == "channel" else None,
             norm=kind,
             eps=eps,
             affine=affine,

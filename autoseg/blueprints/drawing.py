@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from autoseg.blueprints._windows import Windows
+from autoseg.blueprints._sequence import Sequences
 from autoseg.blueprints.tensors import Head as Head
 from autoseg.blueprints.tensors import Layer as Layer
 from autoseg.blueprints.tensors import Tensor as Tensor
@@ -33,7 +33,7 @@ ACTIVATIONS = (
 )
 
 
-class Drawing(Windows):
+class Drawing(Sequences):
     """What a network computes for one image.
 
     Parameters

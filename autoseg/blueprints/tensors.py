@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Their last input only lends its shape.
-LENT = ("resize", "unpool", "grid", "windows", "unwindows", "window_attention")
+LENT = (
+    "resize",
+    "unpool",
+    "grid",
+    "windows",
+    "unwindows",
+    "window_attention",
+    "rotate",
+)
 
 
 @dataclass(frozen=True)

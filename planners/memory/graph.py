@@ -78,6 +78,9 @@ class Op:
         How often its output's size is copied for a moment in the backward pass.
     pointwise : bool
         A convolution of single voxels, which is a product of matrices.
+    in_order : bool
+        The channels of a voxel lie side by side in what it reads, as a library wants
+        them.
     """
 
     kind: str
@@ -94,6 +97,7 @@ class Op:
     multiply_adds: int = 0
     copies: int = 0
     pointwise: bool = False
+    in_order: bool = False
 
 
 @dataclass(kw_only=True)
@@ -209,6 +213,7 @@ def _graph(
         for layer in layers
         if layer.kind == "norm" and layer.options["norm"] == "instance"
     }
+    views = {layer.outputs[0] for layer in layers if layer.kind in VIEWS}
     alive = _alive(drawing, layers, wanted, memory)
     for layer in layers:
         sums = layer.kind == "add" and graph.wide & {memory[n] for n in layer.inputs}
@@ -236,6 +241,7 @@ def _graph(
                 multiply_adds=layer.multiply_adds,
                 copies=_copies(layer, output in normalized and place in in_place),
                 pointwise=max(layer.options.get("kernel", (0,))) == 1,
+                in_order=layer.inputs[0] in views,
             )
         )
     graph.unused = drawing.parameters - sum(op.parameters for op in graph.ops)

@@ -300,6 +300,8 @@ def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> floa
     if source == 0 and graph.channels[0] < FEW:
         # Few channels are read as they lie, and the image has no gradient.
         copied = (op.output,)
+    elif op.pointwise and op.in_order:
+        copied = copied[2:]
     padded = [math.ceil(graph.channels[t] / 16) * 16 * graph.voxels[t] for t in copied]
     return float(e * sum(padded))
 

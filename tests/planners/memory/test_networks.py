@@ -44,6 +44,13 @@ SMALL = {
     },
     "dense_unet": {"growth": 8, "stem": 16, "last": 16},
     "unetr": {"hidden": 48, "mlp": 96, "attention": 4, "layers": 4},
+    "primus": {
+        "hidden": 48,
+        "attention": 2,
+        "layers": 2,
+        "before": [16, 16, 32, 32],
+    },
+    "swin_unet": {"features": 16, "window": 4, "attention": [2, 4, 8]},
     "swin_unetr": {"features": 16, "window": 4, "attention": [2, 4, 8]},
 }
 
@@ -90,7 +97,9 @@ def test_parameters_and_operations_are_those_of_the_modules(name, dim):
     # into attention.
     drawing = NETWORKS[name].drawing(options, PATCH[dim], 2, 3)
     attention = sum(
-        layer.multiply_adds for layer in drawing.layers if layer.kind == "attention"
+        layer.multiply_adds
+        for layer in drawing.layers
+        if layer.kind in ("attention", "look")
     )
     assert 2 * 2 * (cost.multiply_adds - attention) == counter.get_total_flops()
 

@@ -1,0 +1,44 @@
+"""The parts of networks with state spaces: a recurrence along rows of tokens."""
+
+from __future__ import annotations
+
+import math
+
+from autoseg.blueprints.drawing import Drawing, Tensor
+from autoseg.blueprints.transformers import EPS
+
+STATES = 16  # numbers of a channel's state
+WIDER = 2  # channels inside for one outside
+BEFORE = 4  # tokens that the convolution along a row sees
+
+
+def mamba(net: Drawing, x: Tensor) -> Tensor:
+    """Draw a selective state space beside a gate [1]_.
+
+    Parameters
+    ----------
+    net : Drawing
+        Drawn on.
+    x : Tensor
+        Tokens in a row, each of which hears of those before.
+
+    References
+    ----------
+    .. [1] Gu & Dao, "Mamba: linear-time sequence modeling with selective state spaces",
+       COLM 2024. arXiv:2312.00752
+    """
+    wide, rank = WIDER * x.channels, math.ceil(x.channels / 16)
+    opened = net.act(net.linear(x, wide, bias=False, name="gate"), "silu")
+    y = net.causal(net.linear(x, wide, bias=False, name="enter"), BEFORE, name="before")
+    y = net.act(y, "silu")
+    steps = net.steps(net.linear(y, rank, bias=False, name="rank"), wide, name="steps")
+    given = net.linear(y, STATES, bias=False, name="give")
+    taken = net.linear(y, STATES, bias=False, name="take")
+    y = net.gate(net.scan(y, steps, given, taken, name="scan"), opened)
+    return net.linear(y, x.channels, bias=False, name="leave")
+
+
+def mamba_of_grid(net: Drawing, x: Tensor) -> Tensor:
+    """Draw a normalized state space along the voxels of a grid, in its place."""
+    y = net.norm(net.tokens(x), "layer", eps=EPS, name="norm")
+    return net.grid(mamba(net, y), x)
