@@ -101,6 +101,28 @@ class Position(nn.Module):
         return x + self.weight
 
 
+class StandardConv(nn.Module):
+    """A convolution whose kernels are standardized before they are used."""
+
+    def __init__(self, layer: Layer, channels: int, made: int) -> None:
+        super().__init__()
+        options = layer.options
+        shape = made, channels // options["groups"], *options["kernel"]
+        self.weight = nn.Parameter(torch.empty(shape))
+        if not self.weight.is_meta:
+            nn.init.kaiming_normal_(self.weight)
+        names = "stride", "padding", "dilation", "groups"
+        self.settings = [options[name] for name in names]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C', *S / stride) for (B, C, *S)."""
+        convolve: Any = functional.conv2d if x.dim() == 4 else functional.conv3d
+        # A layer norm over each kernel: its gradient needs no more than the weights.
+        weight = functional.layer_norm(self.weight, self.weight.shape[1:])
+        found: Tensor = convolve(x, weight, None, *self.settings)
+        return found
+
+
 def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
     """Return the module of a layer that learns.
 
@@ -114,6 +136,8 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
         Number of spatial axes.
     """
     options = layer.options
+    if options.get("standardized"):
+        return StandardConv(layer, channels, made)
     if layer.kind in ("conv", "head") and "front" not in options:
         return CONVOLUTIONS[dim](
             channels,

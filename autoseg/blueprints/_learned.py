@@ -30,6 +30,7 @@ class Learned(Sheet):
         groups: int = 1,
         dilation: int | Sequence[int] = 1,
         bias: bool = True,
+        standardized: bool = False,
         name: str,
     ) -> Tensor:
         """Convolve, padded so that only the stride changes the size.
@@ -46,8 +47,16 @@ class Learned(Sheet):
             Channels are cut into so many groups; as many as there are: depthwise.
         bias : bool
             Add a learned number to each channel.
+        standardized : bool
+            Kernels are brought to mean 0 and deviation 1 for each channel of the
+            result, before they are used [1]_; has no bias.
         name : str
             Of the module.
+
+        References
+        ----------
+        .. [1] Qiao et al., "Micro-batch training with batch-channel normalization and
+           weight standardization", 2019. arXiv:1903.10520
         """
         kernel, stride, dilation = map(self.axes, (kernel, stride, dilation))
         padding = tuple(
@@ -76,6 +85,7 @@ class Learned(Sheet):
             dilation=dilation,
             groups=groups,
             bias=bias,
+            **({"standardized": True} if standardized else {}),
         )
 
     def deconv(

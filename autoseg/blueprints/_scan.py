@@ -61,7 +61,7 @@ class Causal(nn.Module):
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
-        channels, self.kernel = layer.options["width"], layer.options["kernel"]
+        channels, self.kernel = layer.options["width"], layer.options["before"]
         bound = self.kernel**-0.5
         self.weight = nn.Parameter(torch.empty(channels, self.kernel))
         nn.init.uniform_(self.weight, -bound, bound)

@@ -18,7 +18,15 @@ SCANNED = 2**20  # numbers of states that are there at once
 class Sequences(Windows):
     """A sheet with layers on rows of tokens."""
 
-    def look(self, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    def look(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor | None,
+        heads: int,
+        *,
+        scaled: bool = True,
+    ) -> Tensor:
         """Let tokens look at those of another row, or of their own.
 
         Parameters
@@ -26,29 +34,50 @@ class Sequences(Windows):
         query : Tensor
             Of those that look.
         key, value : Tensor
-            Of those that are looked at.
+            Of those that are looked at; if the second is None, both are in the first.
         heads : int
             Channels are cut into so many parts, each compared for itself.
+        scaled : bool
+            What is compared is divided by the root of a head's channels.
         """
         channels = query.channels
-        if key.channels != channels or key.shape != value.shape or channels % heads:
+        given = key.channels if value is not None else key.channels // 2
+        if given != channels or channels % heads:
             raise PlanError(
-                f"{channels} channels cannot look at {key.channels} with {heads} heads."
+                f"{channels} channels cannot look at {given} with {heads} heads."
             )
+        read = (query, key) if value is None else (query, key, value)
+        made = channels if value is None else value.channels
         found = self._add(
             "look",
-            (query, key, value),
-            value.channels,
+            read,
+            made,
             query.shape,
-            multiply_adds=(channels + value.channels) * query.voxels * key.voxels,
+            multiply_adds=(channels + made) * query.voxels * key.voxels,
             heads=heads,
+            scaled=scaled,
         )
-        kept = (query, key, value, found)
+        kept, more = (*read, found), 0
+        if made != channels:  # queries and keys are filled up with zeros
+            kept, more = (read[2], found), made * (query.voxels + key.voxels)
         keeps = Keeps(
-            tensors=tuple(x.number for x in kept), floats=heads * query.voxels
+            tensors=tuple(x.number for x in kept),
+            floats=heads * query.voxels,
+            numbers=more,
         )
         self.layers[-1] = replace(self.layers[-1], keeps=keeps)
         return found
+
+    def lend(self, x: Tensor, stride: Sequence[int]) -> Tensor:
+        """Return a tensor that is only there for its shape: of a coarser grid.
+
+        It is in `bare`, and no skip.
+        """
+        stride = self.axes(stride)
+        shape = [n // s for n, s in zip(x.shape, stride, strict=True)]
+        lent = self._add("avg_pool", (x,), x.channels, shape, stride=stride)
+        self.bare.add(lent.number)
+        return lent
 
     def rotate(self, x: Tensor, grid: Tensor, heads: int) -> Tensor:
         """Rotate pairs of channels by how far along the axes a token lies [1]_.
@@ -111,6 +140,26 @@ class Sequences(Windows):
             axes=0 if alike or len(x.shape) == 1 else len(x.shape),
         )
 
+    def between_channels(self, x: Tensor) -> Tensor:
+        """Give each channel a mixture of all, most of those that are least like it.
+
+        As position attention, with the roles of channels and voxels changed [1]_.
+
+        References
+        ----------
+        .. [1] Fu et al., "Dual attention network for scene segmentation", CVPR 2019.
+           arXiv:1809.02983
+        """
+        size, pairs = x.channels * x.voxels, x.channels**2
+        return self._add(
+            "between_channels",
+            (x,),
+            x.channels,
+            x.shape,
+            multiply_adds=2 * pairs * x.voxels,
+            keeps=Keeps(tensors=(x.number,), floats=2 * pairs, backward=2 * size),
+        )
+
     def causal(self, x: Tensor, kernel: int, *, name: str) -> Tensor:
         """Convolve each channel along tokens, over those before and the token itself.
 
@@ -133,7 +182,7 @@ class Sequences(Windows):
             parameters=x.channels * (kernel + 1),
             multiply_adds=kernel * size,
             keeps=Keeps(tensors=(x.number,), backward=2 * size),
-            kernel=kernel,
+            before=kernel,
             width=x.channels,
         )
 

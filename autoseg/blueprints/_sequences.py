@@ -41,9 +41,21 @@ class Scale(nn.Module):
 
 def _look(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     heads = options["heads"]
+    if len(inputs) == 2:
+        inputs = [inputs[0], *inputs[1].chunk(2, dim=2)]
     query, key, value = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in inputs)
-    found = functional.scaled_dot_product_attention(query, key, value)
+    scale = query.shape[-1] ** -0.5 if options["scaled"] else 1.0
+    if more := value.shape[-1] - query.shape[-1]:  # the fused kernel wants them alike
+        query, key = (functional.pad(x, (0, more)) for x in (query, key))
+    found = functional.scaled_dot_product_attention(query, key, value, scale=scale)
     return found.transpose(1, 2).flatten(2)
+
+
+def _between_channels(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    rows = inputs[0].flatten(2)
+    alike = torch.bmm(rows, rows.transpose(1, 2))
+    unlike = alike.amax(-1, keepdim=True) - alike
+    return torch.bmm(unlike.softmax(-1), rows).view(inputs[0].shape)
 
 
 class _Rotated(torch.autograd.Function):
@@ -101,6 +113,7 @@ def _together(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
 MODULES: dict[str, Callable[[Layer], nn.Module]] = {"scale": Scale}
 SHAPED: dict[str, Callable[[list[Tensor], Any, Any], Tensor]] = {
     "look": _look,
+    "between_channels": _between_channels,
     "rotate": _rotate,
     "apart": _apart,
     "together": _together,

@@ -33,6 +33,7 @@ class Sheet:
         self.tensors: list[Tensor] = []
         self.layers: list[Layer] = []
         self.heads: list[Head] = []
+        self.bare: set[int] = set()  # tensors that are there for their shape only
         self.outputs = outputs
         self._scope: list[str] = []
         self._named: dict[str, Layer] = {}

@@ -40,6 +40,8 @@ class _Step:
             return apply(self.layer, inputs, self.in_place, shape)
         if shape is not None:
             return self.module(inputs.pop(), shape)
+        if len(inputs) > 1:
+            return self.module(*inputs)
         return self.module(inputs.pop())
 
     def run_again(self, inputs: list[Tensor]) -> Tensor:

@@ -99,6 +99,8 @@ class Primus(Declaration):
             "strides": [list(stride) for stride in shapes.strides[: HALVINGS + 1]],
             **fixed,
         }
+        if "before" in fixed:
+            options["before"] = fixed["before"][: len(options["strides"])]
         heads = options.get("attention", SIZES["S"][1])
         if "hidden" not in fixed:
             # Each head has pairs of channels for all axes.

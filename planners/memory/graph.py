@@ -78,6 +78,8 @@ class Op:
         How often its output's size is copied for a moment in the backward pass.
     pointwise : bool
         A convolution of single voxels, which is a product of matrices.
+    fresh : bool
+        Its weights are made of what is learned, and kept for the gradient.
     in_order : bool
         The channels of a voxel lie side by side in what it reads, as a library wants
         them.
@@ -97,6 +99,7 @@ class Op:
     multiply_adds: int = 0
     copies: int = 0
     pointwise: bool = False
+    fresh: bool = False
     in_order: bool = False
 
 
@@ -241,6 +244,7 @@ def _graph(
                 multiply_adds=layer.multiply_adds,
                 copies=_copies(layer, output in normalized and place in in_place),
                 pointwise=max(layer.options.get("kernel", (0,))) == 1,
+                fresh=layer.options.get("standardized", False),
                 in_order=layer.inputs[0] in views,
             )
         )

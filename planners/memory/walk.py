@@ -90,6 +90,8 @@ class Walk:
         self.copies = 0.0  # of weights, in the precision of the feature maps
         if self.e != FLOAT:
             self.copies = self.e * sum(op.weights for op in self.ops)
+        else:
+            self.copies = self.e * sum(op.weights for op in self.ops if op.fresh)
 
     def _trained(self) -> list[Op]:
         """Return the operations that have a backward pass."""
@@ -247,7 +249,7 @@ class Walk:
             if not self.savers[tensor]:
                 self.kept -= size(tensor)
         self.kept -= self._aside(op)
-        if self.e != FLOAT:
+        if self.e != FLOAT or op.fresh:
             self.copies -= self.e * op.weights
 
     def _make(self, op: Op, state: Gradients) -> float:

@@ -55,6 +55,8 @@ def test_tokens_that_look_at_fewer_cost_their_product():
 
     assert (found.channels, found.shape) == (8, (16,))
     assert net.layers[-1].multiply_adds == 2 * 8 * 16 * 4
+    both = net.look(x, net.cat(few, few), None, 2)
+    assert net.layers[-1].multiply_adds == 2 * 8 * 16 * 4 and both.channels == 8
 
 
 def test_what_does_not_fit_is_refused():
@@ -63,3 +65,23 @@ def test_what_does_not_fit_is_refused():
 
     with pytest.raises(PlanError, match="cannot look at 8 with 3 heads"):
         net.look(x, x, x, 3)
+
+
+def test_values_may_have_more_channels_than_what_is_compared():
+    torch.manual_seed(0)
+    query, key = torch.randn(2, 1, 6, 2)
+    value = torch.randn(1, 6, 5)
+
+    found = SHAPED["look"]([query, key, value], {"heads": 1, "scaled": False}, None)
+
+    torch.testing.assert_close(found, (query @ key.mT).softmax(-1) @ value)
+
+
+def test_a_channel_takes_most_of_what_is_least_like_it():
+    image = torch.zeros(1, 3, 2, 2)
+    image[0, :2], image[0, 2] = 5.0, -5.0  # two alike, one their opposite
+
+    found = SHAPED["between_channels"]([image], {}, None)
+
+    torch.testing.assert_close(found[0, 0], image[0, 2])
+    torch.testing.assert_close(found[0, 2], image[0, 0])
