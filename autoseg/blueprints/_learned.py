@@ -70,6 +70,7 @@ class Learned(Sheet):
             )
         ]
         weights = _grouped(x, channels, groups, name) * math.prod(kernel)
+        more: dict[str, Any] = {"standardized": True} if standardized else {}
         return self._add(
             "conv",
             (x,),
@@ -85,7 +86,7 @@ class Learned(Sheet):
             dilation=dilation,
             groups=groups,
             bias=bias,
-            **({"standardized": True} if standardized else {}),
+            **more,
         )
 
     def deconv(

@@ -57,9 +57,9 @@ class Sequences(Windows):
             heads=heads,
             scaled=scaled,
         )
-        kept, more = (*read, found), 0
+        kept, more = [*read, found], 0
         if made != channels:  # queries and keys are filled up with zeros
-            kept, more = (read[2], found), made * (query.voxels + key.voxels)
+            kept, more = kept[2:], made * (query.voxels + key.voxels)
         keeps = Keeps(
             tensors=tuple(x.number for x in kept),
             floats=heads * query.voxels,

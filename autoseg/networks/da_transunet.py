@@ -14,9 +14,9 @@ class DATransUNet(Hybrid):
 
     References
     ----------
-    .. [1] Sun et al., "DA-TransUNet: integrating spatial and channel dual attention with
-       transformer U-Net for medical image segmentation", Frontiers in Bioengineering
-       and Biotechnology 12, 2024. arXiv:2310.12570
+    .. [1] Sun et al., "DA-TransUNet: integrating spatial and channel dual attention
+       with transformer U-Net for medical image segmentation", Frontiers in
+       Bioengineering and Biotechnology 12, 2024. arXiv:2310.12570
     """
 
     dual = True
