@@ -5,6 +5,7 @@ Legend: C channels, S spatial shape, N tokens, D number of axes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -207,7 +208,11 @@ class Sequences(Windows):
                 f"{name}: {steps.channels} steps for {x.channels} channels."
             )
         read = x, steps, given, taken
+        length = math.isqrt(x.voxels - 1) + 1
+        # The last piece is filled up; beside the states of a piece, three are there.
+        filled = -(-x.voxels // length) * length
         some = min(SCANNED, x.channels * states * x.voxels)
+        more = 3 * some // length
         return self._add(
             "scan",
             read,
@@ -215,11 +220,11 @@ class Sequences(Windows):
             x.shape,
             name,
             parameters=x.channels * (states + 1),
-            multiply_adds=3 * x.channels * states * x.voxels,
+            multiply_adds=3 * x.channels * states * filled,
             keeps=Keeps(
                 tensors=tuple(y.number for y in read),
-                forward=2 * some,
-                backward=4 * some,
+                forward=2 * some + more,
+                backward=4 * some + more,
             ),
             width=x.channels,
             states=states,

@@ -33,7 +33,7 @@ class Sheet:
         self.tensors: list[Tensor] = []
         self.layers: list[Layer] = []
         self.heads: list[Head] = []
-        self.bare: set[int] = set()  # tensors that are there for their shape only
+        self.bare = {0}  # tensors that are no features: the image, and lent shapes
         self.outputs = outputs
         self._scope: list[str] = []
         self._named: dict[str, Layer] = {}

@@ -94,7 +94,7 @@ class Windows(Learned):
         tokens = math.prod(edges)
         # What is compared is computed again in the backward pass, some windows at once.
         most = min(x.voxels // tokens, attended_at_once(heads, tokens))
-        parts = most * tokens * (heads * tokens + 4 * channels)
+        pairs, rows = most * heads * tokens**2, most * tokens * channels
         return self._add(
             "window_attention",
             (x, grid),
@@ -103,7 +103,11 @@ class Windows(Learned):
             name,
             parameters=heads * (2 * window - 1) ** self.dim,
             multiply_adds=2 * channels * x.voxels * tokens,
-            keeps=Keeps(tensors=(x.number,), forward=parts, backward=3 * parts),
+            keeps=Keeps(
+                tensors=(x.number,),
+                forward=2 * pairs + 5 * rows,
+                backward=3 * pairs + 12 * rows,
+            ),
             window=window,
             shift=shift,
             heads=heads,

@@ -39,6 +39,7 @@ class Encoded(Declaration):
 
     reductions: ClassVar[int] = REDUCTIONS
     strided: ClassVar[int] = REDUCTIONS
+    needs_half: ClassVar[bool] = False
     own: ClassVar[Mapping[str, Any]] = {}
     tiny: ClassVar[Mapping[str, Any]] = {}
 
@@ -94,6 +95,12 @@ class Encoded(Declaration):
         found = find_encoder(encoder)
         with drawing.scope("encoder"):
             features = found.draw(drawing, layers, strides, dilations, narrow)
+        if cls.needs_half and features[0].number in drawing.bare:
+            raise PlanError(
+                f"{cls._said()} needs features of half the image's resolution, and "
+                f"{encoder} has none: it makes the image smaller twice at once. Use "
+                "another encoder, or encoder_unet or fpn, which can do without."
+            )
         with drawing.scope("decoder"):
             cls.decode(drawing, layers, [drawing.image, *features], **own)
 

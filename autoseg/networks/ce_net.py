@@ -26,6 +26,7 @@ class CENet(Encoded):
        segmentation", IEEE TMI 38, 2019. arXiv:1903.02740
     """
 
+    needs_half = True
     own = {"last": 32}
     tiny = {"last": 8}
 

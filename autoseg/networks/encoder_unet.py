@@ -30,21 +30,29 @@ class EncoderUNet(Encoded):
     """
 
     own = {"widths": [256, 128, 64, 32, 16], "attention": "none", "reduction": 16}
+    own |= {"center": False}
     tiny = {"widths": [8, 8, 8, 8, 8], "reduction": 2}
 
     @classmethod
     def decode(
         cls, net: Drawing, layers: Layers, features: Sequence[Tensor], **own: Any
     ) -> None:
-        """Draw levels of ``widths`` channels, the coarsest first."""
+        """Draw levels of ``widths`` channels, the coarsest first.
+
+        With ``center``, two convolutions stand in front of them, as that library has
+        them behind VGG.
+        """
         x = features[-1]
+        for place in (1, 2) if own["center"] else ():
+            with net.scope(f"center.conv{place}"):
+                x = layers.block(net, x, x.channels, 3)
         kind, less = own["attention"], own["reduction"]
         for number, width in enumerate(own["widths"]):
             skip = features[-2 - number]
             with net.scope(f"blocks.{number}"):
                 if x.shape != skip.shape:
                     x = net.resize(x, skip, "nearest")
-                if skip is not net.image:
+                if skip.number not in net.bare:
                     x = squeezed(net, net.cat(x, skip), kind, less, "attention1")
                 for place in (1, 2):
                     with net.scope(f"conv{place}"):

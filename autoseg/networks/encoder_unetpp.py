@@ -24,6 +24,7 @@ class EncoderUNetPlusPlus(Encoded):
        segmentation", DLMIA 2018. arXiv:1807.10165
     """
 
+    needs_half = True
     own = {"widths": [256, 128, 64, 32, 16]}
     tiny = {"widths": [8, 8, 8, 8, 8]}
 

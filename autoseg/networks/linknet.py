@@ -23,6 +23,7 @@ class Linknet(Encoded):
        efficient semantic segmentation", VCIP 2017. arXiv:1707.03718
     """
 
+    needs_half = True
     own = {"last": 32}
     tiny = {"last": 8}
 

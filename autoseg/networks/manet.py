@@ -25,6 +25,7 @@ class MAnet(Encoded):
        segmentation", IEEE Access 8, 2020. doi:10.1109/ACCESS.2020.3025372
     """
 
+    needs_half = True
     own = {"widths": [256, 128, 64, 32, 16], "inside": 64, "reduction": 16}
     tiny = {"widths": [8, 8, 8, 8, 8], "inside": 4, "reduction": 2}
 

@@ -125,7 +125,7 @@ class Graph:
         Logits of the finest head can be made some at a time.
     wide : set of int
         Tensors that are float32 whatever the precision: learned positions are, and so
-        is what they are added to.
+        is what they are added to, and norms of that.
     """
 
     dim: int
@@ -220,7 +220,9 @@ def _graph(
     alive = _alive(drawing, layers, wanted, memory)
     for layer in layers:
         sums = layer.kind == "add" and graph.wide & {memory[n] for n in layer.inputs}
-        if layer.kind == "position" or sums:
+        norms = layer.options.get("norm") == "layer"
+        norms &= memory[layer.inputs[0]] in graph.wide
+        if layer.kind == "position" or sums or norms:
             graph.wide.add(memory[layer.outputs[0]])
     ways = _Ways(drawing, layers, wanted, memory) if recompute else None
     for place, layer in enumerate(layers):

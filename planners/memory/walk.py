@@ -33,6 +33,8 @@ PARTS = (
 )
 # Their gradient is the one they are given, or a part of it.
 PASSED_ON = ("add", "cat", "grid", "position")
+# What autocast rounds in front of, each layer for itself.
+ROUNDING = ("conv", "up", "head", "linear", "steps")
 Table = NDArray[np.float64]
 
 
@@ -83,7 +85,7 @@ class Walk:
         self.ops = self._trained()
         self.savers: dict[int, int] = {}
         for op in self.ops:
-            for tensor in op.saved:
+            for tensor in self._held(op):
                 self.savers[tensor] = self.savers.get(tensor, 0) + 1
         self.kept = sum(map(self._bytes, self.savers))
         self.kept += sum(map(self._aside, self.ops))
@@ -98,6 +100,15 @@ class Walk:
         unused = set(self.graph.logits) - set(self.levels)
         return [op for op in self.graph.ops if op.output not in unused]
 
+    def _rounds(self, op: Op) -> bool:
+        """Return whether a layer keeps a rounded copy of its own of what it reads."""
+        low = self.e != FLOAT and op.inputs[0] in self.graph.wide
+        return low and op.kind in ROUNDING
+
+    def _held(self, op: Op) -> tuple[int, ...]:
+        """Return the tensors that a layer keeps, copies of its own left out."""
+        return () if self._rounds(op) else op.saved
+
     def _bytes(self, tensor: int) -> float:
         if tensor == 0 and self.e == FLOAT:
             return 0.0  # the image is counted as data
@@ -107,7 +118,10 @@ class Walk:
 
     def _aside(self, op: Op) -> float:
         """Return what an operation keeps for itself alone."""
-        return float(FLOAT * op.statistics + self.e * op.numbers)
+        numbers = op.numbers
+        if self._rounds(op):
+            numbers += sum(map(self.graph.elements, op.saved))
+        return float(FLOAT * op.statistics + self.e * numbers)
 
     def run(self) -> tuple[Table, Table]:
         """Return the bytes at each moment by part: for each sample, and fixed."""
@@ -244,7 +258,7 @@ class Walk:
             self._note(backward=backward, workspace=work)
             state.settle()
             state.release(given)
-        for tensor in op.saved:
+        for tensor in self._held(op):
             self.savers[tensor] -= 1
             if not self.savers[tensor]:
                 self.kept -= size(tensor)
@@ -298,12 +312,12 @@ def workspace(graph: Graph, op: Op, setting: Setting, *, backward: bool) -> floa
         return 0.0
     if setting.device == "cuda":
         return e * (graph.elements(source) + graph.elements(op.output))
-    copied = (source, op.output) if backward else (source,)
+    copied: tuple[int, ...] = (source, op.output) if backward else (source,)
     if source == 0 and graph.channels[0] < FEW:
         # Few channels are read as they lie, and the image has no gradient.
         copied = (op.output,)
     elif op.pointwise and op.in_order:
-        copied = copied[2:]
+        copied = copied[1:]
     padded = [math.ceil(graph.channels[t] / 16) * 16 * graph.voxels[t] for t in copied]
     return float(e * sum(padded))
 

@@ -21,7 +21,7 @@ COUNTS = [
 ]
 
 
-@pytest.mark.parametrize(("given", "count"), COUNTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("given", "count"), COUNTS, ids=str)
 def test_it_has_as_many_parameters_as_monais(given, count):
     dim, features, channels, classes, second = given
     options = {

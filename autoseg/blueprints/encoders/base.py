@@ -42,3 +42,17 @@ class Encoder(Protocol):
         narrow : int
             Widths are those of the original divided by this.
         """
+
+
+def rounded(width: float, step: int) -> int:
+    """Return a multiple that is not much less than a width.
+
+    Examples
+    --------
+    >>> rounded(88.08, 8), rounded(4.0, 8), rounded(35.2, 8)
+    (88, 8, 32)
+    >>> rounded(10.9, 8)
+    16
+    """
+    near = max(step, int(width + step / 2) // step * step)
+    return near if near >= 0.9 * width else near + step

@@ -7,10 +7,12 @@ Names are torchvision's, which timm and others share::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autoseg.blueprints.drawing import Drawing, Tensor
+from autoseg.blueprints.encoders.base import rounded
 from autoseg.blueprints.parts import Layers
 
 WIDTHS = (64, 128, 256, 512)
@@ -27,15 +29,26 @@ class ResNet:
     expansion : int
         1: two convolutions a block; 4: three, the outer two of single voxels, and four
         times as many channels.
+    groups, inside : int
+        Of the convolutions inside of a block of three [2]_: their groups, and how many
+        times as many channels they have.
+    squeeze : int
+        Channels are gated by as many times fewer in front of the sum [3]_; 0: not.
 
     References
     ----------
     .. [1] He et al., "Deep residual learning for image recognition", CVPR 2016.
        arXiv:1512.03385
+    .. [2] Xie et al., "Aggregated residual transformations for deep neural networks",
+       CVPR 2017. arXiv:1611.05431
+    .. [3] Hu, Shen, Sun, "Squeeze-and-excitation networks", CVPR 2018. arXiv:1709.01507
     """
 
     blocks: tuple[int, ...]
     expansion: int = 1
+    groups: int = 1
+    inside: int = 1
+    squeeze: int = 0
 
     def draw(
         self,
@@ -81,7 +94,8 @@ class ResNet:
     ) -> Tensor:
         wide = width * self.expansion
         kinds = [(width, 3), (wide, 3)] if self.expansion == 1 else None
-        kinds = kinds or [(width, 1), (width, 3), (wide, 1)]
+        inner = width * self.inside
+        kinds = kinds or [(inner, 1), (inner, 3), (wide, 1)]
         strided = 0 if self.expansion == 1 else 1
         y = x
         for place, (channels, kernel) in enumerate(kinds):
@@ -91,16 +105,27 @@ class ResNet:
                 kernel,
                 stride if place == strided else 1,
                 dilation=dilation,
+                groups=math.gcd(self.groups, channels) if place == strided else 1,
                 bias=False,
                 name=f"conv{place + 1}",
             )
             y = layers.normalize(net, y, f"bn{place + 1}")
             if place < len(kinds) - 1:
                 y = layers.activate(net, y)
+        if self.squeeze:
+            with net.scope("se"):
+                y = self._squeezed(net, y)
         if x.channels != wide or any(step != 1 for step in stride):
             x = net.conv(x, wide, 1, stride, bias=False, name="downsample.0")
             x = layers.normalize(net, x, "downsample.1")
         return layers.activate(net, net.add(y, x))
+
+    def _squeezed(self, net: Drawing, x: Tensor) -> Tensor:
+        """Gate channels by their means, as timm names it."""
+        between = rounded(x.channels / self.squeeze, 8)
+        y = net.conv(net.mean(x), between, 1, name="fc1")
+        y = net.conv(net.act(y, "relu"), x.channels, 1, name="fc2")
+        return net.gate(x, net.act(y, "sigmoid"))
 
 
 RESNETS = {
@@ -109,4 +134,11 @@ RESNETS = {
     "resnet50": ResNet((3, 4, 6, 3), 4),
     "resnet101": ResNet((3, 4, 23, 3), 4),
     "resnet152": ResNet((3, 8, 36, 3), 4),
+    "resnext50_32x4d": ResNet((3, 4, 6, 3), 4, groups=32, inside=2),
+    "resnext101_32x8d": ResNet((3, 4, 23, 3), 4, groups=32, inside=4),
+    "seresnet18": ResNet((2, 2, 2, 2), squeeze=16),
+    "seresnet34": ResNet((3, 4, 6, 3), squeeze=16),
+    "seresnet50": ResNet((3, 4, 6, 3), 4, squeeze=16),
+    "seresnet101": ResNet((3, 4, 23, 3), 4, squeeze=16),
+    "seresnet152": ResNet((3, 8, 36, 3), 4, squeeze=16),
 }
