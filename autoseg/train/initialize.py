@@ -15,6 +15,12 @@ from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
 from autoseg.model.load import load_model
+from autoseg.train.channels import adapted, differs_in_inputs
+from autoseg.train.encoder_weights import (
+    initialize_encoder,
+    of_classification,
+    read_state,
+)
 from autoseg.train.loop.checkpoint import load_weights
 
 logger = logging.getLogger(__name__)
@@ -26,7 +32,8 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
     Parameters
     ----------
     source : str or Path
-        A checkpoint of ours (``.pt``), or anything that `load_model` reads.
+        A checkpoint of ours (``.pt``), anything that `load_model` reads, or weights of
+        an encoder as torchvision and timm save them.
 
     Returns
     -------
@@ -34,6 +41,8 @@ def read_weights(source: str | Path) -> dict[str, Tensor]:
         On the CPU.
     """
     path = Path(source)
+    if (state := read_state(path)) is not None:
+        return state
     if path.suffix == ".pt":
         return load_weights(path)
     return dict(load_model(path).weights[0])
@@ -54,7 +63,8 @@ def initialize(
     """Copy weights into a network wherever name and shape fit.
 
     Where only the number of image channels differs, the kernels are averaged over the
-    old channels, repeated over the new ones, and scaled so that the sum stays.
+    old channels, repeated over the new ones, and scaled so that the sum stays. Weights
+    of an encoder alone go into the network's encoder, all or none.
 
     Parameters
     ----------
@@ -78,14 +88,18 @@ def initialize(
     """
     own = network.state_dict()
     report: dict[str, list[str]] = {"copied": [], "adapted": [], "new": []}
+    if of_classification(weights):
+        report = initialize_encoder(network, weights, source)
+        _tell(report, source)
+        return report
     with torch.no_grad():
         for name, tensor in own.items():
             given = weights.get(name)
             if given is not None and given.shape == tensor.shape:
                 tensor.copy_(given)
                 report["copied"].append(name)
-            elif given is not None and _differs_in_inputs(given, tensor):
-                tensor.copy_(_other_inputs(given, tensor.shape[1]))
+            elif given is not None and differs_in_inputs(given, tensor):
+                tensor.copy_(adapted(given, tensor))
                 report["adapted"].append(name)
             else:
                 report["new"].append(name)
@@ -96,6 +110,11 @@ def initialize(
             f"{source}: it is another architecture. Use the plan of that model, or "
             "leave out --init-from."
         )
+    _tell(report, source)
+    return report
+
+
+def _tell(report: Mapping[str, list[str]], source: str) -> None:
     logger.info(
         "From %s: %d tensors copied, %d adapted to the image channels, %d new%s.",
         source,
@@ -104,17 +123,3 @@ def initialize(
         len(report["new"]),
         f" ({', '.join(report['new'][:4])}...)" if report["new"] else "",
     )
-    return report
-
-
-def _differs_in_inputs(given: Tensor, wanted: Tensor) -> bool:
-    return (
-        given.dim() == wanted.dim() > 2
-        and given.shape[0] == wanted.shape[0]
-        and given.shape[2:] == wanted.shape[2:]
-    )
-
-
-def _other_inputs(kernel: Tensor, channels: int) -> Tensor:
-    mean = kernel.sum(1, keepdim=True) / channels
-    return mean.expand(-1, channels, *kernel.shape[2:])
