@@ -1,12 +1,14 @@
 """What do layers gain on the CPU by being asked in another way?
 
 Plain U-Nets compute one window, and a step forward and backward, on one thread: as
-torch does by itself (channels first to predict, channels last to train in bf16), and
-as autoseg does (`autoseg.networks.packed`, `autoseg.networks.onednn`)::
+torch does by itself (channels first to predict, channels last to train in bf16), as
+autoseg does (`autoseg.networks.packed`, `autoseg.networks.onednn`), and, to predict
+where OpenVINO is installed, as it does::
 
-    python benchmarks/cpu_layers.py [--repeats 7]
+    python benchmarks/cpu_layers.py [--repeats 7] [--only "8-16-32-64, 40x56x40"]
 
-Seconds are of the processor, medians; both ways take turns.
+Seconds are of the processor, medians; all ways take turns. Ratios are autoseg's to each
+of the others.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import argparse
 import copy
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 from autoseg.networks import NETWORKS
 from autoseg.networks.onednn import prefer_onednn
 from autoseg.networks.packed import can_pack, pack
+from autoseg.predict.backends.openvino import OpenVinoNetwork, is_installed
 
 # features, patch, batch of a training
 NETS = {
@@ -39,10 +42,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--only", nargs="+", choices=NETS, default=list(NETS))
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
     torch.set_num_threads(1)
     kinds = [kind for kind in (torch.float32, torch.bfloat16) if can_pack(kind)]
     for name, (features, patch, batch) in NETS.items():
+        if name not in arguments.only:
+            continue
         torch.manual_seed(0)
         network = build(features, len(patch))
         for kind in kinds:
@@ -69,8 +76,8 @@ def build(features: Sequence[int], dim: int) -> nn.Module:
 
 def predictors(
     network: nn.Module, patch: Sequence[int], kind: torch.dtype
-) -> list[Callable[[], object]]:
-    """Return what predicts one window, by torch and by us."""
+) -> dict[str, Callable[[], object]]:
+    """Return what predicts one window, by torch, by us and by OpenVINO."""
     plain, packed = copy.deepcopy(network).eval(), copy.deepcopy(network).eval()
     pack(packed, kind)
     window = torch.randn(1, 1, *patch)
@@ -81,12 +88,20 @@ def predictors(
             result: Tensor = module(window)["classes"]
         return result
 
-    return [lambda: run(plain), lambda: run(packed)]
+    ways: dict[str, Callable[[], object]] = {
+        "torch": lambda: run(plain),
+        "autoseg": lambda: run(packed),
+    }
+    if is_installed():
+        precision = "bf16" if kind == torch.bfloat16 else "fp32"
+        compiled = OpenVinoNetwork(copy.deepcopy(network), 1, patch, precision)
+        ways["openvino"] = lambda: compiled(window)
+    return ways
 
 
 def trainers(
     network: nn.Module, patch: Sequence[int], batch: int
-) -> list[Callable[[], object]]:
+) -> dict[str, Callable[[], object]]:
     """Return what goes forward and backward once, by torch and by us."""
     last = torch.channels_last if len(patch) == 2 else torch.channels_last_3d
     images = torch.randn(batch, 1, *patch).contiguous(memory_format=last)
@@ -99,26 +114,28 @@ def trainers(
             outputs = module(images)["classes"]
         outputs.float().square().mean().backward()
 
-    return [lambda: step(plain), lambda: step(ours)]
+    return {"torch": lambda: step(plain), "autoseg": lambda: step(ours)}
 
 
 def show(
-    name: str, what: str, ways: Sequence[Callable[[], object]], repeats: int
+    name: str, what: str, ways: Mapping[str, Callable[[], object]], repeats: int
 ) -> None:
-    """Time both ways by turns, and print a line."""
-    seconds: list[list[float]] = [[], []]
+    """Time all ways by turns, and print a line."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(repeats + 1):
-        for way, spent in zip(ways, seconds, strict=True):
+        for way, call in ways.items():
             begun = time.process_time()
-            way()
+            call()
             if turn:
-                spent.append(time.process_time() - begun)
-    torchs, ours = (statistics.median(spent) for spent in seconds)
-    print(
-        f"{name:26} {what:24} torch {torchs:.4f} s, autoseg {ours:.4f} s, "
-        f"ratio {ours / torchs:.2f}",
-        flush=True,
-    )
+                seconds[way].append(time.process_time() - begun)
+    medians = {way: statistics.median(spent) for way, spent in seconds.items()}
+    words = [f"{way} {median:.4f} s" for way, median in medians.items()]
+    for way in medians:
+        if way != "autoseg":
+            pairs = zip(seconds["autoseg"], seconds[way], strict=True)
+            ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+            words.append(f"ratio to {way} {ratio:.2f}")
+    print(f"{name:26} {what:24} {', '.join(words)}", flush=True)
 
 
 if __name__ == "__main__":
