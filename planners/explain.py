@@ -209,8 +209,10 @@ def _memory(plan: Plan) -> list[str]:
 
 
 def _made_again(plan: Plan, names: Sequence[str]) -> str:
-    """Return a sentence about the memory that `train.recompute` saves."""
+    """Return a sentence about the memory that `train.recompute` saves, if it can."""
     known = [n for n in names if is_declared(plan.configuration(n).network.name)]
+    if not known:
+        return ""
     setting = _setting(plan)
     other = replace(setting, recompute="off" if setting.makes_again else "on")
     sizes = []
