@@ -153,7 +153,9 @@ class Configuration:
     def head_stride(self) -> tuple[int, ...]:
         """How many voxels an output has the length of, along each axis."""
         stage = self.network.options.get("head_stage", 0)
-        return self._product(self.network.options.get("strides", ())[: stage + 1])
+        # The first stride of U-Nets is 1; that of encoders of classification is not,
+        # and their decoders end at the image's resolution.
+        return self._product(self.network.options.get("strides", ())[1 : stage + 1])
 
     def _product(self, strides: Sequence[Sequence[int]]) -> tuple[int, ...]:
         """Return the product of strides along each axis."""

@@ -4,6 +4,8 @@ import pytest
 
 from autoseg.errors import PlanError
 from autoseg.networks.encoder_unet import EncoderUNet
+from autoseg.spec.choice import Choice
+from autoseg.spec.configuration import Configuration
 
 from .encoded import options
 
@@ -37,3 +39,16 @@ def test_one_channel_of_the_image_less_is_one_kernel_less_for_each_feature():
 def test_an_encoder_that_is_not_known_is_refused():
     with pytest.raises(PlanError, match="Did you mean 'resnet34'"):
         EncoderUNet.drawing(options(5, encoder="resnet43"), (64, 64), 3, 2)
+
+
+def test_its_outputs_are_as_fine_as_the_image_though_its_first_stride_is_2():
+    planned = Configuration(
+        spacing=(1.0, 1.0),
+        patch_size=(64, 64),
+        batch_size=2,
+        median_shape=(64.0, 64.0),
+        network=Choice(name="encoder_unet", options=options(5)),
+        batch_dice=True,
+    )
+
+    assert planned.head_stride == (1, 1)
