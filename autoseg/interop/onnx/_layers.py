@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -90,8 +91,8 @@ def _norm(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> st
 def _act(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
     x, kind = inputs[0], layer.options["act"]
     if kind == "leaky":
-        slope = float(layer.options.get("slope", 0.01))
-        return str(sheet.add("LeakyRelu", x, alpha=slope))
+        alpha = float(layer.options.get("slope", 0.01))
+        return str(sheet.add("LeakyRelu", x, alpha=alpha))
     if kind == "gelu":
         inside = sheet.add("Mul", x, sheet.constant(math.sqrt(0.5)))
         share = sheet.add("Add", sheet.add("Erf", inside), sheet.constant(1.0))
@@ -175,7 +176,7 @@ def _resize(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> 
     x, like = inputs
     sizes = sheet.add("Concat", sheet.shape(x, 0, 2), sheet.shape(like, 2), axis=0)
     if layer.options["mode"] == "nearest":
-        how = {
+        how: dict[str, Any] = {
             "mode": "nearest",
             "coordinate_transformation_mode": "asymmetric",
             "nearest_mode": "floor",
