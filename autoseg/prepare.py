@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,43 +107,32 @@ def plan_and_preprocess(
     described, workspace = open_dataset(dataset, root)
     check_settings(described.task, planner, budget)
     parts = _Parts(workspace, num_parts, part_id)
-
-    def measure(again: bool) -> None:
-        fingerprint(
-            dataset,
-            root,
-            workers=fingerprint_workers or workers,
-            overwrite=again,
-            num_parts=num_parts,
-            part_id=part_id,
-        )
-
-    def prepare(num_parts: int, part_id: int, again: bool) -> None:
-        preprocess(
+    share = {"num_parts": num_parts, "part_id": part_id}
+    measure = partial(
+        fingerprint, dataset, root, workers=fingerprint_workers or workers, **share
+    )
+    try:
+        with parts.at(MEASURE):
+            measure(overwrite=clean or overwrite)
+    except PartDone:
+        parts.wait_for_measures()
+        measure()
+    made = plan(dataset, root, planner=planner, name=name, budget=budget)
+    if preprocessing:
+        prepare = partial(
+            preprocess,
             dataset,
             root,
             plan=made.name,
             configurations=configurations,
             workers=workers,
-            overwrite=again,
             precision=precision,
             extend=extend_splits,
-            num_parts=num_parts,
-            part_id=part_id,
         )
-
-    try:
-        with parts.at(MEASURE):
-            measure(clean or overwrite)
-    except PartDone:
-        parts.wait_for_measures()
-        measure(again=False)
-    made = plan(dataset, root, planner=planner, name=name, budget=budget)
-    if preprocessing:
         with parts.at(PREPARE):
-            prepare(num_parts, part_id, overwrite)
+            prepare(overwrite=overwrite, **share)
         if num_parts > 1 and not parts.others_at(MEASURE, PREPARE):
-            prepare(1, 0, again=False)  # what parts left that ended before the plan
+            prepare()  # what parts left that ended before the plan
     return made
 
 

@@ -18,11 +18,10 @@ from typing import Any
 
 from autoseg.cli._arguments import (
     add_overwrite,
-    add_parts,
     add_root,
     add_workers,
-    parts_of,
 )
+from autoseg.cli._parts import add_parts, parts_of
 from autoseg.errors import CaseErrors, UsageError
 
 WORST = "worst_cases.png"

@@ -14,12 +14,11 @@ import numpy as np
 
 from autoseg.cli._arguments import (
     add_dataset,
-    add_parts,
     add_workers,
     chosen_datasets,
-    parts_of,
     verify,
 )
+from autoseg.cli._parts import add_parts, parts_of
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.spec.fingerprint import Fingerprint
 

@@ -12,16 +12,15 @@ import shlex
 from autoseg.cli._arguments import (
     add_dataset,
     add_extending,
-    add_parts,
     add_planning,
     add_preparing,
     add_workers,
     budget_of,
     chosen_datasets,
-    parts_of,
     positive,
     verify,
 )
+from autoseg.cli._parts import add_parts, parts_of
 from autoseg.prepare import plan_and_preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import ALL_FOLDS, Workspace, find_root

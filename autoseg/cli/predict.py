@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_parts, add_root, parts_of
+from autoseg.cli._arguments import add_root
+from autoseg.cli._parts import add_parts, parts_of
 from autoseg.errors import UsageError
 from autoseg.predict.backends import BACKENDS
 

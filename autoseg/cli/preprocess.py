@@ -12,12 +12,11 @@ import argparse
 from autoseg.cli._arguments import (
     add_dataset,
     add_extending,
-    add_parts,
     add_preparing,
     add_workers,
     chosen_datasets,
-    parts_of,
 )
+from autoseg.cli._parts import add_parts, parts_of
 from autoseg.preprocess.stage import preprocess
 from autoseg.workspace import DEFAULT_PLAN
 

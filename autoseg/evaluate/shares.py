@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.identity import short_hash
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, PartDone
 from autoseg.evaluate.aggregate import Scores
 from autoseg.spec.json import to_json, write_text
 from autoseg.workspace import stamps_of
@@ -59,12 +59,13 @@ class Shares:
     def __init__(
         self, summary: Path, num_parts: int, files: Sequence[Path], options: Any
     ) -> None:
+        self._summary = summary
         self._folder = summary.with_name(summary.name + FOLDER)
         self._count = num_parts
         made_of = json.dumps([stamps_of(sorted(files)), to_json(options), num_parts])
         self._name = short_hash(made_of)
 
-    def met(self, part_id: int, found: Found, ids: Sequence[str]) -> Found | None:
+    def met(self, part_id: int, found: Found, ids: Sequence[str]) -> Found:
         """Keep what one part has found, and return what all have, if all have.
 
         Parameters
@@ -78,8 +79,13 @@ class Shares:
 
         Returns
         -------
-        Found or None
-            None while another part is not done.
+        Found
+            Of all parts.
+
+        Raises
+        ------
+        PartDone
+            If another part is not done.
         """
         if self._count == 1:
             return found
@@ -93,7 +99,10 @@ class Shares:
         try:
             parts = [self._read(i) for i in range(self._count)]
         except FileNotFoundError:
-            return None
+            raise PartDone(
+                "evaluate: this part is done; the last of the parts writes "
+                f"{self._summary}."
+            ) from None
         scores = {case: s for p in parts for case, s in p["scores"].items()}
         failed = {case: why for p in parts for case, why in p["failed"].items()}
         return Found(

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import CaseErrors, PartDone, UsageError, some_of
+from autoseg.errors import CaseErrors, UsageError, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import match, output_file
 from autoseg.evaluate.inputs import (
@@ -153,33 +153,37 @@ def evaluate(
     _complain(Path(predictions), ids, missing, chill)
     read = [*found.values(), *references.values()]
     file = _checked_output(predictions, output, read, overwrite)
-    if extra and cases is None:
-        said = some_of(extra, SHOWN_CASES)
-        log.info("%d predictions have no annotation: %s", len(extra), said)
+    unknown = extra if cases is None else ()
+    if unknown:
+        said = some_of(unknown, SHOWN_CASES)
+        log.info("%d predictions have no annotation: %s", len(unknown), said)
     kind.look_ahead({case: references[case] for case in ids}, workers)
     mine = part(ids, num_parts, part_id)
     shares = Shares(file, num_parts, read, [choice, kind.options])
     scored = shares.met(part_id, _score(kind, mine, found, references, workers), ids)
-    if scored is None:
-        raise PartDone(
-            f"evaluate: this part is done; the last of the parts writes {file}."
-        )
+    summary = _summed(kind, scored, missing, unknown)
+    _write(summary, file)
+    shares.remove()
+    if scored.failed:
+        raise CaseErrors("evaluate", scored.failed, len(scored.scores))
+    return summary
+
+
+def _summed(
+    kind: EvaluateKind, scored: Found, missing: Sequence[str], unknown: Sequence[str]
+) -> Summary:
+    """Return the summary of what was found of all cases."""
     classes, foreground = aggregate(scored.scores)
-    summary = Summary(
+    return Summary(
         unit=scored.unit,
         foreground=foreground,
         classes=classes,
         cases=scored.scores,
         missing=tuple(missing),
         failed={case: str(error) for case, error in scored.failed.items()},
-        without_annotation=tuple(extra) if cases is None else (),
+        without_annotation=tuple(unknown),
         points=kind.summed(scored.scores),
     )
-    _write(summary, file)
-    shares.remove()
-    if scored.failed:
-        raise CaseErrors("evaluate", scored.failed, len(scored.scores))
-    return summary
 
 
 def _kind(

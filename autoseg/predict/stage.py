@@ -129,8 +129,6 @@ def predict(
     CaseErrors
         At the end, if some cases failed; the others are written.
     """
-    check_part(num_parts, part_id)
-    share_freed_memory()
     options = Options(
         step_size=step_size,
         mirror=mirror,
@@ -144,9 +142,10 @@ def predict(
         decoder=decoder,
         prune=prune,
     )
+    check_part(num_parts, part_id)
     predictor = _predictor(model, options, folds, checkpoint, configuration)
-    asked = {"instance_files": instance_files, "point_files": point_files}
     jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
+    asked = {"instance_files": instance_files, "point_files": point_files}
     written = Written(
         predictor=predictor,
         probabilities=_kind(save_probabilities),
@@ -155,9 +154,8 @@ def predict(
     )
     written.check(jobs, input, overwrite, continue_prediction)
     pipeline = _pipeline(written, jobs, previous, progress)
-    if waiting := _not_done(jobs, pipeline) if continue_prediction else jobs:
-        with writing(written.of_uncertainty(jobs)):
-            pipeline.run(waiting, readers, writers)
+    waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
+    _run(pipeline, waiting, written.of_uncertainty(jobs), readers, writers)
     return _finish([job.done() for job in jobs], written, after)
 
 
@@ -169,11 +167,25 @@ def _predictor(
     configuration: str | None,
 ) -> Predictor:
     """Return what predicts; one that is there already keeps its own options."""
+    share_freed_memory()
     if isinstance(model, (str, os.PathLike)):
         model = load_model(
             Path(model), configuration=configuration, folds=folds, checkpoint=checkpoint
         )
     return Predictor(model, options) if isinstance(model, Model) else model
+
+
+def _run(
+    pipeline: Pipeline,
+    jobs: Sequence[Job],
+    uncertainty: Sequence[Path],
+    readers: int | None,
+    writers: int | None,
+) -> None:
+    """Predict cases, if there are any."""
+    if jobs:
+        with writing(uncertainty):
+            pipeline.run(jobs, readers, writers)
 
 
 def _pipeline(

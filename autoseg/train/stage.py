@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -178,9 +178,15 @@ def train(
     ).of(configuration)
     if len(names) > 1 and not is_one_of_several():
         return train_together(train, given, names)
+    return _train_here(
+        lambda: find_job(dataset, configuration, fold, root, plan, asked), asked
+    )
+
+
+def _train_here(find: Callable[[], Job], asked: Options) -> Path:
+    """Train in this process, be it alone or one of several."""
     with joined(asked.device) as ranks:
-        where = dataset, configuration, fold, root, plan, asked
-        job = ranks.led(lambda: find_job(*where))
+        job = ranks.led(find)
         check_network(job)
         with only_one(job.folder) if ranks.first else nullcontext():
             _train_alone(job, asked, ranks)
