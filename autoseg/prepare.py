@@ -107,9 +107,13 @@ def plan_and_preprocess(
     described, workspace = open_dataset(dataset, root)
     check_settings(described.task, planner, budget)
     parts = _Parts(workspace, num_parts, part_id)
-    share = {"num_parts": num_parts, "part_id": part_id}
     measure = partial(
-        fingerprint, dataset, root, workers=fingerprint_workers or workers, **share
+        fingerprint,
+        dataset,
+        root,
+        workers=fingerprint_workers or workers,
+        num_parts=num_parts,
+        part_id=part_id,
     )
     try:
         with parts.at(MEASURE):
@@ -130,7 +134,7 @@ def plan_and_preprocess(
             extend=extend_splits,
         )
         with parts.at(PREPARE):
-            prepare(overwrite=overwrite, **share)
+            prepare(overwrite=overwrite, num_parts=num_parts, part_id=part_id)
         if num_parts > 1 and not parts.others_at(MEASURE, PREPARE):
             prepare()  # what parts left that ended before the plan
     return made

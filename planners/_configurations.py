@@ -25,7 +25,6 @@ from planners._landmarks import (
     lacking_fine,
     too_coarse,
 )
-from planners._operations import about_operations
 from planners._overrides import Overrides
 from planners._patch import Cost, Fit, Request, TooLarge, fit_patch
 from planners._reasons import about_configuration, about_lowres, left_out
@@ -35,6 +34,7 @@ from planners.memory.bytes import ByteBudget
 from planners.memory.costs import heads_of, inputs_of
 from planners.memory.elements import ElementBudget
 from planners.memory.measured import looked_at
+from planners.memory.operations import about_operations
 from planners.setting import Setting
 
 LOWRES = "3d_lowres"
@@ -330,7 +330,13 @@ class Planning:
             mirror = self.mirror_axes(dim)
         options: dict[str, Any] = overrides.options(target.name, "resampling")
         if family.operations is not None and family.other is None:
-            about = about_operations(target.name, family, fit.topology)
+            about = about_operations(
+                target.name,
+                family.declaration,
+                family.options(fit.topology),
+                fit.topology,
+                family.operations,
+            )
             self.decisions.append(about)
         return Configuration(
             spacing=target.spacing,

@@ -330,7 +330,7 @@ def _powers(
 ) -> np.ndarray[Any, Any]:
     edges = np.asarray(shapes, dtype=float)
     powers = np.asarray(terms, dtype=float)
-    return np.prod(edges[:, None, :] ** powers[None], axis=2)
+    return np.asarray(np.prod(edges[:, None, :] ** powers[None], axis=2))
 
 
 def _fitted(

@@ -18,7 +18,7 @@ from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.outputs import writing
-from autoseg.parallel import check_part, part
+from autoseg.parallel import part
 from autoseg.predict.cases import Input, find_jobs
 from autoseg.predict.job import PROBABILITIES, Job
 from autoseg.predict.options import Options
@@ -142,7 +142,6 @@ def predict(
         decoder=decoder,
         prune=prune,
     )
-    check_part(num_parts, part_id)
     predictor = _predictor(model, options, folds, checkpoint, configuration)
     jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
     asked = {"instance_files": instance_files, "point_files": point_files}
@@ -179,8 +178,8 @@ def _run(
     pipeline: Pipeline,
     jobs: Sequence[Job],
     uncertainty: Sequence[Path],
-    readers: int | None,
-    writers: int | None,
+    readers: int,
+    writers: int,
 ) -> None:
     """Predict cases, if there are any."""
     if jobs:

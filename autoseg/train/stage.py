@@ -25,6 +25,7 @@ from autoseg.train.setup.job import (
     find_job,
     only_one,
 )
+from autoseg.train.setup.joined import joined
 from autoseg.train.setup.options import (
     Options,
     seconds_of,
@@ -33,7 +34,6 @@ from autoseg.train.setup.ranks import (
     Ranks,
     device_here,
     is_one_of_several,
-    joined,
 )
 from autoseg.workspace import (
     CHECKPOINT_BEST,

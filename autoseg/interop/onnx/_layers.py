@@ -175,6 +175,7 @@ def _mean(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> st
 def _resize(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
     x, like = inputs
     sizes = sheet.add("Concat", sheet.shape(x, 0, 2), sheet.shape(like, 2), axis=0)
+    how: dict[str, Any]
     if layer.options["mode"] == "nearest":
         how: dict[str, Any] = {
             "mode": "nearest",

@@ -5,10 +5,8 @@ The trainer and what it uses speak to `Ranks` alone; `processes` lets them talk.
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -16,8 +14,6 @@ from torch import Tensor, nn
 
 from autoseg.errors import TrainingError, UsageError
 from autoseg.losses.base import Share
-from autoseg.machine import cores
-from autoseg.progress import Progress
 
 T = TypeVar("T")
 
@@ -177,61 +173,3 @@ def device_here(names: Sequence[str]) -> str:
 def near_here() -> int:
     """Return how many of the processes share this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"]))
-
-
-_joined: Ranks | None = None
-
-
-@contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """Meet the other processes of a training, if this one was started as one of them.
-
-    Parameters
-    ----------
-    device : str
-        What this process computes on.
-
-    Returns
-    -------
-    context manager
-        Gives `Ranks`: of those that were joined further out, if there are.
-    """
-    global _joined
-    if _joined is not None or not is_one_of_several():
-        yield _joined or ONE
-        return
-    if not torch.distributed.is_available():
-        raise UsageError("This torch cannot let processes train together.")
-    from autoseg.train.setup.processes import Processes
-
-    ranks = Processes(device)
-    _joined = ranks
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, cores() // ranks.near))
-    try:
-        with _quiet(not ranks.first):
-            yield ranks
-    except BaseException as error:
-        ranks.leave(error)
-        raise
-    else:
-        ranks.close()
-    finally:
-        torch.set_num_threads(threads)
-        _joined = None
-
-
-@contextmanager
-def _quiet(wanted: bool) -> Iterator[None]:
-    """Let only errors be said, since another process says the rest."""
-    if not wanted:
-        yield
-        return
-    everything = logging.getLogger("autoseg")
-    before, Progress.shown = everything.level, False
-    everything.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        everything.setLevel(before)
-        Progress.shown = True

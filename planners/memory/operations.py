@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autoseg.blueprints.declaration import Declaration
 from autoseg.errors import PlanError
 from autoseg.spec.choice import Decision
 from planners._topology import Topology
-
-if TYPE_CHECKING:
-    from planners._family import Family
 
 MULTIPLE = 4  # of which channels are rounded down to
 PER_MULTIPLY_ADD = 2  # operations: a multiplication and an addition
@@ -86,10 +83,15 @@ def narrowed(
     return before
 
 
-def about_operations(name: str, family: Family, topology: Topology) -> Decision:
+def about_operations(
+    name: str,
+    kind: type[Declaration],
+    options: Mapping[str, Any],
+    topology: Topology,
+    most: float,
+) -> Decision:
     """Return why a configuration's network is as wide as it is."""
-    options, most = family.options(topology), family.operations or 0
-    needed = operations_of(family.declaration, options, topology)
+    needed = operations_of(kind, options, topology)
     key = "features" if "features" in options else "narrow"
     return Decision(
         field=f"{name}.network.{key}",
