@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from autoseg.networks import NETWORKS
 from autoseg.networks.onednn import prefer_onednn
-from planners._topology import find_topology
+from planners.grids.topology import find_topology
 from planners.memory.model import GIB, step_cost
 from planners.setting import LossCost, Setting
 

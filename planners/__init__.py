@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 PLANNERS: Registry[Planner] = Registry(
     "planner",
     __name__,
-    besides=("beside", "explain", "memory", "network", "setting", "stage"),
+    besides=("beside", "explain", "grids", "memory", "network", "setting", "stage"),
 )

@@ -25,16 +25,16 @@ from planners._landmarks import (
     lacking_fine,
     too_coarse,
 )
+from planners._operations import about_operations
 from planners._overrides import Overrides
-from planners._patch import Cost, Fit, Request, TooLarge, fit_patch
 from planners._reasons import about_configuration, about_lowres, left_out
-from planners._spacing import LOWRES_GAIN, LOWRES_SHARE, Grid, coarser, voxels
 from planners.base import Budget
+from planners.grids.patch import Cost, Fit, Request, TooLarge, fit_patch
+from planners.grids.spacing import LOWRES_GAIN, LOWRES_SHARE, Grid, coarser, voxels
 from planners.memory.bytes import ByteBudget
 from planners.memory.costs import heads_of, inputs_of
 from planners.memory.elements import ElementBudget
 from planners.memory.measured import looked_at
-from planners.memory.operations import about_operations
 from planners.setting import Setting
 
 LOWRES = "3d_lowres"

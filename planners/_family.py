@@ -10,8 +10,8 @@ from autoseg.blueprints.declaration import Declaration
 from autoseg.blueprints.drawing import Drawing
 from autoseg.errors import UsageError
 from autoseg.spec.choice import Choice
-from planners._topology import Topology
-from planners.memory.operations import narrowed
+from planners._operations import narrowed
+from planners.grids.topology import Topology
 from planners.network import declared, is_declared
 
 UNETS = ("plain_unet", "residual_unet")

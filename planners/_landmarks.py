@@ -17,9 +17,9 @@ from autoseg.spec.choice import Decision
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks.base import OutputStage
-from planners._patch import times
-from planners._spacing import Grid, choose_grid, coarser
 from planners.base import Budget
+from planners.grids.patch import times
+from planners.grids.spacing import Grid, choose_grid, coarser
 
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser

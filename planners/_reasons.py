@@ -11,8 +11,8 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.spec.settings.recipe import AUTO
 from autoseg.spec.settings.recipes import changed_recipe, in_words
-from planners._patch import LARGEST, Fit, times
-from planners._spacing import ANISOTROPY, LOWRES_GAIN, LOWRES_SHARE, Grid
+from planners.grids.patch import LARGEST, Fit, times
+from planners.grids.spacing import ANISOTROPY, LOWRES_GAIN, LOWRES_SHARE, Grid
 from planners.network import is_declared
 
 RULE_PATCH = (

@@ -28,8 +28,8 @@ from planners._family import UNETS, Family
 from planners._landmarks import affordable, hold_landmarks
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
-from planners._spacing import Grid, choose_grid
 from planners.base import Budget
+from planners.grids.spacing import Grid, choose_grid
 from planners.memory.measured import is_module
 from planners.network import is_declared
 

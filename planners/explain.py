@@ -13,8 +13,8 @@ from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.spec.settings.recipe import AUTO
-from planners._patch import times
-from planners._topology import find_topology
+from planners.grids.patch import times
+from planners.grids.topology import find_topology
 from planners.memory.costs import cost_of, disk_bytes, window_bytes
 from planners.memory.model import GIB, StepCost, reserve
 from planners.memory.walk import PARTS

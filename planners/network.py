@@ -9,7 +9,7 @@ from autoseg.blueprints.declaration import Declaration
 from autoseg.errors import PlanError, UsageError
 from autoseg.networks import NETWORKS
 from autoseg.spec.choice import Choice
-from planners._topology import Topology
+from planners.grids.topology import Topology
 
 TOPOLOGY = ("kernels", "strides")
 SHARED = ("features", "head_stage", "norm", "bias", "eps", "slope")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from planners._family import Family
-from planners._patch import LEAST_BATCH
-from planners._topology import MIN_EDGE, Topology
+from planners.grids.patch import LEAST_BATCH
+from planners.grids.topology import MIN_EDGE, Topology
 from planners.memory.elements import Elements
 from planners.memory.model import (
     BYTES,

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 from autoseg.blueprints.drawing import Drawing
 from planners._family import Family
-from planners._patch import LEAST_BATCH
-from planners._topology import Topology
+from planners.grids.patch import LEAST_BATCH
+from planners.grids.topology import Topology
 
 REFERENCE_BATCH = {2: 12, 3: 2}
 
@@ -36,7 +36,7 @@ def count_elements(drawing: Drawing, channels: int) -> int:
 
     Examples
     --------
-    >>> from planners._topology import Topology
+    >>> from planners.grids.topology import Topology
     >>> from autoseg.networks.plain_unet import PlainUNet
     >>> halves, cubes = ((1, 1), *[(2, 2)] * 7), ((3, 3),) * 8
     >>> patch = Topology(patch_size=(512, 512), strides=halves, kernels=cubes)

@@ -15,7 +15,7 @@ from typing import Any
 from autoseg.networks import NETWORKS
 from autoseg.networks.measured import Measured, Unmeasurable, measure
 from planners._family import Family
-from planners._topology import find_topology
+from planners.grids.topology import find_topology
 from planners.memory.graph import Graph, Op
 from planners.memory.walk import Walk
 from planners.setting import LossCost, Setting

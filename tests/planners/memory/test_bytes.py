@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners._topology import find_topology
+from planners.grids.topology import find_topology
 from planners.memory.bytes import ByteBudget
 from planners.memory.model import GIB
 from planners.residual_unet import PRESETS

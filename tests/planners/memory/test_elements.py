@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners._topology import find_topology
+from planners.grids.topology import find_topology
 from planners.memory.elements import ElementBudget
 from planners.residual_unet import PRESETS
 from planners.unet import UNET

@@ -3,7 +3,7 @@
 import pytest
 
 from autoseg.networks import NETWORKS
-from planners._topology import find_topology
+from planners.grids.topology import find_topology
 from planners.memory.model import step_cost
 from planners.memory.walk import PARTS
 from planners.setting import LossCost, Setting

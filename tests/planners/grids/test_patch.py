@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autoseg.errors import UsageError
-from planners._patch import Request, TooLarge, fit_patch, initial_patch
+from planners.grids.patch import Request, TooLarge, fit_patch, initial_patch
 
 
 class Voxels:

@@ -9,7 +9,7 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration
 from autoseg.errors import PlanError
 from autoseg.spec.choice import Decision
-from planners._topology import Topology
+from planners.grids.topology import Topology
 
 MULTIPLE = 4  # of which channels are rounded down to
 PER_MULTIPLY_ADD = 2  # operations: a multiplication and an addition

@@ -2,7 +2,7 @@
 
 import pytest
 
-from planners._spacing import choose_grid, coarser
+from planners.grids.spacing import choose_grid, coarser
 
 
 def test_the_spacing_is_the_median_of_each_axis(fingerprint):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planners._topology import find_topology
+from planners.grids.topology import find_topology
 
 
 def test_a_cube_is_halved_five_times():

@@ -5,9 +5,9 @@ import pytest
 from autoseg.errors import PlanError, UsageError
 from autoseg.networks.light_unet import LightUNet
 from autoseg.networks.pspnet import PSPNet
-from planners._topology import find_topology
+from planners._operations import narrowed, operations_of
 from planners.base import Budget
-from planners.memory.operations import narrowed, operations_of
+from planners.grids.topology import find_topology
 
 PATCH = find_topology((1.0, 1.0), (128, 128))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from autoseg.errors import PlanError, UsageError
-from planners._topology import Topology, blunt_topology, find_topology
+from planners.grids.topology import Topology, blunt_topology, find_topology
 
 LARGEST = {2: 2048, 3: 256}  # edge of the cube or square that planning starts from
 LEAST_BATCH = 2

@@ -1,0 +1,1 @@
+"""Arithmetic of grids: spacings, patches, and where a network halves them."""
