@@ -177,7 +177,7 @@ def _resize(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> 
     sizes = sheet.add("Concat", sheet.shape(x, 0, 2), sheet.shape(like, 2), axis=0)
     how: dict[str, Any]
     if layer.options["mode"] == "nearest":
-        how: dict[str, Any] = {
+        how = {
             "mode": "nearest",
             "coordinate_transformation_mode": "asymmetric",
             "nearest_mode": "floor",
