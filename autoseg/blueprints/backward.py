@@ -3,7 +3,7 @@
 A block of convolution, norm and activation would keep two feature maps: what the norm
 is given, and what the next convolution is given. The second follows from the first by
 a pass over its numbers, so one is enough. The same holds for sums and stacks of what is
-there. torch (`autoseg.blueprints.module`) and planners both read it from here.
+there. torch (`autoseg.blueprints.modules.module`) and planners both read it from here.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Declaration(ABC):
         **options: Any,
     ) -> Any:
         """Return the torch module; see `autoseg.networks.base.Network`."""
-        from autoseg.blueprints.module import DrawnNetwork
+        from autoseg.blueprints.modules.module import DrawnNetwork
 
         cls.check_options(options)
         shape = cls.example_shape(options)

@@ -1,8 +1,8 @@
 """A network as a list of layers on tensors that have sizes and no values.
 
 A declaration draws its layers on a `Drawing`. The planner counts what is drawn, and
-`autoseg.blueprints.module` makes modules of it; so a network is written down once, and
-no torch is needed to plan with it.
+`autoseg.blueprints.modules.module` makes modules of it; so a network is written down
+once, and no torch is needed to plan with it.
 
 Legend: C channels, S spatial shape, N tokens, D number of axes.
 """

@@ -1,7 +1,7 @@
 """The parts that U-Nets are put together of: layers, blocks, ways down and up, skips.
 
-Each part draws itself on a `Drawing`; a row (`autoseg.blueprints.row`) names its parts.
-Names of layers are those of nnU-Net's networks where there are such networks, so that
+Each part draws itself on a `Drawing`; a row (`autoseg.blueprints.rows.row`) names its
+parts. Names of layers are those of networks of nnU-Net where there are such, so that
 its weights load as they are.
 """
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from autoseg.blueprints.declaration import option
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, coarse_gate, gate
-from autoseg.blueprints.row import Row
+from autoseg.blueprints.rows.row import Row
 from autoseg.networks import NETWORKS
 
 

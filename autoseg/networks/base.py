@@ -9,9 +9,9 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from autoseg.blueprints.trainable import LateLogits as LateLogits
-from autoseg.blueprints.trainable import Outputs as Outputs
-from autoseg.blueprints.trainable import Trainable as Trainable
+from autoseg.blueprints.modules.trainable import LateLogits as LateLogits
+from autoseg.blueprints.modules.trainable import Outputs as Outputs
+from autoseg.blueprints.modules.trainable import Trainable as Trainable
 from autoseg.spec.settings.recipes import OwnRecipe
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.encoded import Encoded, linked, step
 from autoseg.blueprints.parts import Layers
+from autoseg.blueprints.rows.encoded import Encoded, linked, step
 from autoseg.networks import NETWORKS
 
 POOLS = (2, 3, 5, 6)

@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from autoseg.blueprints.context import squeezed
 from autoseg.blueprints.declaration import option
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.encoded import Encoded
 from autoseg.blueprints.parts import Layers
+from autoseg.blueprints.rows.context import squeezed
+from autoseg.blueprints.rows.encoded import Encoded
 from autoseg.networks import NETWORKS
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing
 from autoseg.blueprints.parts import Layers
-from autoseg.blueprints.row import doubled
+from autoseg.blueprints.rows.row import doubled
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autoseg.blueprints.blocks import Mobile
 from autoseg.blueprints.declaration import Shapes
-from autoseg.blueprints.row import Block, Row
+from autoseg.blueprints.rows.blocks import Mobile
+from autoseg.blueprints.rows.row import Block, Row
 from autoseg.networks import NETWORKS
 
 FEATURES, MOST = 16, 160  # of the first stage; doubled up to a most

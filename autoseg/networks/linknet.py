@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.encoded import Encoded, linked
 from autoseg.blueprints.parts import Layers
+from autoseg.blueprints.rows.encoded import Encoded, linked
 from autoseg.networks import NETWORKS
 
 

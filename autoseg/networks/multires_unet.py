@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoseg.blueprints.blocks import MultiRes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
-from autoseg.blueprints.row import Block, Row
+from autoseg.blueprints.rows.blocks import MultiRes
+from autoseg.blueprints.rows.row import Block, Row
 from autoseg.networks import NETWORKS
 
 LONGEST = 4  # residual convolutions of the finest skip; one less for each coarser one

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoseg.blueprints.module import DrawnNetwork
+from autoseg.blueprints.modules.module import DrawnNetwork
 from autoseg.networks._enlargement import by_voxel, enlarge, is_enlargement
 from autoseg.networks._layout import with_last
 from autoseg.networks._norm import normalized

@@ -10,8 +10,8 @@ from typing import Any
 
 from autoseg.blueprints.declaration import Shapes, option
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.encoded import Encoded
 from autoseg.blueprints.parts import Layers
+from autoseg.blueprints.rows.encoded import Encoded
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 

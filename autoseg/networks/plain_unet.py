@@ -12,7 +12,7 @@ from the finest, d a level of the decoder from the deepest, j a convolution::
 
 from __future__ import annotations
 
-from autoseg.blueprints.row import Row
+from autoseg.blueprints.rows.row import Row
 from autoseg.networks import NETWORKS
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autoseg.blueprints.context import pyramid
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.encoded import Encoded
 from autoseg.blueprints.parts import Layers
+from autoseg.blueprints.rows.context import pyramid
+from autoseg.blueprints.rows.encoded import Encoded
 from autoseg.networks import NETWORKS
 
 

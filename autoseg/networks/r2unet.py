@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import Any, Literal
 
-from autoseg.blueprints.blocks import Recurrent
 from autoseg.blueprints.declaration import option
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, gate
-from autoseg.blueprints.row import Block, Row
+from autoseg.blueprints.rows.blocks import Recurrent
+from autoseg.blueprints.rows.row import Block, Row
 from autoseg.networks import NETWORKS
 
 

@@ -12,7 +12,7 @@ encoder from the finest, b a block, the decoder is that of `plain_unet`::
 from __future__ import annotations
 
 from autoseg.blueprints.parts import Residual
-from autoseg.blueprints.row import Row
+from autoseg.blueprints.rows.row import Row
 from autoseg.networks import NETWORKS
 
 

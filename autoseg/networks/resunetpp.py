@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autoseg.blueprints.blocks import PreActivated
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, Stage
-from autoseg.blueprints.row import Stages
+from autoseg.blueprints.rows.blocks import PreActivated
+from autoseg.blueprints.rows.row import Stages
 from autoseg.networks import NETWORKS
 
 RATES = (6, 12, 18)

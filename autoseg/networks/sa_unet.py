@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoseg.blueprints.context import spatial_gate
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
-from autoseg.blueprints.row import Row
+from autoseg.blueprints.rows.context import spatial_gate
+from autoseg.blueprints.rows.row import Row
 from autoseg.networks import NETWORKS
 
 

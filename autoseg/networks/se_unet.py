@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any, Literal
 
-from autoseg.blueprints.blocks import Squeezed
 from autoseg.blueprints.declaration import option
-from autoseg.blueprints.row import Block, Row
+from autoseg.blueprints.rows.blocks import Squeezed
+from autoseg.blueprints.rows.row import Block, Row
 from autoseg.networks import NETWORKS
 
 

@@ -8,7 +8,12 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, residual
-from autoseg.blueprints.transformers import EPS, attention_recipe, merged, swin_layers
+from autoseg.blueprints.rows.transformers import (
+    EPS,
+    attention_recipe,
+    merged,
+    swin_layers,
+)
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 

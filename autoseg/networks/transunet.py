@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoseg.blueprints.hybrid import Hybrid
+from autoseg.blueprints.rows.hybrid import Hybrid
 from autoseg.networks import NETWORKS
 
 

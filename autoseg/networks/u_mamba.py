@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 from autoseg.blueprints.declaration import option
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, Plain, Residual, Stage
-from autoseg.blueprints.row import Block, Row
-from autoseg.blueprints.state_space import mamba_of_grid
-from autoseg.blueprints.transformers import attention_recipe
+from autoseg.blueprints.rows.row import Block, Row
+from autoseg.blueprints.rows.state_space import mamba_of_grid
+from autoseg.blueprints.rows.transformers import attention_recipe
 from autoseg.networks import NETWORKS
 
 

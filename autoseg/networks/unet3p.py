@@ -8,7 +8,7 @@ from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Down, Layers, Stage
-from autoseg.blueprints.row import Stages
+from autoseg.blueprints.rows.row import Stages
 from autoseg.networks import NETWORKS
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from autoseg.blueprints.drawing import Drawing
 from autoseg.blueprints.parts import Down, Layers, Plain, Stage, Up, enlarge
-from autoseg.blueprints.row import Stages
+from autoseg.blueprints.rows.row import Stages
 from autoseg.networks import NETWORKS
 
 

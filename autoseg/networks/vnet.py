@@ -8,7 +8,7 @@ from typing import Any
 from autoseg.blueprints.declaration import Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
-from autoseg.blueprints.row import Stages
+from autoseg.blueprints.rows.row import Stages
 from autoseg.networks import NETWORKS
 
 FEATURES = 16  # of the first stage

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from autoseg.blueprints import _again
 from autoseg.blueprints.backward import made_again
 from autoseg.blueprints.drawing import Drawing
+from autoseg.blueprints.modules import _again
 from autoseg.networks import NETWORKS
 from autoseg.networks.onednn import prefer_onednn
 from planners.network import is_declared

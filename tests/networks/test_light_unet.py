@@ -1,8 +1,8 @@
 """A light U-Net: what an inverted residual block costs, and when it has a short cut."""
 
-from autoseg.blueprints.blocks import Mobile
 from autoseg.blueprints.drawing import Drawing
 from autoseg.blueprints.parts import Layers, Stage
+from autoseg.blueprints.rows.blocks import Mobile
 from autoseg.networks.light_unet import LightUNet
 from autoseg.networks.plain_unet import PlainUNet
 from autoseg.testing.network import Patch

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from autoseg.blueprints._layers import apply
 from autoseg.blueprints.drawing import Drawing
+from autoseg.blueprints.modules._layers import apply
 from autoseg.networks.manet import MAnet
 
 from .encoded import options

@@ -53,7 +53,7 @@ def test_the_way_up_begins_with_a_row_of_zeros():
     # A kernel of 3 with stride 2 gives 2 n - 1 voxels; a zero comes first.
     drawing = Drawing(1, (4, 4), 1)
     drawing.head(drawing.deconv(drawing.image, 1, 2, 3, name="up"), name="head")
-    from autoseg.blueprints.module import DrawnNetwork
+    from autoseg.blueprints.modules.module import DrawnNetwork
 
     network = DrawnNetwork(drawing, {"a": 1}, False, divisor=(1, 1))
     up = network.get_submodule("up")

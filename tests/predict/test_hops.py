@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import autoseg
-from autoseg.blueprints.module import DrawnNetwork
+from autoseg.blueprints.modules.module import DrawnNetwork
 from autoseg.cli.main import main
 from autoseg.predict.backends.torch import TorchNetwork
 from autoseg.predict.options import Options

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autoseg.blueprints._again import Again, Keeper, normalize_again
-from autoseg.blueprints._layers import apply, make, start_weights
 from autoseg.blueprints.backward import made_again
 from autoseg.blueprints.drawing import Drawing, Head, Layer
-from autoseg.blueprints.trainable import LateLogits, Outputs, Trainable
+from autoseg.blueprints.modules._again import Again, Keeper, normalize_again
+from autoseg.blueprints.modules._layers import apply, make, start_weights
+from autoseg.blueprints.modules.trainable import LateLogits, Outputs, Trainable
 from autoseg.errors import PlanError, UsageError
 
 MEAN = "mean"  # of all outputs of a nested decoder

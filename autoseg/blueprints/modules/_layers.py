@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoseg.blueprints import _attention as windows
-from autoseg.blueprints import _scan as scan
-from autoseg.blueprints import _sequences as sequences
-from autoseg.blueprints._again import AveragePool
 from autoseg.blueprints.backward import fills
 from autoseg.blueprints.drawing import Layer
+from autoseg.blueprints.modules import _attention as windows
+from autoseg.blueprints.modules import _scan as scan
+from autoseg.blueprints.modules import _sequences as sequences
+from autoseg.blueprints.modules._again import AveragePool
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from autoseg.blueprints.context import squeezed
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, Plain, Stage
+from autoseg.blueprints.rows.context import squeezed
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PreActivated:
     short : int
         Kernel of the convolution in the short cut; a norm follows it.
     attention : str
-        What gates the result, see `autoseg.blueprints.context.squeezed`.
+        What gates the result, see `autoseg.blueprints.rows.context.squeezed`.
     reduction : int
         Of that gate.
     norm_of_stem : bool
@@ -129,7 +129,7 @@ class Squeezed:
     Parameters
     ----------
     attention : str
-        See `autoseg.blueprints.context.squeezed`.
+        See `autoseg.blueprints.rows.context.squeezed`.
     reduction : int
         Of the gate.
     """

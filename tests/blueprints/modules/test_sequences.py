@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from autoseg.blueprints._sequences import SHAPED
 from autoseg.blueprints.drawing import Drawing
+from autoseg.blueprints.modules._sequences import SHAPED
 from autoseg.errors import PlanError
 
 

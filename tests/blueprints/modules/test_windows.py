@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from autoseg.blueprints._attention import SHAPED, WindowAttention, _Attended
 from autoseg.blueprints.drawing import Drawing
+from autoseg.blueprints.modules._attention import SHAPED, WindowAttention, _Attended
 from autoseg.errors import PlanError
 
 GRID, WINDOW, HEADS = (5, 6), 4, 2

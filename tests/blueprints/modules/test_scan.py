@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autoseg.blueprints import _scan
 from autoseg.blueprints.drawing import Drawing
+from autoseg.blueprints.modules import _scan
 
 CHANNELS, STATES = 5, 3
 

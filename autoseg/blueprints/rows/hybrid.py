@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
-from autoseg.blueprints.transformers import attention_recipe, layer
+from autoseg.blueprints.rows.transformers import attention_recipe, layer
 from autoseg.errors import PlanError
 
 HALVINGS = 4

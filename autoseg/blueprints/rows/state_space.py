@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from autoseg.blueprints.drawing import Drawing, Tensor
-from autoseg.blueprints.transformers import EPS
+from autoseg.blueprints.rows.transformers import EPS
 
 STATES = 16  # numbers of a channel's state
 WIDER = 2  # channels inside for one outside

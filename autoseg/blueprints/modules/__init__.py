@@ -1,0 +1,1 @@
+"""What torch makes of drawings: modules with the drawn names, and how they run."""
