@@ -36,6 +36,7 @@ PACKAGES = (
 # The package that makes each extra of setup.cfg worth its name, and what it brings.
 EXTRAS = {
     "openvino": ("openvino", "faster prediction on a CPU"),
+    "onnx": ("onnx", "models as ONNX, which run without torch"),
     "roi": ("roifile", "ImageJ's ROI files, read and written"),
     "sleap": ("h5py", "landmarks from SLEAP's HDF5 files"),
     "completion": ("shtab", "Tab completes commands and options in bash, zsh, tcsh"),

@@ -11,37 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoseg.blueprints.backward import made_again, needs
+from autoseg.blueprints.backward import needs
 from autoseg.blueprints.drawing import Drawing, Layer
 from autoseg.blueprints.tensors import Keeps
+from planners.memory.made import Made, Ways
 from planners.network import declared
 
 KINDS = {"deconv": "up", "avg_pool": "pool"}  # named by what they cost
 VIEWS = ("grid",)  # their result is the same memory, read in another order
 INDEX = 2  # an index takes as much as two numbers of float32
-
-
-@dataclass(frozen=True)
-class Made:
-    """A tensor that the backward pass makes again.
-
-    Parameters
-    ----------
-    number : int
-        Which tensor of the drawing; ``memory`` where it was, in the forward pass.
-    most : int
-        Elements that are there at once while it is made, itself included.
-    before : frozenset of int
-        Tensors that are made before, by number.
-    last : bool
-        Nobody needs it after.
-    """
-
-    number: int
-    memory: int
-    most: int
-    before: frozenset[int]
-    last: bool
 
 
 @dataclass(frozen=True)
@@ -224,7 +202,7 @@ def _graph(
         norms &= memory[layer.inputs[0]] in graph.wide
         if layer.kind == "position" or sums or norms:
             graph.wide.add(memory[layer.outputs[0]])
-    ways = _Ways(drawing, layers, wanted, memory) if recompute else None
+    ways = Ways(drawing, layers, wanted, memory) if recompute else None
     for place, layer in enumerate(layers):
         kept = needs(drawing, layer, place in in_place)
         output, keeps = memory[layer.outputs[0]], layer.keeps or Keeps()
@@ -307,67 +285,3 @@ def _alive(
         found.append(tuple(sorted(there)))
         there = {number for number in there if last.get(number, -1) > place}
     return found
-
-
-class _Ways:
-    """How tensors are made again; see `autoseg.blueprints.backward`."""
-
-    def __init__(
-        self,
-        drawing: Drawing,
-        layers: Sequence[Layer],
-        wanted: Sequence[int],
-        memory: Sequence[int],
-    ) -> None:
-        self.drawing, self.memory = drawing, memory
-        self.maker = {n: layer for layer in layers for n in layer.outputs}
-        self.again = made_again(drawing, layers, wanted)
-        self._before: dict[int, frozenset[int]] = {}
-        self._most: dict[int, int] = {}
-        for layer in layers:
-            if layer.outputs[0] in self.again:
-                self._add(layer)
-
-    def _size(self, number: int) -> int:
-        tensor = self.drawing.tensors[number]
-        return tensor.channels * tensor.voxels
-
-    def _add(self, layer: Layer) -> None:
-        """Note what a layer takes, once all before it are noted."""
-        made, there, most = layer.outputs[0], 0, 0
-        sources = [n for n in layer.read if n in self.again]
-        for number in sorted(sources, key=lambda n: -len(self._before[n])):
-            most = max(most, there + self._most[number])
-            there += self._size(number)
-        overwritten = self.memory[made] in {self.memory[n] for n in sources}
-        own = 0 if overwritten else self._size(made)
-        self._most[made] = max(most, there + own)
-        self._before[made] = frozenset(sources).union(
-            *(self._before[n] for n in sources)
-        )
-
-    def roots(self, numbers: Sequence[int]) -> tuple[int, ...]:
-        """Return what is kept so that some tensors can be made, by memory."""
-        found: dict[int, None] = {}
-        for number in numbers:
-            if number not in self.again:
-                found[self.memory[number]] = None
-                continue
-            for one in (number, *self._before[number]):
-                kept = (n for n in self.maker[one].read if n not in self.again)
-                found.update(dict.fromkeys(self.memory[n] for n in kept))
-        return tuple(found)
-
-    def made(self, layer: Layer, numbers: Sequence[int]) -> tuple[Made, ...]:
-        """Return what is made again so that the gradient of a layer can be computed."""
-        return tuple(
-            Made(
-                number,
-                self.memory[number],
-                self._most[number],
-                self._before[number],
-                number in layer.outputs,
-            )
-            for number in numbers
-            if number in self.again
-        )

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planners.memory.gradients import Gradients
-from planners.memory.graph import Graph, Made, Op
+from planners.memory.graph import Graph, Op
+from planners.memory.made import Made
 from planners.setting import LossCost, Setting
 
 FLOAT = 4  # bytes of float32: weights, optimizer, losses, statistics

@@ -19,6 +19,7 @@ from autoseg.blueprints.modules import _attention as windows
 from autoseg.blueprints.modules import _scan as scan
 from autoseg.blueprints.modules import _sequences as sequences
 from autoseg.blueprints.modules._again import AveragePool
+from autoseg.blueprints.modules._norms import INSTANCE, ChannelNorm
 
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -34,38 +35,6 @@ ADAPTIVE: dict[tuple[str, int], Callable[..., Tensor]] = {
 LINEAR = {2: "bilinear", 3: "trilinear"}
 
 
-class _InstanceNorm(nn.modules.instancenorm._InstanceNorm):
-    """Instance norm that trains one sample without copying it.
-
-    torch's own brings images to channels first and so the next layer back again, which
-    is an eighth of a training step on a CPU. For one sample, batch norm computes the
-    same numbers in whatever layout they are.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training and len(x) == 1:
-            return functional.batch_norm(
-                x, None, None, self.weight, self.bias, training=True, eps=self.eps
-            )
-        return super().forward(x)
-
-
-class _InstanceNorm2d(_InstanceNorm, nn.InstanceNorm2d):
-    pass
-
-
-class _InstanceNorm3d(_InstanceNorm, nn.InstanceNorm3d):
-    pass
-
-
-class _ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of each voxel."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
-INSTANCE: dict[int, type[nn.Module]] = {2: _InstanceNorm2d, 3: _InstanceNorm3d}
 BATCH: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -176,7 +145,7 @@ def make(layer: Layer, channels: int, made: int, dim: int) -> nn.Module:
 def _normalization(options: Any, channels: int, dim: int) -> nn.Module:
     kind, eps, affine = options["norm"], options["eps"], options["affine"]
     if kind == "channel":
-        return _ChannelNorm(channels, eps=eps, elementwise_affine=affine)
+        return ChannelNorm(channels, eps=eps, elementwise_affine=affine)
     if kind == "group":
         return nn.GroupNorm(options["groups"], channels, eps=eps, affine=affine)
     if kind == "layer":

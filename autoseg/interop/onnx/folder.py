@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import itertools
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,9 @@ from numpy.typing import NDArray
 from autoseg import __version__
 from autoseg.atomic import atomically
 from autoseg.blueprints.drawing import Drawing
-from autoseg.errors import ModelError, UsageError
+from autoseg.errors import UsageError
 from autoseg.interop.onnx.graph import has_onnx, to_onnx
+from autoseg.interop.onnx.sample import IMAGE, LABELS, checked_by_runner, sample_of
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.model.postprocessing import Postprocessing
@@ -39,10 +37,6 @@ from planners.network import declared
 logger = logging.getLogger(__name__)
 
 RUNNER = Path(__file__).parent / "files" / "run.py.txt"
-IMAGE, LABELS = "sample_image.npz", "sample_labels.npz"
-EQUAL = 0.9999  # of the sample's voxels, or nothing is written
-SAMPLE = 0.8  # of a patch, in voxels that are so much larger: one window sees it all
-SLICES = 3  # of a sample that is seen slice by slice
 MOST = 2**31 - 2**20  # bytes of one file of ONNX
 LIMIT = 3e38  # where nothing is clipped
 
@@ -243,7 +237,7 @@ def _write(model: Model, settings: dict[str, Any], folder: Path) -> None:
         with atomically(folder / name) as file:
             file.write_bytes(data)
     bell = importance_map(tuple(chosen.patch_size))
-    image, spacing = _sample(model, settings)
+    image, spacing = sample_of(model, settings)
     with atomically(folder / "importance.npy") as file, file.open("wb") as stream:
         np.save(stream, bell[None] if settings["flat"] else bell)
     with atomically(folder / IMAGE) as file, file.open("wb") as stream:
@@ -258,7 +252,7 @@ def _write(model: Model, settings: dict[str, Any], folder: Path) -> None:
         ("run.py", RUNNER.read_text(encoding="utf-8")),
     ):
         _text(folder / name, text)
-    checked = _checked(folder, labels)
+    checked = checked_by_runner(folder, labels)
     _text(folder / "README.md", _readme(model, settings, checked))
     names = [*settings["networks"], "settings.json", "plan.json", "importance.npy"]
     names += ["run.py", IMAGE, LABELS, "README.md"]
@@ -288,62 +282,6 @@ def _drawn(model: Model, fold: int) -> tuple[Drawing, dict[str, NDArray[Any]], b
     if size > MOST:
         raise UsageError(f"The weights are {size / 1e9:.1f} GB; ONNX takes 2.1 GB.")
     return drawing, weights, kind.fixed_shape
-
-
-def _sample(
-    model: Model, settings: dict[str, Any]
-) -> tuple[NDArray[np.float32], list[float]]:
-    """Return smooth noise that one window sees, on another grid than the network's."""
-    chosen = model.settings
-    edges = [max(2, int(SAMPLE * edge)) for edge in chosen.patch_size]
-    spacing = [edge / SAMPLE for edge in chosen.spacing]
-    if settings["flat"]:
-        edges, spacing = [SLICES, *edges], [max(spacing), *spacing]
-    back = np.argsort(settings["transpose"])
-    shape = [edges[axis] for axis in back]
-    rng = np.random.default_rng(0)
-    image = rng.normal(size=(len(model.plan.channels), *shape))
-    for axis in range(1, image.ndim):  # so that neighbors are alike, as in images
-        image += np.roll(image, 1, axis) + np.roll(image, 2, axis)
-    image -= image.min()
-    image *= 200 / image.max()  # in the range of a picture
-    image += 1  # nothing is cropped
-    return image.astype(np.float32), [float(spacing[axis]) for axis in back]
-
-
-def _checked(folder: Path, labels: NDArray[Any]) -> str:
-    """Run the runner on the sample, if onnxruntime is there; say what was found.
-
-    Raises
-    ------
-    ModelError
-        If its labels are others.
-    """
-    if importlib.util.find_spec("onnxruntime") is None:
-        logger.warning(
-            "onnxruntime is not installed, so the runner was not run on the sample: "
-            "pip install onnxruntime, and compare with sample_labels.npz."
-        )
-        return "the runner was not run when this was written"
-    found = folder / "found.npz"
-    done = subprocess.run(
-        [sys.executable, "run.py", IMAGE, found.name],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    try:
-        if done.returncode:
-            raise ModelError(f"The runner failed: {done.stderr.strip()[-500:]}")
-        share = float(np.mean(np.load(found)["labels"] == labels))
-    finally:
-        found.unlink(missing_ok=True)
-    if share < EQUAL:
-        raise ModelError(
-            f"The runner gives other labels than autoseg in {1 - share:.3%} of the "
-            f"sample's voxels; {folder} cannot be relied on."
-        )
-    return f"the runner gave the same labels in {share:.3%} of its voxels"
 
 
 def _readme(model: Model, settings: dict[str, Any], checked: str) -> str:

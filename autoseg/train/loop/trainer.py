@@ -5,7 +5,6 @@ Legend: B batch, C channels, K classes, P patch.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
 from autoseg.train.loop.logbook import Logbook, Meter
+from autoseg.train.loop.not_finite import Seen, not_finite
 from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.loop.schedule import Clock, learning_rate
 from autoseg.train.setup.hardware import Hardware, try_compile
@@ -36,15 +36,6 @@ LOOK_SECONDS = 1.0  # a GPU's losses are looked at no more often: looking waits 
 LOOK_ITERATIONS = 100  # ... and at least this often
 SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
 PATIENCE = 5.0  # seconds in which several processes may get one wish to stop twice
-
-
-@dataclass
-class _Seen:
-    """A loss that nobody has looked at yet."""
-
-    iteration: int
-    cases: tuple[str, ...]
-    loss: Tensor
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,7 @@ class Trainer:
         self.meter = Meter()
         self.average: float | None = None  # of the validation score, moving
         self.best: float | None = None
-        self._unseen: list[_Seen] = []
+        self._unseen: list[Seen] = []
         self._looked = -float("inf")
         self._last_loss = float("nan")
         self._warned = False
@@ -139,7 +130,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss = self.gradients(batch.images, batch.learned, self.scaler)
-        self._unseen.append(_Seen(batch.iteration, batch.cases, loss))
+        self._unseen.append(Seen(batch.iteration, batch.cases, loss))
         if self.hardware.device.type == "cpu":
             self.look(batch)  # before a loss that is no number spoils the weights
         if self.recipe.gradient_clip:
@@ -161,7 +152,7 @@ class Trainer:
         for seen, value in zip(unseen, values, strict=True):
             if value != value or value in (float("inf"), -float("inf")):
                 # The same number in all processes, so all of them are here.
-                raise TrainingError(_not_finite(seen, value, batch, self.hardware))
+                raise TrainingError(not_finite(seen, value, batch, self.hardware))
             self.meter.add_loss(value)
             self._last_loss = value
 
@@ -345,29 +336,3 @@ def _memory(device: torch.device) -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
-
-
-def _not_finite(
-    seen: _Seen, value: float, batch: Batch | None, hardware: Hardware
-) -> str:
-    cause, found = "", {"cases": list(seen.cases), "bad": []}
-    if batch is not None and batch.iteration == seen.iteration:
-        finite = torch.isfinite(batch.images.flatten(1)).all(1).tolist()
-        pairs = zip(batch.cases, finite, strict=True)
-        found["bad"] = [case for case, good in pairs if not good]
-    shares = [json.loads(text) for text in hardware.ranks.texts(json.dumps(found))]
-    cases = sorted({case for one in shares for case in one["cases"]})
-    bad = sorted({case for one in shares for case in one["bad"]})
-    if batch is not None and batch.iteration == seen.iteration:
-        cause = (
-            f" The images of {', '.join(bad)} hold values that are no numbers: mend "
-            "them and preprocess again."
-            if bad
-            else " The images are fine: the training itself went astray."
-        )
-    lower = "" if hardware.precision == "fp32" else " or --precision fp32"
-    return (
-        f"The loss of iteration {seen.iteration} is {value}; its patches came from "
-        f"case {', '.join(cases)}.{cause} Look at these cases, or "
-        f"try a lower --lr{lower}; the last checkpoint is untouched."
-    )

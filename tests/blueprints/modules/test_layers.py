@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from autoseg.blueprints.modules._layers import INSTANCE
+from autoseg.blueprints.modules._norms import INSTANCE
 
 
 @pytest.mark.parametrize("dim", [2, 3])
