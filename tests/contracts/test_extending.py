@@ -13,6 +13,7 @@ from autoseg.augmentations.pipeline import Pipeline, Sample
 from autoseg.errors import PluginError
 from autoseg.networks import NETWORKS
 from autoseg.networks.base import Network
+from autoseg.networks.options import network_recipe
 from autoseg.networks.plain_unet import PlainUNet
 from autoseg.testing import check_augmentation, check_loss, check_network
 from autoseg.testing._contract import Contract, require
@@ -53,6 +54,18 @@ def test_the_row_is_planned_and_keeps_the_rules_as_it_stands_there(add):
     assert more - less == sum(9 * c * c + 3 * c for c in (4, 2))
 
 
+def test_the_recipe_is_that_of_a_network_that_brings_it(add):
+    network = add(NETWORKS, "straight", "class Straight")
+    (code,) = [example for example in EXAMPLES if "OwnRecipe" in example]
+    names = {}
+    exec(code, names)
+    network.recipe = names["recipe"]
+
+    asked = network_recipe("straight").recipe()
+
+    assert (asked.optimizer, asked.learning_rate) == ("adamw", 1e-4)
+
+
 def test_the_augmentation_keeps_the_rules_as_it_stands_there(add):
     augmentation = add(AUGMENTATIONS, "shift", "class Shift")
 
@@ -72,7 +85,9 @@ def test_the_test_of_a_package_of_ones_own_passes(add, monkeypatch):
 
 def test_every_block_of_the_page_is_tried():
     tried = [
-        e for e in EXAMPLES if re.search("Refined|Straight|Shift|autoseg.testing", e)
+        e
+        for e in EXAMPLES
+        if re.search("Refined|Straight|Shift|autoseg.testing|OwnRecipe", e)
     ]
     others = [text for language, text in BLOCKS if language != "python"]
 
