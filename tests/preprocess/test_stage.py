@@ -406,8 +406,15 @@ def test_a_plan_that_came_without_a_fingerprint_is_enough(small):
     assert len(_store(root).ids()) == 4
 
 
-@pytest.mark.parametrize("odd", ["center/1", ".hidden", "case_annotation"])
-def test_case_ids_that_are_no_names_of_files_of_their_own_are_refused(small, odd):
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ("center/1", "a case called 'center/1'; results are files of that name"),
+        (".hidden", "cannot: .hidden. Rename"),
+        ("case_annotation", "cannot: case_annotation. Rename"),
+    ],
+)
+def test_case_ids_that_are_no_names_of_files_of_their_own_are_refused(small, odd, said):
     folder, root = small
     files = {
         "images": ["imagesTr/case_00_0000.nii.gz"],
@@ -417,7 +424,7 @@ def test_case_ids_that_are_no_names_of_files_of_their_own_are_refused(small, odd
     raw["dataset"] = {"case": files, odd: files, "free_annotation": files}
     (folder / "dataset.json").write_text(json.dumps(raw))
 
-    with pytest.raises(DatasetError, match=f"cannot: {re.escape(odd)}\\. Rename"):
+    with pytest.raises(DatasetError, match=re.escape(said)):
         autoseg.preprocess(folder, root)
 
 

@@ -91,7 +91,7 @@ def test_a_fold_of_other_data_is_called_that_and_stays(toy_root, caplog):
 
     go(toy_root)
 
-    assert "fold 0: trained on data that changed since (1 cases: case_03)" in (
+    assert "fold 0: trained on data that changed since (1 case: case_03)" in (
         caplog.text
     )
     assert (folder / "checkpoint_final.pt").read_bytes() == before
@@ -140,7 +140,7 @@ def test_export_names_the_cases_that_changed(toy_root, tmp_path, capsys):
     words = ["export", "-m", folder.parent, "-o", tmp_path / "m.zip"]
 
     assert main([*map(str, words)]) == 0
-    assert "trained on data that changed since (1 cases: case_02)" in (
+    assert "trained on data that changed since (1 case: case_02)" in (
         capsys.readouterr().err
     )
 

@@ -88,7 +88,7 @@ def test_two_devices_train_a_fold_each_and_one_that_fails_costs_no_other(two_fol
     broken.mkdir(parents=True)
     (broken / "checkpoint_latest.pt").write_bytes(b"of nobody knows which training")
 
-    with pytest.raises(TrainingError, match="1 folds failed.*\n.*fold_1.output.txt"):
+    with pytest.raises(TrainingError, match="1 fold failed.*\n.*fold_1.output.txt"):
         go(two_folds, device="cpu,cpu", validation=False)
 
     assert is_complete(two_folds.fold(0), validation=False)
