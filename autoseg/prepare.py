@@ -44,6 +44,8 @@ def plan_and_preprocess(
     budget_rule: Rule = "nnunet",
     settings: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
+    operations: float | None = None,
+    gpus: int = 1,
     configurations: Sequence[str] | None = None,
     precision: str = "auto",
     workers: int | None = None,
@@ -65,6 +67,8 @@ def plan_and_preprocess(
         ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
     planner, network, name, preset, gpu_memory, budget_rule, settings, budget
         As in `autoseg.plan`.
+    operations, gpus
+        As in `autoseg.plan`, too.
     configurations : sequence of str, optional
         What is preprocessed; by default all that the plan has.
     precision : str
@@ -101,20 +105,16 @@ def plan_and_preprocess(
         Of a part, if cases of other parts are not measured and none of these is at
         work. The last part plans and prepares what is left.
     """
-    budget = make_budget(budget, preset, gpu_memory, budget_rule, settings, network)
+    given = preset, gpu_memory, budget_rule, settings, network, operations, gpus
+    budget = make_budget(budget, *given)
     name = name or network
     check_part(num_parts, part_id)
     described, workspace = open_dataset(dataset, root)
     check_settings(described.task, planner, budget)
     parts = _Parts(workspace, num_parts, part_id)
-    measure = partial(
-        fingerprint,
-        dataset,
-        root,
-        workers=fingerprint_workers or workers,
-        num_parts=num_parts,
-        part_id=part_id,
-    )
+    share: dict[str, Any] = {"num_parts": num_parts, "part_id": part_id}
+    threads = fingerprint_workers or workers
+    measure = partial(fingerprint, dataset, root, workers=threads, **share)
     try:
         with parts.at(MEASURE):
             measure(overwrite=clean or overwrite)
@@ -134,7 +134,7 @@ def plan_and_preprocess(
             extend=extend_splits,
         )
         with parts.at(PREPARE):
-            prepare(overwrite=overwrite, num_parts=num_parts, part_id=part_id)
+            prepare(overwrite=overwrite, **share)
         if num_parts > 1 and not parts.others_at(MEASURE, PREPARE):
             prepare()  # what parts left that ended before the plan
     return made

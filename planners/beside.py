@@ -21,7 +21,7 @@ def plan_beside(
     dataset: str | os.PathLike[str],
     root: str | os.PathLike[str] | None,
     base: str,
-    network: str,
+    network: str | None,
 ) -> str:
     """Return the name of the plan of a network; it is made if it is not there yet.
 
@@ -36,19 +36,22 @@ def plan_beside(
         ROOT.
     base : str
         Name of the plan that it is made as.
-    network : str
-        A file in ``autoseg/networks``.
+    network : str or None
+        A file in ``autoseg/networks``; None: that of the plan.
 
     Returns
     -------
     str
-        The network's name beside the default plan, else ``BASE_NETWORK``.
+        The network's name beside the default plan, else ``BASE_NETWORK``; without a
+        network, the plan's own.
 
     Raises
     ------
     UsageError, PluginError, PlanError
         If there is no such plan or network, or a plan of this name has another one.
     """
+    if network is None:
+        return base
     declares = is_declared(network)  # raises if there is none
     space = find_workspace(dataset, root)
     path = space.plan(base)

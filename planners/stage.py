@@ -35,6 +35,7 @@ def plan(
     budget_rule: Rule = "nnunet",
     settings: Mapping[str, Any] | None = None,
     budget: Budget | None = None,
+    operations: float | None = None,
     gpus: int = 1,
 ) -> Plan:
     """Decide how to train, and write every decision with its reason.
@@ -66,7 +67,10 @@ def plan(
         What is fixed and planned around, by the keys of `autoseg.spec.settings.keys`,
         as in ``{"patch_size": [64, 64, 64]}``.
     budget : Budget, optional
-        The four before, and the network, as one value instead of them.
+        The four before, the network, and the two below, as one value instead of them.
+    operations : float, optional
+        Most multiplications and additions of a forward pass over one patch; the
+        network's widths are chosen for it.
     gpus : int
         How many train together and share a batch, with this memory each.
 
@@ -85,8 +89,8 @@ def plan(
     """
     workspace = find_workspace(dataset, root)
     fingerprint = Fingerprint.load(workspace.fingerprint)
-    given = preset, gpu_memory, budget_rule, settings, network
-    budget = make_budget(budget, *given, gpus=gpus)
+    given = preset, gpu_memory, budget_rule, settings, network, operations, gpus
+    budget = make_budget(budget, *given)
     with remembered_in(workspace.measured_networks):
         made: Plan = PLANNERS[planner](fingerprint, fingerprint.task, budget)
     called = network if name is None else name
@@ -112,11 +116,7 @@ def make_budget(
     ----------
     budget : Budget, optional
         Taken as it is.
-    preset, gpu_memory, budget_rule, settings, network
-        As in `plan`.
-    operations : float, optional
-        See `Budget`.
-    gpus : int
+    preset, gpu_memory, budget_rule, settings, network, operations, gpus
         As in `plan`.
 
     Raises
@@ -130,8 +130,8 @@ def make_budget(
         if any(part is not None for part in parts) or not usual:
             raise UsageError(
                 "A budget was given, and preset, gpu_memory, budget_rule, settings, "
-                "network or gpus beside it, which it holds already; give the one or "
-                "the others."
+                "network, operations or gpus beside it, which it holds already; give "
+                "the one or the others."
             )
         return budget
     if gpu_memory is None and budget_rule == "bytes":

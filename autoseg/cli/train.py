@@ -180,15 +180,9 @@ def _train(arguments: argparse.Namespace) -> None:
     from autoseg.train.setup.ranks import speaks
     from autoseg.train.stage import train
 
-    name = arguments.plan
-    if arguments.network is not None:
-        from planners.beside import plan_beside
-
-        name = plan_beside(
-            arguments.dataset, arguments.root, arguments.plan, arguments.network
-        )
     options = {
-        "plan": name,
+        "plan": arguments.plan,
+        "network": arguments.network,
         "recipe": arguments.recipe,
         "epochs": arguments.epochs,
         "iterations": arguments.iterations,

@@ -149,5 +149,5 @@ FIELDS: Mapping[str, Field] = {
     "previous": Part(prefix="previous/", read=unpack, folder=_before),
     "partners": Parts(prefix="partner_{}/", read=unpack, since=2),
 }
-NOT_STORED = ("source",)
+NOT_STORED = ("source", "depth")
 SCHEMA = max(row.since for row in FIELDS.values())

@@ -110,7 +110,7 @@ class Pipeline:
         Parameters
         ----------
         jobs : sequence of Job
-            The cases.
+            The cases; without any, nothing is done.
         readers, writers : int
             Threads; with 0 of both, one case is done after the other.
 
@@ -122,6 +122,8 @@ class Pipeline:
             At once, if the disk is full, or the machine lacks something else that each
             case needs.
         """
+        if not jobs:
+            return
         failures: dict[str, Exception] = {}
 
         def failed(job: Job, error: Exception) -> None:

@@ -144,17 +144,17 @@ def predict(
     )
     predictor = _predictor(model, options, folds, checkpoint, configuration)
     jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
-    asked = {"instance_files": instance_files, "point_files": point_files}
     written = Written(
         predictor=predictor,
         probabilities=_kind(save_probabilities),
-        files=predictor.readout.wanted_files(num_parts, **asked),
+        files=_files(predictor, num_parts, instance_files, point_files),
         after_files=after_files,
     )
     written.check(jobs, input, overwrite, continue_prediction)
     pipeline = _pipeline(written, jobs, previous, progress)
     waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
-    _run(pipeline, waiting, written.of_uncertainty(jobs), readers, writers)
+    with writing(written.of_uncertainty(waiting)):
+        pipeline.run(waiting, readers, writers)
     return _finish([job.done() for job in jobs], written, after)
 
 
@@ -174,17 +174,15 @@ def _predictor(
     return Predictor(model, options) if isinstance(model, Model) else model
 
 
-def _run(
-    pipeline: Pipeline,
-    jobs: Sequence[Job],
-    uncertainty: Sequence[Path],
-    readers: int,
-    writers: int,
-) -> None:
-    """Predict cases, if there are any."""
-    if jobs:
-        with writing(uncertainty):
-            pipeline.run(jobs, readers, writers)
+def _files(
+    predictor: Predictor,
+    num_parts: int,
+    instance_files: Collection[str],
+    point_files: Collection[str],
+) -> Collection[str]:
+    """Return what to write beside predictions; each kind of task knows its own."""
+    asked = {"instance_files": instance_files, "point_files": point_files}
+    return predictor.readout.wanted_files(num_parts, **asked)
 
 
 def _pipeline(

@@ -30,6 +30,7 @@ from autoseg.workspace import (
     SUMMARY,
     VALIDATION,
 )
+from planners.beside import plan_beside
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def train_folds(
     root: str | os.PathLike[str] | None = None,
     *,
     plan: str = DEFAULT_PLAN,
+    network: str | None = None,
     **options: Any,
 ) -> list[Path]:
     """Train every fold of the cross-validation that is not there yet.
@@ -58,6 +60,8 @@ def train_folds(
         ROOT.
     plan : str
         Name of the plan.
+    network : str, optional
+        As in `autoseg.train`.
     **options
         See `train.setup.options.Options`. ``device`` may name several, with commas
         between: then a fold is trained on each of them at the same time.
@@ -84,6 +88,7 @@ def train_folds(
             "again, it would begin with nothing. Give --overwrite with one fold's "
             "number, or delete the folds."
         )
+    plan = plan_beside(dataset, root, plan, network)
     device = str(options.pop("device", "auto"))
     processes = options.pop("processes", None)
     devices = _devices(device)

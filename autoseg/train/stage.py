@@ -41,6 +41,7 @@ from autoseg.workspace import (
     DEFAULT_PLAN,
     PROGRESS,
 )
+from planners.beside import plan_beside
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ def train(
     root: str | os.PathLike[str] | None = None,
     *,
     plan: str = DEFAULT_PLAN,
+    network: str | None = None,
     recipe: str | None = None,
     epochs: int | None = None,
     iterations: int | None = None,
@@ -90,6 +92,9 @@ def train(
         ROOT; see `autoseg.workspace.find_root`.
     plan : str
         Name of the plan.
+    network : str, optional
+        Another network than the plan's; it is trained beside it, by a plan of its own
+        that is made in the same way: see `planners.beside.plan_beside`.
     recipe : str, optional
         ``"nnunet"``, ``"fast"``, ``"adamw"`` or ``"auto"``; by default the plan's.
     epochs, iterations : int, optional
@@ -152,6 +157,7 @@ def train(
         After Ctrl-C, SIGTERM or SIGHUP: the checkpoint is written, and the same call
         goes on.
     """
+    plan, network = plan_beside(dataset, root, plan, network), None
     given = dict(locals())
     names = devices_of(device, processes)
     asked = Options(

@@ -74,6 +74,7 @@ def test_every_flag_reaches_the_stage(called):
     words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
     words += " --init-from other.pt --keep-network --overwrite --no-validation"
     words += " --retrain-changed --extend-splits train"
+    words += " --network segnet --processes 2"
 
     assert main(words.split()) == 0
 
@@ -82,6 +83,7 @@ def test_every_flag_reaches_the_stage(called):
         "configuration": "3d_fullres",
         "fold": "0",
         "plan": "mine",
+        "network": "segnet",
         "recipe": "fast",
         "epochs": 3,
         "iterations": None,
@@ -93,6 +95,7 @@ def test_every_flag_reaches_the_stage(called):
         "device": "cpu",
         "precision": "fp32",
         "compile": "off",
+        "processes": 2,
         "threads": 1,
         "workers": 0,
         "init_from": "other.pt",

@@ -27,7 +27,8 @@ ONLY_FLAGS = {
     "predict": {"dataset", "plan", "root", "trainer", "disable_progress_bar"}
     | {"probabilities_format", "statistics", "preview", "tta", "disable_tta"}
     | {"not_on_device"},
-    "export": {"dataset", "plan", "root"},
+    # A folder of ONNX is made by a function of its own, in a layer above.
+    "export": {"dataset", "plan", "root", "format"},
     "doctor": {"json"},
     "compare": set(),
 }

@@ -137,8 +137,8 @@ def settings_of(model: Model) -> dict[str, Any]:
     mirrors = itertools.chain(
         *(itertools.combinations(axes, n) for n in range(len(axes) + 1))
     )
-    pointwise = task.pointwise
-    painted = None if pointwise is None else pointwise.painted
+    decides = task.pointwise
+    painted = None if decides is None else decides.painted
     inner = max(painted) if painted else task.heads[0].channels - 1
     values = np.asarray(task.write(np.arange(inner + 1).astype(np.int16)))
     return {
@@ -160,13 +160,14 @@ def settings_of(model: Model) -> dict[str, Any]:
 
 def _check(model: Model, task: Task, chosen: Configuration) -> None:
     """Raise UsageError if the runner cannot do what a model needs."""
+    decides = task.pointwise
     ways = (
         chosen.resampling.method,
         chosen.resampling.output_method or chosen.resampling.method,
     )
     orders = (chosen.resampling.image_order, chosen.resampling.output_order)
     reasons = {
-        f"{task.kind} are not read off outputs": task.pointwise is None,
+        f"{task.kind} are not read off outputs": decides is None,
         "it is one of several that are averaged": bool(model.partners),
         "it needs the prediction of a stage before": model.previous is not None,
         "its predictions are postprocessed": model.postprocessing != Postprocessing(),

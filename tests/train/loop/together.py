@@ -28,8 +28,9 @@ from autoseg.train.loop.schedule import Clock
 from autoseg.train.loop.trainer import Trainer
 from autoseg.train.setup.hardware import Hardware
 from autoseg.train.setup.job import find_job
+from autoseg.train.setup.joined import joined
 from autoseg.train.setup.options import Options
-from autoseg.train.setup.ranks import ONE, joined
+from autoseg.train.setup.ranks import ONE
 from autoseg.train.setup.recipes import RECIPES
 
 PATCH = (16, 16)
