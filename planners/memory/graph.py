@@ -196,12 +196,7 @@ def _graph(
     }
     views = {layer.outputs[0] for layer in layers if layer.kind in VIEWS}
     alive = _alive(drawing, layers, wanted, memory)
-    for layer in layers:
-        sums = layer.kind == "add" and graph.wide & {memory[n] for n in layer.inputs}
-        norms = layer.options.get("norm") == "layer"
-        norms &= memory[layer.inputs[0]] in graph.wide
-        if layer.kind == "position" or sums or norms:
-            graph.wide.add(memory[layer.outputs[0]])
+    graph.wide = _wide(layers, memory)
     ways = Ways(drawing, layers, wanted, memory) if recompute else None
     for place, layer in enumerate(layers):
         kept = needs(drawing, layer, place in in_place)
@@ -230,6 +225,27 @@ def _graph(
         )
     graph.unused = drawing.parameters - sum(op.parameters for op in graph.ops)
     return graph
+
+
+def _wide(layers: Sequence[Layer], memory: Sequence[int]) -> set[int]:
+    """Return the memories that are float32 whatever the precision.
+
+    A sum or a stack is as precise as its most precise part, and an activation as what
+    it is given. The image comes in float32, and only convolutions round it.
+    """
+    wide: set[int] = set()
+    for layer in layers:
+        inputs = {memory[n] for n in layer.read}
+        exact = bool(inputs & wide)
+        if layer.kind in ("add", "cat"):
+            exact |= 0 in inputs
+        elif layer.kind == "norm":
+            exact &= layer.options["norm"] == "layer"
+        elif layer.kind != "position":
+            exact &= layer.kind == "act"
+        if exact or layer.kind == "position":
+            wide.add(memory[layer.outputs[0]])
+    return wide
 
 
 def _differentiable(layer: Layer) -> tuple[int, ...]:

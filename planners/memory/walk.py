@@ -106,9 +106,17 @@ class Walk:
         low = self.e != FLOAT and op.inputs[0] in self.graph.wide
         return low and op.kind in ROUNDING
 
+    def _raises(self, op: Op) -> bool:
+        """Return whether a layer keeps a float32 copy of its own of what it reads.
+
+        Autocast has pools of volumes compute in float32 on a CPU, and not on a GPU.
+        """
+        low = self.e != FLOAT and self.setting.device == "cpu"
+        return low and self.graph.dim == 3 and op.kind == "adaptive_pool"
+
     def _held(self, op: Op) -> tuple[int, ...]:
         """Return the tensors that a layer keeps, copies of its own left out."""
-        return () if self._rounds(op) else op.saved
+        return () if self._rounds(op) or self._raises(op) else op.saved
 
     def _bytes(self, tensor: int) -> float:
         if tensor == 0 and self.e == FLOAT:
@@ -119,10 +127,13 @@ class Walk:
 
     def _aside(self, op: Op) -> float:
         """Return what an operation keeps for itself alone."""
-        numbers = op.numbers
+        numbers, floats = op.numbers, op.statistics
+        copied = sum(map(self.graph.elements, op.saved))
         if self._rounds(op):
-            numbers += sum(map(self.graph.elements, op.saved))
-        return float(FLOAT * op.statistics + self.e * numbers)
+            numbers += copied
+        elif self._raises(op):
+            floats += copied
+        return float(FLOAT * floats + self.e * numbers)
 
     def run(self) -> tuple[Table, Table]:
         """Return the bytes at each moment by part: for each sample, and fixed."""

@@ -26,8 +26,13 @@ from planners.network import is_declared
 
 from ..predict import toy_model as toy
 
-# Kinds of layers that no ONNX is written for yet, of networks of these names.
-UNWRITTEN = {"windows", "unwindows", "window_attention", "merge", "expand"}
+# Kinds of layers that no ONNX is written for yet, and whose they are.
+UNWRITTEN = {
+    *("windows", "unwindows", "window_attention", "merge", "expand"),  # swin_*
+    *("look", "scale"),  # primus, da_transunet
+    *("rotate", "between_channels"),  # the one, the other
+    *("causal", "scan", "steps"),  # u_mamba
+}
 FIRST = (
     "plain_unet",
     "residual_unet",

@@ -188,13 +188,32 @@ def test_only_landmarks_have_a_fine_stage():
         unet(XRAY, task, Budget(overrides={"2d_fine.spacing": [0.2, 0.2]}))
 
 
-def test_coarser_outputs_leave_memory_for_a_larger_patch():
+def cost_of_outputs(stage, **overrides):
     fixed = {"task.sigma_voxels": 4, "patch_size": [512, 512], "batch_size": 2}
+    overrides = {**fixed, "network.head_stage": stage, **overrides}
+    budget = Budget(memory_gb=8, rule="bytes", overrides=overrides)
+    return unet(XRAY, TASK, budget).configurations["2d"].memory
 
-    def need(stage):
-        overrides = {**fixed, "network.head_stage": stage}
-        budget = Budget(memory_gb=8, rule="bytes", overrides=overrides)
-        return unet(XRAY, TASK, budget).configurations["2d"].memory["activations"]
+
+def test_coarser_outputs_leave_memory_for_a_larger_patch():
+    fine, coarse = (
+        cost_of_outputs(stage, **{"train.recompute": "off"})["activations"]
+        for stage in (0, 1)
+    )
 
     # The finest level of the decoder keeps as much as all below it.
-    assert need(1) < 0.7 * need(0)
+    assert coarse < 0.7 * fine
+
+
+def test_coarser_outputs_leave_memory_where_maps_are_made_again():
+    fine, coarse = (cost_of_outputs(stage) for stage in (0, 1))
+
+    # A level keeps what was enlarged and what each of two convolutions gave. The worst
+    # moment is when the finest one's first convolution has its gradient, and only what
+    # was enlarged is left of the three. A level's maps take half of those above.
+    one = 2 * 2 * 32 * 512**2  # bytes: samples, 16 bit, channels, voxels
+    norms = 2 * 4 * 2 * 3 * 64  # samples, bytes, norms of the second level, numbers
+    kept = (one + 3 * one / 2) - one / 2 + norms
+    assert fine["activations"] - coarse["activations"] == kept
+    for part in ("backward", "workspace"):  # of that one convolution
+        assert coarse[part] == fine[part] / 2
