@@ -35,6 +35,7 @@ from planners.memory.bytes import ByteBudget
 from planners.memory.costs import heads_of, inputs_of
 from planners.memory.elements import ElementBudget
 from planners.memory.measured import looked_at
+from planners.network import declared, is_declared
 from planners.setting import Setting
 
 LOWRES = "3d_lowres"
@@ -222,7 +223,7 @@ class Planning:
     def _enter(self, made: Configuration, target: _Target, fit: Fit) -> None:
         self.configurations[target.name] = made
         stage = self.task.output_stage(made.spacing)
-        if stage is not None:
+        if stage is not None and self._has_coarser_outputs(target.name):
             self.decisions.append(about_outputs(target.name, made, stage))
         self.decisions += about_configuration(
             target.name,
@@ -285,7 +286,8 @@ class Planning:
         options = self.overrides.options(name, "network")
         stage = self.task.output_stage(spacing)
         if stage is not None:
-            options.setdefault("head_stage", stage.stage)
+            if self._has_coarser_outputs(name):
+                options.setdefault("head_stage", stage.stage)
         elif options.get("head_stage"):
             raise UsageError(NO_HEAD_STAGE)
         key = name, options.get("head_stage", 0)
@@ -320,6 +322,14 @@ class Planning:
             by_bytes = self.budget.rule == "bytes"
             self._costs[key] = family, exact, exact if by_bytes else rough
         return self._costs[key]
+
+    def _has_coarser_outputs(self, name: str) -> bool:
+        """Return whether a network can be read off at a coarser stage."""
+        network = self.overrides.get(name, "network")
+        if network is not None and not is_declared(network):
+            return True  # one that is written in torch says so itself
+        kind = self.family.declaration if network is None else declared(network)
+        return "head_stage" in kind.options()
 
     def _configuration(self, target: _Target, fit: Fit) -> Configuration:
         family, exact, _ = self._cost(target.name, target.spacing)

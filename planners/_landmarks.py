@@ -20,6 +20,7 @@ from autoseg.tasks.base import OutputStage
 from planners.base import Budget
 from planners.grids.patch import times
 from planners.grids.spacing import Grid, choose_grid, coarser
+from planners.memory.model import CONTEXT, GIB
 
 ROOM = 1.1  # of a patch's edge to that of the landmarks' box
 MOST_STEPS = 200  # 370 times coarser
@@ -95,14 +96,17 @@ def affordable(budget: Budget, needs_all: bool) -> tuple[Budget, tuple[Decision,
     given = budget.memory_gb is not None
     if given or budget.processor == "gpu" or not needs_all:
         return budget, ()
+    # A plan counts bytes as those of a GPU, whose context nnU-Net's count leaves out.
+    besides = CONTEXT / GIB if budget.rule == "bytes" else 0.0
+    gb = CPU_GB + besides
     decision = Decision(
         field="landmarks.memory",
-        value=f"{CPU_GB:g} GB",
+        value=f"{gb:g} GB",
         rule="the memory that is given; else that of the planner, or, where a CPU "
-        f"trains, {CPU_GB:g} GB, for which a patch is small enough to learn in an hour",
+        f"trains, {gb:g} GB, for which a patch is small enough to learn in an hour",
         because="no GPU was found, and no memory is given (--gpu-memory)",
     )
-    return replace(budget, memory_gb=CPU_GB), (decision,)
+    return replace(budget, memory_gb=gb), (decision,)
 
 
 def hold_landmarks(

@@ -24,7 +24,7 @@ from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 from planners._channels import choose_channels
 from planners._configurations import Planning
-from planners._family import UNETS, Family
+from planners._family import UNETS, Family, settable_options
 from planners._landmarks import affordable, hold_landmarks
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
@@ -190,9 +190,26 @@ def _nothing_fits(planning: Planning) -> PlanError:
     reasons = "\n".join(f"  {d.field}: {d.because}" for d in planning.decisions)
     return PlanError(
         f"Nothing fits {planning.words}:\n{reasons}\nGive --gpu-memory "
-        f"{planning.least_gb:.2f} or more, or a smaller network with "
-        "--set network.features=16,32,64."
+        f"{planning.least_gb:.2f} or more{_smaller(planning)}."
     )
+
+
+def _smaller(planning: Planning) -> str:
+    """Return how to ask for a smaller network, by an option that it has."""
+    network = planning.fixed.get("network")
+    if network is not None and not is_declared(network):
+        return ""
+    known = settable_options(network)
+    set_to = "--set network.{}".format
+    if "narrow" in known:
+        return f", or half of its channels with {set_to('narrow=2')}"
+    if "hidden" in known:
+        return f", or a smaller network with {set_to('hidden=...')}"
+    if known.get("features") is int:
+        return f", or a smaller network with {set_to('features=...')}"
+    if "features" in known:
+        return f", or a smaller network with {set_to('features=16,32,64')}"
+    return ""
 
 
 def _record(budget: Budget, gb: float) -> Choice:

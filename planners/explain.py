@@ -292,7 +292,9 @@ def _beside_default(
         usual = declared(DEFAULT).plan(topology, {})
         network = Choice(name=DEFAULT, options=usual)
         patch = topology.patch_size  # of a network that divides otherwise, a bit more
-        changed = {name: replace(chosen, network=network, patch_size=patch)}
+        swapped = replace(chosen, network=network, patch_size=patch)
+        # With the others, since a stage may name one of them as its previous.
+        changed = {**plan.configurations, name: swapped}
         other = cost_of(replace(plan, configurations=changed), name, setting)
         batch = chosen.batch_size
         ratios["parameters"].append(f"{cost.parameters / other.parameters:.2f}")

@@ -171,3 +171,20 @@ def test_a_data_set_of_landmarks_is_explained_without_classes(fingerprint, page)
 
     assert "left after cropping" in text
     assert "class " not in text.split("Configurations")[0]
+
+
+def test_a_stage_that_follows_another_is_held_against_the_default_network(
+    fingerprint, task
+):
+    found = fingerprint(*LIVER)
+    plan = PLANNERS["unet"](found, task(), Budget(overrides={"network": "light_unet"}))
+    assert any(made.previous for made in plan.configurations.values())
+
+    (row,) = [
+        line
+        for line in explain(plan, found).splitlines()
+        if "operations beside plain_unet" in line
+    ]
+    ratios = row.split("patch")[1].split()
+    assert len(ratios) == len(plan.configurations)
+    assert all(0 < float(ratio) < 1 for ratio in ratios)

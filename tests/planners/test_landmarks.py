@@ -95,6 +95,25 @@ def test_without_a_gpu_landmarks_are_planned_for_a_cpu_that_sees_whole_images():
     }
 
 
+@pytest.mark.parametrize("network", ["light_unet", "fpn"])
+def test_networks_of_every_kind_are_planned_for_points_where_there_is_no_gpu(network):
+    budget = Budget(processor="cpu", overrides={"network": network})
+    plan = unet(XRAY, TASK, budget)
+
+    made = plan.configurations["2d"]
+    assert made.network.name == network
+    assert min(made.patch_size) >= 64  # the smallest would be 8
+    fields = {d.field for d in plan.decisions}
+    # Only some can be read off before their last stage, and only those say why.
+    assert ("2d.network.head_stage" in fields) == (network == "light_unet")
+
+
+def test_what_is_set_of_coarser_outputs_is_refused_where_a_network_has_none():
+    options = {"network": "fpn", "network.head_stage": 1}
+    with pytest.raises(UsageError, match="head_stage"):
+        unet(XRAY, TASK, Budget(memory_gb=8, overrides=options))
+
+
 def test_a_cpu_does_not_see_whole_images_where_landmarks_are_in_a_small_part():
     part = fingerprint((2400, 1935), (0.1, 0.1), (60.0, 60.0))
     cpu = unet(part, TASK, Budget(processor="cpu"))

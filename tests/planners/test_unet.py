@@ -166,6 +166,22 @@ def test_when_nothing_fits_the_error_says_what_the_smallest_plan_needs(
     unet(fingerprint(*LIVER), task(), Budget(memory_gb=enough, rule="bytes"))
 
 
+@pytest.mark.parametrize(
+    "network, hint",
+    [
+        ("light_unet", "network.features=16,32,64"),
+        ("fpn", "network.narrow=2"),
+        ("primus", "network.hidden="),
+    ],
+)
+def test_when_nothing_fits_a_smaller_network_is_named_by_its_own_option(
+    fingerprint, task, network, hint
+):
+    budget = Budget(memory_gb=0.3, overrides={"network": network})
+    with pytest.raises(PlanError, match=f"or more, or .*--set {hint}"):
+        unet(fingerprint((16, 16, 16), (1.0, 1.0, 1.0)), task(), budget)
+
+
 def test_there_are_no_presets(fingerprint, task):
     with pytest.raises(UsageError, match="--planner residual_unet"):
         unet(fingerprint(*LIVER), task(), Budget(preset="L"))
