@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from autoseg.blueprints.drawing import ACTIVATIONS, Drawing
+from autoseg.blueprints.modules.module import DrawnNetwork
 from autoseg.errors import UsageError
 from autoseg.interop.onnx._layers import WRITERS
 from autoseg.interop.onnx.folder import RUNNER, export_onnx, settings_of
@@ -59,6 +61,25 @@ def test_every_layer_of_a_declared_network_is_written_or_known_to_be_missing():
             found |= {layer.kind for layer in drawing.needed((wanted,))}
 
     assert found - set(WRITERS) <= UNWRITTEN
+
+
+@pytest.mark.parametrize("act", ACTIVATIONS)
+def test_every_activation_is_written(act):
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    drawing = Drawing(2, (4, 8), 2)
+    x = drawing.act(drawing.image, act, name="act")
+    drawing.head(x, name="head")
+    network = DrawnNetwork(drawing, {"classes": 2}, False, divisor=(1, 1)).eval()
+    weights = {key: value.numpy() for key, value in network.state_dict().items()}
+    model = to_onnx(drawing, weights, False)
+
+    session = runtime.InferenceSession(model.SerializeToString())
+    image = torch.linspace(-8, 8, 64).view(1, 2, 4, 8)  # beyond both bends
+    with torch.no_grad():
+        wanted = network(image)["classes"].numpy()
+    (found,) = session.run(None, {"image": image.numpy()})
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("dim", [2, 3])

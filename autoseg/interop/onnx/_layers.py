@@ -17,6 +17,13 @@ import numpy as np
 from autoseg.blueprints.drawing import Drawing, Layer
 from autoseg.interop.onnx._sheet import Sheet
 
+# What is one operation of ONNX without numbers of its own.
+ACTIVATIONS = {
+    "relu": "Relu",
+    "elu": "Elu",
+    "sigmoid": "Sigmoid",
+    "hard_swish": "HardSwish",
+}
 Writer = Callable[[Sheet, Drawing, Layer, list[str]], "str | list[str]"]
 
 
@@ -104,7 +111,12 @@ def _act(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str
         slope = sheet.learned(f"{layer.name}.weight")
         wide = sheet.whole([-1, *[1] * drawing.dim])
         return str(sheet.add("PRelu", x, sheet.add("Reshape", slope, wide)))
-    return str(sheet.add({"relu": "Relu", "elu": "Elu", "sigmoid": "Sigmoid"}[kind], x))
+    if kind == "relu6":
+        ends = sheet.constant(0.0), sheet.constant(6.0)
+        return str(sheet.add("Clip", x, *ends))
+    if kind == "hard_sigmoid":
+        return str(sheet.add("HardSigmoid", x, alpha=1 / 6, beta=0.5))
+    return str(sheet.add(ACTIVATIONS[kind], x))
 
 
 def _add(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
