@@ -89,6 +89,7 @@ def plan_beside(
         preset=given.get("preset"),
         precision=given.get("precision", "bf16"),
         overrides={"network": network, **overrides},
+        gpus=given.get("gpus", 1),
     )
     make_plan(dataset, root, planner=made.planner, name=name, budget=budget)
     return name

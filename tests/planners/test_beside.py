@@ -36,7 +36,7 @@ def test_it_has_memory_and_settings_of_the_plan_beside_it(place):
         "batch_size": 3,
         "network.norm": "batch",
     }
-    plan(folder, root, name="small", gpu_memory=4, settings=settings)
+    plan(folder, root, name="small", gpu_memory=4, settings=settings, gpus=3)
 
     name = plan_beside(folder, root, "small", "mednext")
 
@@ -50,9 +50,16 @@ def test_it_has_memory_and_settings_of_the_plan_beside_it(place):
     assert chosen.network.options["features"] == [8, 16, 32]
     assert "norm" not in chosen.network.options  # MedNeXt has no such option
     assert made.budget.options["memory_gb"] == 4
+    assert made.budget.options["gpus"] == 3
     before = space.plan(name).read_text()
     assert plan_beside(folder, root, "small", "mednext") == name
     assert space.plan(name).read_text() == before
+
+
+def test_without_a_network_it_is_the_plan_itself(place):
+    folder, root, _ = place
+
+    assert plan_beside(folder, root, "small", None) == "small"
 
 
 def test_what_cannot_be_is_told(place):

@@ -77,6 +77,22 @@ def test_a_plan_that_was_edited_is_kept(root):
     assert Plan.load(_file(root)).configuration("2d").batch_size != 17
 
 
+def test_few_operations_make_a_network_narrow(root):
+    usual = plan("1", root, network="light_unet")
+
+    few = plan("1", root, network="light_unet", operations=4e9)
+
+    made = (one.configuration("3d_fullres").network for one in (few, usual))
+    narrow, wide = (network.options["features"] for network in made)
+    assert max(narrow) < max(wide)
+
+
+@pytest.mark.parametrize("more", [{"operations": 1e9}, {"gpus": 2}])
+def test_a_budget_holds_operations_and_gpus_already(root, more):
+    with pytest.raises(UsageError, match="operations or gpus beside it"):
+        plan("1", root, budget=Budget(), **more)
+
+
 def test_the_same_plan_again_leaves_no_previous_one(root):
     plan("1", root)
     plan("1", root)

@@ -65,6 +65,25 @@ def test_only_what_is_missing_is_trained(two_folds, monkeypatch):
     assert seen == [0]
 
 
+def test_another_network_is_trained_by_its_plan_beside(two_folds):
+    plans = two_folds.workspace
+    made = Plan.load(plans.plan("unet"))
+    dataclasses.replace(made, name="mine_plain_unet").save(
+        plans.plan("mine_plain_unet")
+    )
+    dataclasses.replace(made, name="mine").save(plans.plan("mine"))
+    how = {"plan": "mine", "network": "plain_unet"}
+
+    one = train(
+        two_folds.dataset, "3d_fullres", 1, two_folds.root, **TINY, device="cpu", **how
+    )
+    folders = go(two_folds, **how)
+
+    assert one == folders[1]
+    assert {folder.parents[1].name for folder in folders} == {"mine_plain_unet"}
+    assert all(is_complete(folder) for folder in folders)
+
+
 def test_the_stage_before_of_a_cascade_comes_first(two_folds, monkeypatch):
     path = two_folds.workspace.plan("unet")
     plan = Plan.load(path)
