@@ -224,5 +224,7 @@ def windows_at_once(
 
 def _map_size(settings: Configuration) -> int:
     """Return the numbers in all feature maps of the finest resolution."""
-    features = settings.network.options.get("features") or [FEATURES]
-    return int(features[0]) * math.prod(settings.patch_size)
+    # One number for each stage, or that of the first, which others follow from.
+    features = settings.network.options.get("features") or FEATURES
+    finest = features[0] if isinstance(features, (list, tuple)) else features
+    return int(finest) * math.prod(settings.patch_size)

@@ -117,7 +117,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
                 "patch_size": list(chosen.patch_size),
                 "batch_size": chosen.batch_size,
                 "network": chosen.network.name,
-                "levels": len(chosen.network.options.get("features", ())),
+                "levels": _levels(chosen.network.options),
                 "memory_gb": sum(chosen.memory.values()) / GIB or None,
                 "previous": chosen.previous,
             }
@@ -125,6 +125,15 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
         },
         "decisions": [to_json(decision) for decision in plan.decisions],
     }
+
+
+def _levels(options: Mapping[str, Any]) -> int:
+    """Return how many resolutions a network has; 0: its options do not say."""
+    strides = options.get("strides")
+    if strides:
+        return 1 + sum(any(step > 1 for step in stride) for stride in strides)
+    features = options.get("features", ())
+    return len(features) if isinstance(features, (list, tuple)) else 0
 
 
 def describe_selection(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from autoseg.errors import UsageError
+from autoseg.networks import NETWORKS
 from autoseg.predict.windows.memory import (
     EXPORT,
     fit_windows,
@@ -14,6 +15,7 @@ from autoseg.predict.windows.memory import (
     windows_at_once,
 )
 from autoseg.predict.windows.window import Windows
+from autoseg.spec.choice import Choice
 from tests.predict import toy_model as toy
 
 SHAPE = (100, 64, 64)
@@ -43,6 +45,23 @@ def test_a_window_takes_eight_feature_maps():
 
     assert window_bytes(settings) - 64e6 == 8 * 4 * 4 * 64**3
     assert window_bytes(settings, "bf16") - 64e6 == 8 * 2 * 4 * 64**3
+
+
+def test_a_network_may_give_the_channels_of_its_first_stage_only():
+    settings = toy.plan(patch=64).configurations["net"]
+    features = {**settings.network.options, "features": 4}  # as Swin UNETR's
+    network = replace(settings.network, options=features)
+
+    same = replace(settings, network=network)
+    assert window_bytes(same) == window_bytes(settings)
+
+
+def test_windows_of_every_network_are_counted():
+    settings = toy.plan(patch=64).configurations["net"]
+    for name in NETWORKS.names():
+        network = Choice(name=name, options=NETWORKS[name].example(3)[0])
+        # At least a byte for each voxel, whatever its options are called.
+        assert window_bytes(replace(settings, network=network)) > 64e6 + 64**3, name
 
 
 @pytest.mark.parametrize(
