@@ -132,7 +132,9 @@ class Declaration(ABC):
 
     @classmethod
     def example_shape(cls, options: Mapping[str, Any]) -> tuple[int, ...]:
-        """Return the shape for which a module is drawn that works on all."""
+        """Return the shape for which a module is drawn that works on all it can see."""
+        if cls.fixed_shape:
+            return tuple(options["patch"])
         return tuple(4 * step for step in cls.divisor(options))
 
     @classmethod

@@ -119,10 +119,6 @@ class Primus(Declaration):
             )
 
     @classmethod
-    def example_shape(cls, options: Mapping[str, Any]) -> tuple[int, ...]:
-        return tuple(options["patch"])
-
-    @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:
         patch = (4,) + (8,) * (dim - 1)
         options = {

@@ -9,17 +9,18 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.rows.transformers import (
+    ATTENTION,
+    DEPTHS,
     EPS,
     attention_recipe,
+    check_stages,
     merged,
+    stages_at_most,
     swin_layers,
 )
-from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
 WIDTH = 96
-DEPTHS = (2, 2, 2, 2)
-ATTENTION = (3, 6, 12, 24)
 
 
 @NETWORKS.register
@@ -106,20 +107,12 @@ class SwinUnet(Declaration):
 
     @classmethod
     def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
-        lists = fixed.get("depths", DEPTHS), fixed.get("attention", ATTENTION)
-        return min(map(len, lists)) + 2
+        return stages_at_most(fixed)
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
         super().check_options(options)
-        stages = len(options["strides"]) - 1
-        for name, default in (("depths", DEPTHS), ("attention", ATTENTION)):
-            given = options.get(name, default)
-            if len(given) < stages or stages < 1:
-                raise PlanError(
-                    f"options of the network: {name} has {len(given)} entries; with "
-                    f"{stages} stages it must have as many, and at least 1."
-                )
+        check_stages(options, len(options["strides"]) - 1)
 
     @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:

@@ -9,17 +9,18 @@ from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers, residual
 from autoseg.blueprints.rows.transformers import (
+    ATTENTION,
+    DEPTHS,
     EPS,
     attention_recipe,
+    check_stages,
     merged,
+    stages_at_most,
     swin_layers,
 )
-from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
 WIDTH = 24
-DEPTHS = (2, 2, 2, 2)
-ATTENTION = (3, 6, 12, 24)
 
 
 @NETWORKS.register
@@ -112,20 +113,12 @@ class SwinUNETR(Declaration):
 
     @classmethod
     def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
-        lists = fixed.get("depths", DEPTHS), fixed.get("attention", ATTENTION)
-        return min(map(len, lists)) + 2
+        return stages_at_most(fixed)
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
         super().check_options(options)
-        stages = max(1, len(options["strides"]) - 2)
-        for name, default in (("depths", DEPTHS), ("attention", ATTENTION)):
-            given = options.get(name, default)
-            if len(given) < stages:
-                raise PlanError(
-                    f"options of the network: {name} has {len(given)} entries; with "
-                    f"{stages} stages it must have as many."
-                )
+        check_stages(options, max(1, len(options["strides"]) - 2))
 
     @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:

@@ -160,10 +160,6 @@ class Hybrid(Declaration):
                 )
 
     @classmethod
-    def example_shape(cls, options: Mapping[str, Any]) -> tuple[int, ...]:
-        return tuple(options["patch"])
-
-    @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:
         patch = (4,) + (8,) * (dim - 1)
         options = {

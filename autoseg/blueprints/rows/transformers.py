@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Tensor
+from autoseg.errors import PlanError
 from autoseg.spec.settings.recipes import OwnRecipe
 
 EPS = 1e-5
+# Layers and heads of each stage in Swin-Unet and Swin UNETR, which cite them.
+DEPTHS = (2, 2, 2, 2)
+ATTENTION = (3, 6, 12, 24)
 
 
 def attention_recipe(because: str, **changes: Any) -> OwnRecipe:
@@ -112,3 +116,20 @@ def merged(
     channels, grid = 2 * x.channels, net.merge(net.grid(x, grid), stride)
     x = net.norm(net.tokens(grid), "layer", eps=EPS, name="norm")
     return net.linear(x, channels, bias=False, name="reduce"), grid
+
+
+def stages_at_most(fixed: Mapping[str, Any]) -> int:
+    """Return how many resolutions options of windowed attention are enough for."""
+    lists = fixed.get("depths", DEPTHS), fixed.get("attention", ATTENTION)
+    return min(map(len, lists)) + 2
+
+
+def check_stages(options: Mapping[str, Any], stages: int) -> None:
+    """Raise PlanError unless each stage has its layers and heads, and there is one."""
+    for name, default in (("depths", DEPTHS), ("attention", ATTENTION)):
+        given = options.get(name, default)
+        if len(given) < stages or stages < 1:
+            raise PlanError(
+                f"options of the network: {name} has {len(given)} entries; with "
+                f"{stages} stages it must have as many, and at least 1."
+            )
