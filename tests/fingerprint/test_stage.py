@@ -497,3 +497,16 @@ def test_a_case_that_fails_in_one_part_keeps_the_fingerprint_open(tmp_path):
     path.write_bytes(good)
 
     assert autoseg.fingerprint(folder, root, num_parts=2, part_id=1).num_cases == 3
+
+
+def test_files_that_were_copied_again_and_again_are_known_each_time(tmp_path, reads):
+    folder = toy.volumes(tmp_path / "Toy", cases=2, test=0)
+    autoseg.fingerprint(folder, tmp_path / "root")
+    once = Counter(reads)
+
+    for time in (1, 2):  # other times, the same content
+        for path in (folder / "imagesTr").iterdir():
+            os.utime(path, (time, time))
+        autoseg.fingerprint(folder, tmp_path / "root")
+
+    assert reads == once
