@@ -36,6 +36,9 @@ PACKAGES = (
 # The package that makes each extra of setup.cfg worth its name, and what it brings.
 EXTRAS = {
     "openvino": ("openvino", "faster prediction on a CPU"),
+    "dicom": ("highdicom", "DICOM series in; SEG and RTSTRUCT in and out"),
+    "micro": ("zarr", "OME-Zarr, read and written by blocks"),
+    "cluster": ("distributed", "cases and folds over machines by Dask"),
     "onnx": ("onnx", "models as ONNX, which run without torch"),
     "roi": ("roifile", "ImageJ's ROI files, read and written"),
     "sleap": ("h5py", "landmarks from SLEAP's HDF5 files"),
