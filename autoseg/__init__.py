@@ -2,6 +2,7 @@
 
 The functions here do what the commands of the same names do::
 
+    autoseg.init(folder)
     autoseg.check(dataset)          autoseg.train(dataset, "3d_fullres", 0)
     autoseg.fingerprint(dataset)    autoseg.predict(model, images, output)
     autoseg.plan(dataset)           autoseg.evaluate(predictions, annotations)
@@ -34,6 +35,7 @@ _STAGES = (
     "report",
 )
 _PUBLIC = {
+    "init": "autoseg.describing.stage",
     "check": "autoseg.fingerprint.check.stage",
     "plan": "planners.stage",
     "plan_and_preprocess": "autoseg.prepare",

@@ -104,6 +104,28 @@ def cases_in(path: Path, names: Sequence[str] | None = None) -> tuple[str, ...]:
     return tuple(entry.case for entry in entries if entry.case is not None)
 
 
+def names_in(path: Path) -> tuple[str, ...]:
+    """Return the landmarks that a file of points has, of all its cases.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple of str
+        In the file's order; numbers from 1 on where it names nothing.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, with its path.
+    """
+    _, entries = _entries(Path(path), None, None)
+    return tuple(dict.fromkeys(name for entry in entries for name in entry.points))
+
+
 def _entries(
     path: Path, kind: str | None, count: int | None
 ) -> tuple[PointFile, list[Entry]]:

@@ -34,6 +34,7 @@ ONLY_FLAGS = {
 }
 # Spelled otherwise on the terminal, or the other way round.
 SPELLED = {
+    "init": {"no_picture": "picture"},
     "train": {"no_validation": "validation"},
     "plan_and_preprocess": {
         "no_preprocessing": "preprocessing",
@@ -47,6 +48,7 @@ SPELLED = {
 }
 # What a script can give and a terminal cannot, or gives by other flags.
 ONLY_PARAMETERS = {
+    "init": {"ask"},
     "plan": {"budget"},
     "plan_and_preprocess": {"budget"},
     "train": {"checkpoint_seconds"},
