@@ -1,6 +1,11 @@
 """Every declared network: what the planner counts is what its modules do."""
 
+import contextlib
+from unittest import mock
+
 import pytest
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from autoseg.networks import NETWORKS
 from planners.grids.topology import find_topology
@@ -126,10 +131,16 @@ def test_parameters_and_operations_are_those_of_the_modules(name, dim):
 @pytest.mark.parametrize("name", DECLARED)
 def test_saved_bytes_are_those_of_autograd(name, dim, precision):
     options, task = options_of(name, dim), semantic(3)
-    images, labels = batch_of((2, *PATCH[dim]), 1)
-    made = build(name, options, task, 1)
 
-    saved = saved_bytes(made, task, images, labels, precision)
+    with contextlib.ExitStack() as stack:
+        if (dim, precision) == (3, "bf16"):
+            # Sizes without numbers: such a convolution takes seconds where bf16 is not
+            # built in. In 2-D, where numbers are computed, sizes are the same.
+            stack.enter_context(FakeTensorMode())
+            stack.enter_context(mock.patch.object(nn.init, "trunc_normal_"))
+        images, labels = batch_of((2, *PATCH[dim]), 1)
+        made = build(name, options, task, 1)
+        saved = saved_bytes(made, task, images, labels, precision)
 
     predicted = predict(name, options, PATCH[dim], 1, task, precision=precision)
     assert predicted.saved(2) == pytest.approx(saved, rel=0.03)
@@ -178,13 +189,7 @@ def test_a_step_takes_what_the_allocator_hands_out(name, dim, capfd):
     images, labels = batch_of((2, *patch), 1)
     made = build(name, options, task, 1)
 
-    def step():
-        made.zero_grad(set_to_none=True)
-        loss_of(task, made(images), labels).backward()
-
-    step()
-    made.zero_grad(set_to_none=True)
-    peak = peak_of(step)
+    peak = peak_of(lambda: loss_of(task, made(images), labels).backward())
 
     cost = predict(name, options, patch, 1, task, precision="fp32", augmentation=False)
     # Weights, optimizer and data were there before.
