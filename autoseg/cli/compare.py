@@ -2,10 +2,12 @@
 
 A run is a folder of predictions, a trained fold or configuration (its folds are
 pooled), or a summary.json. Runs are compared case by case, with confidence intervals,
-a paired test and the stability of ranks, in words on the terminal and on a page.
+a paired test and the stability of ranks, in words on the terminal and on a page. Of
+trainings it also says what they cost, and draws what was reached over it.
 
 examples:
   autoseg compare RESULTS/2d RESULTS/3d_fullres
+  autoseg compare RESULTS/unet/2d RESULTS/mednext/2d --equal time
   autoseg compare ours=PREDICTIONS theirs=OTHER_PREDICTIONS -d DATASET --by nsd
 """
 
@@ -47,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="gains below this do not matter in practice; by default every one does",
     )
     parser.add_argument(
+        "--equal",
+        choices=("time", "iterations", "memory"),
+        help="refuse trainings that differ in it by more than 5 %%",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -71,6 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         annotations=arguments.annotations,
         by=arguments.by,
         margin=arguments.margin,
+        equal=arguments.equal,
         root=arguments.root,
         workers=arguments.workers,
         overwrite=arguments.overwrite,

@@ -10,6 +10,8 @@ from autoseg.losses import LOSSES
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.head import AT_ONCE
 from autoseg.spec.plan import Plan
+from autoseg.spec.run import Run
+from autoseg.spec.settings.recipe import Recipe
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
 from planners.memory.model import StepCost, inference_bytes, step_cost
@@ -50,6 +52,18 @@ def inputs_of(task: Task, channels: int, *, cascade: bool) -> int:
         Whether there is a previous stage.
     """
     return channels + (task.previous_channels or 0) * cascade
+
+
+def setting_of(run: Run) -> Setting:
+    """Return how a training computes a step, by its record."""
+    recipe = Recipe(**run.recipe)
+    return Setting(
+        precision=run.precision,
+        optimizer="adamw" if recipe.optimizer == "adamw" else "sgd",
+        deep_supervision=recipe.deep_supervision,
+        device="cuda" if run.device == "cuda" else "cpu",
+        recompute=recipe.recompute,
+    )
 
 
 def cost_of(plan: Plan, name: str, setting: Setting) -> StepCost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from autoseg.errors import UsageError
@@ -21,6 +21,8 @@ from autoseg.evaluate.measures import (
     mean_over_classes,
     measure_of,
 )
+from autoseg.report.compare.costs import Cost, read_costs, require_equal
+from autoseg.report.compare.costs import sentence as cost_sentence
 from autoseg.report.compare.runs import Run
 from autoseg.report.page.html import gain_text
 
@@ -51,6 +53,8 @@ class Comparison:
         By class, and over all classes.
     ranks : mapping of str to list of float
         See `autoseg.evaluate.compare.rank_shares`.
+    costs : mapping of str to Cost
+        Of the runs that are trained folds or configurations.
     """
 
     runs: tuple[Run, ...]
@@ -61,13 +65,16 @@ class Comparison:
     values: Mapping[str, Mapping[str, float]]
     pairs: Mapping[str, tuple[Pair, ...]]
     ranks: Mapping[str, list[float]]
+    costs: Mapping[str, Cost] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """Return what it comes to, a sentence or two for each pair."""
-        return [
+        said = [
             f"{verdict(pair, self.margin)[1]} {numbers(pair, self.measure)}"
             for pair in self.pairs[MEAN]
         ]
+        cost = cost_sentence(self.costs) if len(self.costs) > 1 else ""
+        return [*said, cost] if cost else said
 
 
 def compare(
@@ -76,6 +83,7 @@ def compare(
     measure: str | None = None,
     margin: float = 0.0,
     groups: Mapping[str, str] | None = None,
+    equal: str | None = None,
 ) -> Comparison:
     """Compare runs on the cases and classes that all of them have.
 
@@ -89,6 +97,8 @@ def compare(
         Gains below it do not matter in practice.
     groups : mapping of str to str, optional
         Group of each case: those of one patient count as one witness.
+    equal : str, optional
+        ``"time"``, ``"iterations"`` or ``"memory"``: refuse runs that differ in it.
 
     Returns
     -------
@@ -98,8 +108,12 @@ def compare(
     Raises
     ------
     UsageError
-        If the runs have no case or class in common, or not this measure.
+        If the runs have no case or class in common, or not this measure, or differ in
+        what is to be equal.
     """
+    costs = read_costs(runs)
+    if equal is not None:
+        require_equal(equal, costs, runs)
     cases, classes = _in_common(runs)
     chosen = _measure(runs, measure)
     _same_tolerance(runs, cases, chosen)
@@ -115,6 +129,7 @@ def compare(
         values=tables[MEAN],
         pairs={name: _pairs(table, chosen, groups) for name, table in tables.items()},
         ranks=rank_shares(tables[MEAN], chosen, groups),
+        costs=costs,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from autoseg.evaluate.measures import measure_of
 from autoseg.evaluate.summary import plain
 from autoseg.figures.figure import PALETTE
 from autoseg.report.compare.comparison import MEAN, Comparison, numbers
+from autoseg.report.compare.costs import Cost, sentence
 from autoseg.report.page.html import gain_text, render, score
+from autoseg.report.page.plots import Mark, tradeoff
 from autoseg.report.page.strips import Strip, strips
 from autoseg.spec.json import dumps, to_json, write_text
 
@@ -21,6 +24,18 @@ CAVEAT = (
     "This is about these cases, and about these very trainings: another seed, or other "
     "cases of another kind, may turn out differently."
 )
+
+
+# What is drawn across, by its name.
+COSTS: dict[str, Callable[[Cost], float | None]] = {
+    "minutes of training": lambda cost: cost.seconds / 60,
+    "10⁹ operations a step": lambda cost: _billions(cost.operations),
+    "GB of a step": lambda cost: _billions(cost.memory),
+}
+
+
+def _billions(value: float | None) -> float | None:
+    return None if value is None else value / 1e9
 
 
 def write_comparison(found: Comparison, page: Path) -> None:
@@ -40,9 +55,13 @@ def write_comparison(found: Comparison, page: Path) -> None:
         subtitle=", ".join(run.name for run in found.runs),
         tiles=_tiles(found),
         sections=[("answer", "Answer"), ("runs", "Runs"), ("pairs", "Pairs"),
-                  ("ranks", "Ranks")],
+                  *[("costs", "Costs")] * bool(found.costs), ("ranks", "Ranks")],
         content=content,
-        charts={"runs": _run_strips(found), "gains": _gain_strips(found)},
+        charts={
+            "runs": _run_strips(found),
+            "gains": _gain_strips(found),
+            "costs": _over_costs(found),
+        },
         caveat=CAVEAT,
         json_name=page.with_suffix(".json").name,
     )  # fmt: skip
@@ -65,9 +84,11 @@ def _content(found: Comparison) -> dict[str, Any]:
                 "left_out": found.left_out[run.name],
                 "scores": to_json(_statistic(found, run.name)),
                 "ranks": found.ranks[run.name],
+                "cost": to_json(found.costs.get(run.name)),
             }
             for run in found.runs
         ],
+        "costs": sentence(found.costs) if len(found.costs) > 1 else "",
         "answers": [
             {
                 "word": verdict(pair, found.margin)[0],
@@ -119,10 +140,40 @@ def _run_strips(found: Comparison) -> str:
                 low=its.low,
                 high=its.high,
                 text=score(its.mean, found.measure),
-                color=PALETTE[(number + 6) % len(PALETTE)],
+                color=_color(number),
             )
         )
     return strips(rows, f"{measure_of(found.measure).heading}, {MEAN}; a dot is a case")
+
+
+def _over_costs(found: Comparison) -> list[str]:
+    """Draw what was reached over each cost that is known of all trained runs."""
+    heading, drawn = measure_of(found.measure).heading, []
+    for across, of in COSTS.items():
+        known = {name: of(cost) for name, cost in found.costs.items()}
+        marks = []
+        for number, run in enumerate(found.runs):
+            value = known.get(run.name)
+            if value is None:
+                continue
+            its = _statistic(found, run.name)
+            marks.append(
+                Mark(
+                    across=value,
+                    up=its.mean,
+                    low=its.low,
+                    high=its.high,
+                    name=run.name,
+                    color=_color(number),
+                )
+            )
+        if marks:
+            drawn.append(tradeoff(marks, across, heading))
+    return drawn
+
+
+def _color(number: int) -> str:
+    return PALETTE[(number + 6) % len(PALETTE)]
 
 
 def _gain_strips(found: Comparison) -> str:

@@ -25,6 +25,7 @@ def compare(
     annotations: PathLike | None = None,
     by: str | None = None,
     margin: float = 0.0,
+    equal: str | None = None,
     root: PathLike | None = None,
     workers: int | None = None,
     overwrite: bool = False,
@@ -47,6 +48,9 @@ def compare(
         The measure, such as ``"dice"``; by default the first.
     margin : float
         Gains below this do not matter in practice.
+    equal : str, optional
+        ``"time"``, ``"iterations"`` or ``"memory"``: refuse trained runs that differ in
+        it by more than 5 %.
     root : path, optional
         ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
     workers : int, optional
@@ -62,8 +66,8 @@ def compare(
     Raises
     ------
     UsageError
-        If there are fewer than two runs, one does not exist, or the page cannot be
-        written there.
+        If there are fewer than two runs, one does not exist, they differ in what is to
+        be equal, or the page cannot be written there.
     """
     page = Path(output)
     if page.suffix != ".html":
@@ -87,6 +91,7 @@ def compare(
         measure=by,
         margin=margin,
         groups=_groups(dataset, root),
+        equal=equal,
     )
     write_comparison(found, page)
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 340, 300  # pixels
@@ -149,6 +150,63 @@ def scatter(
         parts += [
             frame.dot(p, "var(--ink)", f"{p[0]:.3g}: {p[1]:.3g}", 3.6, 1) for p in curve
         ]
+    return frame.close(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A named dot with an interval upward.
+
+    Parameters
+    ----------
+    across, up, low, high : float
+        Where it is, and the ends of its interval; NaN: none.
+    name, color : str
+        What it is called and drawn in.
+    """
+
+    across: float
+    up: float
+    low: float = math.nan
+    high: float = math.nan
+    name: str
+    color: str
+
+
+def tradeoff(marks: Sequence[Mark], across: str, up: str) -> str:
+    """Return what was reached over what it cost; the axis of costs begins at 0.
+
+    Parameters
+    ----------
+    marks : sequence of Mark
+        At least one.
+    across, up : str
+        Names of the axes.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element.
+    """
+    most = max(mark.across for mark in marks) * 1.15 or 1.0
+    heights = [v for m in marks for v in (m.up, m.low, m.high) if math.isfinite(v)]
+    low, high = min(heights, default=0.0), max(heights, default=1.0)
+    room = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    ends = (low - room, high + room)
+    frame = _Frame((0.0, most), ends, f"{up} over {across}")
+    parts = frame.axes(across, up, round_ticks(0.0, most, 4), round_ticks(*ends, 4))
+    for mark in marks:
+        if not math.isfinite(mark.up):
+            continue
+        if math.isfinite(mark.low) and math.isfinite(mark.high):
+            interval = [(mark.across, mark.low), (mark.across, mark.high)]
+            parts.append(frame.line(interval, mark.color, 2))
+        said = f"{mark.name}: {mark.up:.3g}, {across} {mark.across:.3g}"
+        parts.append(frame.dot((mark.across, mark.up), mark.color, said, 5, 1))
+        x, y = frame.at((mark.across, mark.up))
+        right = x > (LEFT + WIDTH) / 2
+        place = x - 9 if right else x + 9
+        parts.append(_text(place, y - 6, mark.name, "end" if right else "start"))
     return frame.close(parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 
 import torch
 
@@ -12,9 +13,7 @@ from autoseg.machine import total_memory
 from autoseg.spec.run import Run
 from autoseg.train.setup.hardware import Hardware
 from autoseg.train.setup.job import Job
-from autoseg.train.setup.recipes import Recipe
-from planners.memory.costs import cost_of
-from planners.setting import Setting
+from planners.memory.costs import cost_of, setting_of
 
 logger = logging.getLogger(__name__)
 
@@ -74,16 +73,10 @@ def step_bytes(job: Job, run: Run, hardware: Hardware) -> float:
     PlanError
         If nobody knows what the network needs.
     """
-    recipe = Recipe(**run.recipe)
     share = hardware.ranks.largest(run.batch_size)
-    setting = Setting(
-        precision=hardware.precision,
-        optimizer="adamw" if recipe.optimizer == "adamw" else "sgd",
-        deep_supervision=recipe.deep_supervision,
-        device="cuda" if hardware.device.type == "cuda" else "cpu",
-        recompute=recipe.recompute,
-    )
-    return cost_of(job.plan, job.configuration, setting).total(share)
+    # It may go on on another device than it began on.
+    here = replace(run, precision=hardware.precision, device=hardware.device.type)
+    return cost_of(job.plan, job.configuration, setting_of(here)).total(share)
 
 
 def _too_large(
