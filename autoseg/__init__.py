@@ -11,7 +11,7 @@ The functions here do what the commands of the same names do::
     autoseg.export(model, bundle)   autoseg.import_nnunet(folder, bundle)
     autoseg.plan_and_preprocess(dataset)
     autoseg.demo()                  autoseg.doctor()
-    autoseg.slurm(dataset)
+    autoseg.slurm(dataset)          autoseg.models()
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
@@ -43,6 +43,7 @@ _PUBLIC = {
     "export": "autoseg.model.export",
     "import_nnunet": "autoseg.model.export",
     "demo": "autoseg.cli.demo",
+    "models": "autoseg.model.library.stage",
     "doctor": "autoseg.cli.doctor",
     "slurm": "autoseg.cli.slurm",
     "Predictor": "autoseg.predict.predictor",

@@ -10,6 +10,7 @@ from autoseg.fingerprint.check.stage import check as check
 from autoseg.fingerprint.stage import fingerprint as fingerprint
 from autoseg.model.export import export as export
 from autoseg.model.export import import_nnunet as import_nnunet
+from autoseg.model.library.stage import models as models
 from autoseg.predict.predictor import Predictor as Predictor
 from autoseg.predict.stage import predict as predict
 from autoseg.prepare import plan_and_preprocess as plan_and_preprocess

@@ -242,6 +242,7 @@ VALIDATION = "validation"
 SUMMARY = "summary.json"
 POSTPROCESSING = "postprocessing.json"  # in a bundle
 CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
+SCALE = "scale.json"  # how large the objects are that a model knows
 DECODING = "decoding.json"  # parameters of decoding that a fold has tuned
 KEPT_OUTPUTS = "outputs"  # in a fold's folder, while they are tuned
 UNCERTAINTY = "uncertainty.json"  # one number for each case

@@ -6,6 +6,7 @@ understood where they mean the same; docs/predict.md says more.
 examples:
   autoseg predict -i IMAGES -o PREDICTIONS -d DATASET -c 3d_fullres
   autoseg predict -i IMAGES -o PREDICTIONS -m MODEL     (folder, bundle, nnU-Net model)
+  autoseg predict -i IMAGES -o PREDICTIONS -m nuclei    (a model that comes along)
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="MODEL",
-        help="folder of a trained configuration, a bundle, or a folder or zip of "
-        "nnU-Net v2",
+        help="folder of a trained configuration, a bundle, a folder or zip of nnU-Net "
+        "v2, or a name, as `autoseg models` lists them: nuclei",
     )
     group.add_argument("-d", "--dataset", metavar="DATASET", help="name or number")
     group.add_argument("-c", "--configuration", metavar="NAME", help="as 3d_fullres")
@@ -124,22 +125,35 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         "sure it is; of label maps, an image of where folds and mirrors disagree",
     )
     group.add_argument(
+        "-prev_stage_predictions",
+        "--prev-stage-predictions",
+        type=Path,
+        metavar="FOLDER",
+        help="cascade: predictions of the stage before; by default made on the way",
+    )
+    _add_how_of_some(group)
+
+
+def _add_how_of_some(group: Any) -> None:
+    """Declare what is for some tasks or networks only."""
+    group.add_argument(
         "--decoder",
         metavar="NAME",
         help="landmarks: how the place between voxels is found; by default the plan's",
+    )
+    group.add_argument(
+        "--diameter",
+        type=float,
+        metavar="LENGTH",
+        help="instances: how large they usually are in these images, in pixels (in the "
+        "unit of the model, where it has one); by default the model's size, or what "
+        "it finds itself, if it can",
     )
     group.add_argument(
         "--prune",
         metavar="DEPTH",
         help="unetpp: stop at this depth of the decoder, 1, 2, ..., which is faster; "
         "mean: average the outputs of all depths",
-    )
-    group.add_argument(
-        "-prev_stage_predictions",
-        "--prev-stage-predictions",
-        type=Path,
-        metavar="FOLDER",
-        help="cascade: predictions of the stage before; by default made on the way",
     )
 
 
@@ -267,6 +281,7 @@ def run(arguments: argparse.Namespace) -> None:
         uncertainty=arguments.uncertainty,
         decoder=arguments.decoder,
         prune=arguments.prune,
+        diameter=arguments.diameter,
     )
     folders = sorted({str(path.parent) for path in written})
     what = f"{len(written)} prediction{'s' * (len(written) != 1)}"

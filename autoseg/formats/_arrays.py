@@ -29,8 +29,9 @@ def fit_channels(
 ) -> Array:
     """Bring a picture's channels to the number that is expected, without loss.
 
-    Gray that was saved as color becomes one channel, an opaque alpha channel goes, and
-    gray between color pictures is repeated; anything else must fit. What is no picture
+    Gray that was saved as color becomes one channel, and so does a picture in one color
+    alone; an opaque alpha channel goes, and gray between color pictures is repeated;
+    anything else must fit. What is no picture
     is left as it is: the channels of a scan are not copies of each other.
 
     Parameters
@@ -66,6 +67,8 @@ def fit_channels(
             kept = kept[:-1]
         if channels == 1 and len(kept) > 1 and all(_same(c, kept[0]) for c in kept[1:]):
             kept = kept[:1]
+        if channels == 1 and len(kept) == 3:
+            kept = _only_color(kept)
         alone = not names or _numbered(path) is None
         if channels == 3 and len(kept) == 1 and (colors or alone):
             kept = np.repeat(kept, 3, axis=0)
@@ -109,6 +112,12 @@ def _cure(array: Array, channels: int, path: Path, names: Sequence[str]) -> str:
         return (
             "Give one file for each channel, named CASE_0000, CASE_0001 and so on, or "
             "one that holds them all."
+        )
+    if channels == 1:
+        what = f"that shows {names[0]}" if names else "that counts"
+        return (
+            f"Save the one {what} alone, as a gray picture; to learn from all of them, "
+            "name each in `channel_names` of dataset.json."
         )
     return "Name each of them in `channel_names` of dataset.json, or correct the file."
 
@@ -243,6 +252,12 @@ def _smallest_type(labels: Array, kinds: Sequence[DTypeLike], path: Path) -> DTy
 def _is_opaque(alpha: Array) -> bool:
     whole = 1 if alpha.dtype.kind in "bf" else np.iinfo(alpha.dtype).max
     return bool((alpha == whole).all())
+
+
+def _only_color(array: Array) -> Array:
+    """Return the one of three colors that shows anything, or all of them."""
+    shows = [bool((color != color.flat[0]).any()) for color in array]
+    return array[shows.index(True)][None] if sum(shows) == 1 else array
 
 
 def _same(a: Array, b: Array) -> bool:

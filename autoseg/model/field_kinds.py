@@ -129,7 +129,10 @@ class Folds(Field):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Weights(Field):
-    """Tensors of each fold, in a file of safetensors."""
+    """Tensors of each fold, in a file of safetensors.
+
+    Small files hold them in half precision; networks compute in single precision.
+    """
 
     def files(self, name: str, model: Model) -> dict[str, bytes]:
         from safetensors.torch import save
@@ -150,10 +153,11 @@ class Weights(Field):
         for fold in known["folds"]:
             file = _weights_file(fold)
             try:
-                found.append(dict(load(packed.read(file, most))))
+                tensors = load(packed.read(file, most))
             except SafetensorError as error:
                 where = packed.where(file)
                 raise ModelError(f"{where} is damaged: {error}.") from None
+            found.append({name: _as_computed(one) for name, one in tensors.items()})
         return tuple(found)
 
 
@@ -223,6 +227,12 @@ class Parts(Field):
                 )
             found.append(self.read(below))
         return tuple(found)
+
+
+def _as_computed(tensor: Any) -> Any:
+    """Return numbers of half precision in single precision, others as they are."""
+    half = tensor.is_floating_point() and tensor.element_size() < 4
+    return tensor.float() if half else tensor
 
 
 def _weights_file(fold: str) -> str:

@@ -30,12 +30,14 @@ from autoseg.model.trained import TrainedFolder
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import from_json
 from autoseg.spec.plan import Plan
+from autoseg.spec.scale import Scale
 from autoseg.workspace import (
     CONFIDENCE,
     MODEL_DATASET,
     MODEL_FINGERPRINT,
     MODEL_PLAN,
     POSTPROCESSING,
+    SCALE,
 )
 
 
@@ -146,6 +148,7 @@ FIELDS: Mapping[str, Field] = {
         since=3,
         folder=lambda f: f.confidence,
     ),
+    "scale": JsonFile(file=SCALE, load=Scale.from_json, since=4),
     "previous": Part(prefix="previous/", read=unpack, folder=_before),
     "partners": Parts(prefix="partner_{}/", read=unpack, since=2),
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoseg.errors import ModelError
+from autoseg.errors import ModelError, did_you_mean, some_of
 from autoseg.model.archive import Archive
 from autoseg.model.chosen import checkpoint_name
 from autoseg.model.fields import parts
+from autoseg.model.library.shelf import find_named, named
 from autoseg.model.loaders import LOADERS
 from autoseg.model.model import Model
 from autoseg.model.tensors import check_real
@@ -33,7 +34,8 @@ def load_model(
     path : str or Path
         A folder that `autoseg train` made (``results/DATASET/PLAN/CONFIGURATION``), a
         bundle, a folder or zip of nnU-Net v2, or what a further plug-in in
-        ``autoseg/model/loaders`` reads.
+        ``autoseg/model/loaders`` reads. Or the name of a model, as in
+        ``autoseg models``, where no file or folder is called so that holds one.
     configuration : str, optional
         Which one, where there are several.
     folds : sequence of int or str, optional
@@ -53,9 +55,11 @@ def load_model(
         If there is no model, or it is incomplete or damaged.
     """
     path = Path(path)
-    if not path.exists():
-        raise ModelError(f"There is no model {path}: no such file or folder.")
     readers = [LOADERS[name]() for name in LOADERS.names()]
+    if not path.exists() or not any(loader.is_mine(path) for loader in readers):
+        path = find_named(path) or path
+    if not path.exists():
+        raise ModelError(_nothing_there(path))
     for loader in readers:
         if loader.is_mine(path):
             found = loader.load(
@@ -72,6 +76,15 @@ def load_model(
     hint = f" Models in it: {', '.join(inside)}." if inside else ""
     kinds = ", nor ".join(loader.reads for loader in readers)
     raise ModelError(f"{path} is no model: neither {kinds}.{hint}")
+
+
+def _nothing_there(path: Path) -> str:
+    names = named()
+    hint = did_you_mean(str(path), names)
+    return (
+        f"There is no model {path}: no such file or folder, and no model of that name."
+        f"{hint} Names: {some_of(sorted(names), MOST_NAMED) or 'none'}."
+    )
 
 
 def check_model(model: Model) -> None:

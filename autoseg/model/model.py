@@ -15,6 +15,7 @@ from autoseg.model.postprocessing import Postprocessing
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Plan
+from autoseg.spec.scale import Scale
 from autoseg.tasks import TASKS
 
 # Keys of dataset.json, the first that is there counts.
@@ -54,6 +55,9 @@ class Model:
         What is done to predictions in the end.
     confidence : Confidence or None
         Of landmarks: what validation taught about how far to trust them.
+    scale : Scale or None
+        How large the objects are that it knows: other images are brought to that. None:
+        images are seen as they are.
     depth : str or None
         How much of a nested decoder is computed, see `Trainable.prune`; None: all, and
         the deepest output is given.
@@ -72,6 +76,7 @@ class Model:
     partners: tuple[Model, ...] = ()
     postprocessing: Postprocessing = Postprocessing()
     confidence: Confidence | None = None
+    scale: Scale | None = None
     depth: str | None = None
 
     @property

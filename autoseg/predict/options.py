@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -50,6 +51,11 @@ class Options:
     decoder : str or None
         Of landmarks: how the place between voxels is found, a key of
         `autoseg.landmarks.decoders.DECODERS`; None: the plan's.
+    diameter : float or None
+        Of instances: how large they usually are in the images, as the diameter of a
+        disk or ball of the same size, in the model's unit of length (pixels, of
+        pictures); None: where the model says how large its objects were, it looks
+        itself, otherwise images are seen as they are.
     prune : str or None
         Of networks with a nested decoder: ``"1"``, ``"2"``, ... stops at an output,
         ``"mean"`` averages all; None: the deepest.
@@ -71,6 +77,7 @@ class Options:
     uncertainty: bool = False
     decoder: str | None = None
     prune: str | None = None
+    diameter: float | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -86,6 +93,8 @@ class Options:
             problems.append(f"the most memory is {self.max_memory} GB; give over 0")
         if self.batch is not None and self.batch < 1:
             problems.append(f"the batch is {self.batch}; give 1 or more")
+        if self.diameter is not None and not 0 < self.diameter < math.inf:
+            problems.append(f"the diameter is {self.diameter}; give over 0")
         if self.exact and self.precision not in (AUTO, "fp32"):
             problems.append(f"exact results need fp32, not {self.precision}")
         if self.exact and self.backend in BACKENDS:

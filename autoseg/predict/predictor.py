@@ -12,6 +12,7 @@ from autoseg.errors import ModelError
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.predict import inputs
+from autoseg.predict.magnification import View
 from autoseg.predict.options import Options
 from autoseg.predict.readouts.base import Progress, Sink
 from autoseg.predict.readouts.uncertainty import Doubt
@@ -34,12 +35,15 @@ class Begun:
         On the network's grid.
     previous : annotation, optional
         What the stage before found.
+    view : View
+        How it is seen; `prepared` is what is seen through it.
     """
 
     geometry: Geometry
     image: Image | None = None
     prepared: Prepared | None = None
     previous: Any = None
+    view: View = View()
 
     @property
     def nbytes(self) -> int:
@@ -95,18 +99,20 @@ class Predictor(SingleModel):
         uncertainty: bool = False,
         decoder: str | None = None,
         prune: str | None = None,
+        diameter: float | None = None,
     ) -> Predictor:
         """Load a model.
 
         Parameters
         ----------
         path : str or Path
-            A folder that training made, a bundle, or a model of nnU-Net v2.
+            A folder that training made, a bundle, a model of nnU-Net v2, or a name,
+            as in `autoseg.models`.
         folds, checkpoint, configuration
             Which part of the model; see `autoseg.model.load.load_model`.
         step_size, mirror, exact, device, backend, precision, max_memory, batch
             How to predict; see `autoseg.predict.options.Options`.
-        uncertainty, decoder, prune
+        uncertainty, decoder, prune, diameter
             The same.
 
         Returns
@@ -134,6 +140,7 @@ class Predictor(SingleModel):
             uncertainty=uncertainty,
             decoder=decoder,
             prune=prune,
+            diameter=diameter,
         )
         return cls(model, options)
 
@@ -214,10 +221,12 @@ class Predictor(SingleModel):
         """
         if self.is_joint or (self.is_second and previous is None):
             return Begun(geometry=image.geometry, image=image)
+        view = self.view(image)
         return Begun(
             geometry=image.geometry,
-            prepared=self.prepare(image, previous, overwrite),
+            prepared=self.prepare(view.of(image), previous, overwrite),
             previous=previous,
+            view=view,
         )
 
     def look(
@@ -250,7 +259,8 @@ class Predictor(SingleModel):
             prepared = self.prepare(begun.image, previous)
         if prepared is None:
             raise ValueError("neither an image nor a prepared one was begun")
-        sight = self.sight(prepared, previous, progress, sink, doubt)
+        factor = begun.view.factor
+        sight = self.sight(prepared, previous, progress, sink, doubt, factor)
         found = self.readout.look(sight)
         return self.readout.finish(found, begun.geometry, doubt)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from autoseg.errors import UsageError
 from autoseg.machine import FREE_SHARE, GIGABYTE, free_memory, used_memory
 from autoseg.model.model import Model
 from autoseg.networks.build import cascade_channels
@@ -14,6 +15,7 @@ from autoseg.predict import inputs
 from autoseg.predict.backends import BACKENDS
 from autoseg.predict.backends.base import build
 from autoseg.predict.device import find_device
+from autoseg.predict.magnification import View, find_view
 from autoseg.predict.options import Options, resolve
 from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts.base import Progress, Sight, Sink
@@ -23,6 +25,7 @@ from autoseg.predict.windows.window import Network, Windows
 from autoseg.preprocess.case import Prepared, prepare_image
 from autoseg.preprocess.later import prepare
 from autoseg.spec.image import Image
+from autoseg.spec.scale import Scale
 from autoseg.tasks import TASKS
 
 
@@ -107,6 +110,7 @@ class SingleModel:
         progress: Progress | None = None,
         sink: Sink | None = None,
         doubt: Doubt | None = None,
+        factor: float = 1.0,
     ) -> Sight:
         """Return an image before the networks, for `Readout.look`.
 
@@ -116,7 +120,7 @@ class SingleModel:
             From `prepare`.
         previous : annotation, optional
             As there.
-        progress, sink, doubt
+        progress, sink, doubt, factor
             See `autoseg.predict.readouts.base.Sight`.
         """
         return Sight(
@@ -128,7 +132,34 @@ class SingleModel:
             sink=sink,
             doubt=doubt,
             memory=lambda: self.memory_left,
+            factor=factor,
         )
+
+    def view(self, image: Image) -> View:
+        """Return how an image is seen: as it is, or enlarged, or inverted.
+
+        Parameters
+        ----------
+        image : Image
+            In the model's unit.
+        """
+        known, diameter = self.model.scale, self.options.diameter
+        if diameter is not None:
+            scale = known or Scale.of_fingerprint(self.model.fingerprint)
+            if scale is None:
+                raise UsageError(
+                    f"{self.model.source} does not say how large its objects were, so "
+                    "a diameter says nothing. Leave it out."
+                )
+            return View(scale.factor(diameter))
+        if known is None:
+            return View()
+        return find_view(image, known, self._glance)
+
+    def _glance(self, image: Image, view: View) -> Any:
+        """Predict a part of an image through a view."""
+        prepared = self.prepare(view.of(image))
+        return self.readout.look(self.sight(prepared, factor=view.factor))
 
     def windows(self, shape: Sequence[int]) -> Windows:
         """Return how an array is cut into windows, within the memory that there is.

@@ -63,6 +63,7 @@ def predict(
     uncertainty: bool = False,
     decoder: str | None = None,
     prune: str | None = None,
+    diameter: float | None = None,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
 
@@ -115,6 +116,8 @@ def predict(
         Of landmarks, how the place between voxels is found; by default the plan's.
     prune : str, optional
         Of a nested decoder, how deep it is computed; see `Options`.
+    diameter : float, optional
+        Of instances, how large they usually are in these images; see `Options`.
 
     Returns
     -------
@@ -141,6 +144,7 @@ def predict(
         uncertainty=uncertainty,
         decoder=decoder,
         prune=prune,
+        diameter=diameter,
     )
     predictor = _predictor(model, options, folds, checkpoint, configuration)
     jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
@@ -152,9 +156,7 @@ def predict(
     )
     written.check(jobs, input, overwrite, continue_prediction)
     pipeline = _pipeline(written, jobs, previous, progress)
-    waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
-    with writing(written.of_uncertainty(waiting)):
-        pipeline.run(waiting, readers, writers)
+    _run(pipeline, written, jobs, continue_prediction, readers, writers)
     return _finish([job.done() for job in jobs], written, after)
 
 
@@ -203,6 +205,19 @@ def _pipeline(
         doubt_images=True,
         written=written,
     )
+
+
+def _run(
+    pipeline: Pipeline,
+    written: Written,
+    jobs: list[Job],
+    continue_prediction: bool,
+    readers: int,
+    writers: int,
+) -> None:
+    waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
+    with writing(written.of_uncertainty(waiting)):
+        pipeline.run(waiting, readers, writers)
 
 
 def _finish(

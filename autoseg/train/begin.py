@@ -15,6 +15,7 @@ from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.sources import contents_in_store
 from autoseg.spec.json import from_json, to_json
 from autoseg.spec.run import Run
+from autoseg.train.adopt import adopt_network
 from autoseg.train.assemble import make_trainer, seconds_of_a_step
 from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.data.loader import Batch
@@ -206,17 +207,20 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
         loader_threads=asked.workers,
         ranks=ranks,
     )
+    fit = adopt_network(job, asked)
+    job = fit.applied(job)
     if asked.time_budget is None:  # otherwise it is made to fit
         check_memory(job, first_run(job, asked, hardware), hardware)
     _ensure_data(job)
-    fit = fit_to_time(
-        job,
-        asked,
-        lambda tried: _timed(tried, asked, hardware),
-        planned_first=hardware.device.type != "cpu",
-        least_batch=ranks.count,
-    )
-    job = fit.applied(job)
+    if fit is PLANNED:
+        fit = fit_to_time(
+            job,
+            asked,
+            lambda tried: _timed(tried, asked, hardware),
+            planned_first=hardware.device.type != "cpu",
+            least_batch=ranks.count,
+        )
+        job = fit.applied(job)
     check_other_folds(job)
     data = contents_in_store(job.store, (*job.training, *job.validation))
     run = replace(new_run(job, asked, hardware, fit), data=data)

@@ -238,3 +238,17 @@ def test_gray_with_alpha_keeps_its_16_bits(tmp_path, filtered):
     assert labels.dtype == np.uint16 and np.array_equal(labels, gray)
     both = NATURAL.read_image([path], channels=2).array
     assert np.array_equal(both, [gray, alpha])
+
+
+def test_a_picture_in_one_color_is_one_channel_where_one_is_expected(tmp_path):
+    blue = np.zeros((4, 5, 3), np.uint8)
+    blue[..., 2] = np.arange(20).reshape(4, 5)
+    one = _save(tmp_path / "a.png", blue)
+    blue[0, 0, 0] = 1
+    two = _save(tmp_path / "b.png", blue)
+
+    found = NATURAL.read_image([one], channels=1, names=("DAPI",)).array
+
+    assert np.array_equal(found, blue[None, ..., 2])
+    with pytest.raises(FormatError, match="Save the one that shows DAPI alone"):
+        NATURAL.read_image([two], channels=1, names=("DAPI",))

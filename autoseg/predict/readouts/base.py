@@ -79,6 +79,8 @@ class Sight:
         Takes the disagreement, where ``windows.doubted`` says that there is one.
     memory : callable
         Returns the bytes of main memory that may still be taken.
+    factor : float
+        By which the image is enlarged for the networks, beside what spacing asks for.
     """
 
     prepared: Prepared
@@ -89,6 +91,7 @@ class Sight:
     sink: Sink | None = None
     doubt: Doubt | None = None
     memory: Callable[[], float] = lambda: math.inf
+    factor: float = 1.0
 
 
 @dataclass(kw_only=True)
@@ -134,10 +137,13 @@ class Readout(ABC):
         `Sight.coarse`. Otherwise the labels of the first are channels of its image.
     file_option : str
         Option of `predict` that names files to write beside predictions; mostly none.
+    measures : bool
+        What is found are objects with a diameter.
     """
 
     refines: ClassVar[bool] = False
     file_option: ClassVar[str] = ""
+    measures: ClassVar[bool] = False
 
     def __init__(self, model: Model, task: Task, options: Options) -> None:
         self.model, self.task, self.options = model, task, options
@@ -189,6 +195,11 @@ class Readout(ABC):
 
     def check_options(self) -> None:
         """Raise UsageError if the options cannot be for this kind."""
+        if self.options.diameter is not None and not self.measures:
+            raise UsageError(
+                "A diameter is that of instances, and this model finds none. Leave it "
+                "out."
+            )
         if self.options.uncertainty and not self.can_judge:
             raise UsageError(
                 "The uncertainty is the disagreement of folds and mirrored copies of "

@@ -31,6 +31,7 @@ from autoseg.predict.windows.window import Block
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
+from autoseg.tasks.instance import InstanceTask
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class InstanceReadout(OutputReadout):
     """
 
     file_option = "instance_files"
+    measures = True
 
     @classmethod
     def holds(cls, annotation: Any) -> bool:
@@ -61,7 +63,10 @@ class InstanceReadout(OutputReadout):
             placement=sight.prepared.placement,
             exact=self.options.exact,
         )
-        return InstanceReader(self.task, grids, sight.sink, sight.memory)
+        task = self.task
+        if sight.factor != 1 and isinstance(task, InstanceTask):
+            task = task.on_finer_grid(sight.factor**-task.network_axes)
+        return InstanceReader(task, grids, sight.sink, sight.memory)
 
     def together(
         self,

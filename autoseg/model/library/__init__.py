@@ -1,0 +1,1 @@
+"""Models by name: those that come along, and those that were added."""

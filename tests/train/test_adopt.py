@@ -1,0 +1,59 @@
+"""A training that starts from a model takes its network, if the planned one is another."""
+
+import pytest
+
+from autoseg.model.bundle import write_bundle
+from autoseg.model.load import load_model
+from autoseg.train.adopt import adopt_network
+from autoseg.train.fit import PLANNED
+from autoseg.train.setup.job import find_job
+from autoseg.train.setup.options import Options
+from tests.predict import toy_model
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A model with two stages of 4 and 8 features; the toy's plan has three."""
+    path = tmp_path_factory.mktemp("model") / "small.zip"
+    return write_bundle(toy_model.model(toy_model.plan(3, patch=8)), path)
+
+
+def _job(toy_root, **options):
+    asked = Options(**options)
+    job = find_job(toy_root.dataset, "3d_fullres", 0, toy_root.root, "unet", asked)
+    return job, adopt_network(job, asked)
+
+
+def test_the_network_patch_and_batch_of_the_model_are_taken(toy_root, small):
+    theirs = load_model(small).settings
+    job, fit = _job(toy_root, init_from=str(small))
+
+    changed = fit.applied(job).settings
+
+    assert changed.network == theirs.network != job.settings.network
+    assert changed.patch_size == theirs.patch_size
+    assert changed.batch_size == theirs.batch_size
+    assert "small.zip" in fit.because
+
+
+def test_what_is_given_by_hand_stays(toy_root, small):
+    source = {"init_from": str(small)}
+
+    job, fit = _job(
+        toy_root, **source, batch_size=3, settings={"patch_size": [8, 8, 8]}
+    )
+    assert "batch_size" not in fit.changes and "patch_size" not in fit.changes
+    _, fit = _job(toy_root, **source, settings={"network.features": [2, 4, 4]})
+    assert fit is PLANNED
+    _, fit = _job(toy_root, **source, keep_network=True)
+    assert fit is PLANNED
+    assert _job(toy_root)[1] is PLANNED
+
+
+def test_a_model_whose_weights_fit_changes_nothing(toy_root, tmp_path):
+    asked = Options()
+    job = find_job(toy_root.dataset, "3d_fullres", 0, toy_root.root, "unet", asked)
+    model = toy_model.model(job.plan, configuration="3d_fullres")
+    path = write_bundle(model, tmp_path / "same.zip")
+
+    assert _job(toy_root, init_from=str(path))[1] is PLANNED
