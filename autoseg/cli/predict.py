@@ -19,6 +19,7 @@ from typing import Any
 
 from autoseg.cli._arguments import add_root
 from autoseg.cli._parts import add_parts, parts_of
+from autoseg.cli._predicting import add_how
 from autoseg.errors import UsageError
 from autoseg.predict.backends import BACKENDS
 
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for the predictions; for one case also a file",
     )
     _add_model(parser)
-    _add_how(parser)
+    add_how(parser)
     _add_extras(parser)
     _add_work(parser)
     add_root(parser)
@@ -79,81 +80,6 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         default="final",
         metavar="NAME",
         help="final or best; checkpoint_final.pth means final. Default: %(default)s",
-    )
-
-
-def _add_how(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how")
-    group.add_argument(
-        "-step_size",
-        "--step-size",
-        type=float,
-        metavar="SHARE",
-        help="largest distance of windows in edges of a window; by default 0.5, and "
-        "0.75 for instances",
-    )
-    group.add_argument(
-        "--disable_tta",
-        action="store_true",
-        help="do not average over mirrored copies: faster, a little less accurate",
-    )
-    group.add_argument(
-        "--tta",
-        action="store_true",
-        help="average over mirrored copies also of instances, where it is left out by "
-        "default: four or eight times slower, a little more accurate",
-    )
-    group.add_argument(
-        "--exact",
-        action="store_true",
-        help="nnU-Net's arithmetic to the bit; slower, and needs more memory",
-    )
-    group.add_argument(
-        "--save_probabilities",
-        action="store_true",
-        help="write the outputs of all classes too",
-    )
-    group.add_argument(
-        "--probabilities-format",
-        choices=("b2nd", "npz"),
-        help="b2nd: 8 bits, compressed, with a JSON file; npz: nnU-Net's, large",
-    )
-    group.add_argument(
-        "--uncertainty",
-        action="store_true",
-        help="also a number of each case in uncertainty.json, 0 to 1, that says how "
-        "sure it is; of label maps, an image of where folds and mirrors disagree",
-    )
-    group.add_argument(
-        "-prev_stage_predictions",
-        "--prev-stage-predictions",
-        type=Path,
-        metavar="FOLDER",
-        help="cascade: predictions of the stage before; by default made on the way",
-    )
-    _add_how_of_some(group)
-
-
-def _add_how_of_some(group: Any) -> None:
-    """Declare what is for some tasks or networks only."""
-    group.add_argument(
-        "--decoder",
-        metavar="NAME",
-        help="landmarks: how the place between voxels is found; by default the plan's",
-    )
-    group.add_argument(
-        "--diameter",
-        type=float,
-        metavar="LENGTH",
-        help="instances: how large they usually are in these images, in pixels (in the "
-        "unit of the model, where it has one); by default the model's size, or what "
-        "it finds itself, if it can",
-    )
-    group.add_argument(
-        "--prune",
-        metavar="DEPTH",
-        help="unetpp: stop at this depth of the decoder, 1, 2, ..., which is faster; "
-        "mean: average the outputs of all depths",
     )
 
 

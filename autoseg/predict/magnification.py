@@ -125,6 +125,7 @@ def find_view(
     View
         The plain one if too little is found to say more.
     """
+
     def seen(factor: float, inverted: bool) -> Looked:
         part = liveliest(image, round(EDGE / factor))
         found = look(part, View(factor, inverted))

@@ -56,6 +56,11 @@ class SingleModel:
         task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
         self.options = resolve(options, self.task, self.device)
+        if options.diameter is not None and self.task.decode_margin is None:
+            raise UsageError(
+                "A diameter is that of instances, and this model finds none. Leave it "
+                "out."
+            )
         self.readout = READOUTS[self.task.kind](model, self.task, self.options)
         self.readout.check_options()
         self._choice = WindowChoice(self.readout, self.device)

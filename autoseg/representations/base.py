@@ -39,12 +39,10 @@ class Representation(ABC):
     ----------
     tunable : mapping of str to sequence
         Options of `decode` alone that may be changed after training, with the values
-        that are tried.
+        that are tried. Whole numbers count voxels.
     filters : mapping of str to JSON value
         Those of `tunable` that only drop instances, in the very end, and the value with
         which each drops none; see `amounts`.
-    counts : tuple of str
-        Those of `tunable` that are numbers of voxels.
     order : mapping of str to int
         How early it is taken, the lowest first, where ceilings are about as good, in
         each of `SITUATIONS`. Empty: by its ceiling alone, where that is the best.
@@ -53,7 +51,6 @@ class Representation(ABC):
     order: ClassVar[Mapping[str, int]] = {}
     tunable: ClassVar[Mapping[str, Sequence[Any]]] = {}
     filters: ClassVar[Mapping[str, Any]] = {}
-    counts: ClassVar[tuple[str, ...]] = ("least",)
 
     def __init__(self, axes: int) -> None:
         self.axes = axes

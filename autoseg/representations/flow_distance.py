@@ -72,7 +72,6 @@ class FlowDistance(Representation):
         "seed": (2, 5, 10, 20, 40),
     }
     filters = {"least": 1, "agree": -1.0}
-    counts = ("least", "seed")
 
     def __init__(
         self,

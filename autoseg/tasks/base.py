@@ -332,6 +332,24 @@ class Task(ABC):
         """The present values of `tunable`."""
         return {}
 
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Task:
+        """Return the task with other values of `tunable`."""
+        return self
+
+    def on_finer_grid(self, voxels: float) -> Task:
+        """Return the task for outputs that were brought to another grid.
+
+        Parameters
+        ----------
+        voxels : float
+            Voxels there for each of the network's. Parameters of decoding that are
+            whole numbers count voxels.
+        """
+        counts = {n: v for n, v in self.parameters.items() if isinstance(v, int)}
+        return self.with_parameters(
+            {name: max(1, round(count * voxels)) for name, count in counts.items()}
+        )
+
     @property
     def decoding_name(self) -> str:
         """Return the name of what `tunable` are parameters of."""

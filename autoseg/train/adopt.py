@@ -22,6 +22,7 @@ from autoseg.train.fit import PLANNED, Fit
 from autoseg.train.setup.job import Job
 from autoseg.train.setup.options import Options
 
+
 def adopt_network(job: Job, asked: Options) -> Fit:
     """Return what makes a job's network that of the model that it starts from.
 

@@ -139,9 +139,7 @@ def _instance_model(**fields):
         plan.task, name="instance", options={**options, "representation": maps}
     )
     described = toy.description(".png", labels={"background": 0, "cell": 1})
-    return toy.model(
-        dataclasses.replace(plan, task=task), dataset=described, **fields
-    )
+    return toy.model(dataclasses.replace(plan, task=task), dataset=described, **fields)
 
 
 def test_a_given_diameter_is_taken_and_nothing_is_looked_for():

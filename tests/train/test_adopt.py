@@ -1,4 +1,4 @@
-"""A training that starts from a model takes its network, if the planned one is another."""
+"""A training that starts from a model takes its network, if it is another."""
 
 import pytest
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
 import os
+import time
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,9 +94,7 @@ def models(
     """
     if action not in ACTIONS:
         hint = did_you_mean(action, ACTIONS)
-        raise UsageError(
-            f"models can {', '.join(ACTIONS)}, but not {action!r}.{hint}"
-        )
+        raise UsageError(f"models can {', '.join(ACTIONS)}, but not {action!r}.{hint}")
     if action == "list":
         if source is not None:
             raise UsageError(f"list takes nothing more; {source} was given.")
@@ -134,7 +132,7 @@ def _add(
             sha256=_checked(temporary, source, sha256),
             bytes=temporary.stat().st_size,
             source=_kept_source(source),
-            added=datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"),
+            added=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         # Between the two, the checksum differs, and says so; never the wrong model.
         receipt.save(file.with_suffix(".json"))
@@ -214,9 +212,7 @@ def _described(name: str, file: Path) -> NamedModel:
         with Archive(file) as archive:
             manifest = archive.read_json(MANIFEST)
     except ModelError as error:
-        return NamedModel(
-            name=name, path=file, bytes=found.bytes, problem=str(error)
-        )
+        return NamedModel(name=name, path=file, bytes=found.bytes, problem=str(error))
     return NamedModel(
         name=name,
         path=file,

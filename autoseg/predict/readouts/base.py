@@ -21,10 +21,7 @@ from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.options import Options
 from autoseg.predict.readouts.uncertainty import Doubt
-from autoseg.predict.windows.window import (
-    Network,
-    Windows,
-)
+from autoseg.predict.windows.window import Network, Windows
 from autoseg.preprocess.case import Placement, Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.head import Head
@@ -137,13 +134,10 @@ class Readout(ABC):
         `Sight.coarse`. Otherwise the labels of the first are channels of its image.
     file_option : str
         Option of `predict` that names files to write beside predictions; mostly none.
-    measures : bool
-        What is found are objects with a diameter.
     """
 
     refines: ClassVar[bool] = False
     file_option: ClassVar[str] = ""
-    measures: ClassVar[bool] = False
 
     def __init__(self, model: Model, task: Task, options: Options) -> None:
         self.model, self.task, self.options = model, task, options
@@ -195,11 +189,6 @@ class Readout(ABC):
 
     def check_options(self) -> None:
         """Raise UsageError if the options cannot be for this kind."""
-        if self.options.diameter is not None and not self.measures:
-            raise UsageError(
-                "A diameter is that of instances, and this model finds none. Leave it "
-                "out."
-            )
         if self.options.uncertainty and not self.can_judge:
             raise UsageError(
                 "The uncertainty is the disagreement of folds and mirrored copies of "

@@ -31,7 +31,6 @@ from autoseg.predict.windows.window import Block
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
-from autoseg.tasks.instance import InstanceTask
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,6 @@ class InstanceReadout(OutputReadout):
     """
 
     file_option = "instance_files"
-    measures = True
 
     @classmethod
     def holds(cls, annotation: Any) -> bool:
@@ -64,8 +62,8 @@ class InstanceReadout(OutputReadout):
             exact=self.options.exact,
         )
         task = self.task
-        if sight.factor != 1 and isinstance(task, InstanceTask):
-            task = task.on_finer_grid(sight.factor**-task.network_axes)
+        if sight.factor != 1:
+            task = task.on_finer_grid(sight.factor**-self.model.settings.dim)
         return InstanceReader(task, grids, sight.sink, sight.memory)
 
     def together(

@@ -304,14 +304,6 @@ class InstanceTask(Task):
         options = {**self._options, **self.tuned(parameters)}
         return InstanceTask(**options, network_axes=self.network_axes)
 
-    def on_finer_grid(self, voxels: float) -> InstanceTask:
-        """Return the task for a grid with so many voxels for each of the network's."""
-        made = self.representation
-        there = {n: getattr(made, n) for n in made.counts if hasattr(made, n)}
-        return self.with_parameters(
-            {name: max(1, round(count * voxels)) for name, count in there.items()}
-        )
-
     @property
     def meaning(self) -> Meaning:
         """What the outputs stand for."""
