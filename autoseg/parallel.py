@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from autoseg.errors import AutosegError, CaseErrors, UsageError, stops_everything
-from autoseg.machine import cores, free_memory
+from autoseg.machine import GIGABYTE, cores, free_memory, used_memory
 from autoseg.progress import Progress
 
 Item = TypeVar("Item")
@@ -79,6 +79,15 @@ class MemoryBudget:
         self.total = int(0.8 * free_memory()) if total is None else total
         self.used = 0
         self._changed = threading.Condition()
+
+    @classmethod
+    def of(cls, max_memory: float | None) -> MemoryBudget:
+        """Return the budget of a process that may take so many GB in all."""
+        if max_memory is None:
+            return cls()
+        if not max_memory > 0:
+            raise UsageError(f"the most memory is {max_memory} GB; give over 0.")
+        return cls(max(0, int(max_memory * GIGABYTE) - used_memory()))
 
     @contextmanager
     def take(self, size: int) -> Iterator[Share]:

@@ -49,6 +49,7 @@ def plan_and_preprocess(
     configurations: Sequence[str] | None = None,
     precision: str = "auto",
     workers: int | None = None,
+    max_memory: float | None = None,
     fingerprint_workers: int | None = None,
     preprocessing: bool = True,
     clean: bool = False,
@@ -75,6 +76,8 @@ def plan_and_preprocess(
         As in `autoseg.preprocess`.
     workers : int, optional
         Cases worked on at the same time.
+    max_memory : float, optional
+        GB of memory to take at most; see `autoseg.fingerprint`.
     fingerprint_workers : int, optional
         The same, for the fingerprint only.
     preprocessing : bool
@@ -113,8 +116,9 @@ def plan_and_preprocess(
     check_settings(described.task, planner, budget)
     parts = _Parts(workspace, num_parts, part_id)
     share: dict[str, Any] = {"num_parts": num_parts, "part_id": part_id}
+    memory: dict[str, Any] = {"max_memory": max_memory}
     threads = fingerprint_workers or workers
-    measure = partial(fingerprint, dataset, root, workers=threads, **share)
+    measure = partial(fingerprint, dataset, root, workers=threads, **memory, **share)
     try:
         with parts.at(MEASURE):
             measure(overwrite=clean or overwrite)
@@ -132,6 +136,7 @@ def plan_and_preprocess(
             workers=workers,
             precision=precision,
             extend=extend_splits,
+            **memory,
         )
         with parts.at(PREPARE):
             prepare(overwrite=overwrite, **share)

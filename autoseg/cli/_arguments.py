@@ -71,6 +71,18 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--max-memory``, of stages that go over the cases."""
+    parser.add_argument(
+        "--max-memory",
+        type=float,
+        metavar="GB",
+        help="most memory to take; by default four fifths of what is free. Images too "
+        "large for it stay in their files and are read part by part. It changes no "
+        "result",
+    )
+
+
 def add_planning(parser: argparse.ArgumentParser) -> None:
     """Declare what chooses a planner and its budget."""
     from planners import PLANNERS

@@ -14,6 +14,7 @@ import numpy as np
 
 from autoseg.cli._arguments import (
     add_dataset,
+    add_memory,
     add_workers,
     chosen_datasets,
     verify,
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     add_dataset(parser, several=True)
     add_workers(parser)
+    add_memory(parser)
     add_parts(parser)
     parser.add_argument(
         "--overwrite",
@@ -52,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
             dataset,
             arguments.root,
             workers=arguments.workers,
+            max_memory=arguments.max_memory,
             overwrite=arguments.overwrite,
             num_parts=num_parts,
             part_id=part_id,

@@ -12,6 +12,7 @@ import shlex
 from autoseg.cli._arguments import (
     add_dataset,
     add_extending,
+    add_memory,
     add_planning,
     add_preparing,
     add_workers,
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preparing(parser)
     add_extending(parser)
     add_workers(parser)
+    add_memory(parser)
     add_parts(parser)
     parser.add_argument(
         "-npfp",
@@ -80,6 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
             configurations=arguments.configurations,
             precision=arguments.precision,
             workers=arguments.workers,
+            max_memory=arguments.max_memory,
             fingerprint_workers=arguments.npfp,
             preprocessing=not arguments.no_preprocessing,
             clean=arguments.clean,

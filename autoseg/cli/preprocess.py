@@ -12,6 +12,7 @@ import argparse
 from autoseg.cli._arguments import (
     add_dataset,
     add_extending,
+    add_memory,
     add_preparing,
     add_workers,
     chosen_datasets,
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preparing(parser)
     add_extending(parser)
     add_workers(parser)
+    add_memory(parser)
     add_parts(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="also redo what is there already"
@@ -50,6 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
             plan=arguments.plan,
             configurations=arguments.configurations,
             workers=arguments.workers,
+            max_memory=arguments.max_memory,
             overwrite=arguments.overwrite,
             num_parts=num_parts,
             part_id=part_id,

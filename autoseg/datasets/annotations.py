@@ -18,6 +18,7 @@ def read_annotation(
     *,
     image: Geometry | None = None,
     case_id: str | None = None,
+    lazily: bool = False,
 ) -> tuple[Any, Geometry]:
     """Read what a person drew.
 
@@ -34,6 +35,8 @@ def read_annotation(
         label map with other axes in the same place is turned to it.
     case_id : str, optional
         Which case, where a file has several; default: by the file's name.
+    lazily : bool
+        Leave a large label map in its file, if the format can.
 
     Returns
     -------
@@ -49,7 +52,8 @@ def read_annotation(
         image and lies elsewhere; both name the file.
     """
     kind = DATASET_KINDS[task.kind]()
-    return kind.read(path, dataset, task, image, case_id)
+    read = kind.read_lazily if lazily else kind.read
+    return read(path, dataset, task, image, case_id)
 
 
 def read_prediction(

@@ -252,7 +252,9 @@ def image_ending(folder: Path, wanted: str | None) -> str:
     return ending
 
 
-def read_map(path: Path, dataset: Dataset | None) -> tuple[NDArray[Any], Geometry]:
+def read_map(
+    path: Path, dataset: Dataset | None, *, lazily: bool = False
+) -> tuple[NDArray[Any], Geometry]:
     """Read whole numbers from an image file, also where no data set is known.
 
     Parameters
@@ -261,6 +263,8 @@ def read_map(path: Path, dataset: Dataset | None) -> tuple[NDArray[Any], Geometr
         The file.
     dataset : Dataset or None
         Gives spacing, unit and format for files that do not say.
+    lazily : bool
+        See `autoseg.formats.base.Format.read_labels`.
 
     Returns
     -------
@@ -270,8 +274,8 @@ def read_map(path: Path, dataset: Dataset | None) -> tuple[NDArray[Any], Geometr
         Of the file.
     """
     if dataset is None:
-        return find_format(path).read_labels(path)
-    return read_labels(path, dataset)
+        return find_format(path).read_labels(path, lazily=lazily)
+    return read_labels(path, dataset, lazily=lazily)
 
 
 def image_of(
@@ -301,7 +305,12 @@ def image_of(
 
 
 def read_map_on_image(
-    path: Path, dataset: Dataset | None, image: Geometry | None, case_id: str | None
+    path: Path,
+    dataset: Dataset | None,
+    image: Geometry | None,
+    case_id: str | None,
+    *,
+    lazily: bool = False,
 ) -> tuple[NDArray[Any], Geometry]:
     """Read whole numbers whose axes run as those of the image, turning them if need be.
 
@@ -315,6 +324,8 @@ def read_map_on_image(
         Of the image; None: of the training case that the file belongs to, if any.
     case_id : str or None
         Which case.
+    lazily : bool
+        See `autoseg.formats.base.Format.read_labels`.
 
     Returns
     -------
@@ -328,7 +339,7 @@ def read_map_on_image(
     DatasetError
         If it has other axes than its image and lies elsewhere.
     """
-    labels, geometry = read_map(path, dataset)
+    labels, geometry = read_map(path, dataset, lazily=lazily)
     image = image or image_of(path, dataset, case_id)
     if image is None:
         return labels, geometry

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autoseg.spec.windowed import pieces
 
 SAMPLE = 8192  # values that say where the others lie
 FEWEST = 16  # different ones, or it is no image of intensities
@@ -40,12 +44,12 @@ class Extreme:
         )
 
 
-def find_extreme(channel: NDArray[Any]) -> Extreme | None:
+def find_extreme(channel: Any) -> Extreme | None:
     """Return a value that is far from all others, if there is one.
 
     Parameters
     ----------
-    channel : ndarray, shape S
+    channel : ndarray or Windowed, shape S
         Intensities of one channel, all finite.
 
     Returns
@@ -53,10 +57,9 @@ def find_extreme(channel: NDArray[Any]) -> Extreme | None:
     Extreme or None
         0 is the background of most images, and never one.
     """
-    ends = float(channel.min()), float(channel.max())
-    flat = channel.reshape(-1)
-    # An odd step, so that it does not fall into step with rows.
-    sample = flat[:: max(1, flat.size // SAMPLE) | 1].astype(np.float64)
+    parts = partial(_parts, channel)
+    ends = _ends(parts())
+    sample = _sample(parts(), channel.size)
     others = sample[(sample != 0) & (sample != ends[0]) & (sample != ends[1])]
     if len(np.unique(others)) < FEWEST:
         return None
@@ -66,8 +69,33 @@ def find_extreme(channel: NDArray[Any]) -> Extreme | None:
         away = low - value if is_low else value - high
         if value == 0 or not reach or away <= reach:
             continue
-        far = flat[flat < low - reach] if is_low else flat[flat > high + reach]
-        if len(np.unique(far)) <= MOST_DIFFERENT:
-            share = len(far) / flat.size
+        far = [p[p < low - reach] if is_low else p[p > high + reach] for p in parts()]
+        if (
+            len(np.unique(np.concatenate([np.unique(p) for p in far])))
+            <= MOST_DIFFERENT
+        ):
+            share = sum(map(len, far)) / channel.size
             return Extreme(value, share, float(low), float(high))
     return None
+
+
+def _parts(channel: Any) -> Iterator[NDArray[Any]]:
+    """Yield a channel as arrays of one axis."""
+    for part in pieces(channel):
+        yield part.reshape(-1)
+
+
+def _ends(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """Return the smallest and the largest value."""
+    both = [(float(part.min()), float(part.max())) for part in parts]
+    return min(low for low, _ in both), max(high for _, high in both)
+
+
+def _sample(parts: Iterable[NDArray[Any]], size: int) -> NDArray[np.float64]:
+    """Return some values, evenly spread."""
+    # An odd step, so that it does not fall into step with rows.
+    step, skip, found = max(1, size // SAMPLE) | 1, 0, []
+    for part in parts:
+        found.append(part[skip::step].astype(np.float64))
+        skip = (skip - len(part)) % step
+    return np.concatenate(found)

@@ -25,7 +25,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ from autoseg.errors import DatasetError
 from autoseg.spec.fingerprint import Histogram, Intensity
 
 MOST_BINS = 2**16  # every value of a 16-bit image has a bin of its own
+MOST_DISTINCT = 2**24  # of one case; more are rounded, so that they fit in memory
 BARS = 64  # of a histogram for people, about
 MANTISSA_BITS = 23  # of float32
 ROUNDING = 1e-12  # of sums of weights, which must not decide between two values
@@ -94,11 +95,23 @@ class Sketch:
         DatasetError
             If a value is NaN or infinite.
         """
-        flat = np.asarray(values, dtype=np.float32).ravel()
-        if not flat.size:
+        return cls.of_parts([values])
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[NDArray[Any]]) -> Sketch:
+        """Return the sketch of the values of one case that come in parts; see `of`.
+
+        As long as the case has no more than some million different values, nothing
+        depends on how they are parted.
+        """
+        bits, counts = np.zeros(0, np.int32), np.zeros(0, np.int64)
+        for part in parts:
+            flat = np.asarray(part, dtype=np.float32).ravel()
+            more = np.unique(_ordered(flat), return_counts=True)
+            bits, counts = _added(bits, counts, *more)
+        if not len(bits):
             return cls()
-        bits, counts = np.unique(_ordered(flat), return_counts=True)
-        distinct = _values(bits)
+        distinct, size = _values(bits), int(counts.sum())
         if not np.isfinite(distinct[[0, -1]]).all():
             raise DatasetError(
                 "the image has values that are NaN or infinite. Replace them in the "
@@ -106,17 +119,17 @@ class Sketch:
             )
         numbers = distinct.astype(np.float64)
         # Not np.dot, whose last bits depend on the number of threads.
-        mean = float(np.sum(numbers * counts) / flat.size)
-        variance = float(np.sum((numbers - mean) ** 2 * counts) / flat.size)
+        mean = float(np.sum(numbers * counts) / size)
+        variance = float(np.sum((numbers - mean) ** 2 * counts) / size)
         return cls(
-            count=flat.size,
+            count=size,
             cases=1,
             mean=mean,
             variance=variance,
             low=float(numbers[0]),
             high=float(numbers[-1]),
             keys=bits.astype(np.int64),
-            weights=counts / flat.size,
+            weights=counts / size,
         )._bounded()
 
     def merge(self, other: Sketch) -> Sketch:
@@ -280,6 +293,36 @@ class Sketch:
             shift += 1
             keys, weights = _joined(keys >> 1, weights)
         return replace(self, keys=keys, weights=weights, shift=shift)
+
+
+def _added(
+    bits: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    more: NDArray[np.int32],
+    more_counts: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Join two tables of values, ascending, and how often each is there."""
+    if not len(bits):
+        return more, more_counts.astype(np.int64)
+    both = np.concatenate([bits, more])
+    found, place = np.unique(both, return_inverse=True)
+    total = np.bincount(place, np.concatenate([counts, more_counts]), len(found))
+    return _thinned(found, total.astype(np.int64))
+
+
+def _thinned(
+    bits: NDArray[np.int32], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Round values, a bit further each time, while they are too many for memory."""
+    shift = 0
+    while len(bits) > MOST_DISTINCT:
+        shift += 1
+        # The middle of a bin stands for what is in it.
+        rounded = ((bits.astype(np.int64) >> shift) << shift) + (1 << (shift - 1))
+        found, place = np.unique(rounded, return_inverse=True)
+        counts = np.bincount(place, counts, len(found)).astype(np.int64)
+        bits = found.astype(np.int32)
+    return bits, counts
 
 
 def _joined(

@@ -34,6 +34,7 @@ def fingerprint(
     root: str | os.PathLike[str] | None = None,
     *,
     workers: int | None = None,
+    max_memory: float | None = None,
     overwrite: bool = False,
     num_parts: int = 1,
     part_id: int = 0,
@@ -52,6 +53,10 @@ def fingerprint(
     workers : int, optional
         Cases worked on at the same time; by default as many as there are cores, and
         never more than fit in memory.
+    max_memory : float, optional
+        GB of memory to take at most; by default four fifths of what is free. Images
+        that are too large for it stay in their files and are read part by part, with
+        the same result.
     overwrite : bool
         Measure everything again even if no file has changed.
     num_parts, part_id : int
@@ -76,7 +81,12 @@ def fingerprint(
     check_part(num_parts, part_id)
     described, workspace = open_dataset(dataset, root)
     task = choose_task(described)
-    survey = Survey(dataset=described, task=task, folder=workspace.fingerprint_partial)
+    survey = Survey(
+        dataset=described,
+        task=task,
+        folder=workspace.fingerprint_partial,
+        max_memory=max_memory,
+    )
     remember_origin(described, workspace)
     if not overwrite:
         there = _up_to_date(workspace, survey, survey.stamps())

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.identity import (
@@ -37,7 +38,8 @@ from autoseg.fingerprint.outside import (
 )
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
 from autoseg.formats.base import read_image
-from autoseg.geometry.crop import crop_box
+from autoseg.geometry.crop import crop_box, nonzero
+from autoseg.geometry.mapped import held_bytes, in_rows, is_mapped, keeping_to
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
@@ -53,6 +55,7 @@ MEASURES = 4  # raise it when what is measured of a case changes
 # Bytes in work for each byte of an image in memory: the image, its annotation, the
 # components of a class and the sorted foreground.
 WORKING_SHARE = 6
+BY_PARTS = 2**29  # bytes in work where an image is read part by part
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ class Survey:
     dataset: Dataset
     task: Choice
     folder: Path
+    max_memory: float | None = None
 
     def stamps(self) -> dict[str, str]:
         """Return, for each case, what changes when anything it is made of changes."""
@@ -134,14 +138,15 @@ class Survey:
                 "fingerprint: going on after %d cases that were measured.",
                 len(cases) - len(waiting),
             )
-        memory = MemoryBudget()
-        map_cases(
-            lambda case: self.measure(case, stamps[case.id], memory),
-            waiting,
-            stage="fingerprint",
-            workers=workers,
-            name=lambda case: case.id,
-        )
+        memory = MemoryBudget.of(self.max_memory)
+        with keeping_to(memory.total):
+            map_cases(
+                lambda case: self.measure(case, stamps[case.id], memory),
+                waiting,
+                stage="fingerprint",
+                workers=workers,
+                name=lambda case: case.id,
+            )
 
     def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
         """Measure one case and write it to the journal."""
@@ -149,23 +154,21 @@ class Survey:
         with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
             # Before reading: if it changes from now on, that is seen.
             content = content_of(case)
-            image = read_image(case, self.dataset)
-            share.correct(WORKING_SHARE * image.array.nbytes)
+            image = read_image(case, self.dataset, lazily=True)
+            share.correct(WORKING_SHARE * held_bytes(image.array) or BY_PARTS)
             _must_be_finite(image)
             annotation = _annotation(case, self.dataset, task, image)
             region = as_annotation(annotation).region(task.ignore_index)
             # What has no inside, as points, is measured wherever the image is not 0.
-            inside = (image.array != 0).any(0) if region is None else region
+            sketches, blank = sketches_of(image.array, region)
             box = crop_box(image.array, self.dataset.crop)
             entry = {
                 "stamp": stamp,
                 "content": content,
                 "shape": measure_shape(image, box).to_json(),
                 "outside": outside_of(as_annotation(annotation), box, groups_of(task)),
-                "blank": region is None and not inside.any(),
-                "intensities": [
-                    Sketch.of(channel[inside]).to_json() for channel in image.array
-                ],
+                "blank": region is None and blank,
+                "intensities": [sketch.to_json() for sketch in sketches],
                 "annotation": task.measure(annotation, image.geometry.spacing),
             }
         write_text(self._path(case.id), json.dumps(to_json(entry)))
@@ -288,10 +291,50 @@ class _Measurements(Sequence[Mapping[str, Any]]):
         return (self[i] for i in range(len(self)))
 
 
+def sketches_of(array: Any, region: Any) -> tuple[list[Sketch], bool]:
+    """Return the sketch of each channel's values in a region.
+
+    Parameters
+    ----------
+    array : ndarray or Windowed, shape (C, *S)
+        An image; one that is in a file is read part by part.
+    region : ndarray or Windowed of bool, shape S, or None
+        None: wherever a channel is not 0.
+
+    Returns
+    -------
+    list of Sketch
+        One for each channel.
+    bool
+        Whether the region is empty.
+    """
+    if not is_mapped(array) and not is_mapped(region):
+        inside = (array != 0).any(0) if region is None else np.asarray(region)
+        return [Sketch.of(channel[inside]) for channel in array], not inside.any()
+    seen = False
+
+    def parts(channel: int) -> Iterator[NDArray[Any]]:
+        nonlocal seen
+        for rows, values in in_rows(array[channel]):
+            if region is None:
+                inside = nonzero(np.asarray(array[:, rows]))
+            else:
+                inside = np.asarray(region[rows])
+            seen = seen or bool(inside.any())
+            yield values[inside]
+
+    found = [Sketch.of_parts(parts(channel)) for channel in range(len(array))]
+    return found, not seen
+
+
 def _must_be_finite(image: Image) -> None:
+    if image.array.dtype.kind in "iub":
+        return
     # One NaN or infinity makes the sum one, which is quicker than looking at each.
-    if not np.isfinite(np.sum(image.array, dtype=np.float64)):
-        bad = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
+    sums = (np.sum(p, dtype=np.float64) for c in image.array for _, p in in_rows(c))
+    if not np.isfinite(list(sums)).all():
+        fine = (np.isfinite(p) for c in image.array for _, p in in_rows(c))
+        bad = image.array.size - sum(int(np.count_nonzero(p)) for p in fine)
         raise FormatError(
             f"{image.path} has {bad} of {image.array.size} values that are NaN or "
             "infinite. Replace them in the file, for example by 0."
@@ -310,7 +353,12 @@ def _annotation(case: Case, dataset: Dataset, task: Task, image: Image) -> Any:
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
     annotation, geometry = read_annotation(
-        case.annotation, dataset, task, image=image.geometry, case_id=case.id
+        case.annotation,
+        dataset,
+        task,
+        image=image.geometry,
+        case_id=case.id,
+        lazily=True,
     )
     if geometry.shape != image.geometry.shape:
         raise DatasetError(

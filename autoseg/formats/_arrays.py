@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from autoseg.errors import FormatError
+from autoseg.spec.windowed import Windowed, pieces, windowed
 
 Array = NDArray[Any]
 INTEGERS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.uint64)
@@ -197,6 +198,38 @@ def as_integers(
         )
     result = whole.astype(_smallest_type(whole, INTEGERS, path))
     return result
+
+
+def integers_in_file(
+    array: Any, path: Path, scaling: Callable[[Path], str] = lambda path: ""
+) -> Windowed:
+    """Return what `as_integers` does of one channel, read by windows.
+
+    Parameters
+    ----------
+    array : ndarray or Windowed, shape S
+        As in the file. Of floating-point numbers all are looked at once.
+    path, scaling
+        As there.
+
+    Returns
+    -------
+    Windowed of integers, shape S
+        The same values.
+    """
+    lazy = windowed(array)
+    kind = lazy.dtype
+    if kind.kind not in "iu":
+        found = (as_integers(p[None], path, scaling=scaling) for p in pieces(lazy))
+        kind = np.result_type(*{part.dtype for part in found})
+    kind = kind.newbyteorder("=")
+
+    def whole(part: Array) -> Array:
+        numbers = np.rint(part) if part.dtype.kind == "f" else part
+        result: Array = numbers.astype(kind)
+        return result
+
+    return lazy.each(whole, kind)
 
 
 def _rounding(values: Array) -> Array:

@@ -14,7 +14,13 @@ from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._metaimage import read_meta_fields, write_meta_unit
 from autoseg.formats._metaimage import says_orientation as meta_says_orientation
-from autoseg.formats._nifti import COLORS, read_nifti, read_nifti_header, write_nifti
+from autoseg.formats._nifti import (
+    COLORS,
+    open_nifti,
+    read_nifti,
+    read_nifti_header,
+    write_nifti,
+)
 from autoseg.formats._nifti_geometry import micrometer_fields, nifti_geometry
 from autoseg.formats._nrrd import (
     edges_of_limits,
@@ -28,6 +34,7 @@ from autoseg.formats._nrrd import says_orientation as nrrd_says_orientation
 from autoseg.formats.base import Array, Format
 from autoseg.formats.header import as_filed, fields_of, in_wanted, with_fields
 from autoseg.formats.sitk import channels_of, itk_geometry, quiet, to_sitk, unflipped
+from autoseg.geometry.mapped import is_large
 from autoseg.spec.image import Geometry
 
 # What all readers of these formats know; 64-bit integers are trouble to many.
@@ -67,6 +74,18 @@ class ItkFiles(Format):
         _check_size(path)
         image = _read(path)
         return channels_of(image, path), _placed(image, path, unit)
+
+    def open(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> tuple[Array, Geometry] | None:
+        if not is_nifti(path) or not is_large(read_nifti_header(path).array.size):
+            return None
+        file = open_nifti(path)
+        return file.scaled(), nifti_geometry(file, path, unit)
 
     def geometry(
         self,

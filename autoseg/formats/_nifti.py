@@ -21,6 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._in_files.stored import RAW, ZLIB, Stored
+from autoseg.geometry.mapped import in_rows, is_mapped
+from autoseg.spec.windowed import windowed
 
 Array = NDArray[Any]
 
@@ -136,9 +139,17 @@ class NiftiFile:
         if slope == 1 and inter == 0:
             return self.array
         kind = np.float64 if self.array.dtype == np.float64 else np.float32
+
+        def scale(part: Array) -> Array:
+            scaled: Array = (part.astype(np.float64) * slope + inter).astype(kind)
+            return scaled
+
+        if is_mapped(self.array):
+            lazy: Any = windowed(self.array).each(scale, kind)
+            return lazy
         result = np.empty(self.array.shape, dtype=kind)
         for channel, out in zip(self.array, result, strict=True):
-            out[...] = channel.astype(np.float64) * slope + inter
+            out[...] = scale(channel)
         return result
 
     def geometry_fields(self) -> dict[str, Any] | None:
@@ -171,24 +182,62 @@ def read_nifti(path: Path) -> NiftiFile:
     """
     data = _uncompressed(path)
     header = _header(data, path)
-    channels, space, color = _sizes(header, path)
-    order = ">" if header.dtype["dim"].base.byteorder == ">" else "<"
-    stored = np.dtype(order + KINDS.get(int(header["datatype"]), "u1"))
-    count = channels * math.prod(space) * color
-    offset = int(header["vox_offset"]) or len(header.tobytes()) + 4
-    needed = offset + count * stored.itemsize
+    stored = _stored(header, path)
+    needed = stored.offset + stored.nbytes
     if len(data) < needed:
         raise FormatError(
             f"{path} is cut off: {len(data)} of {needed} bytes are there. "
             "Copy it again."
         )
-    array = np.frombuffer(data, stored, count, offset)
-    if color > 1:
-        array = np.moveaxis(array.reshape(*space[::-1], color), -1, 0)
-    else:
-        array = array.reshape(channels, *space[::-1])
-    native = array.astype(stored.newbyteorder("="), copy=False)
+    count = math.prod(stored.shape)
+    array = np.frombuffer(data, stored.dtype, count, stored.offset)
+    array = _as_channels(array.reshape(stored.shape), header)
+    native = array.astype(stored.dtype.newbyteorder("="), copy=False)
     return NiftiFile(native, header, data)
+
+
+def open_nifti(path: Path) -> NiftiFile:
+    """Open a file that is larger than memory; nothing but its header is read.
+
+    Parameters
+    ----------
+    path : Path
+        The file. If it is compressed it is unpacked, into a file without a name.
+
+    Returns
+    -------
+    NiftiFile
+        With a memory map for its array, in the file's byte order, and no ``data``.
+
+    Raises
+    ------
+    FormatError
+        See `read_nifti`.
+    """
+    header = read_nifti_header(path).header
+    array = _as_channels(_stored(header, path).open(), header)
+    return NiftiFile(array, header, b"")
+
+
+def _stored(header: Any, path: Path) -> Stored:
+    """Return where a file has its voxels: (C, *S), or (*S, colors)."""
+    channels, space, color = _sizes(header, path)
+    order = ">" if header.dtype["dim"].base.byteorder == ">" else "<"
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    shape = (*space[::-1], color) if color > 1 else (channels, *space[::-1])
+    return Stored(
+        path=path,
+        dtype=np.dtype(order + KINDS.get(int(header["datatype"]), "u1")),
+        shape=shape,
+        offset=int(header["vox_offset"]) or len(header.tobytes()) + 4,
+        packing=ZLIB if packed else RAW,
+    )
+
+
+def _as_channels(array: Array, header: Any) -> Array:
+    colored = int(header["datatype"]) in COLORS
+    return np.moveaxis(array, -1, 0) if colored else array
 
 
 def read_nifti_header(path: Path) -> NiftiFile:
@@ -274,16 +323,25 @@ def write_nifti(path: Path, array: Array, fields: Mapping[str, Any]) -> None:
         header[name] = fields[name]
     # Four bytes of zeros: no extensions follow.
     start = header.tobytes() + bytes(4)
-    voxels = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     with open(path, "wb") as file:
         if path.name.lower().endswith(".gz"):
             # No name and no time, so that the same voxels give the same file.
             with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
                 packed.write(start)
-                packed.write(voxels.data.cast("B"))
+                _write_voxels(packed, array)
         else:
             file.write(start)
-            file.write(voxels.data.cast("B"))
+            _write_voxels(file, array)
+
+
+def _write_voxels(file: Any, array: Array) -> None:
+    """Write an array in little-endian, row by row if it is in a file itself."""
+    kind = array.dtype.newbyteorder("<")
+    if not is_mapped(array):
+        file.write(np.ascontiguousarray(array, kind).data.cast("B"))
+        return
+    for _, rows in in_rows(array):
+        file.write(np.ascontiguousarray(rows, kind).data.cast("B"))
 
 
 def _uncompressed(path: Path) -> bytes:

@@ -96,6 +96,16 @@ class TurnedFormat(Format):
     ) -> tuple[Array, Geometry]:
         return turned_to_ras(*self.inner.load(path, spacing, unit, channels))
 
+    def open(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> tuple[Array, Geometry] | None:
+        opened = self.inner.open(path, spacing, unit, channels)
+        return None if opened is None else turned_to_ras(*opened)
+
     def is_picture(self, path: Path) -> bool:
         return self.inner.is_picture(path)
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
-from autoseg.formats._arrays import as_integers, fit_channels
+from autoseg.formats._arrays import as_integers, fit_channels, integers_in_file
 from autoseg.formats._checks import must_agree, must_exist, must_have_size
 from autoseg.formats.header import notes_of, remarks_of
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry, Image
+from autoseg.spec.windowed import Joined, Windowed, windowed
 
 Array = NDArray[Any]
 
@@ -80,6 +81,32 @@ class Format(ABC):
         FormatError
             If the file cannot be read.
         """
+
+    def open(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> tuple[Any, Geometry] | None:
+        """Open one file without reading its voxels, if it is large.
+
+        Parameters
+        ----------
+        path, spacing, unit, channels
+            As in `load`.
+
+        Returns
+        -------
+        array : ndarray or Windowed, shape (C, *S)
+            What `load` would give, as a memory map or as what is read by windows.
+        geometry : Geometry
+            As of `load`.
+
+        None stands for both where the file is small, by
+        `autoseg.geometry.mapped.is_large`, or has to be read as a whole.
+        """
+        return None
 
     def geometry(
         self,
@@ -169,7 +196,8 @@ class Format(ABC):
         -------
         Image
             float32, channels first; the geometry is that of the first file. If left
-            where it is, a memory map in the file's own type, not to be written to.
+            where it is, a memory map or a `Windowed` in the file's own type, not to be
+            written to.
 
         Raises
         ------
@@ -184,7 +212,8 @@ class Format(ABC):
         first: Geometry | None = None
         for path in paths:
             must_exist(path)
-            array, geometry = self.load(path, spacing, unit, share)
+            opened = self.open(path, spacing, unit, share) if lazily else None
+            array, geometry = opened or self.load(path, spacing, unit, share)
             must_have_size(geometry, path)
             if share is not None and len(array) != share:
                 picture = self.is_picture(path)
@@ -201,8 +230,11 @@ class Format(ABC):
                 f"{paths[0]} and {len(paths) - 1} more hold {found} channels, but "
                 f"dataset.json names {channels}. Correct `channel_names` or the files."
             )
-        if lazily and len(arrays) == 1 and is_mapped(arrays[0]):
-            return Image(array=arrays[0], geometry=geometry, path=Path(paths[0]))
+        if lazily and any(is_mapped(array) for array in arrays):
+            lazy: Any = windowed(arrays[0])
+            if len(arrays) > 1:
+                lazy = Windowed(Joined(tuple(arrays)))
+            return Image(array=lazy, geometry=first or geometry, path=Path(paths[0]))
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         array = np.ascontiguousarray(joined, dtype=np.float32)
         if not array.flags.writeable:  # a view of the bytes of a file
@@ -215,6 +247,7 @@ class Format(ABC):
         *,
         spacing: Sequence[float] | None = None,
         unit: str | None = None,
+        lazily: bool = False,
     ) -> tuple[Array, Geometry]:
         """Read an annotation of whole numbers.
 
@@ -226,11 +259,14 @@ class Format(ABC):
             For files that carry none; slowest axis first.
         unit : str, optional
             Unit of the spacing; by default what the file says.
+        lazily : bool
+            Leave a large one where it is, if the format can.
 
         Returns
         -------
         labels : ndarray of integers, shape S
-            In the file's own type; whole floating-point values become integers.
+            In the file's own type; whole floating-point values become integers. If
+            left where it is, a `Windowed`.
         geometry : Geometry
             Of the file.
 
@@ -241,6 +277,11 @@ class Format(ABC):
             several channels that differ.
         """
         must_exist(path)
+        opened = self.open(path, spacing, unit, 1) if lazily else None
+        if opened is not None and len(opened[0]) == 1:
+            must_have_size(opened[1], path)
+            lazy: Any = integers_in_file(opened[0][0], path, self.scaling)
+            return lazy, opened[1]
         array, geometry = self.load_labels(path, spacing, unit)
         must_have_size(geometry, path)
         picture = len(array) == 1 or self.is_picture(path)
@@ -332,7 +373,9 @@ def read_image(case: Case, dataset: Dataset, *, lazily: bool = False) -> Image:
     )
 
 
-def read_labels(path: Path, dataset: Dataset) -> tuple[Array, Geometry]:
+def read_labels(
+    path: Path, dataset: Dataset, *, lazily: bool = False
+) -> tuple[Array, Geometry]:
     """Read an annotation of whole numbers.
 
     Parameters
@@ -341,6 +384,8 @@ def read_labels(path: Path, dataset: Dataset) -> tuple[Array, Geometry]:
         The file.
     dataset : Dataset
         Gives spacing, unit and format.
+    lazily : bool
+        See `Format.read_labels`.
 
     Returns
     -------
@@ -355,7 +400,7 @@ def read_labels(path: Path, dataset: Dataset) -> tuple[Array, Geometry]:
         See `Format.read_labels`.
     """
     return find_format(path, dataset.format).read_labels(
-        path, spacing=dataset.spacing, unit=dataset.unit
+        path, spacing=dataset.spacing, unit=dataset.unit, lazily=lazily
     )
 
 

@@ -9,6 +9,7 @@ as they do there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry import _library
+from autoseg.geometry.mapped import is_mapped, let_go, zeros
 
 Array = NDArray[Any]
 
+SLAB = 2**23  # voxels, before or after, that are resampled at once of a map in a file
 AT_ONCE = 2**15  # voxels worked out together: their scores stay in the cache
 
 
@@ -63,6 +66,16 @@ class _Axis:
     above: NDArray[np.intp] | None
     weights: tuple[NDArray[np.float64], ...]
 
+    def rows(self, part: slice) -> tuple[int, int, _Axis]:
+        """Return the first old voxel of some new ones, one beyond, and their axis."""
+        nearest, below = self.nearest[part], self.below[part]
+        above = below if self.above is None else self.above[part]
+        low = int(min(nearest.min(), below.min()))
+        high = int(max(nearest.max(), above.max())) + 1
+        rest = None if self.above is None else above - low
+        weights = tuple(weight[part] for weight in self.weights)
+        return low, high, _Axis(nearest - low, below - low, rest, weights)
+
 
 def resample(
     labels: Array, new_shape: tuple[int, ...], thick: int | None, rule: Rule
@@ -93,6 +106,23 @@ def resample(
             zip(labels.shape, new_shape, strict=True)
         )
     ]
+    if not is_mapped(labels):
+        return _resampled(labels, axes, rule)
+    result = zeros(new_shape, labels.dtype)
+    step = max(1, SLAB * new_shape[0] // max(1, labels.size, math.prod(new_shape)))
+    for start in range(0, new_shape[0], step):
+        part = slice(start, start + step)
+        low, high, first = axes[0].rows(part)
+        rows = np.asarray(labels[low:high])
+        result[part] = _resampled(rows, [first, *axes[1:]], rule)
+        let_go(labels)
+        let_go(result)
+    return result
+
+
+def _resampled(labels: Array, axes: Sequence[_Axis], rule: Rule) -> Array:
+    """Resample a label map that is in memory."""
+    new_shape = tuple(len(axis.nearest) for axis in axes)
     result: Array = labels[np.ix_(*(axis.nearest for axis in axes))]
     mixed = _mixed(labels, axes)[np.ix_(*(axis.below for axis in axes))]
     places = np.flatnonzero(mixed)

@@ -7,13 +7,22 @@ in the processor's cache. torch does the products, on any of its devices.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.geometry._operators import Banded, Operator, Select, blocks_of, dense
+from autoseg.geometry._operators import (
+    BLOCK,
+    Banded,
+    Operator,
+    Select,
+    blocks_of,
+    dense,
+)
+from autoseg.geometry.mapped import in_rows, is_mapped, let_go, zeros
 from autoseg.geometry.threads import workers
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+AT_ONCE = 2**24  # numbers of an array that is in a file
 IN_CACHE = 2**19  # numbers of float32 that a core's cache holds with room to spare
 
 
@@ -71,19 +81,25 @@ def _resample_channel(
     import torch
 
     first, rest = operators[0], operators[1:]
-    limits = (float(values.min()), float(values.max())) if clip == "channel" else None
+    limits = None
+    if clip == "channel":
+        ends = [(float(p.min()), float(p.max())) for _, p in in_rows(values)]
+        limits = min(low for low, _ in ends), max(high for _, high in ends)
     if isinstance(first, Select) and first.size <= len(values):
-        values, first = values[first.index], None
+        values, first = _selected(values, first), None
     elif isinstance(first, Banded) and first.size <= len(values) and clip != "slice":
-        values, first = _along(_floats(values), 0, first).numpy(), None
+        values, first = _fewer_rows(values, first), None
     rows = max(1, IN_CACHE // max(1, result[0].size))
     if first is None or not any(rest):
-        middle = _floats(values)
+        middle = values if is_mapped(values) else _floats(values)
     else:
-        middle = torch.empty((len(values), *result.shape[1:]))
+        made = zeros((len(values), *result.shape[1:]), np.float32)
         for start in range(0, len(values), rows):
             part = slice(start, start + rows)
-            middle[part] = inner(_floats(values[part]), rest, clip == "slice")
+            done = inner(_floats(np.asarray(values[part])), rest, clip == "slice")
+            made[part] = done.numpy()
+            _let_go(values, made)
+        middle = made if is_mapped(made) else torch.from_numpy(made)
     for start, stop, block in outer(middle, first, rows):
         if first is None:
             block = inner(block, rest, clip == "slice")
@@ -91,6 +107,44 @@ def _resample_channel(
             block = block.clamp(*limits)
         # torch is twenty times faster than NumPy at rounding to float16.
         torch.from_numpy(result[start:stop]).copy_(block)
+        _let_go(middle, result)
+
+
+def _selected(values: Array, operator: Select) -> Array:
+    """Return some rows, in a file if there are many."""
+    if not is_mapped(values):
+        return values[operator.index]
+    kept = zeros((operator.size, *values.shape[1:]), values.dtype)
+    for row, index in zip(kept, operator.index.tolist(), strict=True):
+        row[...] = values[index]
+        _let_go(values, kept)
+    return kept
+
+
+def _fewer_rows(values: Array, operator: Banded) -> Array:
+    """Resample the first axis, of what is in a file some columns at a time."""
+    if not is_mapped(values):
+        found: Array = _along(_floats(values), 0, operator).numpy()
+        return found
+    made = zeros((operator.size, *values.shape[1:]), np.float32)
+    step = max(1, AT_ONCE // max(1, BLOCK * math.prod(values.shape[2:])))
+    for start, stop in blocks_of(operator):
+        low, high = operator.needs(start, stop)
+        matrix = dense(operator, start, stop)
+        for column in range(0, values.shape[1], step):
+            part = slice(column, column + step)
+            source = _floats(np.asarray(values[low:high, part]))
+            product = matrix @ source.reshape(len(source), -1)
+            made[start:stop, part] = product.reshape(-1, *source.shape[1:]).numpy()
+        _let_go(values, made)
+    return made
+
+
+def _let_go(*arrays: Any) -> None:
+    """Take what is in files out of memory."""
+    for array in arrays:
+        if is_mapped(array):
+            let_go(array)
 
 
 def inner(values: Tensor, operators: Sequence[Operator], clip: bool = False) -> Tensor:
@@ -127,18 +181,25 @@ def inner(values: Tensor, operators: Sequence[Operator], clip: bool = False) -> 
 
 
 def outer(
-    values: Tensor, operator: Operator, rows: int
+    values: Any, operator: Operator, rows: int
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Resample the first axis; yield first row, one beyond, and rows (few, *S)."""
     if operator is None:
         for start in range(0, len(values), rows):
-            part = values[start : start + rows]
+            part = _rows(values, start, start + rows)
             yield start, start + len(part), part
         return
     for start in range(0, operator.size, rows):
         stop = min(start + rows, operator.size)
         low, high = operator.needs(start, stop)
-        yield start, stop, rows_of(values[low:high], low, operator, start, stop)
+        old = _rows(values, low, high)
+        yield start, stop, rows_of(old, low, operator, start, stop)
+
+
+def _rows(values: Any, start: int, stop: int) -> Tensor:
+    """Return some rows, of a tensor or of an array that is in a file."""
+    part = values[start:stop]
+    return _floats(np.asarray(part)) if is_mapped(values) else part
 
 
 def rows_of(

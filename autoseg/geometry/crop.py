@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.geometry.mapped import let_go
+from autoseg.geometry.mapped import file_turn, let_go
 from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
@@ -94,6 +94,8 @@ def nonzero_range(array: Array) -> tuple[slice, ...] | None:
     tuple of slice, length D, or None
         None if all is 0.
     """
+    turn = file_turn(array, array.ndim - 1)  # read in the order of its file
+    array = turn.apply(array)
     shape = array.shape[1:]
     hits = [np.zeros(size, dtype=bool) for size in shape]
     rows = max(1, PIECE // math.prod(shape[1:]))
@@ -106,8 +108,12 @@ def nonzero_range(array: Array) -> tuple[slice, ...] | None:
             hit[place] |= mask.any(axis=others)
     if not hits[0].any():
         return None
-    ends = [np.flatnonzero(hit)[[0, -1]] for hit in hits]
-    return tuple(slice(int(low), int(high) + 1) for low, high in ends)
+    box = [slice(0, 0)] * len(shape)
+    for place, axis in enumerate(turn.axes):
+        hit = hits[place][::-1] if place in turn.flips else hits[place]
+        low, high = np.flatnonzero(hit)[[0, -1]]
+        box[axis] = slice(int(low), int(high) + 1)
+    return tuple(box)
 
 
 def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,15 +1,15 @@
-"""Arrays too large for memory, in files that vanish with the process.
+"""Arrays too large for memory: in files that vanish with the process, or their own.
 
-The file has no name from the beginning on, so that nothing is left even of a process
-that is killed.
+A temporary file has no name from the beginning on, so that nothing is left even of a
+process that is killed.
 """
 
 from __future__ import annotations
 
 import math
-import mmap
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,39 @@ from numpy.typing import DTypeLike, NDArray
 
 from autoseg.atomic import reserve
 from autoseg.errors import AutosegError
+from autoseg.geometry.orientation import Turn
+from autoseg.spec.windowed import Windowed, map_behind, windowed
 
 Array = NDArray[Any]
 
 IN_MEMORY = 2**28  # bytes of an array that is kept in memory
+IMAGE = 4  # times that, as float32: an image is read as a whole up to here
+COPIES = 16  # of an image as float32 that are there at once, with what is made of it
+
+_limits: list[int] = []
+
+
+@contextmanager
+def keeping_to(memory: float) -> Iterator[None]:
+    """Leave images in their files that would not fit into the memory that there is.
+
+    Parameters
+    ----------
+    memory : float
+        Bytes that may be taken. Where nobody says it, images stay in their files from
+        1 GB on, as float32.
+    """
+    limit = int(memory / COPIES)
+    _limits.append(limit)
+    try:
+        yield
+    finally:
+        _limits.remove(limit)
+
+
+def is_large(numbers: int) -> bool:
+    """Return whether an image of so many numbers is left in its file."""
+    return 4 * numbers > min([IMAGE * IN_MEMORY, *_limits])
 
 
 def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
@@ -45,7 +74,7 @@ def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
         If there is no space for the file.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size <= IN_MEMORY:
+    if size <= min([IN_MEMORY, *_limits]):
         return np.zeros(tuple(shape), dtype)
     with tempfile.TemporaryFile(prefix="autoseg-") as file:
         try:
@@ -59,12 +88,12 @@ def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
             ) from None
 
 
-def in_rows(array: Array, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
+def in_rows(array: Any, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
     """Yield an array in pieces along its first axis, and let go of each.
 
     Parameters
     ----------
-    array : ndarray
+    array : ndarray or Windowed
         Of any shape.
     voxels : int
         About so many in a piece.
@@ -76,6 +105,9 @@ def in_rows(array: Array, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
     ndarray
         The rows.
     """
+    if isinstance(array, Windowed):
+        yield from array.rows(voxels)
+        return
     step = max(1, voxels // max(1, math.prod(array.shape[1:])))
     for start in range(0, len(array), step):
         rows = slice(start, min(len(array), start + step))
@@ -83,28 +115,37 @@ def in_rows(array: Array, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
         let_go(array)
 
 
-def is_mapped(array: Array) -> bool:
-    """Return whether an array is a memory map of a file, or a view of one."""
-    return _owner(array) is not None
+def is_mapped(array: Any) -> bool:
+    """Return whether an array is in a file: a memory map, a view of one, windowed."""
+    return isinstance(array, Windowed) or map_behind(array) is not None
 
 
-def let_go(array: Array) -> None:
+def held_bytes(array: Any) -> int:
+    """Return how much memory an array takes; one that is in a file takes none."""
+    return 0 if is_mapped(array) else int(array.nbytes)
+
+
+def let_go(array: Any) -> None:
     """Take an array's pages out of memory; they come back when they are looked at.
 
     Parameters
     ----------
-    array : ndarray
+    array : ndarray or Windowed
         A memory map of a file, or a view of one; anything else stays as it is.
     """
-    owner = _owner(array)
-    if owner is not None and hasattr(mmap, "MADV_DONTNEED"):
-        owner.madvise(mmap.MADV_DONTNEED)
+    windowed(array).let_go()
 
 
-def _owner(array: Any) -> mmap.mmap | None:
-    """Return the map that an array is a view of, if it is shared with a file."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and array.mode == "c":
-            return None  # what was written exists nowhere else
-        array = array.base
-    return array if isinstance(array, mmap.mmap) else None
+def file_turn(array: Any, dim: int) -> Turn:
+    """Return how the last axes of a view are turned to the order of their file.
+
+    Parameters
+    ----------
+    array : ndarray or Windowed
+        Of which the last ``dim`` axes are those of space.
+    dim : int
+        D.
+    """
+    steps = array.strides[array.ndim - dim :]
+    axes = tuple(sorted(range(dim), key=lambda axis: -abs(steps[axis])))
+    return Turn(axes, tuple(i for i, axis in enumerate(axes) if steps[axis] < 0))

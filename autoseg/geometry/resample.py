@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from autoseg.errors import PlanError, UsageError
 from autoseg.geometry import _interpolation, _labels, _library, _separable
 from autoseg.geometry._operators import Operator, operator_of
+from autoseg.geometry.mapped import is_mapped, zeros
 from autoseg.spec.configuration import Resampling
 
 Array = NDArray[Any]
@@ -175,10 +176,15 @@ def _resample(
         return _interpolation.resample(array, new_shape, thick)
     if exact:
         return _library.resample(array, new_shape, way.order, thick, way.thick_order)
-    result = np.empty((len(array), *new_shape), way.dtype(array.dtype))
+    result = _room((len(array), *new_shape), way.dtype(array.dtype), is_mapped(array))
     operators = way.operators(array.shape[1:], new_shape, thick)
     _separable.resample(array, operators, result, clip=way.order > 1, thick=thick)
     return result
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype[Any], in_file: bool) -> Array:
+    """Return an array to be filled; of what is in a file itself in one, if large."""
+    return zeros(shape, dtype) if in_file else np.empty(shape, dtype)
 
 
 @dataclass(frozen=True)
@@ -259,8 +265,9 @@ def resample_labels(
 
     Parameters
     ----------
-    labels : ndarray of int, shape S
-        The label map.
+    labels : ndarray of int, or Windowed, shape S
+        The label map; one that is in a file is resampled some rows at a time, by the
+        default way.
     new_shape : sequence of int, length D
         Voxels of the new grid, which covers the same space.
     spacing, new_spacing : sequence of float, length D
@@ -284,9 +291,10 @@ def resample_labels(
     thick = separate_axis(spacing, new_spacing, resampling)
     if method == "linear":
         if exact:
+            labels = np.asarray(labels)
             return _interpolation.resample_labels(labels, new_shape, thick)
         return _labels.resample(labels, new_shape, thick, LIKE_TORCH)
     order = resampling.annotation_order
     if order == 1 and not exact:
         return _labels.resample(labels, new_shape, thick, LIKE_LIBRARY)
-    return _library.resample_labels(labels, new_shape, order, thick)
+    return _library.resample_labels(np.asarray(labels), new_shape, order, thick)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +16,33 @@ Mask = NDArray[np.bool_]
 
 Pieces = Iterable[Channel]
 """A channel cut into pieces of one axis, which may be overwritten."""
+
+
+class Stretches(Iterable[Channel]):
+    """Pieces that can be gone through again, and know how the channel lies in memory.
+
+    Sums of float32 depend on their order. NumPy adds each stretch of neighboring
+    numbers by halves and the stretches one after the other; with this a normalizer can
+    give the very bits that it gives for the channel as a whole.
+
+    Parameters
+    ----------
+    again : callable
+        Returns the pieces, in the order in which the channel lies in memory.
+    length : int
+        How many numbers of the channel lie beside each other in memory.
+    size : int
+        How many there are in all.
+    """
+
+    def __init__(
+        self, again: Callable[[], Iterator[Channel]], length: int, size: int
+    ) -> None:
+        self._again, self.length, self.size = again, length, size
+
+    def __iter__(self) -> Iterator[Channel]:
+        return self._again()
+
 
 Change = Callable[[Channel], Any]
 """What is done to a part of a channel, in place."""

@@ -8,12 +8,14 @@ from functools import partial
 import numpy as np
 
 from autoseg.normalizers import NORMALIZERS
+from autoseg.normalizers._sums import sum_of, whole
 from autoseg.normalizers.base import (
     SMALLEST_STD,
     Change,
     Channel,
     Mask,
     Pieces,
+    Stretches,
     divisor,
     inside,
 )
@@ -48,9 +50,13 @@ class ZScore:
     def in_pieces(self, pieces: Pieces) -> Change:
         """Return what is done to any part, by mean and deviation of all pieces.
 
-        Both are float64, for sums of float32 depend on how they are cut: by the last
-        bits, values differ from those of an image that is normalized as a whole.
+        Of `Stretches` they are, to the bit, those of a channel as a whole. Otherwise
+        both are float64, for sums of float32 depend on how they are cut.
         """
+        if isinstance(pieces, Stretches):
+            change = self._of_stretches(pieces)
+            if change is not None:
+                return change
         count, mean, squares, largest = 0, 0.0, 0.0, 0.0
         for piece in pieces:  # Chan et al. 1982, doi:10.1007/978-3-642-51461-6_3
             most = _largest(piece)
@@ -71,19 +77,34 @@ class ZScore:
             _scale, mean=mean, std=divisor(std, largest, self.smallest), largest=largest
         )
 
+    def _of_stretches(self, stretches: Stretches) -> Change | None:
+        """Return the same as `_standardize` does; None where float32 does not reach."""
+        count = np.intp(stretches.size)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.float32(sum_of(stretches) / count)
+            total = sum_of(whole(stretches), lambda part: (part - mean) ** 2)
+            std = float(np.sqrt(np.float32(total / count)))
+        if math.isfinite(std) and (std >= SMALLEST_STD or self.smallest is not None):
+            return partial(_shift, mean=mean, by=divisor(std, 0.0, self.smallest))
+        return None
+
     def _standardize(self, values: Channel) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = values.mean()
             std = float(_std(values, mean))
         if math.isfinite(std) and (std >= SMALLEST_STD or self.smallest is not None):
-            values -= mean
-            values /= divisor(std, 0.0, self.smallest)
+            _shift(values, mean=mean, by=divisor(std, 0.0, self.smallest))
             return
         largest = _largest(values)
         exact = float(values.mean(dtype=np.float64))
         std = math.sqrt(_exact_squares(values.reshape(-1), exact) / values.size)
         std = divisor(std, largest, self.smallest)
         _scale(values, mean=exact, std=std, largest=largest)
+
+
+def _shift(values: Channel, *, mean: np.float32, by: float) -> None:
+    values -= mean
+    values /= by
 
 
 def _largest(values: Channel) -> float:

@@ -26,6 +26,7 @@ from autoseg.errors import (
     stops_everything,
 )
 from autoseg.formats.base import find_format
+from autoseg.geometry.mapped import held_bytes, keeping_to
 from autoseg.model.model import Model
 from autoseg.parallel import MemoryBudget, Share, loaded_bytes
 from autoseg.predict._threads import Writers, ahead
@@ -138,7 +139,8 @@ class Pipeline:
             lambda job: self.read(job, budget), jobs, 0 if alone else max(1, readers)
         )
         writing = Writers(0 if alone else max(1, writers), failed)
-        with Percent(jobs, self.show) as percent, writing:
+        keeping = keeping_to(budget.total)
+        with Percent(jobs, self.show) as percent, keeping, writing:
             for job, case in reading:
                 percent.begin(job)
                 if isinstance(case, _Case):
@@ -217,7 +219,7 @@ class Pipeline:
                 )
             yield sink
         if share is not None and case.found is not None:
-            share.correct(np.asarray(case.found).nbytes)
+            share.correct(held_bytes(np.asarray(case.found)))
 
     def write_decoded(self, job: Job, found: Any, geometry: Geometry) -> None:
         """Write a prediction of outputs that were kept."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import ModelError
+from autoseg.geometry.mapped import held_bytes
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.predict import inputs
@@ -49,7 +50,7 @@ class Begun:
     def nbytes(self) -> int:
         """Bytes of main memory that its voxels take."""
         held = self.image or self.prepared
-        return 0 if held is None else held.array.nbytes
+        return 0 if held is None else held_bytes(held.array)
 
 
 class Predictor(SingleModel):

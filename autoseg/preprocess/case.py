@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
 from autoseg.geometry.crop import crop_box, nonzero_mask, paste
+from autoseg.geometry.mapped import in_rows, is_mapped
 from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import (
     resample_image,
@@ -110,7 +111,7 @@ class Normalized:
             )
         placement = replace(self.placement, shape=array.shape[1:], spacing=new)
         return Prepared(
-            array=np.ascontiguousarray(array),
+            array=array if is_mapped(array) else np.ascontiguousarray(array),
             annotation=annotation,
             placement=placement,
         )
@@ -271,7 +272,11 @@ def check_image(
         )
     bad = 0
     if array.dtype.kind not in "iub":
-        finite = (np.count_nonzero(np.isfinite(row)) for one in array for row in one)
+        finite = (
+            np.count_nonzero(np.isfinite(rows))
+            for channel in array
+            for _, rows in in_rows(channel)
+        )
         bad = array.size - int(sum(finite))
     if bad:
         raise FormatError(

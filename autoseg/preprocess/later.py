@@ -5,6 +5,8 @@ Letters: C channels, S spatial shape.
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,59 +14,103 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry.crop import crop_box
-from autoseg.geometry.mapped import in_rows, is_mapped, let_go
-from autoseg.geometry.resample import resampled_shape
+from autoseg.geometry.mapped import file_turn, in_rows, is_mapped, let_go
+from autoseg.geometry.slabs.holes import nonzero_mask_of
 from autoseg.normalizers import NORMALIZERS
-from autoseg.normalizers.base import NormalizerInPieces
+from autoseg.normalizers.base import Change, NormalizerInPieces, Stretches
 from autoseg.preprocess.case import (
+    Normalized,
     Prepared,
+    annotation_in_plan_order,
     check_image,
     named,
+    normalize_case,
     place,
     prepare_image,
     to_plan_order,
 )
-from autoseg.spec.image import Image
+from autoseg.spec.annotation import Annotation
+from autoseg.spec.image import NONZERO, Image
 from autoseg.spec.plan import Plan
+from autoseg.spec.windowed import Box, Windowed
 
 Array = NDArray[Any]
 
 AT_MOST = 2**28  # bytes that are looked at before they are let go
 
+log = logging.getLogger(__name__)
+
 
 class Later:
     """An image (C, *S) whose parts become float32 and normalized when they are read.
 
+    A source of `autoseg.spec.windowed.Windowed`.
+
     Parameters
     ----------
-    array : ndarray, shape (C, *S)
-        In any type; a memory map.
+    array : ndarray or Windowed, shape (C, *S)
+        In any type, in a file.
     changes : sequence of callable, length C
         Normalize a part of each channel in place.
+    masks : sequence of ndarray of bool or None, length C
+        Where; None: everywhere.
     """
 
+    dtype = np.dtype(np.float32)
+
     def __init__(
-        self, array: Array, changes: Sequence[Callable[[Array], object]]
+        self,
+        array: Any,
+        changes: Sequence[Callable[[Array], object]],
+        masks: Sequence[Any],
     ) -> None:
         self._array = array
-        self._changes = changes
+        self._how = list(zip(changes, masks, strict=True))
         self._seen = 0
-        self.shape = array.shape
-        self.nbytes = 0  # of memory
+        self.shape = tuple(array.shape)
 
-    def __len__(self) -> int:
-        return len(self._array)
-
-    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[np.float32]:
-        """Return a box of all channels; the first slice takes all of them."""
-        part = np.array(self._array[index], dtype=np.float32, order="C")
-        for channel, change in zip(part, self._changes, strict=True):
-            change(channel)
+    def read(self, box: Box) -> NDArray[np.float32]:
+        """Return a box of some channels, normalized."""
+        part = np.array(self._array[box], dtype=np.float32, order="C")
+        for channel, (change, mask) in zip(part, self._how[box[0]], strict=True):
+            if mask is None:
+                change(channel)
+                continue
+            inside = np.asarray(mask[box[1:]])
+            values = channel[inside]
+            if len(values):
+                change(values)
+                channel[inside] = values
         self._seen += part.nbytes
         if self._seen > AT_MOST:
-            let_go(self._array)
-            self._seen = 0
+            self.let_go()
         return part
+
+    def let_go(self) -> None:
+        """Forget what was read."""
+        self._seen = 0
+        for array in (self._array, *(mask for _, mask in self._how)):
+            if array is not None:
+                let_go(array)
+
+
+def normalize(
+    image: Image, plan: Plan, annotation: Array | Annotation | None = None
+) -> Normalized:
+    """Turn, transpose, crop and normalize a case, in its file if that can be.
+
+    Parameters
+    ----------
+    image, plan, annotation
+        See `autoseg.preprocess.case.normalize_case`.
+
+    Returns
+    -------
+    Normalized
+        Its arrays are in memory, or `Windowed` with the same values.
+    """
+    later = normalize_later(image, plan, annotation)
+    return later or normalize_case(image, plan, annotation)
 
 
 def prepare(
@@ -85,7 +131,7 @@ def prepare(
     Returns
     -------
     Prepared
-        Its array is an ndarray, or a `Later` of the same shape.
+        Its array is an ndarray, or a `Windowed` of the same shape.
     """
     later = None if exact else prepare_later(image, plan, configuration)
     return later or prepare_image(
@@ -94,7 +140,7 @@ def prepare(
 
 
 def prepare_later(image: Image, plan: Plan, configuration: str) -> Prepared | None:
-    """Bring an image to the network's grid without a copy of it.
+    """Bring an image to the network's grid without a copy of it in memory.
 
     Parameters
     ----------
@@ -108,45 +154,132 @@ def prepare_later(image: Image, plan: Plan, configuration: str) -> Prepared | No
     Returns
     -------
     Prepared or None
-        Its array is a `Later`. None where `prepare_image` has to be asked: the image is
-        in memory anyway, has to be resampled, or is normalized in a mask or by what
-        does not work in pieces.
+        Its array is a `Windowed`, or in a file if it had to be resampled. None where
+        `normalize_later` gives none.
 
     Raises
     ------
     FormatError
         See `autoseg.preprocess.case.prepare_image`.
     """
+    later = normalize_later(image, plan)
+    return None if later is None else later.resample(plan.configuration(configuration))
+
+
+def normalize_later(
+    image: Image, plan: Plan, annotation: Array | Annotation | None = None
+) -> Normalized | None:
+    """Turn, transpose, crop and normalize a case that stays in its file.
+
+    Parameters
+    ----------
+    image, plan, annotation
+        See `autoseg.preprocess.case.normalize_case`.
+
+    Returns
+    -------
+    Normalized or None
+        Its array is a `Windowed`. None where `normalize_case` has to be asked: the
+        image is in memory anyway, or a normalizer does not work in pieces.
+
+    Raises
+    ------
+    FormatError, DatasetError
+        See `autoseg.preprocess.case.normalize_case`.
+    """
+    if not is_mapped(image.array):
+        return None
     made = [
         NORMALIZERS[channel.normalizer.name](**channel.normalizer.options)
         for channel in plan.channels
     ]
     normalizers = [one for one in made if isinstance(one, NormalizerInPieces)]
-    if (
-        not is_mapped(image.array)
-        or any(channel.masked for channel in plan.channels)
-        or len(normalizers) < len(made)
-    ):
+    if len(normalizers) < len(made):
+        names = ", ".join(
+            channel.normalizer.name
+            for channel, one in zip(plan.channels, made, strict=True)
+            if not isinstance(one, NormalizerInPieces)
+        )
+        log.warning("%s is read as a whole: %s needs all of it.", image.path, names)
         return None
-    check_image(image, plan)
+    check_image(image, plan, annotation)
     array = to_plan_order(image.array, image.geometry, plan)
+    shape = array.shape[1:]
     box = crop_box(array, plan.crop)
-    placement = place(image.geometry, plan, array.shape[1:], box)
-    settings = plan.configuration(configuration)
-    old = placement.cropped_spacing
-    new = (*old[: len(old) - settings.dim], *settings.spacing)
-    if resampled_shape(placement.cropped_shape, old, new) != placement.cropped_shape:
-        return None
     array = array[(slice(None), *box)]
-    changes = []
-    for values, channel, one in zip(array, plan.channels, normalizers, strict=True):
+    masked = any(channel.masked for channel in plan.channels)
+    mask = None
+    if masked or (annotation is not None and plan.crop == NONZERO):
+        mask = nonzero_mask_of(array)
+    inner: Any = None
+    if annotation is not None:
+        placed = annotation_in_plan_order(annotation, image.geometry, plan)
+        there = np.broadcast_to(np.True_, array.shape[1:]) if mask is None else mask
+        inner = placed.cropped(box).masked(there).inner
+    return Normalized(
+        array=_normalized(array, plan, normalizers, mask, image),
+        annotation=inner,
+        placement=place(image.geometry, plan, shape, box),
+    )
+
+
+def _normalized(
+    array: Any,
+    plan: Plan,
+    normalizers: Sequence[NormalizerInPieces],
+    mask: Any,
+    image: Image,
+) -> Any:
+    """Return the image normalized, read in the order of its file."""
+    turn = file_turn(array, array.ndim - 1)
+    filed, changes, masks = turn.apply(array), [], []
+    inside = None if mask is None else turn.apply(mask)
+    for index, channel in enumerate(plan.channels):
+        own = mask if channel.masked else None
         with named(image, channel.name):
-            changes.append(one.in_pieces(_pieces(values)))
-    later: Any = Later(array, changes)
-    return Prepared(array=later, annotation=None, placement=placement)
+            if own is None:
+                stretches = _stretches(filed[index])
+            else:
+                stretches = _inside(array[index], own)
+            changes.append(_change(normalizers[index], stretches))
+        masks.append(None if own is None else inside)
+    return turn.undo(Windowed(Later(filed, changes, masks)))
 
 
-def _pieces(channel: Array) -> Iterator[NDArray[np.float32]]:
-    """Yield the pieces of a channel as float32 of one axis, as copies."""
-    for _, piece in in_rows(channel):
-        yield np.array(piece, dtype=np.float32).reshape(-1)
+def _change(normalizer: NormalizerInPieces, stretches: Stretches) -> Change:
+    if not stretches.size:
+        return lambda part: None
+    return normalizer.in_pieces(stretches)
+
+
+def _stretches(channel: Any) -> Stretches:
+    """Return a channel, in the order of its file, as float32 of one axis."""
+
+    def again() -> Iterator[NDArray[np.float32]]:
+        for _, piece in in_rows(channel):
+            yield np.array(piece, dtype=np.float32).reshape(-1)
+
+    return Stretches(again, _neighbors(channel), math.prod(channel.shape))
+
+
+def _neighbors(channel: Any) -> int:
+    """Return how many numbers of a view lie beside each other in memory."""
+    length, item = 1, 0
+    for size, step in zip(channel.shape[::-1], channel.strides[::-1], strict=True):
+        item = item or (abs(step) if size > 1 else 0)
+        if size > 1 and abs(step) != length * item:
+            break
+        length *= size
+    return length
+
+
+def _inside(channel: Any, mask: Any) -> Stretches:
+    """Return what is in a mask, in the order of the plan, as a copy has it."""
+
+    def again() -> Iterator[NDArray[np.float32]]:
+        for rows, piece in in_rows(channel):
+            yield np.asarray(piece, dtype=np.float32)[np.asarray(mask[rows])]
+            let_go(mask)
+
+    size = sum(int(np.count_nonzero(part)) for _, part in in_rows(mask))
+    return Stretches(again, size, size)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.geometry.mapped import in_rows
 
 PRECISIONS = ("auto", "float16", "float32")
 # float16 has eleven bits: at most 1/2048 of a value is lost, and no more than 1 up to
@@ -17,6 +18,7 @@ PRECISIONS = ("auto", "float16", "float32")
 LARGEST_HALF = 2048.0
 BLOCK_BYTES = 64 * 1024  # decompressed at once; fits a core's second-level cache
 CHUNK_BYTES = 4 * 1024**2
+LARGEST_ROW = 2**24  # numbers that are looked at at once
 
 
 def layout(
@@ -69,12 +71,12 @@ def _halved(edges: Sequence[int], most: int) -> list[int]:
     return halved
 
 
-def reduced(image: NDArray[Any], precision: str, case_id: str) -> NDArray[Any]:
-    """Return an image in the precision in which it is stored.
+def precision_of(image: Any, precision: str, case_id: str) -> np.dtype[Any]:
+    """Return the type in which an image is stored.
 
     Parameters
     ----------
-    image : ndarray of float
+    image : ndarray of float, or Windowed
         The image.
     precision : str
         One of `PRECISIONS`.
@@ -83,15 +85,15 @@ def reduced(image: NDArray[Any], precision: str, case_id: str) -> NDArray[Any]:
 
     Returns
     -------
-    ndarray of float16 or float32
-        A copy.
+    dtype
+        float16 or float32.
 
     Raises
     ------
     DatasetError
         If a value is not finite, or too large for the float16 that is asked for.
     """
-    low, high = (float(image.min()), float(image.max())) if image.size else (0.0, 0.0)
+    low, high = _range(image)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise DatasetError(
             f"case {case_id}: its image holds values that are not finite (NaN or "
@@ -105,15 +107,32 @@ def reduced(image: NDArray[Any], precision: str, case_id: str) -> NDArray[Any]:
             f"case {case_id}: its image reaches {largest:g}, beyond float16. Use "
             "--precision auto or float32."
         )
-    return image.astype(precision)
+    return np.dtype(precision)
 
 
-def smallest(annotation: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Return an annotation in the smallest signed type that holds it."""
-    low, high = (
-        (int(annotation.min()), int(annotation.max())) if annotation.size else (0, 0)
-    )
+def smallest(annotation: Any) -> np.dtype[Any]:
+    """Return the smallest signed type that holds an annotation."""
+    low, high = _range(annotation)
     for kind in (np.int8, np.int16, np.int32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return annotation.astype(kind)
-    return annotation.astype(np.int64)
+            return np.dtype(kind)
+    return np.dtype(np.int64)
+
+
+def _range(array: Any) -> tuple[float, float]:
+    """Return the smallest and the largest number, looked at part by part."""
+    if not array.size:
+        return 0.0, 0.0
+    ends = [(float(part.min()), float(part.max())) for part in _parts(array)]
+    lows, highs = zip(*ends, strict=True)
+    return float(np.min(lows)), float(np.max(highs))  # NaN, if there is one
+
+
+def _parts(array: Any) -> Iterator[NDArray[Any]]:
+    """Yield an array part by part: rows, or rows of what is in a row."""
+    if array.ndim > 1 and array.size > LARGEST_ROW * len(array):
+        for row in array:
+            yield from _parts(row)
+        return
+    for _, rows in in_rows(array):
+        yield rows

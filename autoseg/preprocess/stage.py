@@ -23,8 +23,8 @@ from autoseg.datasets.identity import (
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import DatasetError, amount
 from autoseg.formats.base import read_image
+from autoseg.geometry.mapped import held_bytes, is_mapped, keeping_to
 from autoseg.parallel import MemoryBudget, check_part, loaded_bytes, map_cases, part
-from autoseg.preprocess.case import normalize_case
 from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.forecast import (
@@ -33,6 +33,7 @@ from autoseg.preprocess.forecast import (
     prepare_threads,
     target_grid,
 )
+from autoseg.preprocess.later import normalize
 from autoseg.preprocess.sources import is_made_of, source_of
 from autoseg.preprocess.store import CaseStore
 from autoseg.preprocess.stored_case import ANNOTATION
@@ -52,6 +53,7 @@ from autoseg.workspace import (
 # image, its normalized copy and mask, the resampled image and what leads there; as
 # measured on CT of 9 million voxels.
 WORKING_SHARE = 8
+BY_PARTS = 2**29  # bytes in work where an image is read part by part
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ def preprocess(
     plan: str = DEFAULT_PLAN,
     configurations: Sequence[str] | None = None,
     workers: int | None = None,
+    max_memory: float | None = None,
     overwrite: bool = False,
     num_parts: int = 1,
     part_id: int = 0,
@@ -84,6 +87,10 @@ def preprocess(
     workers : int, optional
         Cases worked on at the same time; by default as many as there are cores, and
         never more than fit in memory. The result does not depend on it.
+    max_memory : float, optional
+        GB of memory to take at most; by default four fifths of what is free. Images
+        that are too large for it stay in their files and are read part by part, with
+        the same result.
     overwrite : bool
         Also redo what is there already.
     num_parts, part_id : int
@@ -132,14 +139,15 @@ def preprocess(
     if not cases:
         return
     _look_ahead(workspace, work, len(cases))
-    memory = MemoryBudget()
-    map_cases(
-        lambda case: work.prepare(case, waiting[case.id], memory),
-        cases,
-        stage="preprocess",
-        workers=workers,
-        name=lambda case: case.id,
-    )
+    memory = MemoryBudget.of(max_memory)
+    with keeping_to(memory.total):
+        map_cases(
+            lambda case: work.prepare(case, waiting[case.id], memory),
+            cases,
+            stage="preprocess",
+            workers=workers,
+            name=lambda case: case.id,
+        )
     for name, store in work.stores.items():
         log.info("%s: %s in %s", name, amount(len(store.ids()), "case"), store.folder)
 
@@ -173,10 +181,11 @@ class _Work:
         source = source_of(case, self.dataset)
         task = make_task(self.plan.task)
         with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
-            image = read_image(case, self.dataset)
-            share.correct(WORKING_SHARE * image.array.nbytes)
+            image = read_image(case, self.dataset, lazily=True)
+            in_file = is_mapped(image.array)
+            share.correct(WORKING_SHARE * held_bytes(image.array) or BY_PARTS)
             annotation = _read_annotation(case, self.dataset, task, image.geometry)
-            normalized = normalize_case(image, self.plan, annotation)
+            normalized = normalize(image, self.plan, annotation)
             del image, annotation
             for name in configurations:
                 target = self.plan.configuration(name)
@@ -186,7 +195,8 @@ class _Work:
                     target,
                 )
                 voxels = max(normalized.array[0].size, math.prod(shape))
-                share.correct(WORKING_SHARE * len(normalized.array) * 4 * voxels)
+                if not in_file:
+                    share.correct(WORKING_SHARE * len(normalized.array) * 4 * voxels)
                 prepared = normalized.resample(target)
                 if prepared.annotation is None:
                     raise DatasetError(f"case {case.id} has no annotation.")
@@ -292,6 +302,11 @@ def _read_annotation(
     if case.annotation is None:
         raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
     annotation, _ = read_annotation(
-        case.annotation, dataset, task, image=geometry, case_id=case.id
+        case.annotation,
+        dataset,
+        task,
+        image=geometry,
+        case_id=case.id,
+        lazily=True,
     )
-    return task.stored(annotation)
+    return annotation if is_mapped(annotation) else task.stored(annotation)

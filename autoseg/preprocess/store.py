@@ -15,10 +15,12 @@ the decompression of the blocks that it touches and nothing more.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import math
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +28,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.atomic import naming_full_disk
 from autoseg.errors import DatasetError, UsageError
-from autoseg.preprocess.packing import PRECISIONS, layout, reduced, smallest
+from autoseg.geometry.mapped import is_mapped, let_go
+from autoseg.preprocess.packing import PRECISIONS, layout, precision_of, smallest
 from autoseg.preprocess.stored_case import ANNOTATION, FILES, REDO, StoredCase
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.json import write_text
 
 SCHEMA = 1
 INTERRUPTED_SECONDS = 3600.0
+AT_ONCE = 2**27  # bytes of float32 that are packed at once, of what is in a file
 
 
 @dataclass(frozen=True)
@@ -102,26 +107,26 @@ class CaseStore:
                 f"case {case_id}: the image has shape {image.shape[1:]} and the "
                 f"annotation {kept.shape}; they must be equal."
             )
-        stored = reduced(image, self.precision, case_id)
+        kind = precision_of(image, self.precision, case_id)
         self.folder.mkdir(parents=True, exist_ok=True)
         description = self.folder / f"{case_id}.json"
         description.unlink(missing_ok=True)
-        dim = stored.ndim - 1
+        dim = image.ndim - 1
         sizes = {
-            "image": self._write_array(f"{case_id}.b2nd", stored, dim),
+            "image": self._write_array(f"{case_id}.b2nd", image, kind, dim),
             "foreground": self._write_indices(case_id, foreground),
         }
         said = kept.to_stored()
         if kept.map is not None:
-            labels = smallest(kept.map)
+            label_kind = smallest(kept.map)
             name = f"{case_id}{ANNOTATION}.b2nd"
-            sizes["annotation"] = self._write_array(name, labels, dim)
-            said["annotation_dtype"] = labels.dtype.name
+            sizes["annotation"] = self._write_array(name, kept.map, label_kind, dim)
+            said["annotation_dtype"] = label_kind.name
         ends = np.cumsum([0, *(len(places) for places in foreground.values())]).tolist()
         written = {
             "schema": SCHEMA,
-            "shape": stored.shape,
-            "image_dtype": stored.dtype.name,
+            "shape": image.shape,
+            "image_dtype": kind.name,
             **said,
             "bytes": sizes,
             "foreground": {
@@ -199,13 +204,13 @@ class CaseStore:
                 if name in mine or age > INTERRUPTED_SECONDS:
                     path.unlink()
 
-    def _write_array(self, name: str, array: NDArray[Any], dim: int) -> int:
+    def _write_array(self, name: str, array: Any, kind: np.dtype[Any], dim: int) -> int:
         """Write an array whose last ``dim`` axes are spatial; return its bytes."""
         import blosc2
 
         lead = array.ndim - dim
-        chunks, blocks = layout(array.shape[lead:], array.itemsize, self.patch_size)
-        integer = array.dtype.kind in "iu"
+        chunks, blocks = layout(array.shape[lead:], kind.itemsize, self.patch_size)
+        integer = kind.kind in "iu"
         settings = blosc2.CParams(
             # Images: LZ4 reads four times as fast as zstd and is 15 % larger.
             codec=blosc2.Codec.ZSTD if integer else blosc2.Codec.LZ4,
@@ -213,13 +218,15 @@ class CaseStore:
             nthreads=1,
             filters=[blosc2.Filter.SHUFFLE],
         )
-        packed = blosc2.asarray(
-            np.ascontiguousarray(array),
-            chunks=(1,) * lead + chunks,
-            blocks=(1,) * lead + blocks,
-            cparams=settings,
-            contiguous=True,
-        ).to_cframe()
+        how = {
+            "chunks": (1,) * lead + chunks,
+            "blocks": (1,) * lead + blocks,
+            "cparams": settings,
+            "contiguous": True,
+        }
+        if is_mapped(array):
+            return _write_by_chunks(self.folder / name, array, kind, how)
+        packed = blosc2.asarray(np.ascontiguousarray(array, kind), **how).to_cframe()
         return _write_bytes(self.folder / name, [packed])
 
     def _write_indices(
@@ -256,3 +263,41 @@ def _write_bytes(path: Path, parts: Sequence[bytes]) -> int:
     finally:
         temporary.unlink(missing_ok=True)
     return sum(map(len, parts))
+
+
+def _write_by_chunks(
+    path: Path, array: Any, kind: np.dtype[Any], how: Mapping[str, Any]
+) -> int:
+    """Write an array that is in a file itself, some chunks at a time."""
+    import blosc2
+
+    temporary = _temporary(path)
+    try:
+        temporary.unlink(missing_ok=True)
+        with naming_full_disk(temporary, AT_ONCE):
+            packed = blosc2.empty(
+                array.shape, kind, urlpath=str(temporary), mode="w", **how
+            )
+            for box in _boxes(array.shape, how["chunks"]):
+                packed[box] = np.ascontiguousarray(array[box], kind)
+                let_go(array)
+        del packed
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def _boxes(shape: Sequence[int], chunks: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+    """Yield boxes of whole chunks that cover an array, of bounded size."""
+    edges, count = [], math.prod(chunks)
+    for size, chunk in zip(reversed(shape), reversed(chunks), strict=True):
+        together = max(1, min(-(-size // chunk), AT_ONCE // max(1, 4 * count)))
+        edges.insert(0, together * chunk)
+        count *= together
+    starts = [range(0, size, edge) for size, edge in zip(shape, edges, strict=True)]
+    for corner in itertools.product(*starts):
+        yield tuple(
+            slice(start, min(start + edge, size))
+            for start, edge, size in zip(corner, edges, shape, strict=True)
+        )

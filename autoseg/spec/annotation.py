@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.spec.windowed import Box, Windowed, pieces
+
 Array = NDArray[Any]
 
 OUTSIDE = -1  # inner label of voxels outside the nonzero region, as in nnU-Net
@@ -123,9 +125,12 @@ class Annotation(ABC):
 
 @dataclass(frozen=True, eq=False)
 class LabelMap(Annotation):
-    """An integer array of shape S, with the methods of an annotation."""
+    """An integer array of shape S, with the methods of an annotation.
 
-    labels: Array
+    It may be one that is read by windows; then what is made of it is so, too.
+    """
+
+    labels: Any
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -141,7 +146,7 @@ class LabelMap(Annotation):
 
     @property
     def empty(self) -> bool:
-        return not (self.labels > 0).any()
+        return not any((part > 0).any() for part in pieces(self.labels))
 
     def turned(self, turn: Turning) -> LabelMap:
         return LabelMap(turn.apply(self.labels))
@@ -155,33 +160,80 @@ class LabelMap(Annotation):
     def resized(
         self, shape: Sequence[int], resample: Callable[[Array], Array]
     ) -> LabelMap:
-        return LabelMap(np.ascontiguousarray(resample(self.labels)))
+        found = resample(self.labels)
+        if not isinstance(found, Windowed):
+            found = np.ascontiguousarray(found)
+        return LabelMap(found)
 
     def masked(self, mask: NDArray[np.bool_]) -> LabelMap:
         """Return int16 or int32 with `OUTSIDE` for background outside of the mask."""
-        small = np.can_cast(self.labels.dtype, np.int16)
-        labels = self.labels.astype(np.int16 if small else np.int32)
+        if isinstance(self.labels, Windowed):
+            return LabelMap(Windowed(_Masked(self.labels, mask)))
+        labels = self.labels.astype(_kind(self.labels))
         labels[(labels == 0) & ~mask] = OUTSIDE
         return LabelMap(labels)
 
     def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
-        inside: NDArray[np.bool_] = self.labels > 0
-        if ignored is not None:
-            inside &= self.labels != ignored
-        return inside
+        def inside(labels: Array) -> NDArray[np.bool_]:
+            found: NDArray[np.bool_] = labels > 0
+            if ignored is not None:
+                found &= labels != ignored
+            return found
+
+        if isinstance(self.labels, Windowed):
+            region: Any = self.labels.each(inside, np.bool_)
+            return region
+        return inside(self.labels)
 
     def counts(self) -> dict[Any, int]:
         """Return the voxels of each value that occurs."""
-        labels = self.labels
-        if labels.size and labels.min() >= 0 and labels.max() < 1 << 16:
-            found = np.bincount(labels.ravel())
-            return {int(value): int(found[value]) for value in np.flatnonzero(found)}
-        values, found = np.unique(labels, return_counts=True)
-        return dict(zip(values.tolist(), found.tolist(), strict=True))
+        total: dict[Any, int] = {}
+        for part in pieces(self.labels):
+            for value, count in _counted(part).items():
+                total[value] = total.get(value, 0) + count
+        return dict(sorted(total.items()))
 
     @property
     def map(self) -> Array:
         return self.labels
+
+
+@dataclass(frozen=True, eq=False)
+class _Masked:
+    """A label map with `OUTSIDE` for background outside of a mask, as a source."""
+
+    labels: Windowed
+    mask: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.labels.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(_kind(self.labels))
+
+    def read(self, box: Box) -> Array:
+        labels = np.array(self.labels[box], self.dtype)
+        labels[(labels == 0) & ~np.asarray(self.mask[box])] = OUTSIDE
+        return labels
+
+    def let_go(self) -> None:
+        self.labels.let_go()
+
+
+def _kind(labels: Any) -> type[np.signedinteger]:
+    """Return the type of a label map that also holds `OUTSIDE`."""
+    return np.int16 if np.can_cast(labels.dtype, np.int16) else np.int32
+
+
+def _counted(labels: Array) -> dict[Any, int]:
+    """Return how often each value occurs."""
+    if labels.size and labels.min() >= 0 and labels.max() < 1 << 16:
+        found = np.bincount(labels.ravel())
+        return {int(value): int(found[value]) for value in np.flatnonzero(found)}
+    values, found = np.unique(labels, return_counts=True)
+    return dict(zip(values.tolist(), found.tolist(), strict=True))
 
 
 def as_annotation(annotation: Any) -> Annotation:
@@ -204,4 +256,6 @@ def as_annotation(annotation: Any) -> Annotation:
     """
     if isinstance(annotation, Annotation):
         return annotation
+    if isinstance(annotation, Windowed):
+        return LabelMap(annotation)
     return LabelMap(np.asarray(annotation))

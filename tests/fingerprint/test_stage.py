@@ -30,13 +30,13 @@ def reads(monkeypatch):
     counts = Counter()
     image, labels = survey.read_image, files.read_labels
 
-    def read_image(case, dataset):
+    def read_image(case, dataset, **how):
         counts.update(path.name for path in case.images)
-        return image(case, dataset)
+        return image(case, dataset, **how)
 
-    def read_labels(path, dataset):
+    def read_labels(path, dataset, **how):
         counts[path.name] += 1
-        return labels(path, dataset)
+        return labels(path, dataset, **how)
 
     monkeypatch.setattr(survey, "read_image", read_image)
     monkeypatch.setattr(files, "read_labels", read_labels)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autoseg.geometry import mapped
 from autoseg.preprocess import later
 from autoseg.preprocess.case import prepare_image
 from autoseg.preprocess.later import prepare_later
@@ -68,7 +69,7 @@ def test_parts_are_those_of_an_image_that_is_prepared_at_once(
     for box in ((slice(0, 9), slice(0, 36)), (slice(3, 20), slice(5, 6))):
         index = (slice(None), *box)
         assert parts.array[index].dtype == np.float32
-        np.testing.assert_allclose(parts.array[index], whole.array[index], atol=1e-5)
+        np.testing.assert_array_equal(parts.array[index], whole.array[index])
     assert image.array.max() < 200  # the file is as it was
 
 
@@ -79,12 +80,27 @@ def test_volumes_are_left_in_their_files_too(tmp_path):
     parts = prepare_later(image, plan, "net")
 
     everything = (slice(None),) * 4
-    np.testing.assert_allclose(parts.array[everything], whole.array, atol=1e-5)
+    np.testing.assert_array_equal(parts.array[everything], whole.array)
 
 
-@pytest.mark.parametrize("change", [{"spacing": 2.0}, {"masked": True}])
-def test_what_needs_the_whole_image_is_left_to_others(tmp_path, change):
-    assert prepare_later(_image(tmp_path), _plan(**change), "net") is None
+@pytest.mark.parametrize(
+    "change", [{"spacing": 2.0}, {"spacing": 0.7}, {"masked": True}]
+)
+def test_what_is_resampled_or_masked_is_what_it_would_be_in_memory(
+    tmp_path, monkeypatch, change
+):
+    image, plan = (
+        _image(tmp_path, (1, 9, 20, 21)),
+        _plan(3, names=("zscore",), **change),
+    )
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+
+    whole = prepare_image(image, plan, "net")
+    parts = prepare_later(image, plan, "net")
+
+    assert parts.placement == whole.placement
+    assert mapped.is_mapped(parts.array)
+    np.testing.assert_array_equal(parts.array, whole.array)
 
 
 def test_an_image_in_memory_is_left_to_others(tmp_path):

@@ -117,6 +117,20 @@ class DatasetKind(ABC):
             If it cannot be read, or means nothing to the task; both name the file.
         """
 
+    def read_lazily(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        """Read as `read` does, but leave a large annotation in its file, if that goes.
+
+        Then it is an `autoseg.spec.windowed.Windowed`.
+        """
+        return self.read(path, dataset, task, image, case_id)
+
     def read_prediction(
         self,
         path: Path,

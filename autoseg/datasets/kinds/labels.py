@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoseg.datasets.files import read_map_on_image
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
@@ -13,6 +15,7 @@ from autoseg.datasets.vain import Vain, unwritable
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
+from autoseg.spec.windowed import Windowed
 from autoseg.tasks.base import Task
 
 
@@ -34,7 +37,27 @@ class LabelFiles(DatasetKind):
         case_id: str | None,
     ) -> tuple[Any, Geometry]:
         labels, geometry = read_map_on_image(path, dataset, image, case_id)
-        try:
-            return task.read(labels), geometry
-        except DatasetError as error:
-            raise DatasetError(f"{path}: {error}") from None
+        return _inner(labels, task, path), geometry
+
+    def read_lazily(
+        self,
+        path: Path,
+        dataset: Dataset | None,
+        task: Task,
+        image: Geometry | None,
+        case_id: str | None,
+    ) -> tuple[Any, Geometry]:
+        if task.pointwise is None:  # may look around to understand a map
+            return self.read(path, dataset, task, image, case_id)
+        labels, geometry = read_map_on_image(path, dataset, image, case_id, lazily=True)
+        if not isinstance(labels, Windowed):
+            return _inner(labels, task, path), geometry
+        kind = _inner(np.asarray(labels[(slice(0, 1),) * labels.ndim]), task, path)
+        return labels.each(lambda part: _inner(part, task, path), kind.dtype), geometry
+
+
+def _inner(labels: Any, task: Task, path: Path) -> Any:
+    try:
+        return task.read(labels)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None

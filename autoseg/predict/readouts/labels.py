@@ -17,6 +17,7 @@ from autoseg.formats.base import find_format
 from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import name_segments
 from autoseg.geometry.argmax import resample_argmax
+from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts._rows import Grids, Stream, Whole, join
@@ -147,11 +148,20 @@ class _Painter(Reader):
         self.task, self.grids, self.sink = task, grids, sink
         outside = np.asarray(task.write(np.zeros(1, np.int16)))
         shape = grids.placement.geometry.shape
-        self._labels = np.full(shape, outside[0], outside.dtype)
+        self._labels = _filled(shape, outside[0])
         self.canvas = Canvas(self._labels, grids.placement, task.write)
 
     def result(self) -> Array:
         return self._labels
+
+
+def _filled(shape: Sequence[int], value: Any) -> Array:
+    """Return a label map of one value; in a file if it is large."""
+    labels = zeros(shape, value.dtype)
+    if value:
+        for _, rows in in_rows(labels):
+            rows[...] = value
+    return labels
 
 
 class _ByRow(_Painter):
@@ -167,6 +177,7 @@ class _ByRow(_Painter):
         for resampler, ready in self._stream.take(block):
             inner = resampler.decide(*ready, self._painted)
             self.canvas.put(inner, resampler.axis, ready[2])
+            let_go(self._labels)
             if self.sink is not None:
                 for rows in self._stream.activated(resampler, ready):
                     self.sink.put(*rows)
@@ -217,6 +228,6 @@ class _ByImage(Reader):
         if self.sink is not None:
             self.sink.put(join(outputs), 0, 0)
         whole = self.task.write(self.task.decode(outputs, placement.cropped_spacing))
-        labels = np.zeros(placement.geometry.shape, whole.dtype)
+        labels = zeros(placement.geometry.shape, whole.dtype)
         Canvas(labels, placement).put(whole, 0, 0)
         return labels

@@ -283,7 +283,7 @@ def cut(
         high = max(low, min(size, first + edge))
         places.append(slice(low, high))
         inside.append(slice(low - first, high - first))
-    window = torch.from_numpy(array[tuple(places)])
+    window = torch.from_numpy(np.asarray(array[tuple(places)]))
     if window.shape[1:] != tuple(patch):
         padded = torch.zeros((len(array), *patch), dtype=window.dtype)
         padded[tuple(inside)] = window

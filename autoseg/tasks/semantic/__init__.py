@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.geometry.slabs.components import SLAB, component_sizes
 from autoseg.spec.annotation import OUTSIDE
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.windowed import Windowed, pieces
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, Pointwise, Task
 
@@ -168,19 +171,16 @@ class SemanticTask(Task):
         return written
 
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
-        import cc3d
-
-        labels = np.asarray(annotation)
+        labels = (
+            annotation if isinstance(annotation, Windowed) else np.asarray(annotation)
+        )
         volume = math.prod(spacing)
         result: dict[str, Any] = {}
         for name in self.classes:
-            mask = np.isin(labels, self.members(name))
-            voxels = int(mask.sum())
-            sizes: list[float] = []
-            if voxels:
-                components = cc3d.connected_components(mask)
-                counts = np.bincount(components.ravel())[1:]
-                sizes = (counts * volume).tolist()
+            members = self.members(name)
+            masks = (np.isin(p, members) for p in pieces(labels, SLAB))
+            counts = component_sizes(masks, labels.ndim)
+            voxels, sizes = int(counts.sum()), (counts * volume).tolist()
             result[name] = {
                 "cases": 1,
                 "cases_present": int(voxels > 0),
@@ -210,17 +210,16 @@ class SemanticTask(Task):
         return {"classes": pooled}
 
     def foreground(self, annotation: Any) -> dict[str, Array]:
-        labels = np.asarray(annotation).ravel()
-        places: dict[str, Array] = {}
-        for name in self.classes:
-            members = self.members(name)
-            mask = labels == members[0]
-            for value in members[1:]:
-                mask |= labels == value
-            places[name] = _share(np.flatnonzero(mask))
+        labels = (
+            annotation if isinstance(annotation, Windowed) else np.asarray(annotation)
+        )
+        places = {
+            name: _share(labels, partial(_is_one, self.members(name)))
+            for name in self.classes
+        }
         if self.ignore_index is not None:
-            annotated = (labels != self.ignore_index) & (labels != OUTSIDE)
-            places["annotated"] = _share(np.flatnonzero(annotated))
+            unseen = (self.ignore_index, OUTSIDE)
+            places["annotated"] = _share(labels, lambda p: ~_is_one(unseen, p))
         return places
 
     def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
@@ -284,15 +283,55 @@ def _values(labels: Array) -> list[int]:
     return [int(value) for value in np.unique(labels)]
 
 
-def _share(indices: Array) -> Array:
-    """Keep a fair, reproducible share of sorted indices, evenly spread."""
-    keep = max(MOST_INDICES, math.ceil(LEAST_SHARE * len(indices)))
-    if len(indices) > keep:
-        chosen = np.random.default_rng(1234).choice(len(indices), keep, replace=False)
-        indices = indices[np.sort(chosen)]
+def _share(labels: Any, function: Callable[[Array], Array]) -> Array:
+    """Keep a fair, reproducible share of where a function is true, evenly spread.
+
+    Returns
+    -------
+    ndarray of uint32 or uint64
+        Linear indices, ascending.
+    """
+    places = partial(_places, labels, function)
+    if not isinstance(labels, Windowed):
+        once = list(places())
+        places = partial(iter, once)
+    counts = [len(part) for part in places()]
+    total = sum(counts)
+    keep = max(MOST_INDICES, math.ceil(LEAST_SHARE * total))
+    if total <= keep:
+        found = list(places())
+    else:
+        drawn = np.random.default_rng(1234).choice(total, keep, replace=False)
+        ends = np.cumsum([0, *counts])
+        ranks = np.sort(drawn)
+        cuts = np.searchsorted(ranks, ends)
+        found = [
+            part[ranks[low:high] - first]
+            for part, low, high, first in zip(
+                places(), cuts[:-1], cuts[1:], ends[:-1], strict=True
+            )
+        ]
+    indices = np.concatenate(found)
     return indices.astype(
         np.uint32 if not len(indices) or indices[-1] < 2**32 else np.uint64
     )
+
+
+def _places(
+    labels: Any, function: Callable[[Array], Array]
+) -> Iterator[NDArray[np.intp]]:
+    """Yield the linear indices of where a function is true, part by part."""
+    first = 0
+    for part in pieces(labels):
+        yield np.flatnonzero(function(part)) + first
+        first += part.size
+
+
+def _is_one(members: Sequence[int], labels: Array) -> Array:
+    mask: Array = labels == members[0]
+    for value in members[1:]:
+        mask |= labels == value
+    return mask
 
 
 def _size_histogram(sizes: Sequence[float]) -> dict[str, int]:

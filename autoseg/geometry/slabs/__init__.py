@@ -1,0 +1,1 @@
+"""What hangs together in volumes that are looked at slab by slab."""

@@ -1,0 +1,130 @@
+"""Connected components of masks that are looked at slab by slab.
+
+Each slab is labeled by itself; which labels of neighboring slabs are one component is
+noted where they touch, and worked out when all slabs were seen.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+SLAB = 2**24  # voxels labeled at once
+
+
+class Components:
+    """Components of a mask whose slabs come one after the other along the first axis.
+
+    Parameters
+    ----------
+    dim : int
+        D, 2 or 3.
+    diagonal : bool
+        Voxels that share an edge or a corner hang together, not only a face.
+    """
+
+    def __init__(self, dim: int, diagonal: bool) -> None:
+        faces, all_around = {2: (4, 8), 3: (6, 26)}[dim]
+        self._connectivity: Any = all_around if diagonal else faces
+        reach = (-1, 0, 1) if diagonal else (0,)
+        self._shifts = list(itertools.product(reach, repeat=dim - 1))
+        self._pairs: list[NDArray[np.int64]] = []
+        self._last: Array | None = None
+        self.count = 0  # labels of all slabs so far
+
+    def label(self, mask: Mask) -> tuple[Array, slice]:
+        """Return the labels of the next slab, and which they are of all.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (R, ...)
+            The next rows.
+
+        Returns
+        -------
+        labels : ndarray of unsigned int, shape (R, ...)
+            Of the slab by itself: 0 outside of the mask, then 1, 2, ...
+        mine : slice
+            Where its labels 1, 2, ... are among those of all slabs.
+        """
+        import cc3d
+
+        found: Array = cc3d.connected_components(mask, connectivity=self._connectivity)
+        top = self._counted(found[0])
+        if self._last is not None:
+            for shift in self._shifts:
+                self._join(*_overlap(self._last, top, shift))
+        self._last = self._counted(found[-1])
+        first = self.count + 1
+        self.count += int(found.max(initial=0))
+        return found, slice(first, self.count + 1)
+
+    def _counted(self, row: Array) -> NDArray[np.int64]:
+        """Return the labels of a row of the slab at hand among those of all slabs."""
+        labels = row.astype(np.int64)
+        labels[labels > 0] += self.count
+        return labels
+
+    def _join(self, above: Array, below: Array) -> None:
+        both = (above > 0) & (below > 0)
+        if both.any():
+            pairs = np.stack([above[both], below[both]])
+            self._pairs.append(np.unique(pairs, axis=1))
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Return which component each label is of, counted from 0, (count + 1,).
+
+        Label 0, the outside, is a component of its own.
+        """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        rows, columns = np.concatenate(
+            [np.zeros((2, 0), np.int64), *self._pairs], axis=1
+        )
+        size = (self.count + 1, self.count + 1)
+        graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=size)
+        _, found = connected_components(graph, directed=False)
+        return np.asarray(found, np.int64)
+
+
+def component_sizes(slabs: Iterable[Mask], dim: int) -> NDArray[np.int64]:
+    """Return how many voxels each component of a mask has, corners joining.
+
+    Parameters
+    ----------
+    slabs : iterable of ndarray of bool, shape (R, ...)
+        The mask, some rows after the other.
+    dim : int
+        D, 2 or 3.
+
+    Returns
+    -------
+    ndarray of int64, shape (components,)
+        In no particular order.
+    """
+    components = Components(dim, diagonal=True)
+    voxels = [np.zeros(1, np.int64)]
+    for mask in slabs:
+        labels, mine = components.label(mask)
+        own = np.bincount(labels.ravel(), minlength=mine.stop - mine.start + 1)
+        voxels.append(own[1:])
+    numbers, counts = components.numbers(), np.concatenate(voxels)
+    sizes = np.zeros(int(numbers.max()) + 1, np.int64)
+    np.add.at(sizes, numbers, counts)
+    sizes[numbers[0]] = 0
+    return sizes[sizes > 0]
+
+
+def _overlap(above: Array, below: Array, shift: tuple[int, ...]) -> tuple[Array, Array]:
+    """Return two planes where they lie over each other, one of them moved."""
+    first = tuple(slice(max(0, -s), min(0, -s) or None) for s in shift)
+    second = tuple(slice(max(0, s), min(0, s) or None) for s in shift)
+    return above[first], below[second]
