@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.windowed import pieces
+from autoseg.spec.arrays.windowed import pieces
 
 SAMPLE = 8192  # values that say where the others lie
 FEWEST = 16  # different ones, or it is no image of intensities

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from autoseg.errors import FormatError
-from autoseg.spec.windowed import Windowed, pieces, windowed
+from autoseg.spec.arrays.windowed import Windowed, pieces, windowed
 
 Array = NDArray[Any]
 INTEGERS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.uint64)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError
 from autoseg.formats._in_files.stored import RAW, ZLIB, Stored
 from autoseg.geometry.mapped import in_rows, is_mapped
-from autoseg.spec.windowed import windowed
+from autoseg.spec.arrays.windowed import windowed
 
 Array = NDArray[Any]
 

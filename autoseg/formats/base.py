@@ -17,9 +17,9 @@ from autoseg.formats._arrays import as_integers, fit_channels, integers_in_file
 from autoseg.formats._checks import must_agree, must_exist, must_have_size
 from autoseg.formats.header import notes_of, remarks_of
 from autoseg.geometry.mapped import is_mapped
+from autoseg.spec.arrays.windowed import Joined, Windowed, windowed
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry, Image
-from autoseg.spec.windowed import Joined, Windowed, windowed
 
 Array = NDArray[Any]
 

@@ -126,6 +126,8 @@ def _fewer_rows(values: Array, operator: Banded) -> Array:
     if not is_mapped(values):
         found: Array = _along(_floats(values), 0, operator).numpy()
         return found
+    import torch
+
     made = zeros((operator.size, *values.shape[1:]), np.float32)
     step = max(1, AT_ONCE // max(1, BLOCK * math.prod(values.shape[2:])))
     for start, stop in blocks_of(operator):
@@ -134,7 +136,7 @@ def _fewer_rows(values: Array, operator: Banded) -> Array:
         for column in range(0, values.shape[1], step):
             part = slice(column, column + step)
             source = _floats(np.asarray(values[low:high, part]))
-            product = matrix @ source.reshape(len(source), -1)
+            product = torch.bmm(matrix[None], source.reshape(1, len(source), -1))
             made[start:stop, part] = product.reshape(-1, *source.shape[1:]).numpy()
         _let_go(values, made)
     return made

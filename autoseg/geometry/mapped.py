@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from autoseg.atomic import reserve
 from autoseg.errors import AutosegError
 from autoseg.geometry.orientation import Turn
-from autoseg.spec.windowed import Windowed, map_behind, windowed
+from autoseg.spec.arrays.windowed import AT_ONCE, Windowed, map_behind, windowed
 
 Array = NDArray[Any]
 
@@ -88,7 +88,7 @@ def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
             ) from None
 
 
-def in_rows(array: Any, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
+def in_rows(array: Any, voxels: int = 0) -> Iterator[tuple[slice, Array]]:
     """Yield an array in pieces along its first axis, and let go of each.
 
     Parameters
@@ -96,7 +96,7 @@ def in_rows(array: Any, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
     array : ndarray or Windowed
         Of any shape.
     voxels : int
-        About so many in a piece.
+        About so many in a piece; by default some millions.
 
     Yields
     ------
@@ -108,7 +108,7 @@ def in_rows(array: Any, voxels: int = 2**22) -> Iterator[tuple[slice, Array]]:
     if isinstance(array, Windowed):
         yield from array.rows(voxels)
         return
-    step = max(1, voxels // max(1, math.prod(array.shape[1:])))
+    step = max(1, (voxels or AT_ONCE) // max(1, math.prod(array.shape[1:])))
     for start in range(0, len(array), step):
         rows = slice(start, min(len(array), start + step))
         yield rows, array[rows]

@@ -30,9 +30,9 @@ from autoseg.preprocess.case import (
     to_plan_order,
 )
 from autoseg.spec.annotation import Annotation
+from autoseg.spec.arrays.windowed import Box, Windowed
 from autoseg.spec.image import NONZERO, Image
 from autoseg.spec.plan import Plan
-from autoseg.spec.windowed import Box, Windowed
 
 Array = NDArray[Any]
 
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 class Later:
     """An image (C, *S) whose parts become float32 and normalized when they are read.
 
-    A source of `autoseg.spec.windowed.Windowed`.
+    A source of `autoseg.spec.arrays.windowed.Windowed`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.windowed import Box, Windowed, pieces
+from autoseg.spec.arrays.windowed import Box, Windowed, pieces
 
 Array = NDArray[Any]
 

@@ -127,7 +127,7 @@ class DatasetKind(ABC):
     ) -> tuple[Any, Geometry]:
         """Read as `read` does, but leave a large annotation in its file, if that goes.
 
-        Then it is an `autoseg.spec.windowed.Windowed`.
+        Then it is an `autoseg.spec.arrays.windowed.Windowed`.
         """
         return self.read(path, dataset, task, image, case_id)
 

@@ -13,9 +13,9 @@ from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.datasets.vain import Vain, unwritable
 from autoseg.errors import DatasetError
+from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
-from autoseg.spec.windowed import Windowed
 from autoseg.tasks.base import Task
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-SLAB = 2**24  # voxels labeled at once
+SLAB = 2**22  # voxels labeled at once: some tens of bytes for each
 
 
 class Components:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from autoseg.errors import DatasetError
 from autoseg.geometry.slabs.components import SLAB, component_sizes
 from autoseg.spec.annotation import OUTSIDE
+from autoseg.spec.arrays.windowed import Windowed, pieces
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.windowed import Windowed, pieces
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, Pointwise, Task
 
@@ -178,7 +178,7 @@ class SemanticTask(Task):
         result: dict[str, Any] = {}
         for name in self.classes:
             members = self.members(name)
-            masks = (np.isin(p, members) for p in pieces(labels, SLAB))
+            masks = (_is_one(members, part) for part in pieces(labels, SLAB))
             counts = component_sizes(masks, labels.ndim)
             voxels, sizes = int(counts.sum()), (counts * volume).tolist()
             result[name] = {

@@ -17,6 +17,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
+AT_ONCE = 2**22  # numbers that are read at once where nobody says how many
 Box = tuple[slice, ...]
 """A slice for each axis, with start and stop, without a step."""
 
@@ -190,8 +191,9 @@ class Windowed(NDArrayOperatorsMixin):
         each = _Each(self.source, function, np.dtype(dtype))
         return Windowed(each)._seen(self._axes, self._fixed)
 
-    def rows(self, numbers: int = 2**22) -> Iterator[tuple[slice, Array]]:
+    def rows(self, numbers: int = 0) -> Iterator[tuple[slice, Array]]:
         """Yield which rows and the rows, about so many numbers at a time."""
+        numbers = numbers or AT_ONCE
         step = max(1, numbers // max(1, math.prod(self.shape[1:])))
         for start in range(0, len(self), step):
             part = slice(start, min(len(self), start + step))
@@ -234,7 +236,7 @@ class Windowed(NDArrayOperatorsMixin):
         index = [
             None if a.number is None else slice(None, None, a.step) for a in self._axes
         ]
-        array = array[tuple(index)]
+        array = np.asarray(array[tuple(index)])
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __array_ufunc__(
@@ -325,7 +327,7 @@ class Joined:
                 array.let_go()
 
 
-def pieces(array: Any, numbers: int = 2**22) -> Iterator[Array]:
+def pieces(array: Any, numbers: int = 0) -> Iterator[Array]:
     """Yield an array in memory as it is, and one that is read by windows in parts.
 
     Parameters
@@ -333,7 +335,8 @@ def pieces(array: Any, numbers: int = 2**22) -> Iterator[Array]:
     array : ndarray or Windowed
         Of any shape.
     numbers : int
-        About so many in a part; parts are rows along the first axis.
+        About so many in a part; by default some millions. Parts are rows along the
+        first axis.
     """
     if not isinstance(array, Windowed):
         yield array
