@@ -13,6 +13,7 @@ from torch import Tensor
 
 from autoseg.augmentations import AUGMENTATIONS
 from autoseg.augmentations.base import Augmentation, Context
+from autoseg.geometry.slabs.components import connected
 
 
 class Removal(NamedTuple):
@@ -69,11 +70,9 @@ class CascadeComponents(Augmentation):
         return removals or None
 
     def previous(self, masks: Tensor, parameters: tuple[Removal, ...]) -> Tensor:
-        import cc3d
-
         changed = masks.cpu().numpy().copy()
         for label, choice in parameters:
-            components = cc3d.connected_components(changed[label])
+            components = connected(changed[label] != 0)
             sizes = np.bincount(components.ravel())[1:]  # 0 is the background
             small = np.flatnonzero(sizes < self.largest * components.size) + 1
             if small.size:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import PlanError
+from autoseg.geometry.slabs.components import connected
 from autoseg.spec.json import from_json
 from autoseg.tasks.base import Task
 
@@ -175,10 +176,8 @@ def components(mask: NDArray[np.bool_]) -> tuple[Array, NDArray[np.int64]]:
     sizes : ndarray of int64
         Voxels of component 1, 2, ...
     """
-    import cc3d
-
-    # cc3d numbers them in the order of memory.
-    numbers = cc3d.connected_components(np.ascontiguousarray(mask))
+    # They are numbered in the order of memory.
+    numbers = connected(np.ascontiguousarray(mask, np.bool_))
     return numbers, np.bincount(numbers.ravel())[1:]
 
 

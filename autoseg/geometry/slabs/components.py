@@ -16,7 +16,30 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
+CONNECTIVITY = {2: (4, 8), 3: (6, 26)}  # over faces; over corners, too
 SLAB = 2**22  # voxels labeled at once: some tens of bytes for each
+
+
+def connected(mask: Mask, connectivity: int | None = None) -> Array:
+    """Return the components of a mask that is in memory, numbered from 1 on.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape S
+        In 2-D or 3-D.
+    connectivity : int, optional
+        One of `CONNECTIVITY`; by default over corners.
+
+    Returns
+    -------
+    ndarray of unsigned int, shape S
+        In the order of memory, as cc3d numbers them.
+    """
+    import cc3d
+
+    # Of bool, cc3d 4.1.1 joins what is apart, and labels what is outside, in 2-D.
+    chosen: Any = connectivity or CONNECTIVITY[mask.ndim][True]
+    return cc3d.connected_components(mask.view(np.uint8), connectivity=chosen)
 
 
 class Components:
@@ -31,8 +54,7 @@ class Components:
     """
 
     def __init__(self, dim: int, diagonal: bool) -> None:
-        faces, all_around = {2: (4, 8), 3: (6, 26)}[dim]
-        self._connectivity: Any = all_around if diagonal else faces
+        self._connectivity = CONNECTIVITY[dim][diagonal]
         reach = (-1, 0, 1) if diagonal else (0,)
         self._shifts = list(itertools.product(reach, repeat=dim - 1))
         self._pairs: list[NDArray[np.int64]] = []
@@ -54,9 +76,7 @@ class Components:
         mine : slice
             Where its labels 1, 2, ... are among those of all slabs.
         """
-        import cc3d
-
-        found: Array = cc3d.connected_components(mask, connectivity=self._connectivity)
+        found = connected(mask, self._connectivity)
         top = self._counted(found[0])
         if self._last is not None:
             for shift in self._shifts:
