@@ -150,6 +150,7 @@ def _ranges(values: np.ndarray) -> str:
     for low, middle, high in zip(
         values.min(axis=0), np.median(values, axis=0), values.max(axis=0), strict=True
     ):
-        spread = f" ({low:.4g}-{high:.4g})" if low != high else ""
+        ends = f"{low:.4g}", f"{high:.4g}"
+        spread = f" ({'-'.join(ends)})" if ends[0] != ends[1] else ""
         parts.append(f"{middle:.4g}{spread}")
     return " x ".join(parts)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from autoseg.errors import DatasetError, printable, some_of
 from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
 from autoseg.formats.geometry import read_geometry
-from autoseg.formats.header import with_remarks
+from autoseg.formats.header import measured_in, with_remarks
 from autoseg.geometry.align import aligned, turned_note
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
@@ -343,6 +343,7 @@ def read_map_on_image(
     image = image or image_of(path, dataset, case_id)
     if image is None:
         return labels, geometry
+    geometry = measured_in(geometry, image.unit)
     labels, turned = aligned(labels, geometry, image, path)
     if turned is not geometry:
         turned = with_remarks(turned, notes=[turned_note(geometry, image)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autoseg.formats.header import measured_in
 from autoseg.spec.image import Geometry
 
 # How far grids may be apart before they are not the same: rounding of headers only.
@@ -30,6 +31,7 @@ def differing_grids(first: Geometry, second: Geometry) -> str:
         return f"its shape is {first.shape}, the annotation's {second.shape}"
     if "px" in (first.unit, second.unit):
         return ""
+    first = measured_in(first, second.unit)
     if not np.allclose(first.spacing, second.spacing, rtol=SPACING_TOLERANCE, atol=0):
         return f"its spacing is {first.spacing}, the annotation's {second.spacing}"
     matrices = [np.reshape(g.direction, (g.dim, g.dim)) for g in (first, second)]

@@ -157,6 +157,7 @@ def evaluate(
     if unknown:
         said = some_of(unknown, SHOWN_CASES)
         log.info("%d predictions have no annotation: %s", len(unknown), said)
+    kind.learn_unit(references)
     kind.look_ahead({case: references[case] for case in ids}, workers)
     mine = part(ids, num_parts, part_id)
     shares = Shares(file, num_parts, read, [choice, kind.options])

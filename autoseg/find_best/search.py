@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +88,12 @@ class Search:
                 f"nothing was scored by {by!r}. There is: "
                 f"{', '.join(sorted(measures))}."
             )
+        fingerprint = Fingerprint.load(workspace.fingerprint)
         return cls(
             workspace=workspace,
-            dataset=dataset,
+            dataset=replace(dataset, lengths=fingerprint.unit),
             candidates=candidates,
-            fingerprint=Fingerprint.load(workspace.fingerprint),
+            fingerprint=fingerprint,
             task=make_task(candidates[0].task),
             by=by,
             ids=sorted(first),

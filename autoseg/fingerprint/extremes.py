@@ -15,6 +15,9 @@ from autoseg.spec.arrays.windowed import pieces
 SAMPLE = 8192  # values that say where the others lie
 FEWEST = 16  # different ones, or it is no image of intensities
 FAR = 100.0  # times the range of nearly all others
+FAR_OF_MANY = 10.0  # the same, of a value that many voxels have exactly
+MANY = 1e-3  # share of the voxels; fewer are a camera's hot pixels
+BYTE = 255.0  # up to here a paper's white, or the background of a drawing
 MOST_DIFFERENT = 3  # values that far away; more are bright objects
 
 
@@ -50,31 +53,34 @@ def find_extreme(channel: Any) -> Extreme | None:
     Parameters
     ----------
     channel : ndarray or Windowed, shape S
-        Intensities of one channel, all finite.
+        Intensities of one channel.
 
     Returns
     -------
     Extreme or None
-        0 is the background of most images, and never one.
+        0 is the background of most images, and never one. Of values that are not
+        finite nothing is said here.
     """
     parts = partial(_parts, channel)
     ends = _ends(parts())
+    if not np.isfinite(ends).all():
+        return None
     sample = _sample(parts(), channel.size)
     others = sample[(sample != 0) & (sample != ends[0]) & (sample != ends[1])]
     if len(np.unique(others)) < FEWEST:
         return None
     low, high = np.percentile(others, (1, 99))
-    reach = FAR * (high - low)
     for value, is_low in ((ends[0], True), (ends[1], False)):
         away = low - value if is_low else value - high
+        reach = FAR_OF_MANY * (high - low)
         if value == 0 or not reach or away <= reach:
             continue
         far = [p[p < low - reach] if is_low else p[p > high + reach] for p in parts()]
-        if (
-            len(np.unique(np.concatenate([np.unique(p) for p in far])))
-            <= MOST_DIFFERENT
-        ):
-            share = sum(map(len, far)) / channel.size
+        share = sum(map(len, far)) / channel.size
+        different = np.unique(np.concatenate([np.unique(p) for p in far]))
+        clear = away > FAR * (high - low)
+        many = share >= MANY and not 0 <= value <= BYTE
+        if (clear or many) and len(different) <= MOST_DIFFERENT:
             return Extreme(value, share, float(low), float(high))
     return None
 
@@ -87,8 +93,8 @@ def _parts(channel: Any) -> Iterator[NDArray[Any]]:
 
 def _ends(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
     """Return the smallest and the largest value."""
-    both = [(float(part.min()), float(part.max())) for part in parts]
-    return min(low for low, _ in both), max(high for _, high in both)
+    both = np.array([(part.min(), part.max()) for part in parts], np.float64)
+    return float(both[:, 0].min()), float(both[:, 1].max())
 
 
 def _sample(parts: Iterable[NDArray[Any]], size: int) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from autoseg.datasets.identity import (
 )
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import PartDone, amount
+from autoseg.fingerprint.lengths import in_one_unit
 from autoseg.fingerprint.survey import Survey, stamp_of
 from autoseg.lock import waiting_for
 from autoseg.parallel import check_part, part
@@ -145,6 +146,7 @@ def _pooled(
     workers: int | None,
 ) -> Fingerprint:
     """Pool what is in the journal, which ends with that."""
+    survey = in_one_unit(survey, stamps, workers)
     made = survey.tried(survey.pool(stamps), workers)
     made.save(workspace.fingerprint)
     Sources(workspace).save(survey.sources(stamps))

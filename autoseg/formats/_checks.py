@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from autoseg.errors import FormatError
+from autoseg.formats.header import measured_in
 from autoseg.spec.image import Geometry
 
 SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
@@ -32,6 +33,7 @@ def must_have_size(geometry: Geometry, path: Path) -> None:
 
 def must_agree(a: Geometry, path_a: Path, b: Geometry, path_b: Path) -> None:
     """Raise FormatError if two files of one case lie on different grids."""
+    b = measured_in(b, a.unit)
     same_axes = a.dim == b.dim
     checks = (
         ("shape", a.shape, b.shape, a.shape == b.shape),

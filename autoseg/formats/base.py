@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_integers, fit_channels, integers_in_file
 from autoseg.formats._checks import must_agree, must_exist, must_have_size
-from autoseg.formats.header import notes_of, remarks_of
+from autoseg.formats.header import measured_in, notes_of, remarks_of
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.arrays.windowed import Joined, Windowed, windowed
 from autoseg.spec.dataset import Case, Dataset
@@ -38,6 +39,8 @@ class Format(ABC):
         Endings that are read by this format only when it is asked for by name.
     automatic : bool
         Whether files are read by this format without anybody asking for it by name.
+    several_units : bool
+        Whether files may be in other units than each other where none is asked for.
     probabilities_ending : str
         Ending of the files that `write_image` writes next to a prediction.
     """
@@ -45,6 +48,7 @@ class Format(ABC):
     endings: ClassVar[tuple[str, ...]]
     also: ClassVar[tuple[str, ...]] = ()
     automatic: ClassVar[bool] = True
+    several_units: ClassVar[bool] = False
     probabilities_ending: ClassVar[str]
 
     @abstractmethod
@@ -363,7 +367,7 @@ def read_image(case: Case, dataset: Dataset, *, lazily: bool = False) -> Image:
     """
     if not case.images:
         raise FormatError(f"case {case.id} has no image; put one into imagesTr.")
-    return find_format(case.images[0], dataset.format).read_image(
+    image = find_format(case.images[0], dataset.format).read_image(
         case.images,
         spacing=dataset.spacing,
         unit=dataset.unit,
@@ -371,6 +375,7 @@ def read_image(case: Case, dataset: Dataset, *, lazily: bool = False) -> Image:
         names=dataset.channel_names,
         lazily=lazily,
     )
+    return replace(image, geometry=measured_in(image.geometry, dataset.lengths))
 
 
 def read_labels(
@@ -399,9 +404,10 @@ def read_labels(
     FormatError
         See `Format.read_labels`.
     """
-    return find_format(path, dataset.format).read_labels(
+    labels, geometry = find_format(path, dataset.format).read_labels(
         path, spacing=dataset.spacing, unit=dataset.unit, lazily=lazily
     )
+    return labels, measured_in(geometry, dataset.lengths)
 
 
 @functools.cache

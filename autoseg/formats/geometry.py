@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from autoseg.errors import FormatError
 from autoseg.formats._checks import must_exist, must_have_size
-from autoseg.formats.base import find_format
+from autoseg.formats.base import find_format, known_endings, match_ending
+from autoseg.formats.header import measured_in
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 
@@ -38,4 +42,21 @@ def read_geometry(case: Case, dataset: Dataset) -> Geometry:
         path, dataset.spacing, dataset.unit, share
     )
     must_have_size(geometry, path)
-    return geometry
+    return measured_in(geometry, dataset.lengths)
+
+
+def may_differ_in_unit(paths: Iterable[Path], dataset: Dataset | None) -> bool:
+    """Return whether some files may be measured in another unit than others.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Images and annotations; only their names are looked at.
+    dataset : Dataset or None
+        Its ``unit`` is one for all of them.
+    """
+    if dataset is not None and dataset.unit is not None:
+        return False
+    wanted = None if dataset is None else dataset.format
+    kinds = {match_ending(path.name, known_endings()) for path in paths}
+    return any(find_format(ending, wanted).several_units for ending in kinds if ending)

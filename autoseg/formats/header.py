@@ -18,6 +18,7 @@ from autoseg.spec.image import Geometry
 REMARKS = "remarks"  # warnings: what the header says cannot be, or contradicts itself
 NOTES = "notes"  # what was understood, where a file says little
 FILED = "in the file"  # the grid in the file's own unit
+OWN = "own unit"  # one of ours, before lengths were converted to a data set's
 OVERRULED = "overruled unit"  # that the file says, and dataset.json says otherwise
 
 
@@ -150,6 +151,34 @@ def in_unit(geometry: Geometry, unit: str) -> Geometry | None:
         return scaled(geometry, 1 / geometry.spacing[-1], unit)
     factor = factor_between(geometry.unit, unit)
     return None if factor is None else scaled(geometry, factor, unit)
+
+
+def measured_in(geometry: Geometry, unit: str | None) -> Geometry:
+    """Return a geometry in the unit of its data set.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of a file.
+    unit : str or None
+        ``lengths`` of the data set; None, and pixels, leave it as it is.
+
+    Returns
+    -------
+    Geometry
+        In that unit if it has a size. `own_unit` still knows what it was in.
+    """
+    if unit in (None, "px", geometry.unit):
+        return geometry
+    changed = in_unit(geometry, str(unit))
+    if changed is None:
+        return geometry
+    return replace(changed, header={**changed.header, OWN: geometry.unit})
+
+
+def own_unit(geometry: Geometry) -> str:
+    """Return the unit that a geometry had before `measured_in` converted it."""
+    return str(geometry.header.get(OWN, geometry.unit))
 
 
 def as_filed(geometry: Geometry) -> Geometry:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, FormatError
+from autoseg.formats.header import own_unit
 from autoseg.spec.foreign.units import factor_between, unit_of
 from autoseg.spec.image import Geometry
 
@@ -141,8 +142,12 @@ class Convention:
         return places[:, ::-1] if self.order == "zyx" else places
 
     def _factor(self, geometry: Geometry) -> float:
-        """Return how many of the image's unit one of the file's is."""
-        unit = unit_of(self.unit)
+        """Return how many of the geometry's unit one of the file's is.
+
+        What does not say its unit is in that of the image's file, also where the data
+        set counts in another.
+        """
+        unit = unit_of(self.unit or own_unit(geometry))
         between = factor_between(unit.name, geometry.unit) if unit.has_size else None
         return 1.0 if between is None else unit.factor * between
 

@@ -130,7 +130,7 @@ def _written(item: Item) -> dict[str, Any]:
             for name in ("shape", "spacing", "origin", "direction")
         } | {"unit": unit}
         if unit != "px":
-            lps = Convention(space="physical")
+            lps = Convention(space="physical", unit=unit)
             physical = lps.from_index(points.coordinates, geometry)
     entries: dict[str, Any] = {}
     for i, name in enumerate(points.names):

@@ -115,7 +115,7 @@ def preprocess(
     loaded = replace(Plan.load(workspace.plan(plan)), name=plan)
     _check(loaded, described)
     work = _Work(
-        dataset=described,
+        dataset=replace(described, lengths=loaded.unit),
         plan=loaded,
         stores=_stores(workspace, loaded, configurations, precision),
     )

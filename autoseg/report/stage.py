@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def report(
     file = _output_file(workspace, output)
     refuse_foreign([file, file.with_suffix(".json")], overwrite=overwrite)
     fingerprint = Fingerprint.load(workspace.fingerprint)
+    described = replace(described, lengths=fingerprint.unit)
     trained = find_trained(workspace)
     artist = _artist(described)
     content = _content(described, fingerprint, workspace, trained)

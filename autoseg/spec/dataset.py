@@ -54,6 +54,9 @@ class Dataset:
         Unit of ``spacing``; None: what the format says.
     format : str or None
         A file in ``autoseg/formats`` that the user asks for; None: by the ending.
+    lengths : str or None
+        Unit that all images are measured in, where their files are in several: those
+        in another are converted. None: as each file says.
     crop : str
         What images are cropped to: ``"nonzero"``, the box of voxels that are not 0, or
         ``"none"``.
@@ -77,6 +80,7 @@ class Dataset:
     spacing: tuple[float, ...] | None = None
     unit: str | None = None
     format: str | None = None
+    lengths: str | None = None
     crop: str = NONZERO
     raw: Mapping[str, Any] = field(default_factory=dict)
     training: tuple[Case, ...] = ()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.annotations import read_annotation, read_prediction
-from autoseg.errors import FormatError
+from autoseg.errors import AutosegError, FormatError
 from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.files import files_by_case
 from autoseg.evaluate.grids import differing_grids
 from autoseg.evaluate.point_files import geometry_of
+from autoseg.formats.base import find_format
+from autoseg.formats.geometry import may_differ_in_unit
+from autoseg.formats.header import measured_in
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.units import common_unit
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 
@@ -38,6 +43,8 @@ class EvaluateKind:
     ----------
     unit : str
         Of the grids that were read last.
+    lengths : str or None
+        Unit that all lengths are told in; None: as each file says.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class EvaluateKind:
         self.options = dict(options)
         self.images = images
         self.unit = "px"
+        self.lengths = None if dataset is None else dataset.lengths
 
     def files(self, folder: Path) -> dict[str, Path]:
         """Return the file of each case in a folder of predictions or annotations."""
@@ -67,6 +75,34 @@ class EvaluateKind:
         workers : int or None
             Cases at a time.
         """
+
+    def learn_unit(self, annotations: Mapping[str, Path]) -> None:
+        """Learn in which unit lengths are told, where files may be in several.
+
+        Parameters
+        ----------
+        annotations : mapping of str to Path
+            Of the cases that will be scored.
+        """
+        training = () if self.dataset is None else self.dataset.training
+        files = [path for case in training for path in case.images]
+        files += annotations.values()
+        if self.lengths is None and may_differ_in_unit(files, self.dataset):
+            units = [self._unit(case, path) for case, path in annotations.items()]
+            self.lengths = common_unit(unit for unit in units if unit is not None)
+
+    def _unit(self, case: str, annotation: Path) -> str | None:
+        """Return the unit of one case's grid; None if nobody can say."""
+        given = self.dataset
+        with suppress(AutosegError, OSError):  # they fail again in being scored
+            grid = self.image_of(case)
+            if grid is None and given is None:
+                grid = find_format(annotation).geometry(annotation, None, None, 1)
+            elif grid is None and given is not None:
+                reader = find_format(annotation, given.format)
+                grid = reader.geometry(annotation, given.spacing, given.unit, 1)
+            return None if grid is None else grid.unit
+        return None
 
     def score(self, case: str, prediction: Path, annotation: Path) -> Scores:
         """Return the scores of a case, by class and then by metric.
@@ -111,7 +147,7 @@ class EvaluateKind:
             its_image = self.image_of(case)
             if its_image is not None and its_image.shape == geometry.shape:
                 geometry = its_image
-        return reference, geometry
+        return reference, measured_in(geometry, self.lengths)
 
     def image_of(self, case: str) -> Geometry | None:
         """Return the geometry of a case's image, if it is known where that is."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,37 @@ import numpy as np
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.header import OVERRULED
+from autoseg.formats.header import OVERRULED, measured_in, own_unit
 from autoseg.geometry.resample import MOST_GROWTH
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.units import common_unit
 from autoseg.spec.image import Geometry
 
 FLAT = 3.0  # longest edge over shortest, of an image that cannot have cubic voxels
 LARGEST_RATIO = 25.0  # of the edges of one voxel
 OUTLIER = 10.0  # times the median, along an axis
 BODY = (1e-2, 50.0)  # millimeters: edges of a voxel that are no mistake of unit
+
+
+def in_one_unit(facts: Iterable[CaseFacts]) -> tuple[CaseFacts, ...]:
+    """Return cases whose images are measured in one unit, as far as they have a size.
+
+    Parameters
+    ----------
+    facts : iterable of CaseFacts
+        With each image in the unit that its file is read in.
+    """
+    kept = tuple(facts)
+    grids = (fact.geometry for fact in kept if fact.geometry is not None)
+    unit = common_unit(grid.unit for grid in grids if grid.unit != "px")
+    if unit is None:
+        return kept
+    return tuple(
+        replace(fact, geometry=measured_in(fact.geometry, unit))
+        if fact.geometry is not None
+        else fact
+        for fact in kept
+    )
 
 
 def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
@@ -43,6 +66,7 @@ def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
     yield from _mixtures(dataset, known)
     yield from _orientations(dataset, facts)
     yield from _overruled(dataset, known)
+    yield from _converted(dataset, known)
     if dataset.spacing is not None:
         yield from _unused_spacing(dataset, known)
     real = [(fact, g) for fact, g in known if g.unit != "px"]
@@ -51,20 +75,15 @@ def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
         yield from _spacings(dataset, real)
 
 
-def _one_unit(known: Sequence[tuple[CaseFacts, Geometry]]) -> str:
-    """Return what to do where images are in several units."""
-    if any(geometry.unit == "px" for _, geometry in known):
-        return "Give one `spacing` and `unit` for all of them."
-    return 'Say "unit": "mm" in dataset.json: what is in um is converted to it.'
-
-
 def _mixtures(
     dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
 ) -> Iterator[Problem]:
     kinds: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
         ("axes", lambda g: g.dim, "Make two data sets of two and three axes."),
-        ("units", lambda g: g.unit, _one_unit(known)),
+        ("units", own_unit, "Give one `spacing` and `unit` for all of them."),
     )
+    if len({geometry.unit for _, geometry in known}) == 1:
+        kinds = kinds[:1]  # lengths in several units are converted
     for what, kind, fix in kinds:
         counts = Counter(kind(geometry) for _, geometry in known)
         if len(counts) > 1:
@@ -139,6 +158,24 @@ def _overruled(
         )
 
 
+def _converted(
+    dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
+) -> Iterator[Problem]:
+    """Say which images are in another unit than most, and are converted."""
+    real = [(fact, g) for fact, g in known if g.unit != "px"]
+    other = [(fact, g) for fact, g in real if own_unit(g) != g.unit]
+    if other:
+        unit, theirs = other[0][1].unit, own_unit(other[0][1])
+        yield Problem(
+            "note",
+            dataset.folder / "imagesTr",
+            f"{amount(len(real) - len(other), 'image')} in {unit} and "
+            f"{len(other)} in {theirs} ({some_of([f.case.id for f, _ in other])}): "
+            f"lengths of all are converted to {unit}.",
+            "Correct the headers if one of the two is not meant so.",
+        )
+
+
 def _extremes(
     dataset: Dataset, real: Sequence[tuple[CaseFacts, Geometry]]
 ) -> Iterator[Problem]:
@@ -210,7 +247,8 @@ def _spacings(
                 f"spacing {geometry.spacing}.",
                 "Correct the header if that is not so.",
             )
-    if unit == "mm" and not (BODY[0] < median[0] and median[-1] < BODY[1]):
+    converted = any(own_unit(geometry) != unit for _, geometry in real)
+    if unit == "mm" and not converted and not (BODY[0] < median[0] and median[-1] < BODY[1]):
         yield Problem(
             "warning",
             where,

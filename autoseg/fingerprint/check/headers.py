@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.header import is_turned_picture, notes_of, remarks_of
+from autoseg.formats.header import (
+    is_turned_picture,
+    measured_in,
+    notes_of,
+    remarks_of,
+)
 from autoseg.geometry.align import covers_same, names_of, turn_between, turned_note
 from autoseg.geometry.orientation import Turn, orientation_of
 from autoseg.spec.image import Geometry
@@ -155,6 +160,7 @@ def _differences(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:
     """Return what differs between two grids of one shape: name and both values."""
     if "px" in (a.unit, b.unit):
         return []  # one of the files has no place in the world
+    b = measured_in(b, a.unit)
     found: list[tuple[str, Any, Any]] = []
     if not np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE, atol=0):
         found.append(("spacing", _short(a.spacing), _short(b.spacing)))

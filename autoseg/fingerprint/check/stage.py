@@ -14,7 +14,7 @@ from autoseg.fingerprint.check.annotations import annotation_problems
 from autoseg.fingerprint.check.case import look_at
 from autoseg.fingerprint.check.extremes import extreme_problems
 from autoseg.fingerprint.check.facts import CaseFacts, told
-from autoseg.fingerprint.check.grids import grid_problems
+from autoseg.fingerprint.check.grids import grid_problems, in_one_unit
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, problem_of
@@ -178,7 +178,7 @@ def _look_at_all(
         workers=workers,
         name=lambda case: case.id,
     )
-    return tuple(found.values())
+    return in_one_unit(found.values())
 
 
 def _problems(

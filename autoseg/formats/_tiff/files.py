@@ -53,6 +53,7 @@ class TiffFiles(Format):
     """
 
     trusts_metadata: ClassVar[bool] = True
+    several_units = True
     endings = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
     probabilities_ending = ".tif"
 

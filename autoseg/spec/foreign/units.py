@@ -8,7 +8,8 @@ UnitsLength), NIfTI, NRRD, MetaImage, 3D Slicer and UCUM, and what people type.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,6 +176,33 @@ def factor_between(unit: str, wanted: str) -> float | None:
     if unit not in METERS or wanted not in METERS:
         return None
     return 1e3 if wanted == "um" else 1e-3
+
+
+def common_unit(units: Iterable[str]) -> str | None:
+    """Return the unit that lengths of several images are told in.
+
+    Parameters
+    ----------
+    units : iterable of str
+        One of ours for each image.
+
+    Returns
+    -------
+    str or None
+        The commonest, millimeters if two are; None if one alone occurs, or if some
+        have no size: pixels are compared with no length.
+
+    Examples
+    --------
+    >>> common_unit(["um", "mm", "um"]), common_unit(["um", "mm"])
+    ('um', 'mm')
+    >>> common_unit(["mm", "mm"]), common_unit(["mm", "px"])
+    (None, None)
+    """
+    counts = Counter(units)
+    if len(counts) < 2 or not set(counts) <= set(METERS):
+        return None
+    return min(counts, key=lambda unit: (-counts[unit], unit))
 
 
 def in_pixels(edges: Sequence[float]) -> tuple[float, ...]:

@@ -145,7 +145,7 @@ def find_job(
         extend_splits(workspace, described, options.extend_splits)
     training, validation = load_fold(workspace, described, fold)
     return Job(
-        dataset=described,
+        dataset=dataclasses.replace(described, lengths=loaded.unit),
         workspace=workspace,
         plan=changed,
         configuration=configuration,

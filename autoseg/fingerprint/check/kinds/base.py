@@ -16,6 +16,7 @@ from autoseg.fingerprint.check.headers import annotation_problems
 from autoseg.fingerprint.check.problem import Problem, unreadable
 from autoseg.fingerprint.outside import groups_of, outside_of
 from autoseg.formats.base import known_endings, match_ending, read_labels
+from autoseg.formats.header import measured_in
 from autoseg.geometry.align import covers_same, turn_between
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.dataset import Dataset
@@ -69,6 +70,7 @@ class CheckKind:
             return
         self.look_inside(facts, path, annotation)
         if facts.geometry is not None:
+            geometry = measured_in(geometry, facts.geometry.unit)
             facts.problems += annotation_problems(facts.geometry, geometry, path)
             self._look_outside(facts, path, annotation, geometry)
 
