@@ -185,7 +185,9 @@ def _read(side_car: Path, count: int) -> Mapping[str, Any]:
     except FileNotFoundError:
         raise DatasetError(
             f"{side_car} is missing: there are several classes, and it has to say of "
-            f"which one each of the {count} instances is, such as {example}."
+            f"which one each of the {count} instances is, such as {example}. If the "
+            'values of the map are classes and no two objects touch: "components": '
+            "true in dataset.json."
         ) from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{side_car} is no JSON ({error}).") from None

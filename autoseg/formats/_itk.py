@@ -27,12 +27,19 @@ from autoseg.formats._nrrd import (
     geometry_fields,
     read_nrrd_header,
     unit_word,
+    unsaid_edges,
     write_nrrd,
     write_nrrd_unit,
 )
 from autoseg.formats._nrrd import says_orientation as nrrd_says_orientation
 from autoseg.formats.base import Array, Format
-from autoseg.formats.header import as_filed, fields_of, in_wanted, with_fields
+from autoseg.formats.header import (
+    as_filed,
+    fields_of,
+    in_wanted,
+    with_fields,
+    with_remarks,
+)
 from autoseg.formats.sitk import channels_of, itk_geometry, quiet, to_sitk, unflipped
 from autoseg.geometry.mapped import is_large
 from autoseg.spec.image import Geometry
@@ -40,6 +47,7 @@ from autoseg.spec.image import Geometry
 # What all readers of these formats know; 64-bit integers are trouble to many.
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 META = (".mha", ".mhd")
+NO_EDGE = "it gives no spacing along all axes; 1 is taken where there is none"
 GIPL_HEADER = 256  # bytes
 
 
@@ -156,6 +164,8 @@ def _placed(source: Any, path: Path, unit: str | None) -> Geometry:
                 origin=tuple(limits[1]),
                 direction=tuple(direction.ravel().tolist()),
             )
+        elif unsaid_edges(header, geometry.dim):
+            geometry = with_remarks(geometry, notes=[NO_EDGE])
         fields = geometry_fields(header, geometry.dim)
         geometry = replace(geometry, oriented=nrrd_says_orientation(header))
         word = unit_word(header, geometry.dim, path)

@@ -185,6 +185,14 @@ def edges_of_limits(
     return (spacing, origin) if np.isfinite([*spacing, *origin]).all() else None
 
 
+def unsaid_edges(header: Mapping[str, str], dim: int) -> bool:
+    """Return whether a header gives a spacing, but not along all axes of space."""
+    fields = geometry_fields(header, dim) or {}
+    if "space directions" in fields or "spacings" not in fields:
+        return False
+    return any(word.lower() == "nan" for word in fields["spacings"].split())
+
+
 def write_nrrd(path: Path, array: Array, fields: Mapping[str, str]) -> None:
     """Write a NRRD file with the geometry of another.
 

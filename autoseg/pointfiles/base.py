@@ -147,7 +147,9 @@ def _parsed(
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is not UTF-8 text ({error}).") from None
+        raise FormatError(
+            f"{path} is not UTF-8 text ({error}). Save it as UTF-8."
+        ) from None
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}).") from None
 

@@ -15,6 +15,7 @@ from autoseg.pointfiles._text import keys_of, load_json, rounded
 from autoseg.pointfiles.base import Entry, Item, PointFile, image_case
 from autoseg.spec.foreign.coco import (
     CocoImage,
+    id_of,
     images_of,
     lost_sentence,
     sorted_by_image,
@@ -46,12 +47,12 @@ class CocoKeypoints(PointFile):
         raw = load_json(path)
         try:
             names = {
-                str(c["id"]): c["keypoints"]
+                id_of(c["id"]): c["keypoints"]
                 for c in raw["categories"]
                 if c.get("keypoints")
             }
             images = images_of(raw["images"], image_case)
-            rows = [a for a in raw["annotations"] if str(a["category_id"]) in names]
+            rows = [a for a in raw["annotations"] if id_of(a["category_id"]) in names]
             own, lost = sorted_by_image(rows, images)
             if lost:
                 raise FormatError(
@@ -106,7 +107,7 @@ def _entry(
             "has one for each picture."
         )
     (annotation,) = annotations
-    names = names_of[str(annotation["category_id"])]
+    names = names_of[id_of(annotation["category_id"])]
     flat = annotation["keypoints"]
     if len(flat) != 3 * len(names):
         raise FormatError(

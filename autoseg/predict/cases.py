@@ -15,7 +15,7 @@ from autoseg.datasets.files import (
     refuse_names,
     stem_of,
 )
-from autoseg.errors import UsageError, some_of
+from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
@@ -99,7 +99,7 @@ def _find_cases(given: Input, model: Model) -> list[Case]:
         given = [path]
     if all(isinstance(entry, (str, os.PathLike)) for entry in given):
         paths = [Path(os.fspath(path)) for path in given]  # type: ignore[arg-type]
-        stems = {path: stem_of(path, known_endings()) or path.stem for path in paths}
+        stems = {path: _stem(path) for path in paths}
         named = cases_by_name(stems, model.channels) if channels > 1 else []
         cases = named or _group(paths, channels)
     else:
@@ -128,15 +128,35 @@ def _in_folder(folder: Path, model: Model) -> list[Case]:
     flat = [case for case in cases if _is_picture(case)]
     if model.plan.dim == 3 and 0 < len(flat) < len(cases):
         logger.warning(
-            "%d pictures in %s are left out, for this model takes volumes: %s.",
-            len(flat),
+            "%s left out in %s, for this model takes volumes: %s.",
+            amount(len(flat), "picture"),
             folder,
             some_of([path.name for case in flat for path in case.images]),
         )
         cases = [case for case in cases if case not in flat]
     for case in cases:
         _refuse_two_files(case)
+        if len(model.channels) == 1 and not _is_one_file(case):
+            raise UsageError(_named_as_channels(case, model))
     return cases
+
+
+def _is_one_file(case: Case) -> bool:
+    return len(case.images) == 1 or not all(
+        CHANNEL.fullmatch(_stem(path)) for path in case.images
+    )
+
+
+def _named_as_channels(case: Case, model: Model) -> str:
+    """Return what to do about images that are numbered as channels are."""
+    there = [path.name for path in case.images if path.is_file()]
+    return (
+        f"{case.images[0].parent}: {some_of(there)} are called as channels of one "
+        f"image, {case.id!r}, and the model takes one channel ({model.channels[0]}). "
+        "If each is an image, rename them (-0001 for _0001 is enough), or give the "
+        "files themselves with -i; if not, take away what is not "
+        f"{model.channels[0]}."
+    )
 
 
 def _is_picture(case: Case) -> bool:
@@ -147,7 +167,7 @@ def _refuse_two_files(case: Case) -> None:
     """Raise if two files in a folder claim to be the same image or channel."""
     files: dict[str, list[str]] = {}
     for path in case.images:
-        stem = stem_of(path, known_endings()) or path.stem
+        stem = _stem(path)
         files.setdefault(stem, []).append(path.name)
     twice = [names for names in files.values() if len(names) > 1]
     if case.id in files and len(files) > 1:  # CASE.EXT beside CASE_0000.EXT
@@ -163,16 +183,26 @@ def _group(paths: Sequence[Path], channels: int) -> list[Case]:
     """Put files into cases: channel files together, everything else alone."""
     found: dict[str, list[Path]] = {}
     for path in paths:
-        stem = stem_of(path, known_endings()) or path.stem
+        stem = _stem(path)
         together = channels > 1 and CHANNEL.fullmatch(stem)
         found.setdefault(_id_of(path) if together else str(path), []).append(path)
+    ids = [_id_of(files[0]) for files in found.values()]
     return [
-        Case(id=_id_of(files[0]), images=tuple(sorted(files)))
-        for files in found.values()
+        Case(
+            # A name without its number that several have is not the name of any.
+            id=name if ids.count(name) == 1 else _stem(files[0]),
+            images=tuple(sorted(files)),
+        )
+        for name, files in zip(ids, found.values(), strict=True)
     ]
 
 
 def _id_of(path: Path) -> str:
-    stem = stem_of(path, known_endings()) or path.stem
+    stem = _stem(path)
     match = CHANNEL.fullmatch(stem)
     return match[1] if match else stem
+
+
+def _stem(path: Path) -> str:
+    """Return a file's name without its ending."""
+    return stem_of(path, known_endings()) or path.stem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,6 +48,11 @@ class SingleModel:
 
     def __init__(self, model: Model, options: Options | None = None) -> None:
         options = options or Options()
+        if isinstance(model, (str, os.PathLike)):
+            raise UsageError(
+                f"{os.fspath(model)!r} is where a model lies, and not the model. Say "
+                "Predictor.load(...), which finds and loads it."
+            )
         if options.prune is not None:
             model = replace(model, depth=options.prune)
             build(model, 0)  # says now if there is no such depth

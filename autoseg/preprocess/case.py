@@ -253,6 +253,20 @@ def place(
     )
 
 
+def _other_axes(where: Any, shape: Sequence[int], dim: int) -> str:
+    """Return what to do about a volume for a plan of pictures, or the reverse."""
+    grid = " x ".join(map(str, shape))
+    if len(shape) > dim:
+        return (
+            f"{where} is a volume of {grid} voxels, slices first; the plan is for "
+            f"pictures, images of {dim} axes. Save each slice as its own file."
+        )
+    return (
+        f"{where} is a picture of {grid} pixels; the plan is for volumes, images of "
+        f"{dim} axes. Save its slices as one stack."
+    )
+
+
 def check_image(
     image: Image, plan: Plan, annotation: Array | Annotation | None = None
 ) -> None:
@@ -260,6 +274,8 @@ def check_image(
     array, where = image.array, image.path or "the image"
     shape = image.geometry.shape
     if array.shape[1:] != shape or len(shape) != plan.dim or not array.size:
+        if array.size and array.shape[1:] == shape:
+            raise FormatError(_other_axes(where, shape, plan.dim))
         raise FormatError(
             f"{where} has shape {array.shape[1:]} (geometry: {shape}); the plan is for "
             f"images of {plan.dim} axes with at least one voxel."

@@ -116,7 +116,7 @@ def parse_json(raw: bytes, where: str, error: type[AutosegError] = PlanError) ->
     try:
         return json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as fault:
-        raise error(f"{where} is not UTF-8 text ({fault}).") from None
+        raise error(f"{where} is not UTF-8 text ({fault}). Save it as UTF-8.") from None
     except json.JSONDecodeError as fault:
         raise error(
             f"{where} is no JSON: {fault.msg} in line {fault.lineno}, "

@@ -29,6 +29,17 @@ def test_a_value_far_from_all_others_is_found_with_its_share(value, count):
     assert found.high == pytest.approx(100 + 2.33 * 15, abs=3)
 
 
+@pytest.mark.parametrize("value", [-9999, -2000, 3000])
+def test_a_value_of_many_voxels_need_not_be_as_far(value):
+    image = tissue()
+    image[:, :2] = value  # 2 of 32 rows
+
+    found = find_extreme(image)
+
+    # The others reach from 65 to 135: 10 times that is 700.
+    assert found.value == value and found.share == pytest.approx(2 / 32)
+
+
 def images():
     rng = np.random.default_rng(2)
     zeros = tissue() + 1000
@@ -37,8 +48,17 @@ def images():
     fluorescence[20:24, 20:24] = rng.integers(20_000, 65_535, (4, 4))
     hounsfield = rng.normal(40, 300, (20, 20, 20)).clip(-1024, 3071)
     hounsfield[:5] = -3024
+    white = np.random.default_rng(3).integers(100, 116, (64, 64)).astype(np.float32)
+    white[:, :20] = 255
+    hot = np.random.default_rng(4).normal(100, 5, (64, 64)).astype(np.float32)
+    hot[3, 3] = 900
+    missing = tissue()
+    missing[0, 0, 0] = np.nan
     return {
         "tissue": tissue(),
+        "paper": white,
+        "a hot pixel of a camera": hot,
+        "not a number": missing,
         "background of 0": zeros,
         "bright objects": fluorescence,
         "padding of CT": hounsfield,

@@ -8,6 +8,7 @@ import pytest
 import SimpleITK
 
 from autoseg.formats.base import find_format
+from autoseg.formats.header import notes_of
 
 SHAPE = (4, 5, 6)
 ZEROS = np.zeros(SHAPE, np.uint8)
@@ -173,3 +174,15 @@ def test_metaimage_and_gipl_without_a_matrix_say_no_orientation(tmp_path):
     assert not _geometry(tmp_path / "c.gipl").oriented
     assert not _geometry(_meta(tmp_path / "a.mha", (1, 1, 2), None)).oriented
     assert _geometry(_meta(tmp_path / "b.mha", (1, 1, 2))).oriented
+
+
+def test_nrrd_without_a_spacing_along_one_axis_notes_what_is_taken(tmp_path):
+    lines = ["NRRD0004", "type: uint8", "dimension: 3", "encoding: raw"]
+    lines += [f"sizes: {' '.join(map(str, SHAPE[::-1]))}", "spacings: 0.5 0.5 NaN"]
+    path = tmp_path / "c.nrrd"
+    path.write_bytes("\n".join([*lines, "", ""]).encode() + ZEROS.tobytes())
+
+    grid = _geometry(path)
+
+    assert grid.spacing == (1.0, 0.5, 0.5)
+    assert "1 is taken" in " ".join(notes_of(grid))

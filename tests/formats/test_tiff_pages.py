@@ -291,3 +291,14 @@ def test_tifffile_says_nothing_by_itself(tmp_path):
     _both(tmp_path / "c.tif")
 
     assert not logging.getLogger("tifffile").propagate
+
+
+def test_a_doubt_about_channels_is_noted_only_where_they_are_read_as_slices(tmp_path):
+    path = tmp_path / "i.tif"
+    tifffile.imwrite(path, STACK[:3], imagej=True, metadata={"axes": "CYX"})
+
+    slices = TIFF.read_image([path], channels=1).geometry
+    channels = TIFF.read_image([path], channels=3).geometry
+
+    assert [note for note in TIFF.notes(slices) if "read as slices" in note]
+    assert TIFF.notes(channels) == ()

@@ -140,3 +140,15 @@ def test_a_file_that_says_no_size_is_taken_as_it_is(tmp_path):
     found = read_points(tmp_path / "all.json", geometry_of=lambda case: picture)
 
     assert found["one"].coordinates.tolist() == [[20, 10], [4, 3]]
+
+
+@pytest.mark.parametrize("first, second", [(7.0, 7), ("7.0", 7), (7, "7"), (" 7", 7.0)])
+def test_ids_are_numbers_however_a_table_wrote_them(tmp_path, first, second):
+    raw = content([10, 20, 2, 3, 4, 2])
+    raw["images"][0]["id"] = first
+    raw["annotations"][0]["image_id"] = second
+    (tmp_path / "all.json").write_text(json.dumps(raw))
+
+    found = read_points(tmp_path / "all.json", geometry_of=lambda case: None)
+
+    assert found["one"].coordinates.tolist() == [[20, 10], [4, 3]]

@@ -5,7 +5,8 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image as Picture
 
-from autoseg.errors import UsageError
+from autoseg.errors import CaseErrors, UsageError
+from autoseg.predict.predictor import Predictor
 from autoseg.predict.stage import predict
 from tests.predict import toy_model as toy
 
@@ -61,3 +62,40 @@ def test_pictures_among_volumes_are_left_out_by_name(predictor, tmp_path, caplog
 
     assert [path.name for path in written] == ["a.nii.gz"]
     assert "left out" in caplog.text and "screenshot.png" in caplog.text
+
+
+NUMBERED = ("scan_0001.nii.gz", "scan_0002.nii.gz", "scan_0003.nii.gz")
+
+
+@pytest.mark.parametrize("names", [NUMBERED, ("scan_0000.nii.gz", *NUMBERED)])
+def test_images_numbered_as_channels_of_a_model_of_one_are_explained(
+    predictor, tmp_path, names
+):
+    write(tmp_path / "x", *names)
+
+    with pytest.raises(UsageError, match="rename them") as caught:
+        predict(predictor, tmp_path / "x", tmp_path / "out")
+
+    assert all(name in str(caught.value) for name in names[:3])
+
+
+def test_files_numbered_as_channels_are_images_if_they_are_given(predictor, tmp_path):
+    write(tmp_path / "x", *NUMBERED)
+
+    files = [tmp_path / "x" / name for name in NUMBERED]
+    written = predict(predictor, files, tmp_path / "out")
+
+    assert [path.name for path in written] == list(NUMBERED)
+
+
+def test_a_volume_for_a_model_of_pictures_is_called_that(tmp_path):
+    flat = toy.knowing(toy.plan(dim=2, mirror=False))
+    write(tmp_path / "x", "a.nii.gz")
+
+    with pytest.raises(CaseErrors, match="volume of 12 x 14 x 10.*each slice"):
+        predict(flat, tmp_path / "x", tmp_path / "out")
+
+
+def test_a_path_is_no_model_and_the_way_to_load_one_is_said(tmp_path):
+    with pytest.raises(UsageError, match="Predictor.load"):
+        Predictor(tmp_path)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from autoseg.datasets.files import list_files
 from autoseg.datasets.vain import jpeg_maps
-from autoseg.errors import some_of
+from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts, is_shared
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.spec.dataset import Dataset
 
 SHOWN = 3  # names in a message
+MANY = 10  # classes that occur nowhere are told one by one up to here
 
 
 def annotation_problems(
@@ -36,6 +38,51 @@ def annotation_problems(
         yield Problem("error", *vain)
     yield from _missing_annotations(dataset, facts)
     yield from _empty_annotations(dataset, facts)
+
+
+def class_problems(
+    dataset: Dataset,
+    found: Mapping[str, Sequence[Path]],
+    read: int,
+) -> Iterator[Problem]:
+    """Yield which classes occur never, or once only.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    found : mapping of str to sequence of Path
+        Annotations that have each class.
+    read : int
+        How many annotations could be read.
+    """
+    where = dataset.folder / "dataset.json"
+    missing = [name for name, files in found.items() if not files]
+    if len(missing) > MANY:
+        yield Problem(
+            "warning",
+            where,
+            f"{len(missing)} of {amount(len(found), 'class', 'classes')} occur in no "
+            f"annotation: {some_of(missing)}.",
+            "Take them out of `labels`, or correct the annotations.",
+        )
+        missing = []
+    for name, files in found.items():
+        if name in missing:
+            yield Problem(
+                "warning",
+                where,
+                f"The class {name!r} occurs in no annotation.",
+                "Take it out of `labels`, or correct the annotations.",
+            )
+        if len(files) == 1 and read > 1:
+            yield Problem(
+                "warning",
+                files[0],
+                f"The class {name!r} occurs in this annotation only.",
+                "Four of five folds will learn it from one case, the fifth not at all; "
+                "annotate more.",
+            )
 
 
 def _missing_annotations(

@@ -159,8 +159,8 @@ def _intensity_problems(array: Array, path: Path) -> list[Problem]:
             Problem(
                 "error",
                 path,
-                f"{len(wrong)} voxels are not finite (NaN or infinite), the first at "
-                f"{where}.",
+                f"{amount(len(wrong), 'voxel')} not finite (NaN, infinite, or beyond "
+                f"3.4e38), the first at {where}.",
                 "Replace them by a number, such as the value of air.",
             )
         )

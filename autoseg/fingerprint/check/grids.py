@@ -248,7 +248,11 @@ def _spacings(
                 "Correct the header if that is not so.",
             )
     converted = any(own_unit(geometry) != unit for _, geometry in real)
-    if unit == "mm" and not converted and not (BODY[0] < median[0] and median[-1] < BODY[1]):
+    if (
+        unit == "mm"
+        and not converted
+        and not (BODY[0] < median[0] and median[-1] < BODY[1])
+    ):
         yield Problem(
             "warning",
             where,

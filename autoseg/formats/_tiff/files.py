@@ -115,6 +115,8 @@ class TiffFiles(Format):
         turned = content.orientation
         shape = tuple(content.shape[i] for i in layout.space)
         notes = (*content.notes, *upright_note(turned))
+        if content.doubt and layout.channel is None:
+            notes = (*notes, content.doubt)
         shape = upright_axes(shape, turned)
         side_car = read_side_car(path, path.name[: -len(self._ending(path))])
         fields = None

@@ -43,6 +43,8 @@ class Content:
         Whether the file itself gives the letters.
     notes : tuple of str
         What was left aside.
+    doubt : str
+        What to note if the axis that is said to be channels is read as slices.
     """
 
     axes: str
@@ -51,6 +53,7 @@ class Content:
     keyframe: Any
     said: bool = False
     notes: tuple[str, ...] = field(default=())
+    doubt: str = ""
 
     @property
     def orientation(self) -> int:
@@ -158,21 +161,20 @@ def quiet() -> None:
 
 def _of_series(file: Any, series: Any, *notes: str) -> Content:
     imagej = file.imagej_metadata or {}
-    said = bool(file.is_ome or file.is_lsm)
+    said, doubt = bool(file.is_ome or file.is_lsm), ""
     if imagej.get("hyperstack"):
         # Of a stack without a word about its axes, writers that are not ImageJ say
         # that its planes are channels.
         counts = [imagej.get(name, 1) > 1 for name in ("slices", "frames")]
         said = any(counts) or imagej.get("mode") in MULTICOLOR
         if not said and imagej.get("channels", 1) > 1:
-            notes = (
-                *notes,
+            doubt = (
                 f"it says that it holds {imagej['channels']} channels, as stacks saved "
                 "without a word about their axes do; where one channel is named they "
-                "are read as slices",
+                "are read as slices"
             )
     shape = tuple(int(n) for n in series.shape)
-    content = Content(series.axes, shape, [series], series.keyframe, said, notes)
+    content = Content(series.axes, shape, [series], series.keyframe, said, notes, doubt)
     if content.keyframe.photometric != WHITE_IS_ZERO or content.is_inverted:
         return content
     return replace(

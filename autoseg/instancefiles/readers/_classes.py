@@ -61,7 +61,9 @@ class Classes:
         if name is None:
             return self._by_number(picture, int(kind))
         if not name:
-            raise ValueError(f"the class {kind} has no name in the file")
+            raise ValueError(
+                f"objects without a class: the class {kind} has no name in the file"
+            )
         if self._known(name):
             return self._numbers[_plain(name)]
         if self.only is not None:

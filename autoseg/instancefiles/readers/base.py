@@ -160,7 +160,9 @@ def _parsed(path: Path, kind: str | None, *_: int) -> Content:
         where = "" if text.startswith(str(path)) else f"{path}: "
         raise FormatError(f"{where}{text}") from None
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is not UTF-8 text ({error}).") from None
+        raise FormatError(
+            f"{path} is not UTF-8 text ({error}). Save it as UTF-8."
+        ) from None
     except OSError as error:
         raise FormatError(f"{path} cannot be read ({error}).") from None
 

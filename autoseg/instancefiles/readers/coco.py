@@ -26,7 +26,12 @@ from autoseg.instancefiles.readers._kind import (
     Remark,
 )
 from autoseg.instancefiles.readers._shapes import ring_places
-from autoseg.spec.foreign.coco import images_of, lost_sentence, sorted_by_image
+from autoseg.spec.foreign.coco import (
+    id_of,
+    images_of,
+    lost_sentence,
+    sorted_by_image,
+)
 from autoseg.spec.foreign.json import keys_of, load_json
 
 NEEDS = (
@@ -89,18 +94,21 @@ def _remarks(lost: Mapping[str, int]) -> list[Remark]:
 
 def _kinds(categories: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """Return the names of categories by number; empty if none has a name."""
-    names = {int(one["id"]): str(one.get("name") or "").strip() for one in categories}
+    names = {
+        int(id_of(one["id"])): str(one.get("name") or "").strip() for one in categories
+    }
     return names if any(names.values()) else {}
 
 
-def _drawn(annotation: Mapping[str, Any], number: int) -> Drawn:
+def _drawn(annotation: Mapping[str, Any], place: int) -> Drawn:
     """Return an entry; what is wrong with it is said when it is drawn."""
     kind: Any = annotation.get("category_id")
-    whole = isinstance(kind, (int, str)) and str(kind).lstrip("-").isdecimal()
+    digits = id_of(kind)
+    whole = isinstance(kind, (int, float, str)) and digits.lstrip("-").isdecimal()
     return Drawn(
-        name=f"annotation {annotation.get('id', number)}",
+        name=f"annotation {annotation.get('id', place)}",
         draw=functools.partial(_draw, annotation),
-        kind=int(kind) if whole else kind if isinstance(kind, str) else None,
+        kind=int(digits) if whole else kind if isinstance(kind, str) else None,
         crowd=annotation.get("iscrowd") in (1, "1"),
         brushed=isinstance(annotation.get("segmentation"), Mapping),
     )

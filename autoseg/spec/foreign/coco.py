@@ -8,6 +8,7 @@ COCO [1]_ joins them by numbers, which merging and editing often break.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,10 +68,10 @@ def images_of(
     for entry in entries:
         name = _name(entry)
         by_case.setdefault(case_of(name), []).append(entry)
-        names_of.setdefault(str(entry["id"]), set()).add(name)
+        names_of.setdefault(id_of(entry["id"]), set()).add(name)
     found = []
     for case, own in by_case.items():
-        ids = tuple(dict.fromkeys(str(entry["id"]) for entry in own))
+        ids = tuple(dict.fromkeys(id_of(entry["id"]) for entry in own))
         shared = {i: names_of[i] for i in ids if len(names_of[i]) > 1}
         shapes = list(dict.fromkeys(_shape(entry) for entry in own))
         names = list(dict.fromkeys(map(_name, own)))
@@ -86,10 +87,23 @@ def images_of(
     return found
 
 
+def id_of(value: Any) -> str:
+    """Return an id, of which 1, "1" and 1.0 are the same, as tables write them.
+
+    Examples
+    --------
+    >>> id_of(1.0), id_of(" 1"), id_of("a1"), id_of(2.5)
+    ('1', '1', 'a1', '2.5')
+    """
+    text = str(value).strip()
+    whole = re.fullmatch(r"(-?\d+)\.0+", text)
+    return whole[1] if whole else text
+
+
 def sorted_by_image(
     annotations: Iterable[Mapping[str, Any]], images: Sequence[CocoImage]
 ) -> tuple[list[list[Mapping[str, Any]]], dict[str, int]]:
-    """Return the annotations of each picture; ids 1 and "1" are the same.
+    """Return the annotations of each picture; see `id_of`.
 
     Parameters
     ----------
@@ -109,7 +123,7 @@ def sorted_by_image(
     found: list[list[Mapping[str, Any]]] = [[] for _ in images]
     lost: dict[str, int] = {}
     for one in annotations:
-        key = str(one["image_id"])
+        key = id_of(one["image_id"])
         if key in place:
             found[place[key]].append(one)
         else:

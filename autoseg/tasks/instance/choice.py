@@ -19,6 +19,7 @@ CROWDED = 0.9  # share of foreground from which on there is hardly a background
 
 SEEN = (10.0, 120.0)  # voxels across the median object that need no resampling
 WANTED = (20.0, 40.0)
+FINEST = 500.0  # times the voxels; preprocessing refuses twice as many
 LEAST_SMALL = 6.0  # voxels across small objects (5th percentile)
 
 RULE = (
@@ -127,7 +128,7 @@ def fit_spacing(
     )
     factor = 1.0
     if 0 < median < SEEN[0]:
-        factor = WANTED[0] / median
+        factor = min(WANTED[0] / median, FINEST ** (1 / len(spacing)))
     elif median > SEEN[1]:
         factor = max(WANTED[1] / median, min(1.0, LEAST_SMALL / small))
     fitting = None if factor == 1 else [round(s / factor, 5) for s in spacing]
@@ -137,7 +138,8 @@ def fit_spacing(
         rule=(
             f"the median object stays as it is from {SEEN[0]:g} to {SEEN[1]:g} voxels "
             f"across; else the grid is made finer or coarser to see {WANTED[0]:g} or "
-            f"{WANTED[1]:g}, small ones (5 %) not below {LEAST_SMALL:g}"
+            f"{WANTED[1]:g}, small ones (5 %) not below {LEAST_SMALL:g}, with at most "
+            f"{FINEST:g} times the voxels"
         ),
         because=f"{median:.3g} voxels at {edge:g}, small ones {small:.3g}",
     )

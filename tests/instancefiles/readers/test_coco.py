@@ -275,3 +275,10 @@ def test_a_file_that_cannot_be_read_is_told_once(tmp_path):
 
     assert len(found) == 1
     assert "no JSON" in found[0].found
+
+
+def test_ids_with_a_decimal_point_are_the_same_numbers(tmp_path):
+    entries = [square(1, 5.0, 0, 0, 1.0), square(2, 5.0, 4, 2, "2.0")]
+    path = coco(tmp_path / "all.json", [image(5, "c0.png")], entries)
+
+    assert read(path).classes == {1: 1, 2: 2}

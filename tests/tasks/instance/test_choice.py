@@ -141,6 +141,15 @@ def test_the_grid_shows_objects_in_a_size_that_is_seen_well(median, small, wante
     assert spacing == (None if wanted is None else [wanted, wanted])
 
 
+def test_a_grid_for_single_voxels_is_no_finer_than_is_prepared():
+    measured = {"diameter": {"p50": 1.24, "p5": 1.24}}  # a ball of one voxel
+
+    spacing, _ = fit_spacing([1.0, 1.0, 1.0], measured)
+
+    # Seen 20 voxels across, 16 ** 3 would be over 4,000 times the voxels.
+    assert 1 / spacing[0] ** 3 == pytest.approx(500, rel=1e-3)
+
+
 def test_ceilings_of_every_representation_are_measured_on_annotations():
     task = InstanceTask(labels={"cell": 1})
     annotation = task.read(rods(seed=3))

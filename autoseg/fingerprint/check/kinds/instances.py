@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from autoseg.datasets.instance_files import (
 from autoseg.datasets.kinds.instances import COMPONENTS
 from autoseg.datasets.vain import masks_for_ids
 from autoseg.errors import amount, some_of
+from autoseg.fingerprint.check.annotations import class_problems
 from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.instance_maps import instance_problems, mask_problem
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
@@ -28,7 +30,6 @@ from autoseg.instancefiles.readers.base import remarks_of
 from autoseg.spec.annotation import IGNORED
 
 SHOWN = 8  # ids that a message lists
-WRAPPED = {255: "8", 65_535: "16"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class Looked:
         Share of the voxels that nobody annotated.
     beside : bool
         The value of these lies among the ids of objects.
+    classes : frozenset of int
+        Of the objects.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class Looked:
     mask: Problem | None = None
     ignored: float = 0.0
     beside: bool = False
+    classes: frozenset[int] = frozenset()
 
 
 @CHECK_KINDS.register
@@ -83,6 +87,7 @@ class InstancesCheck(CheckKind):
             beside=names is None
             and not needs_classes(path, classes)
             and _is_beside(self.task.ignore, labels),
+            classes=frozenset(getattr(annotation, "classes", {}).values()),
         )
         if mask is None:
             facts.problems += instance_problems(labels, path, names)
@@ -106,10 +111,28 @@ class InstancesCheck(CheckKind):
         yield from self._ignored(facts)
         if self.task is None:
             return
+        holding = self._holding(facts)
+        if any(holding.values()):  # else nothing is annotated, as is said
+            read = sum(f.found is not None for f in facts)
+            yield from class_problems(self.dataset, holding, read)
         for path in dict.fromkeys(f.found.path for f in facts if f.found is not None):
             if path.is_file() and is_many_files(path):
                 for remark in remarks_of(path, readable_classes(self.task)):
                     yield Problem("warning", path, remark.found, remark.fix)
+
+    def classes(self, facts: Sequence[CaseFacts]) -> dict[str, int]:
+        return {name: len(files) for name, files in self._holding(facts).items()}
+
+    def _holding(self, facts: Sequence[CaseFacts]) -> dict[str, list[Path]]:
+        """Return the annotations that have each class; empty if there is only one."""
+        numbers = getattr(self.task, "numbers", {})
+        if len(numbers) < 2:
+            return {}
+        found = [f.found for f in facts if f.found is not None]
+        return {
+            name: [one.path for one in found if number in one.classes]
+            for name, number in numbers.items()
+        }
 
     def _masks(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         """Yield masks of the foreground; if all are such, once and for all of them."""
@@ -161,62 +184,6 @@ def _is_beside(value: int | None, labels: NDArray[Any]) -> bool:
     return before and bool((labels == value + 1).any())
 
 
-def mask_problem(
-    labels: NDArray[Any], path: Path, names: Mapping[int, str]
-) -> Problem | None:
-    """Return that a map has one id for several pieces, None if it has not.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape S
-        Ids.
-    path : Path
-        Its file.
-    names : mapping of int to str
-        What each id is called.
-    """
-    from scipy import ndimage
-
-    ids = np.unique(labels[labels > 0])
-    if len(ids) != 1 or ndimage.label(labels > 0)[1] < 2:
-        return None
-    return Problem(
-        "warning",
-        path,
-        f"All objects have one id, {_name(ids[0], names)}, though they are in several "
-        "pieces, as in a mask of the foreground.",
-        "Give each object an id of its own, unless they are one.",
-    )
-
-
-def instance_problems(
-    labels: NDArray[Any], path: Path, names: Mapping[int, str] | None = None
-) -> list[Problem]:
-    """Return what a person should look at in a map of ids.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape S
-        Ids.
-    path : Path
-        Its file.
-    names : mapping of int to str, optional
-        What each id is called, where it is in a file of its own or in COCO's JSON; also
-        of those that left no voxel.
-
-    Returns
-    -------
-    list of Problem
-        Warnings: instances that are not there, ids in several pieces, instances of one
-        voxel, instances with holes, one id that may be a mask of the foreground or the
-        background, and ids that end where a type does.
-    """
-    problems = _lost(labels, path, names or {})
-    mask = mask_problem(labels, path, names or {})
-    odd = [mask] if mask else _odd(labels, path, names or {})
-    return problems + odd
-
-
 def crowd_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
     """Yield a warning for each file of regions that were left out.
 
@@ -252,94 +219,3 @@ def crowd_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
             "background.",
             fix,
         )
-
-
-def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:
-    """Return what was drawn and is not there."""
-    there = set(np.unique(labels).tolist())
-    lost = [name for i, name in names.items() if i not in there]
-    if not lost:
-        return []
-    text = f"{len(lost)} of {len(names)} instances are empty, or wholly under later"
-    return [
-        Problem(
-            "warning",
-            path,
-            f"{text} ones: {some_of(lost, SHOWN)}.",
-            "Take them out, or draw them where they are to be seen.",
-        )
-    ]
-
-
-def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:
-    from scipy import ndimage
-
-    from autoseg.representations.maps import boxes, largest_pieces, numbered, sizes
-
-    small, count = numbered(labels)
-    if not count:
-        return []
-    old = np.unique(labels[labels > 0])
-    apart = np.unique(small[(small > 0) & ~largest_pieces(small)])
-    holes = []
-    for number, box in enumerate(boxes(small), 1):
-        mask = small[box] == number
-        if mask.any() and (ndimage.binary_fill_holes(mask) & (small[box] == 0)).any():
-            holes.append(number)
-    single = np.flatnonzero(sizes(small) == 1)
-    remarks = [
-        (
-            "are in several pieces",
-            apart.tolist(),
-            "Give each piece an id of its own, unless they are one object.",
-        ),
-        (
-            "are of a single voxel",
-            single.tolist(),
-            "Erase them, if they are slips of the pen.",
-        ),
-        ("have holes", holes, "Fill them, if the objects have none."),
-    ]
-    problems = _background(small, old, path, names)
-    for what, numbers, fix in remarks:
-        if numbers:
-            named = some_of(
-                [_name(old[number - 1], names) for number in numbers], SHOWN
-            )
-            text = f"{len(numbers)} of {count} instances {what}: {named}."
-            problems.append(Problem("warning", path, text, fix))
-    top = int(old[-1])
-    if not names and top in WRAPPED and len(old) == top:
-        problems.append(
-            Problem(
-                "warning",
-                path,
-                f"It uses every id up to {top}, the largest of {WRAPPED[top]} bit: ids "
-                "beyond may have wrapped and name two instances.",
-                "Write the map with more bits.",
-            )
-        )
-    return problems
-
-
-def _background(
-    small: NDArray[Any], old: NDArray[Any], path: Path, names: Mapping[int, str]
-) -> list[Problem]:
-    """Return whether an id seems to be the background."""
-    counts = np.bincount(small.ravel())
-    largest = int(np.argmax(counts[1:])) + 1
-    if counts[0] or 2 * counts[largest] <= small.size or len(old) == 1:
-        return []
-    return [
-        Problem(
-            "warning",
-            path,
-            f"No voxel is 0, and {_name(old[largest - 1], names)} fills "
-            f"{100 * counts[largest] / small.size:.0f} %: is it the background?",
-            "Give the background the value 0, unless it is an object.",
-        )
-    ]
-
-
-def _name(instance: Any, names: Mapping[int, str]) -> str:
-    return names.get(int(instance), str(int(instance)))

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.vain import unwritable
-from autoseg.errors import AutosegError, amount, some_of
+from autoseg.errors import AutosegError
+from autoseg.fingerprint.check.annotations import class_problems
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.check.segments import (
+    disputed_names,
+    segment_problems,
+    segments_in,
+)
 from autoseg.formats.base import read_labels
-from autoseg.formats.names import segments_of
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 
-GENERIC = re.compile(r"(segment|label)?[\s_-]*\d*", re.IGNORECASE)  # nobody's names
 MANY = 10  # more unknown values in one file than this are no forgotten classes
 
 
@@ -39,6 +42,7 @@ class LabelsCheck(CheckKind):
     def __init__(self, dataset: Dataset, task: Task | None) -> None:
         super().__init__(dataset, task)
         self.labels = labels_of(dataset)
+        self._segments: dict[Path, Mapping[str, int]] = {}  # by many threads
 
     def read(self, facts: CaseFacts, path: Path) -> tuple[Any, Geometry]:
         if self.labels is None:
@@ -49,7 +53,9 @@ class LabelsCheck(CheckKind):
         super().look_inside(facts, path, annotation)
         facts.found = as_annotation(annotation).counts()
         if self.labels is not None and path.name.lower().endswith(".nrrd"):
-            facts.problems += segment_problems(path, self.labels)
+            segments = segments_in(path)
+            facts.problems += segment_problems(path, self.labels, segments)
+            self._segments[path] = segments
 
     def groups(self) -> Mapping[str, Sequence[Any]]:
         return foreground_of(self.labels) if self.labels else {}
@@ -61,6 +67,7 @@ class LabelsCheck(CheckKind):
     def together(self, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
         if self.labels is not None:
             yield from _unknown_values(self.dataset, facts, self.labels)
+            yield from disputed_names(self.dataset, self.labels, self._segments)
             nothing = _nothing_to_learn(self.dataset, facts, self.labels)
             if nothing is not None:
                 yield nothing
@@ -131,48 +138,6 @@ def cases_by_class(
         else:
             counts[name] = sum(bool(set(values) & set(f.found or {})) for f in facts)
     return counts
-
-
-def segment_problems(
-    path: Path, labels: Mapping[str, Sequence[int]]
-) -> Iterator[Problem]:
-    """Yield in what the names in a NRRD file of segments contradict dataset.json.
-
-    Parameters
-    ----------
-    path : Path
-        A file of 3D Slicer's, or any other NRRD.
-    labels : mapping of str to sequence of int
-        Values of each label.
-    """
-    try:
-        segments = segments_of(path)
-    except (AutosegError, OSError):
-        return  # whoever reads its voxels says why
-    known = {_plain(name): name for name in labels}
-    names = {v: n for n, values in labels.items() for v in values if len(values) == 1}
-    for segment, value in segments.items():
-        ours = known.get(_plain(segment))
-        if ours is not None and value not in labels[ours]:
-            meant = " and ".join(map(str, labels[ours]))
-            found = f"It calls the value {value} {segment!r}; in dataset.json {ours!r} "
-            found += f"is {meant}."
-        elif ours is None and value in names and not GENERIC.fullmatch(segment):
-            found = f"It calls the value {value} {segment!r}; dataset.json calls it "
-            found += f"{names[value]!r}."
-        else:
-            continue
-        yield Problem(
-            "warning",
-            path,
-            found,
-            "Values count, names do not: correct `labels`, or export the segments in "
-            "the order of the values.",
-        )
-
-
-def _plain(name: str) -> str:
-    return " ".join(re.split(r"[\s_-]+", name.casefold())).strip()
 
 
 def _without_background(
@@ -296,36 +261,15 @@ def _missing_classes(
     if not read:
         return
     seen = {value for f in read for value in (f.found or {})}
-    proposal = propose(labels, seen) is not None
+    proposed = propose(labels, seen) is not None
     where = dataset.folder / "dataset.json"
-    counts = cases_by_class(labels, read)
-    missing = [] if proposal else [name for name, n in counts.items() if n == 0]
-    if len(missing) > MANY:
-        yield Problem(
-            "warning",
-            where,
-            f"{len(missing)} of {amount(len(counts), 'class', 'classes')} occur in no "
-            f"annotation: {some_of(missing)}.",
-            "Take them out of `labels`, or correct the annotations.",
-        )
-        missing = []
-    for name, cases in counts.items():
-        if name in missing:
-            yield Problem(
-                "warning",
-                where,
-                f"The class {name!r} occurs in no annotation.",
-                "Take it out of `labels`, or correct the annotations.",
-            )
-        if cases == 1 and len(read) > 1:
-            only = next(f for f in read if set(labels[name]) & set(f.found or {}))
-            yield Problem(
-                "warning",
-                only.case.annotation or where,
-                f"The class {name!r} occurs in this annotation only.",
-                "Four of five folds will learn it from one case, the fifth not at all; "
-                "annotate more.",
-            )
+    holding = {
+        name: [f.case.annotation or where for f in read if set(values) & set(f.found)]
+        for name, values in foreground_of(labels).items()
+    }
+    if proposed:  # what is missing has other values, as is said
+        holding = {name: files for name, files in holding.items() if files}
+    yield from class_problems(dataset, holding, len(read))
 
 
 def _listed(values: set[int]) -> str:

@@ -54,6 +54,13 @@ def test_one_id_for_all_objects_looks_like_a_mask_of_the_foreground():
     ]
 
 
+def test_one_voxel_of_background_is_no_instance():
+    labels = np.full((4, 4), 5)
+    labels[0, 0] = 0
+
+    assert _found(labels) == []
+
+
 def test_an_id_that_fills_an_image_without_zeros_may_be_the_background():
     labels = np.full((10, 10), 8)
     labels[2:5, 2:6] = 3  # 12 of 100 voxels
@@ -144,3 +151,25 @@ def test_values_of_masks_are_classes_where_there_are_several(tmp_path):
     assert dict(found.classes) == {1: 1, 2: 1, 3: 2, 4: 2}
     with pytest.raises(DatasetError, match="has the values 9, which are no classes"):
         components_of(labels * 9 // 2, {1: "cell", 4: "debris"}, tmp_path / "a.png")
+
+
+def test_classes_of_objects_that_never_or_once_occur_are_told(tmp_path):
+    for name in ("imagesTr", "labelsTr"):
+        (tmp_path / name).mkdir()
+    labels = {"background": 0, "a": 1, "b": 2, "c": 3}
+    meta = {"task": "instance", "channel_names": ["x"], "labels": labels}
+    (tmp_path / "dataset.json").write_text(json.dumps(meta))
+    ids = np.zeros((12, 12), np.uint8)
+    ids[1:4, 1:4], ids[6:9, 6:9] = 1, 2
+    for number, kinds in enumerate(({"1": 1, "2": 1}, {"1": 1, "2": 3})):
+        noise = np.random.default_rng(number).integers(0, 99, ids.shape, np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"imagesTr/c{number}.png")
+        Image.fromarray(ids).save(tmp_path / f"labelsTr/c{number}.png")
+        side_car = tmp_path / f"labelsTr/c{number}.json"
+        side_car.write_text(json.dumps({"instances": kinds}))
+
+    found = {p.found: p.file.name for p in check(tmp_path, workers=1)}
+
+    assert found["The class 'b' occurs in no annotation."] == "dataset.json"
+    assert found["The class 'c' occurs in this annotation only."] == "c1.png"
+    assert not any("'a'" in text for text in found)

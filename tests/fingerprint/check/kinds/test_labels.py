@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from autoseg.fingerprint.check.kinds.labels import (
     propose,
     segment_problems,
 )
+from autoseg.fingerprint.check.segments import disputed_names
 from autoseg.fingerprint.check.stage import check, examine
 from autoseg.spec.dataset import Case
 
@@ -116,6 +119,22 @@ def segments(tmp_path, names, labels=None):
     SimpleITK.WriteImage(image, str(path))
     labels = labels or {"background": (0,), "liver": (1,), "left lung": (2,)}
     return [problem.found for problem in segment_problems(path, labels)]
+
+
+def test_names_that_files_give_to_several_values_are_told(tmp_path):
+    dataset = SimpleNamespace(folder=tmp_path)
+    segments = {
+        Path("a.nrrd"): {"Hepar": 1, "lesion": 2, "Segment_3": 3, "liver": 1},
+        Path("b.nrrd"): {"hepar": 2, "lesion": 2, "Segment_3": 4, "liver": 2},
+        Path("c.nrrd"): {"hepar ": 1},
+    }
+
+    found = disputed_names(dataset, {"liver": (1,), "tumor": (2,)}, segments)
+
+    assert [problem.found for problem in found] == [
+        "The segment 'hepar' has the value 1 in 2 files (a.nrrd, c.nrrd) and 2 in 1 "
+        "file (b.nrrd)."
+    ]
 
 
 @pytest.mark.parametrize(
