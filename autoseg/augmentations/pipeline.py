@@ -17,6 +17,7 @@ from autoseg.augmentations._policies import make_steps
 from autoseg.augmentations.base import Context
 from autoseg.errors import TrainingError
 from autoseg.spec.annotation import OUTSIDE
+from autoseg.spec.overlaps import Shares
 
 
 def check_policy(text: str) -> None:
@@ -58,6 +59,8 @@ class Sample:
         In a cascade, the labels that the previous stage predicted.
     points : Tensor of float, shape (L, D), optional
         In voxels of the source box.
+    shares : Shares, optional
+        What the values of labels mean that stand for several objects.
     """
 
     image: Tensor
@@ -65,6 +68,7 @@ class Sample:
     draw: Draw
     previous: Tensor | None = None
     points: Tensor | None = None
+    shares: Shares | None = None
 
 
 class Pipeline:

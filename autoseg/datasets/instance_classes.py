@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from autoseg.errors import DatasetError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.spec.instances import Instances, ids_of
+from autoseg.spec.overlaps import Mask
 from autoseg.tasks.base import Task
 
 SHOWN = 8
@@ -45,9 +46,12 @@ def ignored_apart(found: Instances, classes: Mapping[int, str]) -> Instances:
     ids = [i for i in found.ids if classes.get(kinds.get(i, 0)) == IGNORE]
     if not ids:
         return found
-    rest = {i: kind for i, kind in kinds.items() if i not in ids}
     where = np.isin(found.labels, ids)
-    return Instances(found.labels, rest, found.scores).ignoring(where)
+    if found.masks:  # what lies below them was drawn as an object all the same
+        rest = found.without(ids)
+        return rest.ignoring(where & (rest.labels == 0))
+    left = {i: kind for i, kind in kinds.items() if i not in ids}
+    return Instances(found.labels, left, found.scores).ignoring(where)
 
 
 def side_car_of(path: Path) -> Path:
@@ -58,7 +62,7 @@ def side_car_of(path: Path) -> Path:
 
 def with_classes(
     path: Path,
-    labels: NDArray[Any],
+    labels: NDArray[Any] | Instances,
     classes: Mapping[int, str],
     names: Mapping[int, str] = MappingProxyType({}),
 ) -> Instances:
@@ -71,7 +75,7 @@ def with_classes(
     ----------
     path : Path
         The map's file, ``CASE.EXT``; ``CASE.json`` lies beside it.
-    labels : ndarray of int, shape S
+    labels : ndarray of int, shape S, or Instances
         Ids; none is negative.
     classes : mapping of int to str
         Names of classes by number; see `readable_classes`.
@@ -89,7 +93,11 @@ def with_classes(
         If the side-car is missing or no JSON, or an instance has no class or one that
         there is not; every fault at once.
     """
-    ids = ids_of(labels)
+    masks: Mapping[int, Mask] = {}
+    if isinstance(labels, Instances):
+        ids, masks, labels = labels.ids, labels.masks, labels.labels
+    else:
+        ids = ids_of(labels)
     if not ids:
         return Instances(np.zeros(labels.shape, np.int32))
     side_car = side_car_of(path)
@@ -122,7 +130,8 @@ def with_classes(
     if ids[-1] > np.iinfo(np.int32).max:  # other ids, for they are too large
         labels = np.where(labels > 0, np.searchsorted(ids, labels) + 1, 0)
         found = {place: found[i] for place, i in enumerate(ids, start=1)}
-    return ignored_apart(Instances(labels.astype(np.int32), found), classes)
+    made = Instances(labels.astype(np.int32), found, masks=masks)
+    return ignored_apart(made, classes)
 
 
 def components_of(

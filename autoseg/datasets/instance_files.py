@@ -5,7 +5,7 @@ Legend: S spatial shape.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +26,7 @@ from autoseg.instancefiles.readers import base as readers
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
+from autoseg.spec.overlaps import Mask, painted
 
 Array = NDArray[Any]
 
@@ -153,9 +154,9 @@ def read_many(
     -------
     instances : Instances
         Ids from 1 on, in the order of the files' names or of the file's entries. Where
-        two overlap, the voxel belongs to the later one. COCO's crowd regions are none,
-        unless dataset.json says so: nobody annotated there, nor where the class is
-        `ignore`, but for the objects that lie there.
+        two overlap, the later one is on top, and both are kept whole. COCO's crowd
+        regions are none, unless dataset.json says so: nobody annotated there, nor where
+        the class is `ignore`, but for the objects that lie there.
     geometry : Geometry
         Of the grid.
 
@@ -169,24 +170,24 @@ def read_many(
         if not needs_classes(path, classes):
             return instances, geometry
         names = names_of(path, path.name)
-        return with_classes(path, instances.labels, classes, names), geometry
+        return with_classes(path, instances, classes, names), geometry
     case = case_id or readers.case_id(path)
     crowds = crowds_are_objects(dataset)
     found = readers.read_objects(path, case, classes, image, crowds=crowds)
     geometry = image or _geometry(found.labels.shape, dataset)
+    drawn = Instances(found.labels, found.classes, masks=found.masks)
     unsaid: set[int] = set()
     if len(objects_of(classes)) > 1:
-        there = set(np.unique(found.labels[found.labels > 0]).tolist())
-        unsaid = there - set(found.classes)
+        unsaid = set(drawn.ids) - set(found.classes)
     if not unsaid:
-        return Instances(found.labels, found.classes), geometry
+        return drawn, geometry
     if len(unsaid) < len(found.names):
         raise DatasetError(
             f"{path} says of some objects of which class they are, and not of "
             f"{some_of([found.names[i] for i in sorted(unsaid)])}. Name it for each."
         )
     side_car = path.with_name(case)
-    return with_classes(side_car, found.labels, classes, found.names), geometry
+    return with_classes(side_car, drawn, classes, found.names), geometry
 
 
 def needs_classes(path: Path, classes: Mapping[int, str]) -> bool:
@@ -221,17 +222,21 @@ def _masks(folder: Path) -> list[Path]:
 
 def _from_masks(folder: Path, dataset: Dataset | None) -> tuple[Instances, Geometry]:
     files = _masks(folder)
-    mask, geometry = read_map(files[0], dataset)
-    labels = np.zeros(mask.shape, np.int32)
-    for number, file in enumerate(files, 1):
-        mask, _ = read_map(file, dataset)
-        if mask.shape != labels.shape:
-            raise FormatError(
-                f"{file} has shape {mask.shape}, {files[0].name} {labels.shape}; all "
-                "masks of a case must be on the image's grid."
-            )
-        labels[mask > 0] = number
-    return Instances(labels), geometry
+    first, geometry = read_map(files[0], dataset)
+
+    def masks() -> Iterator[tuple[int, Mask]]:
+        for number, file in enumerate(files, 1):
+            mask, _ = read_map(file, dataset)
+            if mask.shape != first.shape:
+                raise FormatError(
+                    f"{file} has shape {mask.shape}, {files[0].name} {first.shape}; "
+                    "all masks of a case must be on the image's grid."
+                )
+            if (mask > 0).any():
+                yield number, Mask.of_places(np.nonzero(mask > 0))
+
+    labels, shared = painted(first.shape, masks())
+    return Instances(labels, masks=shared), geometry
 
 
 def _geometry(shape: tuple[int, ...], dataset: Dataset | None) -> Geometry:

@@ -62,7 +62,7 @@ def write_coco(
 
 def _annotation(number: int, instances: Instances, measured: Measured) -> Any:
     instance, box = int(measured.ids[number]), measured.box(number)
-    mask = instances.labels[box] == instance
+    mask = instances.mask_of(instance, box).inside
     (top, bottom), (left, right) = ((edge.start, edge.stop) for edge in box)
     height, width = instances.labels.shape
     score = float(measured.scores[number])

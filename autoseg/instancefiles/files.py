@@ -10,6 +10,7 @@ from autoseg.instancefiles.coco import write_coco
 from autoseg.instancefiles.geojson import write_geojson
 from autoseg.instancefiles.imagej import check_rois, write_rois
 from autoseg.instancefiles.measure import measure
+from autoseg.instancefiles.overlaps import OVERLAPS, write_overlaps
 from autoseg.instancefiles.table import write_table
 from autoseg.spec.image import Image
 from autoseg.spec.instances import Instances
@@ -59,7 +60,7 @@ def write_instance_files(
     channels: Sequence[str],
     kinds: Collection[str] = (),
 ) -> list[Path]:
-    """Write the table of instances, and what else is asked for.
+    """Write the table of instances, what overlaps, and what else is asked for.
 
     Parameters
     ----------
@@ -96,6 +97,10 @@ def write_instance_files(
         content = {"instances": {str(i): int(k) for i, k in kinds_of.items()}}
         write_text(side_car, dumps(content))
         written.append(side_car)
+    overlaps = folder / f"{case_id}{OVERLAPS}"
+    write_overlaps(overlaps, instances)
+    if instances.masks:
+        written.append(overlaps)
     for kind in KINDS:
         if kind not in kinds:
             continue

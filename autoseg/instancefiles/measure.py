@@ -89,7 +89,8 @@ def measure(
     """
     labels = instances.labels
     largest = (int(piece.max(initial=0)) for _, piece in in_rows(labels, PIECE))
-    dim, length = labels.ndim, max(largest, default=0) + 1
+    dim = labels.ndim
+    length = max(max(largest, default=0), max(instances.masks, default=0)) + 1
     channels = 0 if image is None else len(image)
     counts = np.zeros(length, dtype=np.int64)
     places = np.zeros((dim, length))
@@ -110,6 +111,13 @@ def measure(
             sums[channel] += np.bincount(ids, weights=values, minlength=length)
         if image is not None:
             let_go(image)
+    for i, mask in instances.masks.items():  # whole, also where others are on top
+        counts[i], at = mask.size, mask.places
+        places[:, i] = [axis.sum() for axis in at]
+        first[:, i] = mask.start
+        last[:, i] = [part.stop for part in mask.box]
+        for channel in range(channels):
+            sums[channel, i] = np.asarray(image)[(channel, *at)].sum()
     there = np.flatnonzero(counts)
     known = counts[there]
     return Measured(

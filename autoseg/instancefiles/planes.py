@@ -51,7 +51,7 @@ def planes_of(
     for number, instance in enumerate(measured.ids):
         box = measured.box(number)
         top, left = box[-2].start, box[-1].start
-        masks = instances.labels[box] == instance
+        masks = instances.mask_of(int(instance), box).inside
         if masks.ndim == 2:
             masks = masks[None]
         first = 0 if len(box) == 2 else box[0].start

@@ -67,3 +67,10 @@ def write_table(
             + [int(measured.at_border[number])]
         )
     write_text(path, text.getvalue())
+
+
+def read_scores(table: Path) -> dict[int, float]:
+    """Return the score of each instance in a ``CASE_instances.csv`` that has one."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {int(row["id"]): float(row["score"]) for row in rows if row.get("score")}

@@ -55,6 +55,9 @@ class Loss(nn.Module, ABC):
     takes_labels : bool
         The target is the annotation itself, integers of shape (B, *S). Otherwise it
         is what the task's ``encode`` makes of it, of shape (B, K, *S).
+    takes_layers : bool
+        The target is objects that may overlap, integers of shape (B, L, *S): none does
+        within a layer.
     sums_up : bool
         Whatever it takes over several samples is a sum that `Share.total` completes,
         so that each process can compute the loss of a batch from its share. Other
@@ -69,6 +72,7 @@ class Loss(nn.Module, ABC):
     """
 
     takes_labels: ClassVar[bool] = False
+    takes_layers: ClassVar[bool] = False
     takes_points: ClassVar[bool] = False
     sums_up: ClassVar[bool] = False
     batch: Share = ALONE

@@ -37,6 +37,8 @@ class Contingency:
         Position in ``predicted`` and in ``reference`` of the instances of each pair.
     shared : ndarray of int64, shape (N,)
         Voxels that the two have in common, at least 1.
+    disjoint : bool
+        Instances of one side share no voxel with each other.
     """
 
     predicted: NDArray[np.int64]
@@ -46,6 +48,7 @@ class Contingency:
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     shared: NDArray[np.int64]
+    disjoint: bool = True
 
     @property
     def unions(self) -> NDArray[np.int64]:
@@ -77,6 +80,7 @@ class Contingency:
             rows=(np.cumsum(predicted) - 1)[self.rows[kept]],
             columns=(np.cumsum(reference) - 1)[self.columns[kept]],
             shared=self.shared[kept],
+            disjoint=self.disjoint,
         )
 
     def without(

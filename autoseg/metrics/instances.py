@@ -21,7 +21,15 @@ from autoseg.metrics.contingency import (
     ids_at_border,
     is_one_of,
 )
+from autoseg.metrics.masks import (
+    covered_dice,
+    masks_at_border,
+    overlapping_ids,
+    shared_masks,
+)
 from autoseg.metrics.matching import match
+from autoseg.metrics.overlap import check_same_shape
+from autoseg.spec.overlaps import Mask
 
 ANY_CLASS = "any class"  # beside several classes: the same without asking for the class
 THRESHOLDS = tuple(i / 20 for i in range(10, 20))  # 0.50, 0.55, ... 0.95
@@ -40,6 +48,8 @@ def score_instances(
     ignored: NDArray[np.bool_] | None = None,
     border: bool = True,
     size_limits: Sequence[float] | None = None,
+    whole: tuple[Mapping[int, Mask], Mapping[int, Mask]] | None = None,
+    sure: Mapping[int, float] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Score the instances of one case, class by class.
 
@@ -61,6 +71,12 @@ def score_instances(
     size_limits : sequence of two float, optional
         Sizes, in the unit of the spacing to the D, up to which an object is small, and
         over which it is large. Gives scores by size.
+    whole : pair of mapping of int to Mask, optional
+        All predicted and all annotated objects, where some overlap; the maps then only
+        say of which shape the image is. Gives ``ap_50_overlapping`` and so on, of
+        those that share more than `LEAST_SHARED` of their voxels with others.
+    sure : mapping of int to float, optional
+        With ``whole``: the score of each predicted object; gives COCO's AP.
 
     Returns
     -------
@@ -89,20 +105,98 @@ def score_instances(
         raise UsageError(
             f"the limits of sizes are {tuple(size_limits)}; give two ascending numbers."
         )
-    table = count_shared(predicted, reference, ignored)
+    if whole is None:
+        table = count_shared(predicted, reference, ignored)
+        edges = ids_at_border(predicted), ids_at_border(reference)
+    else:
+        check_same_shape(predicted, reference)
+        table = shared_masks(*whole, ignored)
+        one, other = (masks_at_border(masks, reference.shape) for masks in whole)
+        edges = np.array(one, np.int64), np.array(other, np.int64)
     if not border:
         table = table.without(
-            is_one_of(table.predicted, ids_at_border(predicted)),
-            is_one_of(table.reference, ids_at_border(reference)),
+            is_one_of(table.predicted, edges[0]), is_one_of(table.reference, edges[1])
         )
     voxel = math.prod(spacing)
     limits = None if size_limits is None else [limit / voxel for limit in size_limits]
     classes = classes or {"instance": 1}
-    scores = _by_class(table, classes, (predicted_class, reference_class), limits)
+    of = predicted_class, reference_class
+    scores = _by_class(table, classes, of, limits)
+    if whole is not None:
+        found = score_overlaps(table, whole, classes, of, sure or {})
+        scores = {name: {**one, **found[name]} for name, one in scores.items()}
     if size_limits is not None:
         used = {"small_up_to": size_limits[0], "large_over": size_limits[1]}
         scores = {name: {**found, **used} for name, found in scores.items()}
     return scores
+
+
+def score_overlaps(
+    table: Contingency,
+    whole: tuple[Mapping[int, Mask], Mapping[int, Mask]],
+    classes: Mapping[str, int],
+    class_of: Sequence[Callable[[int], int]],
+    sure: Mapping[int, float],
+) -> dict[str, dict[str, float]]:
+    """Score by class what only is of objects that may overlap; see `score_instances`.
+
+    Parameters
+    ----------
+    table : Contingency
+        Of all objects.
+    whole : pair of mapping of int to Mask
+        Predicted and annotated objects.
+    classes : mapping of str to int
+        Numbers of classes.
+    class_of : pair of callable
+        From an id to the number of its class.
+    sure : mapping of int to float
+        Scores of predicted objects.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        ``dice``, of voxels in any object; ``ap_50_overlapping`` and what it is made
+        of; with scores also ``coco_ap`` and ``coco_ap_50``.
+    """
+    from autoseg.metrics.coco import average_precision
+
+    crossed = [overlapping_ids(masks) for masks in whole]
+    every = list(classes) + [ANY_CLASS] * (len(classes) > 1)
+    found: dict[str, dict[str, float]] = {}
+    for name in every:
+        number = classes.get(name)
+        keep = [
+            np.array([number in (None, of(int(i))) for i in ids], bool)
+            for ids, of in zip(
+                (table.predicted, table.reference), class_of, strict=True
+            )
+        ]
+        if len(classes) == 1:
+            keep = [np.ones(len(one), bool) for one in keep]
+        own = table.only(*keep)
+        some = own.without(
+            ~is_one_of(own.predicted, crossed[0]), ~is_one_of(own.reference, crossed[1])
+        )
+        hits = len(match(some, HALF))
+        sides = len(some.predicted), len(some.reference)
+        found[name] = {
+            "dice": covered_dice(
+                *(
+                    [masks[int(i)] for i in ids]
+                    for masks, ids in zip(
+                        whole, (own.predicted, own.reference), strict=True
+                    )
+                )
+            ),
+            "ap_50_overlapping": _ratio(hits, sum(sides) - hits, math.nan),
+            "tp_50_overlapping": float(hits),
+            "predicted_overlapping": float(sides[0]),
+            "reference_overlapping": float(sides[1]),
+        }
+        if sure:
+            found[name] |= average_precision([own], [sure])
+    return found
 
 
 def _by_class(
@@ -156,7 +250,10 @@ def score_table(
     predicted, reference = len(table.predicted), len(table.reference)
     pairs = match(table, HALF)
     ious = table.ious[pairs]
-    found = {t: int(np.count_nonzero(ious > t)) for t in THRESHOLDS}
+    found = {
+        t: int(np.count_nonzero(ious > t)) if table.disjoint else len(match(table, t))
+        for t in THRESHOLDS
+    }
     ap = {t: _ratio(n, predicted + reference - n, empty) for t, n in found.items()}
     tp, quality = found[HALF], float(ious.sum())
     both = (predicted + reference) / 2
@@ -219,7 +316,11 @@ def _by_size(table: Contingency, limits: Sequence[float]) -> list[Contingency]:
 def _seg_sum(table: Contingency) -> float:
     """Sum the IoU of annotated objects that are covered by more than half."""
     covered = table.shared > HALF * table.reference_sizes[table.columns]
-    return float(table.ious[covered].sum())
+    if table.disjoint:
+        return float(table.ious[covered].sum())
+    best = np.zeros(len(table.reference))  # several may cover it so
+    np.maximum.at(best, table.columns[covered], table.ious[covered])
+    return float(best.sum())
 
 
 def _aji(table: Contingency) -> tuple[int, int]:

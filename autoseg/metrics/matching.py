@@ -11,10 +11,10 @@ from autoseg.metrics.contingency import SAME, Contingency
 def match(table: Contingency, threshold: float) -> NDArray[np.int64]:
     """Pair instances one to one, by an IoU **over** a threshold.
 
-    From 0.5 on, an instance has at most one partner: there is nothing to choose [1]_.
-    Below, as many pairs as possible are made, and of all ways to do so the one with
-    the largest sum of IoU is taken (Hungarian method, apart for each group of
-    instances that overlap).
+    From 0.5 on, an instance has at most one partner, unless instances of one side
+    overlap: there is nothing to choose [1]_. Else, as many pairs as possible are made,
+    and of all ways to do so the one with the largest sum of IoU is taken (Hungarian
+    method, apart for each group of instances that overlap).
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def match(table: Contingency, threshold: float) -> NDArray[np.int64]:
     ([0], [])
     """
     good = np.flatnonzero(table.ious > threshold)
-    if threshold >= SAME:
+    if threshold >= SAME and table.disjoint:
         return good
     return _assign(table, good)
 

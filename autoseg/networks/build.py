@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
+from autoseg.networks._reading import with_readers
 from autoseg.networks.base import Trainable
 from autoseg.networks.options import network_faults
 from autoseg.spec.plan import Plan
@@ -54,7 +55,7 @@ def build_network(
             f"configurations.{configuration}.network.head_stage must be 0: only points "
             "can be read off coarser outputs."
         )
-    heads = {head.name: head.channels for head in task.heads}
+    heads = {head.name: head.drawn for head in task.heads}
     where = f"configurations.{configuration}.network"
     faults = network_faults(chosen.network, f"{where}.options.")
     if faults:
@@ -72,7 +73,7 @@ def build_network(
             f"made with the options {', '.join(chosen.network.options)}: {reason}."
         ) from None
     network.late = late
-    return network
+    return with_readers(network, task.heads, chosen.dim, deep_supervision)
 
 
 def cascade_channels(task: Task) -> int:

@@ -80,6 +80,7 @@ class WindowChoice:
         # Volumes were not tried: their windows are large as they are.
         fixed = options.exact or not backend.any_shape or settings.dim != 2
         fixed |= NETWORKS[settings.network.name].fixed_shape
+        fixed |= any(head.reader is not None for head in self.readout.task.heads)
         if fixed or divisor is None or not self.readout.task.sturdy:
             return settings
         step_size = options.step_size or STEP_SIZE

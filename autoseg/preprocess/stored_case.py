@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.spec.overlaps import Shares
 from autoseg.spec.points import Points
 
 ANNOTATION = "_annotation"  # behind a case's id, in the name of a file
@@ -85,6 +86,12 @@ class StoredCase:
         if raw is None:
             return None
         return Points.from_stored(raw, self.shape)
+
+    @cached_property
+    def shares(self) -> Shares | None:
+        """What the values of voxels mean that several objects share, if there are."""
+        raw = self.raw.get("shares")
+        return None if raw is None else Shares.from_json(raw)
 
     def foreground(self, name: str) -> NDArray[np.unsignedinteger]:
         """Return the sorted linear indices of a class, from a memory map.

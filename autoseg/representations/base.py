@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.representations.maps import boxes, in_order, numbered, without
 from autoseg.spec.head import Head
+from autoseg.spec.overlaps import Mask, painted
 
 Array = NDArray[Any]
 Ids = NDArray[np.int32]
@@ -43,11 +45,15 @@ class Representation(ABC):
     filters : mapping of str to JSON value
         Those of `tunable` that only drop instances, in the very end, and the value with
         which each drops none; see `amounts`.
+    holds : bool
+        It holds objects that overlap: see `Overlapping`. It is tried, and chosen, where
+        objects do.
     order : mapping of str to int
         How early it is taken, the lowest first, where ceilings are about as good, in
         each of `SITUATIONS`. Empty: by its ceiling alone, where that is the best.
     """
 
+    holds: ClassVar[bool] = False
     order: ClassVar[Mapping[str, int]] = {}
     tunable: ClassVar[Mapping[str, Sequence[Any]]] = {}
     filters: ClassVar[Mapping[str, Any]] = {}
@@ -152,3 +158,109 @@ class Representation(ABC):
             For each of `filters`, by id; of the background anything.
         """
         return {}
+
+
+class Overlapping(Representation):
+    """A representation of objects that may overlap.
+
+    `encode` and `targets` take maps (L, *S), in each of which objects do not overlap,
+    or one map (*S). What it gives is read window by window, and the objects of windows
+    are united, so that an output may mean something else in each of them. Mirrored
+    copies are not looked at.
+
+    Parameters
+    ----------
+    axes : int
+        Number of spatial axes, D.
+
+    Attributes
+    ----------
+    least : int
+        Voxels of the smallest object.
+    most : int or None
+        How many objects a patch can hold; None: any number.
+    same : float
+        IoU over which the less sure of two objects is the other one again.
+    """
+
+    holds: ClassVar[bool] = True
+    order: ClassVar[Mapping[str, int]] = LAST
+    tunable: ClassVar[Mapping[str, Sequence[Any]]] = {"least": (1, 10, 20, 40, 80)}
+    filters: ClassVar[Mapping[str, Any]] = {"least": 1}
+    least: int = 1
+    most: int | None = None
+    same: float = 0.6
+
+    @abstractmethod
+    def every(
+        self, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> list[tuple[Mask, float]]:
+        """Return the objects of one window, however small, and how sure each is.
+
+        Parameters
+        ----------
+        outputs : mapping of str to ndarray, shape (C, *S)
+            Activated outputs of each head.
+        spacing : sequence of float, length D
+            Edge of a voxel.
+
+        Returns
+        -------
+        list of (Mask, float)
+            The surest first.
+        """
+
+    def find(
+        self, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> list[tuple[Mask, float]]:
+        """Return those of `every` that have at least `least` voxels."""
+        found = self.every(outputs, spacing)
+        return [(mask, score) for mask, score in found if mask.size >= self.least]
+
+    def decode(
+        self, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> tuple[Ids, dict[int, float]]:
+        """Return the ids on top: of those that share a voxel, the surest.
+
+        What a small one is on top of belongs to nobody.
+        """
+        labels, seen = self._on_top(outputs, spacing)
+        small = [False, *(mask.size < self.least for mask, _ in seen)]
+        labels, old = in_order(without(labels, np.array(small)))
+        return labels, {n: seen[int(i) - 1][1] for n, i in enumerate(old, 1)}
+
+    def amounts(
+        self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> dict[str, Array]:
+        """Return the voxels of each mask, also those that others are on top of."""
+        _, seen = self._on_top(outputs, spacing)
+        return {"least": np.array([0, *(mask.size for mask, _ in seen)])}
+
+    def _on_top(
+        self, outputs: Mapping[str, Array], spacing: Sequence[float]
+    ) -> tuple[Ids, list[tuple[Mask, float]]]:
+        """Return ids on top, and the objects that are seen, in the order of ids."""
+        shape = next(iter(outputs.values())).shape[1:]
+        found = self.every(outputs, spacing)
+        named = [(n, mask) for n, (mask, _) in enumerate(found, 1)]
+        labels, old = in_order(painted(shape, named[::-1])[0])
+        return labels, [found[int(i) - 1] for i in old]
+
+
+def layers_of(labels: Ids, axes: int) -> Ids:
+    """Return maps (L, *S) from those, or from one map (*S)."""
+    return labels[None] if labels.ndim == axes else labels
+
+
+def masks_in(layers: Ids) -> list[tuple[int, Mask]]:
+    """Return the objects of maps (L, *S), in the order of their ids."""
+    found = []
+    for layer in layers:
+        labels, _ = numbered(layer)
+        for number, box in enumerate(boxes(labels), 1):
+            inside = labels[box] == number
+            place = np.unravel_index(int(inside.argmax()), inside.shape)
+            start = tuple(part.start for part in box)
+            at = tuple(s + int(p) for s, p in zip(start, place, strict=True))
+            found.append((int(layer[at]), Mask(start, inside)))
+    return sorted(found, key=lambda one: one[0])

@@ -45,6 +45,11 @@ class Head:
         For each axis, what a mirror does to outputs that have directions; None: they
         cannot be told from those of a mirrored image, so none is looked at. Empty:
         outputs have no directions, and a mirror changes nothing but their places.
+    reader : Choice, optional
+        What makes the outputs of the network's own features, of all resolutions; a kind
+        of `autoseg.networks.readers`. By default those are the outputs.
+    features : int
+        With a reader, how many channels the network gives it.
     """
 
     name: str
@@ -52,6 +57,13 @@ class Head:
     activation: str
     loss: Choice
     mirrors: tuple[Mirrored | None, ...] = ()
+    reader: Choice | None = None
+    features: int = 0
+
+    @property
+    def drawn(self) -> int:
+        """Channels that the network itself gives."""
+        return self.features if self.reader is not None else self.channels
 
     def mirrors_along(self, axis: int) -> bool:
         """Return whether mirrored copies along an axis can be used."""

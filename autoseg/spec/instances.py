@@ -6,7 +6,7 @@ Legend: S spatial shape.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.spec.annotation import IGNORED, Annotation, LabelMap, Turning
+from autoseg.spec.overlaps import Arranged, Mask, arrange, members_of, on_top
 
 Array = NDArray[Any]
 
@@ -39,11 +40,16 @@ class Instances(Annotation):
     scores : mapping of int to float
         Of a prediction: how sure the model is of each id, 0 to 1. Empty for what a
         person drew.
+    masks : mapping of int to Mask
+        The whole mask of each object that shares voxels with another one; empty where
+        nothing overlaps. In ``labels`` such voxels belong to the object on top: of an
+        annotation the one that its file has later, of a prediction the surest.
     """
 
     labels: NDArray[np.int32]
     classes: Mapping[int, int] = field(default_factory=lambda: _NOTHING)
     scores: Mapping[int, float] = field(default_factory=lambda: _NOTHING)
+    masks: Mapping[int, Mask] = field(default_factory=lambda: _NOTHING)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return the map of ids."""
@@ -57,7 +63,7 @@ class Instances(Annotation):
 
     @property
     def nbytes(self) -> int:
-        return self.labels.nbytes
+        return self.labels.nbytes + sum(m.inside.nbytes for m in self.masks.values())
 
     @property
     def empty(self) -> bool:
@@ -85,7 +91,7 @@ class Instances(Annotation):
 
     def counts(self) -> dict[Any, int]:
         found: Counter[int] = Counter()
-        for instance, voxels in self._map.counts().items():
+        for instance, voxels in LabelMap(self.labels).counts().items():
             if instance > 0:
                 found[self.class_of(instance)] += voxels
         return dict(found)
@@ -95,11 +101,20 @@ class Instances(Annotation):
         return self.labels
 
     @property
-    def _map(self) -> LabelMap:
-        return LabelMap(self.labels)
+    def _map(self) -> LabelMap | Arranged:
+        """What moves: the map of ids, or where objects overlap, that of all of them."""
+        return self.arranged if self.masks else LabelMap(self.labels)
 
-    def _on(self, ids: LabelMap) -> Instances:
-        return replace(self, labels=ids.labels)
+    @property
+    def arranged(self) -> Arranged:
+        """All that it holds as one map."""
+        return arrange(self.labels, self.masks)
+
+    def _on(self, ids: Annotation) -> Instances:
+        if isinstance(ids, Arranged):
+            masks = dict(members_of(ids.codes, ids.shares))
+            return replace(self, labels=on_top(ids.codes, ids.shares), masks=masks)
+        return replace(self, labels=LabelMap(ids.inner).labels)
 
     @property
     def ignored(self) -> NDArray[np.bool_] | None:
@@ -113,8 +128,44 @@ class Instances(Annotation):
 
     @property
     def ids(self) -> list[int]:
-        """The ids that occur in the map, in ascending order."""
-        return ids_of(self.labels)
+        """The ids of all objects, in ascending order."""
+        found = ids_of(self.labels)
+        return sorted({*found, *self.masks}) if self.masks else found
+
+    def mask_of(self, instance: int, box: Sequence[slice] | None = None) -> Mask:
+        """Return the whole mask of an object.
+
+        Parameters
+        ----------
+        instance : int
+            Its id.
+        box : sequence of slice, optional
+            Where it is, if that is known.
+        """
+        if instance in self.masks:
+            return self.masks[instance]
+        if box is None:
+            return Mask.of_places(np.nonzero(self.labels == instance))
+        start = tuple(part.start for part in box)
+        return Mask(start, self.labels[tuple(box)] == instance)
+
+    def without(self, ids: Collection[int]) -> Instances:
+        """Return it without some objects; what they hid is seen again."""
+        gone = np.isin(self.labels, list(ids))
+        labels = np.where(gone, 0, self.labels).astype(np.int32, copy=False)
+        masks = {i: mask for i, mask in self.masks.items() if i not in ids}
+        if masks:
+            for i, mask in masks.items():
+                part = labels[mask.box]
+                part[mask.inside & (part == 0)] = i
+            arranged = arrange(labels, masks)
+            masks = dict(members_of(arranged.codes, arranged.shares))
+        return Instances(
+            labels=labels,
+            classes={i: k for i, k in self.classes.items() if i not in ids},
+            scores={i: s for i, s in self.scores.items() if i not in ids},
+            masks=masks,
+        )
 
     def class_of(self, instance: int) -> int:
         """Return the class of an id."""
@@ -130,6 +181,8 @@ class Instances(Annotation):
         [[0, 2]]
         """
         keep = [i for i in self.ids if self.class_of(i) == class_number]
+        if self.masks:
+            return self.without(set(self.ids).difference(keep))
         labels = np.where(np.isin(self.labels, keep), self.labels, 0)
         return Instances(
             labels=labels.astype(np.int32),

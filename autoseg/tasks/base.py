@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head, OutputStage, Pointwise
+from autoseg.spec.overlaps import Shares
 from autoseg.spec.points import Points
 
 __all__ = ["Head", "OutputStage", "Pointwise", "Task"]
@@ -229,7 +230,7 @@ class Task(ABC):
     @property
     def planned_channels(self) -> int:
         """Channels of the last layer that the planner's memory rule counts."""
-        return sum(head.channels for head in self.heads)
+        return sum(head.drawn for head in self.heads)
 
     @abstractmethod
     def read(self, annotation: Any) -> Any:
@@ -250,7 +251,9 @@ class Task(ABC):
         """
         return np.asarray(annotation)
 
-    def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
+    def targets(
+        self, labels: Array, spacing: tuple[float, ...], *shares: Shares
+    ) -> dict[str, Array]:
         """Return what the loss of each head is to learn from a stored map of shape S.
 
         Parameters
@@ -259,6 +262,8 @@ class Task(ABC):
             A patch of what `stored` gave.
         spacing : tuple of float, length D
             Edge of a voxel.
+        *shares : Shares
+            One, where `stored` gave a map in which values stand for several objects.
 
         Returns
         -------

@@ -175,6 +175,8 @@ def ignored_voxels_do_not_count(kind: type[Loss]) -> None:
     ignored[:, 2:5] = True
     if loss.takes_labels:
         target = target.masked_fill(ignored, 9)
+    elif loss.takes_layers:
+        target = target.masked_fill(ignored[:, None], 9)
     else:
         target = target.masked_fill(ignored[:, None], torch.nan)
     logits = _imperfect(perfect)

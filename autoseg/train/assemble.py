@@ -172,10 +172,10 @@ def make_loader(
     )
 
 
-def _encoder(job: Job) -> Callable[[NDArray[Any]], dict[str, NDArray[Any]]]:
+def _encoder(job: Job) -> Callable[..., dict[str, NDArray[Any]]]:
     """Return the task's encoding of a patch of a configuration."""
     task, spacing = job.task, job.settings.spacing
-    return lambda labels: task.targets(labels, spacing)
+    return lambda labels, *shares: task.targets(labels, spacing, *shares)
 
 
 def seconds_of_a_step(job: Job, run: Run, hardware: Hardware) -> float:

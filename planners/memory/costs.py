@@ -30,7 +30,7 @@ def heads_of(task: Task) -> list[LossCost]:
     """Return a task's heads, as far as they take memory."""
     return [
         LossCost(
-            channels=head.channels,
+            channels=head.drawn,
             loss=LOSSES.current(head.loss.name),
             ignore=head.loss.options.get("ignore_index") is not None,
             points=task.learns_points,
@@ -104,7 +104,7 @@ def cost_of(plan: Plan, name: str, setting: Setting) -> StepCost:
 def window_bytes(plan: Plan, name: str, setting: Setting) -> float:
     """Return the peak bytes of predicting one window, weights included."""
     chosen, task = plan.configuration(name), task_of(plan)
-    outputs = sum(head.channels for head in task.heads)
+    outputs = sum(head.drawn for head in task.heads)
     if task.learns_points:
         outputs = min(outputs, AT_ONCE)
     per_window, fixed = inference_bytes(

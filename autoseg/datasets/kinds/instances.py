@@ -15,6 +15,7 @@ from autoseg.datasets.instance_classes import (
     IGNORE,
     components_of,
     readable_classes,
+    side_car_of,
     with_classes,
 )
 from autoseg.datasets.instance_files import is_many_files, needs_classes, read_many
@@ -22,13 +23,21 @@ from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.datasets.vain import Vain, masks_for_ids
 from autoseg.errors import DatasetError
+from autoseg.instancefiles.overlaps import OVERLAPS, with_overlaps
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
+from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
 
 COMPONENTS = "components"  # key of dataset.json
 FOR_ALL = ("labelsTr.json", "annotations.json")  # of all images, in COCO's way
+
+
+def overlaps_beside(path: Path) -> Path:
+    """Return where a map of ids says more of objects that overlap, if any do."""
+    side_car = side_car_of(path)
+    return side_car.with_name(f"{side_car.name.removesuffix('.json')}{OVERLAPS}")
 
 
 @DATASET_KINDS.register
@@ -119,6 +128,7 @@ class InstanceFiles(DatasetKind):
         classes: Mapping[int, str],
     ) -> Any:
         """Return the instances of a map of ids, or of classes."""
+        found: Any
         if dataset is not None and dataset.raw.get(COMPONENTS):
             return task.read(components_of(labels, classes, path))
         ignore = task.ignore if IGNORE in classes.values() else None
@@ -127,7 +137,10 @@ class InstanceFiles(DatasetKind):
         if ignore is not None and (ignore < 0 or not said):
             hidden = labels == ignore
             labels = np.where(hidden, 0, labels)
-        if said and labels.min(initial=0) >= 0:
+        beside = overlaps_beside(path)
+        if beside.is_file():
+            labels = with_overlaps(beside, Instances(labels.astype(np.int32)))
+        if said and (beside.is_file() or labels.min(initial=0) >= 0):
             found = task.read(with_classes(path, labels, classes))
         else:
             found = task.read(labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from autoseg.datasets.pairing import CLASS_LISTS, find_annotations
 from autoseg.errors import CaseErrors
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.instancefiles.files import TABLE
 from autoseg.instancefiles.readers.base import case_id, instance_endings
+from autoseg.instancefiles.table import read_scores
 from autoseg.parallel import map_cases
+from autoseg.spec.image import Geometry
+from autoseg.spec.instances import Instances
 
 SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
 
@@ -32,6 +37,13 @@ class InstancesEvaluation(EvaluateKind):
         listed = (p for p in drawn.values() if p.name not in CLASS_LISTS)
         by_case = {case_id(path): path for path in listed}
         return dict(sorted(by_case.items()))
+
+    def read_prediction(self, path: Path, case: str) -> tuple[Any, Geometry]:
+        found, geometry = super().read_prediction(path, case)
+        table = path.with_name(f"{case}{TABLE}")
+        if isinstance(found, Instances) and found.masks and table.is_file():
+            found = replace(found, scores=read_scores(table))
+        return found, geometry
 
     def look_ahead(self, annotations: Mapping[str, Path], workers: int | None) -> None:
         known = "size_limits" in self.task.score_options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,10 @@ def mask_problem(
 
 
 def instance_problems(
-    labels: NDArray[Any], path: Path, names: Mapping[int, str] | None = None
+    labels: NDArray[Any],
+    path: Path,
+    names: Mapping[int, str] | None = None,
+    layers: Sequence[NDArray[Any]] = (),
 ) -> list[Problem]:
     """Return what a person should look at in a map of ids.
 
@@ -58,6 +61,8 @@ def instance_problems(
     names : mapping of int to str, optional
         What each id is called, where it is in a file of its own or in COCO's JSON; also
         of those that left no voxel.
+    layers : sequence of ndarray of int, shape S, optional
+        Where objects overlap, maps that hold each of them whole.
 
     Returns
     -------
@@ -66,10 +71,11 @@ def instance_problems(
         voxel, instances with holes, one id that may be a mask of the foreground or the
         background, and ids that end where a type does.
     """
-    problems = _lost(labels, path, names or {})
+    maps = layers or [labels]
+    problems = _lost(np.stack(maps), path, names or {})
     mask = mask_problem(labels, path, names or {})
-    odd = [mask] if mask else _odd(labels, path, names or {})
-    return problems + odd
+    odd = [problem for one in maps for problem in _odd(one, path, names or {})]
+    return problems + ([mask] if mask else odd)
 
 
 def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:

@@ -14,6 +14,7 @@ from autoseg.instancefiles.readers._classes import Classes, described
 from autoseg.instancefiles.readers._kind import Drawn, Picture, Places
 from autoseg.spec.annotation import IGNORED
 from autoseg.spec.image import Geometry
+from autoseg.spec.overlaps import Mask, painted
 
 SHOWN = 5  # faults that a message lists
 
@@ -25,18 +26,21 @@ class Painted:
     Parameters
     ----------
     labels : ndarray of int32, shape S
-        The n-th object has the id n; where two overlap, a voxel is of the later one.
+        The n-th object has the id n; where two overlap, the later one is on top.
         Crowds, and what is of the class `ignore`, are `IGNORED` but for the objects
         that lie there.
     classes : mapping of int to int
         By id, for those whose class the file says.
     names : mapping of int to str
         What messages call them; also of those that left no voxel.
+    masks : mapping of int to Mask
+        The whole mask of each object that shares voxels with another one.
     """
 
     labels: NDArray[np.int32]
     classes: Mapping[int, int]
     names: Mapping[int, str]
+    masks: Mapping[int, Mask]
 
 
 def paint(
@@ -73,7 +77,7 @@ def paint(
         If the sizes disagree, or an object cannot be drawn; with every fault.
     """
     shape = _shape(path, picture, geometry)
-    labels = np.zeros(shape, np.int32)
+    masks: list[tuple[int, Mask]] = []
     numbers = Numbers()
     kinds: dict[int, int] = {}
     faults: list[str] = []
@@ -87,7 +91,8 @@ def paint(
                 hidden[_plane(drawn, shape)][places] = True
                 continue
             number = numbers.of(drawn)
-            labels[_plane(drawn, shape)][places] = number
+            if len(places[0]):
+                masks.append((number, _mask(_plane(drawn, shape), places, shape)))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             faults.append(f"{drawn.name}: {error}")
             continue
@@ -99,13 +104,24 @@ def paint(
         if kind is not None:
             kinds[number] = kind
     _refuse(path, picture, faults, strange, classes.labels)
-    there = set(np.unique(labels).tolist())
+    labels, shared = painted(shape, masks)
+    there = {number for number, _ in masks}
     labels[hidden & (labels == 0)] = IGNORED
     return Painted(
         labels=labels,
         classes={i: kind for i, kind in kinds.items() if i in there},
         names=numbers.names,
+        masks=shared,
     )
+
+
+def _mask(plane: tuple[int, ...], places: Places, shape: Sequence[int]) -> Mask:
+    """Return the pixels of a plane as a mask of the grid; raise where they are not."""
+    for at, size in zip(places, shape[-2:], strict=True):
+        if at.min() < 0 or at.max() >= size:
+            raise ValueError(f"it has pixels outside of {shape[-2]} x {shape[-1]}")
+    lead = tuple(np.full(len(places[0]), number) for number in plane)
+    return Mask.of_places((*lead, *places))
 
 
 def may_be_one(drawn: Drawn, places: Places) -> bool:

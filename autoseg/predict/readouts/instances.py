@@ -20,17 +20,20 @@ from autoseg.instancefiles.files import (
     check_kinds,
     write_instance_files,
 )
+from autoseg.instancefiles.overlaps import OVERLAPS
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
+from autoseg.predict.readouts._instances.by_window import in_image, objects_in
 from autoseg.predict.readouts._instances.decode import HeldOutputs
 from autoseg.predict.readouts._rows import Grids, Rows, Stream, Whole, join
 from autoseg.predict.readouts.base import Opinion, Sight, Sink
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.uncertainty import Doubt, mean_score
-from autoseg.predict.windows.window import Block
+from autoseg.predict.windows.window import Block, counted
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
+from autoseg.tasks.instance.decoding import decode_objects
 
 logger = logging.getLogger(__name__)
 
@@ -54,17 +57,52 @@ class InstanceReadout(OutputReadout):
     def check_files(self, files: Collection[str], parts: int) -> None:
         check_kinds(files, self.model.plan.dim)
 
+    @property
+    def by_window(self) -> bool:
+        """Whether objects are found window by window, for they may overlap."""
+        return bool(self.task.meaning.representation.holds)  # type: ignore[attr-defined]
+
+    @property
+    def outputs(self) -> int:
+        return 1 if self.by_window else super().outputs  # windows are forgotten
+
+    def look(self, sight: Sight) -> Any:
+        if not self.by_window:
+            return super().look(sight)
+        if sight.sink is not None:
+            name = self.task.decoding_name
+            raise UsageError(
+                f"Outputs of {name} stand for other objects in each window; there are "
+                "none of the whole image that could be kept or averaged."
+            )
+        meaning = self.task.meaning  # type: ignore[attr-defined]
+        grids = self._grids(sight)
+        shape = sight.prepared.array.shape[1:]
+        found = objects_in(
+            sight.networks,
+            sight.prepared.array,
+            sight.windows,
+            lambda logits: decode_objects(
+                meaning, grids.activate(logits), self.model.settings.spacing
+            ),
+            meaning.representation.same,
+            counted(sight.progress, sight.windows.grid(shape).count),
+        )
+        return in_image(found, sight.prepared.placement)
+
     def reader(self, sight: Sight) -> Reader:
-        grids = Grids(
+        task = self.task
+        if sight.factor != 1:
+            task = task.on_finer_grid(sight.factor**-self.model.settings.dim)
+        return InstanceReader(task, self._grids(sight), sight.sink, sight.memory)
+
+    def _grids(self, sight: Sight) -> Grids:
+        return Grids(
             heads=tuple(self.task.heads),
             resampling=self.model.settings.resampling,
             placement=sight.prepared.placement,
             exact=self.options.exact,
         )
-        task = self.task
-        if sight.factor != 1:
-            task = task.on_finer_grid(sight.factor**-self.model.settings.dim)
-        return InstanceReader(task, grids, sight.sink, sight.memory)
 
     def together(
         self,
@@ -112,7 +150,7 @@ class InstanceReadout(OutputReadout):
 
     def files_of(self, job: Job, files: Collection[str]) -> list[Path]:
         folder, case = job.output.parent, job.case.id
-        endings = [TABLE, *(KINDS[name] for name in files)]
+        endings = [TABLE, OVERLAPS, *(KINDS[name] for name in files)]
         if len(self.task.class_names) > 1:
             endings.append(".json")
         found = [folder / f"{case}{ending}" for ending in endings]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.annotations import read_prediction
 from autoseg.evaluate.aggregate import Scores
+from autoseg.instancefiles.table import read_scores as read_scores
 from autoseg.metrics.contingency import count_shared
 from autoseg.report.calibration import Checked, sample
 from autoseg.report.kinds import REPORT_KINDS
@@ -95,13 +95,6 @@ class InstancesReport(ReportKind):
 
     def no_calibration(self, where: str) -> str:
         return "no prediction of a held-out case has a table with scores beside it."
-
-
-def read_scores(table: Path) -> dict[int, float]:
-    """Return the score of each instance in a ``CASE_instances.csv`` that has one."""
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {int(row["id"]): float(row["score"]) for row in rows if row.get("score")}
 
 
 def score_pairs(predicted: Any, reference: Any, scores: Mapping[int, float]) -> Array:

@@ -19,12 +19,13 @@ from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
 from autoseg.spec.instances import Instances, as_instances
+from autoseg.spec.overlaps import Arranged, Shares, in_layers, on_top
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
 from autoseg.tasks.instance.ids import places_of, whole_ids
 from autoseg.tasks.instance.ignored import blank, leaving_out
-from autoseg.tasks.instance.stored import class_index, packed, unpacked
+from autoseg.tasks.instance.stored import arranged, class_index, packed, unpacked
 
 CLASSES = "classes"  # the head that says what an instance is
 DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
@@ -181,7 +182,7 @@ class InstanceTask(Task):
                     f"{', '.join(map(str, sorted(known)))}. Add it to `labels`, or "
                     "correct the class."
                 )
-        return Instances(found.labels, classes, found.scores)
+        return Instances(found.labels, classes, found.scores, found.masks)
 
     def write(self, annotation: Any) -> Array:
         labels = np.asarray(annotation)
@@ -193,8 +194,9 @@ class InstanceTask(Task):
             let_go(written)
         return written
 
-    def stored(self, annotation: Any) -> NDArray[np.int32]:
-        return self.to_map(annotation)
+    def stored(self, annotation: Any) -> Any:
+        found = as_instances(annotation)
+        return arranged(found, self.numbers) if found.masks else self.to_map(found)
 
     def to_map(self, annotation: Any) -> NDArray[np.int32]:
         """Return instances as one map of shape S whose values tell id and class."""
@@ -203,6 +205,15 @@ class InstanceTask(Task):
     def from_map(self, labels: Array) -> Instances:
         """Return the instances of a stored map; undoes `to_map` up to the ids."""
         return unpacked(labels, self.numbers)
+
+    def layers(self, annotation: Any) -> NDArray[np.int32]:
+        """Return objects as maps (L, *S) as they are stored, none with overlaps."""
+        found = self.stored(annotation)
+        if isinstance(found, Arranged):
+            maps = in_layers(found.codes, found.shares)
+        else:
+            maps = np.asarray(found)[None]
+        return np.stack([self._objects(one) for one in maps])
 
     def _channel(self, labels: Array) -> Array:
         """Return the index of the class at each voxel of a stored map, 0: none."""
@@ -238,8 +249,7 @@ class InstanceTask(Task):
     ) -> dict[str, Any]:
         from autoseg.tasks.instance.trial import try_out
 
-        labels = self._objects(self.to_map(annotation))
-        return try_out(labels, spacing, pooled)
+        return try_out(self.layers(annotation), spacing, pooled)
 
     @classmethod
     def pool_trials(cls, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -254,18 +264,40 @@ class InstanceTask(Task):
     # Training and prediction ----------------------------------------------------------
 
     def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
-        labels = self.to_map(annotation)
-        found = self.representation.encode(self._objects(labels), spacing)
+        labels, made = self.to_map(annotation), self.representation
+        objects = self.layers(annotation) if made.holds else self._objects(labels)
+        found = made.encode(objects, spacing)
         if self.classifies:
             channel = self._channel(labels)
             masks = [channel == k for k in range(len(self.numbers) + 1)]
             found[CLASSES] = np.stack(masks).astype(np.float32)
         return found
 
-    def targets(self, labels: Array, spacing: tuple[float, ...]) -> dict[str, Array]:
-        labels = np.asarray(labels).astype(np.int32, copy=False)
+    def targets(
+        self,
+        labels: Array,
+        spacing: tuple[float, ...],
+        *shares: Shares,
+    ) -> dict[str, Array]:
+        """Return what losses learn; see `Task.targets`.
+
+        Parameters
+        ----------
+        labels : ndarray of int, shape S
+            A patch of what `stored` gave.
+        spacing : tuple of float, length D
+            Edge of a voxel.
+        *shares : Shares
+            What the values of shared voxels mean, if there are such.
+        """
+        known = shares[0] if shares else None
+        codes = np.asarray(labels).astype(np.int32, copy=False)
+        labels = codes if known is None else on_top(codes, known)
         made = self.representation
-        found = made.targets(self._objects(labels), spacing)
+        objects = self._objects(labels)
+        if made.holds:
+            objects = np.stack([self._objects(m) for m in in_layers(codes, known)])
+        found = made.targets(objects, spacing)
         if self.classifies:
             found[CLASSES] = self._channel(labels)
         if self.ignored:
@@ -283,7 +315,8 @@ class InstanceTask(Task):
     def tunable(self) -> Mapping[str, Sequence[Any]]:
         from autoseg.tasks.instance.tuning import candidates
 
-        return candidates(self.representation)
+        made = self.representation
+        return {} if made.holds else candidates(made)  # outputs cannot be kept
 
     @property
     def parameters(self) -> dict[str, Any]:

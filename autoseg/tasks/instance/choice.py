@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.errors import UsageError, amount
+from autoseg.metrics.masks import LEAST_SHARED
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.choice import Decision
 
@@ -29,6 +30,13 @@ RULE = (
     f"where slices are thick and objects have fewer than {FEW_SLICES:g} of them, or "
     f"foreground fills over {CROWDED:.0%}; else flow_distance; but one that states no "
     "order of its own, where its ceiling is the best"
+)
+OVERLAP = 0.02  # share of objects that overlap from which on they decide
+RULE_OVERLAP = (
+    "those that give each voxel to one object compete, unless at least "
+    f"{OVERLAP:.0%} of the objects share more than {LEAST_SHARED:.0%} of their voxels "
+    f"with others and the best of them loses more than {MARGIN} of mean AP by it: then "
+    "only those that hold objects that overlap"
 )
 
 
@@ -76,7 +84,8 @@ def choose(
         f"0.5/0.7/0.9)"
         for other, c in sorted(ceilings.items(), key=lambda item: -item[1]["ap"])
     )
-    decisions = [
+    decisions = _about_overlaps(measured)
+    decisions += [
         Decision(field="task.representation", value=name, rule=RULE, because=because),
         Decision(
             field="task.representation.options",
@@ -87,7 +96,7 @@ def choose(
     ]
     if listed:
         decisions.insert(
-            1,
+            len(decisions) - 1,
             Decision(
                 field="task.ceilings",
                 value=f"{ceilings[name]['ap']:.3f}" if name in ceilings else "unknown",
@@ -108,6 +117,36 @@ def choose(
             )
         )
     return made_options, tuple(decisions)
+
+
+def _about_overlaps(measured: Mapping[str, Any]) -> list[Decision]:
+    """Return what is to be said of objects that overlap, if any do."""
+    if "overlapping" not in measured:
+        return []
+    return [
+        Decision(
+            field="task.overlaps",
+            value="held" if overlaps_decide(measured) else "cut",
+            rule=RULE_OVERLAP,
+            because=f"{measured['overlapping']:.1%} of the objects overlap, "
+            f"{measured['shared']:.1%} of what is covered is shared, "
+            f"{amount(measured['layers'], 'layer')} hold all of them",
+        )
+    ]
+
+
+def overlaps_decide(measured: Mapping[str, Any]) -> bool:
+    """Return whether only what holds objects that overlap may be chosen."""
+    ceilings = _known(measured.get("ceilings", {}))
+    holding = [c["ap"] for n, c in ceilings.items() if REPRESENTATIONS[n].holds]
+    cutting = [c["ap"] for n, c in ceilings.items() if not REPRESENTATIONS[n].holds]
+    if measured.get("overlapping", 0.0) < OVERLAP or not holding:
+        return False
+    return max(holding) > max(cutting, default=0.0) + MARGIN
+
+
+def _known(ceilings: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: c for n, c in ceilings.items() if n in REPRESENTATIONS}
 
 
 def fit_spacing(
@@ -149,7 +188,10 @@ def fit_spacing(
 def _by_rule(
     ceilings: Mapping[str, Any], measured: Mapping[str, Any]
 ) -> tuple[str, str]:
-    ceilings = {n: c for n, c in ceilings.items() if n in REPRESENTATIONS}
+    held = overlaps_decide(measured)
+    ceilings = {
+        n: c for n, c in _known(ceilings).items() if REPRESENTATIONS[n].holds == held
+    }
     if not ceilings:
         return DEFAULT, "no ceilings were measured"
     best = max(ceiling["ap"] for ceiling in ceilings.values())

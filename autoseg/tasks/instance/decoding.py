@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoseg.representations.base import Representation
+from autoseg.representations.base import Overlapping, Representation
 from autoseg.representations.maps import numbered
 from autoseg.spec.instances import Instances
+from autoseg.spec.overlaps import Mask, painted
 from autoseg.tasks.base import Array
 
 SAME = 0.25  # IoU from which on instances of neighboring slices are one
@@ -44,10 +45,57 @@ class Meaning:
         return len(self.labels) + len(self.stuff) > 1
 
 
+def decode_objects(
+    task: Meaning, outputs: Mapping[str, Array], spacing: tuple[float, ...]
+) -> list[tuple[Mask, float, int]]:
+    """Return the objects of one window: masks, how sure, and numbers of classes.
+
+    Parameters
+    ----------
+    task : Meaning
+        With a representation that holds objects that overlap.
+    outputs : mapping of str to ndarray, shape (C, *S)
+        Activated outputs of each head.
+    spacing : tuple of float, length D
+        Edge of a voxel.
+    """
+    made = task.representation
+    if not isinstance(made, Overlapping):
+        raise TypeError("this representation gives each voxel to one object")
+    maps = {head.name: outputs[head.name] for head in made.heads}
+    kinds = list(task.labels.values())
+    found = []
+    for mask, score in made.find(maps, spacing):
+        kind = kinds[0] if kinds else 1
+        if task.classifies:
+            inside = outputs["classes"][(slice(None), *mask.box)][:, mask.inside]
+            kind = kinds[int(inside[1 : len(kinds) + 1].mean(1).argmax())]
+        found.append((mask, score, kind))
+    return found
+
+
+def _with_overlaps(
+    task: Meaning, outputs: Mapping[str, Array], spacing: tuple[float, ...]
+) -> Instances:
+    """Return objects of one window as instances, the surest on top."""
+    found = decode_objects(task, outputs, spacing)
+    named = list(enumerate(found, 1))
+    shape = next(iter(outputs.values())).shape[1:]
+    labels, shared = painted(shape, [(n, mask) for n, (mask, _, _) in named[::-1]])
+    return Instances(
+        labels,
+        {n: kind for n, (_, _, kind) in named},
+        {n: score for n, (_, score, _) in named},
+        shared,
+    )
+
+
 def decode(
     task: Meaning, outputs: Mapping[str, Array], spacing: tuple[float, ...]
 ) -> Instances:
     """Return the instances that activated outputs (C, *S) stand for."""
+    if task.representation.holds:
+        return _with_overlaps(task, outputs, spacing)
     maps = {head.name: outputs[head.name] for head in task.representation.heads}
     shape = next(iter(maps.values())).shape[1:]
     if len(shape) > task.network_axes:

@@ -45,7 +45,7 @@ def blank(
     for name, target in targets.items():
         unknown = others.get(name, ignored)
         if target.dtype.kind != "f":
-            target[unknown] = IGNORED
+            target[..., unknown] = IGNORED  # of layers, each
         elif unknown.ndim == target.ndim:
             target[unknown] = np.nan
         else:

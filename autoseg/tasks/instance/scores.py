@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autoseg.metrics.instances import score_instances
 from autoseg.spec.instances import Instances, as_instances
+from autoseg.spec.overlaps import Mask
 
 
 def score(
@@ -43,6 +44,9 @@ def score(
         By class and metric.
     """
     one, two = as_instances(predicted), as_instances(reference)
+    whole = None
+    if one.masks or two.masks:
+        whole = whole_masks(one), whole_masks(two)
     return score_instances(
         one.labels,
         two.labels,
@@ -53,7 +57,24 @@ def score(
         border=border,
         size_limits=size_limits,
         ignored=two.ignored,
+        whole=whole,
+        sure=one.scores,
     )
+
+
+def whole_masks(instances: Instances) -> dict[int, Mask]:
+    """Return the whole mask of each object."""
+    from scipy.ndimage import find_objects
+
+    labels, ids = instances.labels, instances.ids
+    if not ids:
+        return {}
+    found = {}
+    place = np.where(labels > 0, np.searchsorted(ids, labels) + 1, 0)
+    for i, box in zip(ids, find_objects(place, len(ids)), strict=True):
+        if i in instances.masks or box is not None:
+            found[i] = instances.mask_of(i, box)
+    return found
 
 
 def object_sizes(annotation: Any, spacing: Sequence[float]) -> NDArray[np.float64]:
@@ -61,4 +82,6 @@ def object_sizes(annotation: Any, spacing: Sequence[float]) -> NDArray[np.float6
     instances: Instances = as_instances(annotation)
     labels = instances.labels
     counts = np.unique(labels[labels > 0], return_counts=True)[1]
+    if instances.masks:
+        counts = np.array([mask.size for mask in whole_masks(instances).values()])
     return np.asarray(counts * math.prod(spacing), dtype=np.float64)

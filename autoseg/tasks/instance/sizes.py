@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.metrics.masks import LEAST_SHARED
 from autoseg.representations.maps import (
     Ids,
     boxes,
@@ -24,6 +25,7 @@ from autoseg.representations.maps import (
 )
 from autoseg.spec.annotation import IGNORED
 from autoseg.spec.instances import Instances
+from autoseg.spec.overlaps import in_layers
 from autoseg.tasks.base import Array
 
 MOST_OF_A_CASE = 100  # instances of a case that the pooled numbers stand on
@@ -52,7 +54,8 @@ def measure_case(
         Numbers of classes that are no objects.
     """
     drop = [i for i in instances.ids if instances.class_of(i) in stuff.values()]
-    labels = instances.labels
+    objects = instances.without(drop) if drop and instances.masks else instances
+    labels = objects.labels
     if drop:
         labels = np.where(np.isin(labels, drop), 0, labels)
     found = Counter(class_names[instances.class_of(i)] for i in instances.ids)
@@ -60,7 +63,44 @@ def measure_case(
     numbers = measure_instances(labels, spacing)
     if numbers["objects"] == 1 and in_pieces(labels > 0):
         numbers["mask"] = True  # of the foreground, if the others are such, too
+    if objects.masks:
+        numbers |= measure_overlaps(objects, spacing)
     return {**numbers, "classes": counts}
+
+
+def measure_overlaps(
+    instances: Instances, spacing: tuple[float, ...]
+) -> dict[str, Any]:
+    """Return the numbers of a case that are others where objects overlap.
+
+    Returns
+    -------
+    dict
+        What is measured of each object, of whole ones; ``overlapping``: how many share
+        more than `LEAST_SHARED` of their voxels with others, ``shared``: voxels that
+        several objects cover, as a share of all that are covered, ``layers``: maps that
+        it takes to hold all objects.
+    """
+    arranged = instances.arranged
+    layers = in_layers(arranged.codes, arranged.shares)
+    parts = [measure_instances(layer, spacing) for layer in layers]
+    several = arranged.codes >= arranged.base
+    overlapping = [
+        i
+        for i, mask in instances.masks.items()
+        if np.count_nonzero(several[mask.box] & mask.inside) > LEAST_SHARED * mask.size
+    ]
+    covered = np.count_nonzero(arranged.codes > 0)
+    return {
+        "objects": sum(part["objects"] for part in parts),
+        **{
+            name: [value for part in parts for value in part[name]]
+            for name in (*POOLED, "voxels", "voxels_along")
+        },
+        "overlapping": len(overlapping),
+        "shared": float(np.count_nonzero(several) / covered),
+        "layers": len(layers),
+    }
 
 
 def in_pieces(mask: NDArray[np.bool_]) -> bool:
@@ -190,7 +230,9 @@ def pool_instances(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ``least_voxels``: below that, nothing is an object, ``spread``: 95th through 5th
         percentile of diameters. Where there are voxels that nobody annotated,
         ``ignored``: their mean share, ``ignored_cases``: in how many cases. ``masks``:
-        of the ``drawn`` cases, those with one object in several pieces.
+        of the ``drawn`` cases, those with one object in several pieces. Where objects
+        overlap, ``overlapping``: share of instances that do, ``shared``: mean share of
+        what is covered, ``layers``: the most of a case; see `measure_overlaps`.
     """
     values: dict[str, list[Any]] = {name: [] for name in (*POOLED, "voxels")}
     along: list[list[int]] = []
@@ -222,6 +264,13 @@ def pool_instances(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     masks = sum(bool(one.get("mask")) for one in measurements)
     if masks:
         pooled["masks"], pooled["drawn"] = masks, sum(n > 0 for n in objects)
+    if any("layers" in one for one in measurements):
+        overlapping = sum(one.get("overlapping", 0) for one in measurements)
+        pooled["overlapping"] = overlapping / max(1, total)
+        pooled["shared"] = float(
+            np.mean([one.get("shared", 0) for one in measurements])
+        )
+        pooled["layers"] = max(one.get("layers", 1) for one in measurements)
     ignored = [one.get("ignored", 0.0) for one in measurements]
     if any(ignored):
         pooled["ignored"] = float(np.mean(ignored))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from autoseg.representations.maps import numbered
 from autoseg.spec.annotation import IGNORED
 from autoseg.spec.instances import Instances
+from autoseg.spec.overlaps import Arranged, arrange
 
 Array = NDArray[Any]
 
@@ -43,6 +44,31 @@ def packed(instances: Instances, numbers: Mapping[str, int]) -> NDArray[np.int32
     if instances.ignored is not None:
         made[instances.ignored] = IGNORED
     return made
+
+
+def arranged(instances: Instances, numbers: Mapping[str, int]) -> Arranged:
+    """Return objects that overlap as one map; see `autoseg.spec.overlaps`.
+
+    Parameters
+    ----------
+    instances : Instances
+        Those without a class are of the first.
+    numbers : mapping of str to int, length K
+        Number of each class.
+
+    Returns
+    -------
+    Arranged
+        Its ids tell the class as `packed` says.
+    """
+    kinds, ids = list(numbers.values()), instances.ids
+    index = [kinds.index(instances.classes.get(i, kinds[0])) for i in ids]
+    new = np.arange(len(ids)) * len(kinds) + np.array(index, int) + 1
+    labels = instances.labels.copy()
+    there = labels > 0
+    labels[there] = new[np.searchsorted(ids, labels[there])]
+    of = dict(zip(ids, new.tolist(), strict=True))
+    return arrange(labels, {of[i]: mask for i, mask in instances.masks.items()})
 
 
 def unpacked(labels: Array, numbers: Mapping[str, int]) -> Instances:

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
+from autoseg.representations.base import Overlapping, layers_of, masks_in
 from autoseg.representations.maps import numbered
+from autoseg.spec.overlaps import Mask
 from autoseg.tasks.base import Array
 
 THRESHOLDS = tuple(i / 20 for i in range(10, 19))  # 0.50 to 0.90
 SHOWN = (0.5, 0.7, 0.9)
 MOST_VOXELS = 2**18  # of a case that are tried
+LEAST_VOXELS = 2**16  # where objects overlap: an output for each of them is large
 
 
 def try_out(
@@ -27,8 +30,8 @@ def try_out(
 
     Parameters
     ----------
-    labels : ndarray of int32, shape S
-        Ids; of a large case the middle is looked at.
+    labels : ndarray of int32, shape S or (L, *S)
+        Ids, in layers where objects overlap; of a large case the middle is looked at.
     spacing : tuple of float, length D
         Edge of a voxel.
     measured : mapping
@@ -39,23 +42,47 @@ def try_out(
     dict
         By name of a representation: ``hits``, ``missed`` and ``extra`` at each of
         `THRESHOLDS`, ``quality``: sum of the IoU of the hits at 0.5, and ``seconds``.
+        Those that hold overlaps are tried where objects of the data set do overlap.
     """
-    labels, _ = numbered(_middle(labels))
+    layers = layers_of(labels, len(spacing))
+    overlap = bool(measured.get("overlapping"))
+    layers = np.stack([_middle(layer, overlap) for layer in layers])
+    labels = flat(layers)
     found: dict[str, Any] = {}
     for name in REPRESENTATIONS.names():
         kind = REPRESENTATIONS[name]
+        if kind.holds and not overlap:
+            continue
         made = kind(labels.ndim, **kind.configure(measured))
         start = time.perf_counter()
-        decoded, _ = made.decode(made.encode(labels, spacing), spacing)
+        if isinstance(made, Overlapping):
+            decoded = made.find(made.encode(layers, spacing), spacing)
+            numbers = compared_masks([mask for mask, _ in decoded], layers)
+        else:
+            decoded, _ = made.decode(made.encode(labels, spacing), spacing)
+            whole = overlap and len(layers) > 1
+            numbers = (
+                compared_masks([m for _, m in masks_in(decoded[None])], layers)
+                if whole
+                else compared(decoded, labels)
+            )
         seconds = time.perf_counter() - start
-        found[name] = {**compared(decoded, labels), "seconds": round(seconds, 4)}
+        found[name] = {**numbers, "seconds": round(seconds, 4)}
     return found
 
 
-def _middle(labels: Array) -> Array:
+def flat(layers: Array) -> Array:
+    """Return layers (L, *S) as one map with ids from 1 on, the last layer on top."""
+    labels = layers[0]
+    for layer in layers[1:]:
+        labels = np.where(layer > 0, layer, labels)
+    return numbered(labels)[0]
+
+
+def _middle(labels: Array, small: bool) -> Array:
     """Return the middle of a map, no larger than `MOST_VOXELS`; thick axes whole."""
     shape = list(labels.shape)
-    while np.prod(shape) > MOST_VOXELS:
+    while np.prod(shape) > (LEAST_VOXELS if small else MOST_VOXELS):
         longest = int(np.argmax(shape))
         shape[longest] = (shape[longest] + 1) // 2
     box = tuple(
@@ -78,6 +105,31 @@ def compared(decoded: Array, labels: Array) -> dict[str, Any]:
         "missed": [annotated - hit for hit in hits],
         "extra": [predicted - hit for hit in hits],
         "quality": float(table.ious[match(table, THRESHOLDS[0])].sum()),
+    }
+
+
+def compared_masks(found: Sequence[Mask], layers: Array) -> dict[str, Any]:
+    """Return the same of objects that may overlap.
+
+    Parameters
+    ----------
+    found : sequence of Mask
+        What was decoded.
+    layers : ndarray of int32, shape (L, *S)
+        Ids of what was encoded.
+    """
+    from autoseg.metrics.masks import shared_masks
+    from autoseg.metrics.matching import match
+
+    annotated = dict(masks_in(layers))
+    table = shared_masks(dict(enumerate(found, 1)), annotated)
+    pairs = {t: match(table, t) for t in THRESHOLDS}
+    hits = [len(pairs[t]) for t in THRESHOLDS]
+    return {
+        "hits": hits,
+        "missed": [len(annotated) - hit for hit in hits],
+        "extra": [len(found) - hit for hit in hits],
+        "quality": float(table.ious[pairs[THRESHOLDS[0]]].sum()),
     }
 
 

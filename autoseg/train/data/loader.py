@@ -9,7 +9,7 @@ import collections
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
@@ -77,10 +77,15 @@ class _Read:
 
 
 def _stacked(
-    encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]], labels: torch.Tensor
+    encode: Callable[..., dict[str, NDArray[Any]]],
+    labels: torch.Tensor,
+    samples: Sequence[Sample],
 ) -> dict[str, torch.Tensor]:
     """Return the targets (B, ...) of a batch of labels (B, *P), by head."""
-    encoded = [encode(sample) for sample in labels.numpy()]
+    encoded = [
+        encode(one) if sample.shares is None else encode(one, sample.shares)
+        for one, sample in zip(labels.numpy(), samples, strict=True)
+    ]
     return {
         head: torch.from_numpy(np.stack([one[head] for one in encoded]))
         for head in encoded[0]
@@ -110,7 +115,8 @@ class Loader:
         In a cascade, gives the stored labels of the stage before for a case id.
     encode : callable, optional
         From the augmented labels of one sample, an array (*P), to the target of each
-        head: what losses learn in place of the labels.
+        head: what losses learn in place of the labels. Where labels stand for several
+        objects that overlap, `Shares` are given after them.
     points : PointTarget, optional
         Where losses of points find their target.
     """
@@ -124,7 +130,7 @@ class Loader:
         threads: int,
         ahead: int = 3,
         previous: Callable[[str], Any] | None = None,
-        encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]] | None = None,
+        encode: Callable[..., dict[str, NDArray[Any]]] | None = None,
         points: PointTarget | None = None,
     ) -> None:
         self.sampler = sampler
@@ -244,7 +250,7 @@ class Loader:
         doing.what = f"encoding cases {', '.join(read.cases)}"
         targets = read.targets
         if self.encode is not None and labels is not None:
-            targets = _stacked(self.encode, labels)
+            targets = _stacked(self.encode, labels, read.samples)
         augmented = _Augmented(images, labels, time.perf_counter() - start)
         return replace(read, targets=targets, augmented=augmented)
 

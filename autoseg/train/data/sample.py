@@ -98,6 +98,7 @@ def read_sample(
         labels=_integers(labels),
         draw=drawn.augmentation,
         previous=None if before is None else _integers(before),
+        shares=getattr(stored, "shares", None),
     )
 
 

@@ -28,6 +28,8 @@ from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.instancefiles.readers.base import remarks_of
 from autoseg.spec.annotation import IGNORED
+from autoseg.spec.instances import as_instances
+from autoseg.spec.overlaps import in_layers
 
 SHOWN = 8  # ids that a message lists
 
@@ -90,7 +92,12 @@ class InstancesCheck(CheckKind):
             classes=frozenset(getattr(annotation, "classes", {}).values()),
         )
         if mask is None:
-            facts.problems += instance_problems(labels, path, names)
+            drawn = as_instances(annotation)
+            maps = [labels]
+            if drawn.masks:
+                arranged = drawn.arranged
+                maps = list(in_layers(arranged.codes, arranged.shares))
+            facts.problems += instance_problems(labels, path, names, maps)
 
     def unused(self, ids: Set[str]) -> Iterator[Problem]:
         folder = self.dataset.folder / "labelsTr"

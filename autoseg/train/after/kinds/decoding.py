@@ -46,7 +46,12 @@ logger = logging.getLogger(__name__)
 
 def tunes(model: Model) -> bool:
     """Return whether there is something to tune, and cases that were held back."""
-    return isinstance(task_of(model), InstanceTask) and model.folds != ("all",)
+    task = task_of(model)
+    return (
+        isinstance(task, InstanceTask)
+        and bool(task.tunable)
+        and (model.folds != ("all",))
+    )
 
 
 def task_of(model: Model) -> Any:

@@ -1,0 +1,398 @@
+"""Objects that overlap: whole masks, and one map in which each overlap has a code.
+
+A map of ids gives each voxel to one object. Beside it, the whole mask of each object
+that shares voxels is kept, cut to its box. On its way through grids, training data and
+augmentation an annotation is one map all the same: voxels that several objects share
+have a value of their own for each set of objects, so that whatever moves labels moves
+overlaps.
+
+Legend: S spatial shape, D axes, N voxels, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.spec.annotation import Annotation, LabelMap
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """One object, cut to a box.
+
+    Parameters
+    ----------
+    start : tuple of int, length D
+        The voxel of the grid that the box begins with.
+    inside : ndarray of bool, shape (*box)
+        Where in the box the object is.
+    """
+
+    start: tuple[int, ...]
+    inside: NDArray[np.bool_]
+
+    @classmethod
+    def of_places(cls, places: Sequence[Array]) -> Mask:
+        """Return the mask of voxels, given as an index array for each axis.
+
+        Examples
+        --------
+        >>> Mask.of_places(([4, 5], [2, 2])).inside.tolist()
+        [[True], [True]]
+        """
+        at = [np.asarray(axis) for axis in places]
+        start = tuple(int(axis.min()) for axis in at)
+        shape = [int(axis.max()) - low + 1 for axis, low in zip(at, start, strict=True)]
+        inside = np.zeros(shape, bool)
+        inside[tuple(a - low for a, low in zip(at, start, strict=True))] = True
+        return cls(start, inside)
+
+    @property
+    def box(self) -> tuple[slice, ...]:
+        """The box, as an index into the grid."""
+        ends = zip(self.start, self.inside.shape, strict=True)
+        return tuple(slice(low, low + size) for low, size in ends)
+
+    @property
+    def size(self) -> int:
+        """How many voxels it has."""
+        return int(np.count_nonzero(self.inside))
+
+    @property
+    def places(self) -> tuple[Array, ...]:
+        """Its voxels in the grid, an index array for each axis."""
+        found = np.nonzero(self.inside)
+        return tuple(at + low for at, low in zip(found, self.start, strict=True))
+
+    def common(self, box: Sequence[slice]) -> tuple[slice, ...] | None:
+        """Return what its box has in common with another one of the grid, or None."""
+        both = tuple(
+            slice(max(a.start, b.start), min(a.stop, b.stop))
+            for a, b in zip(self.box, box, strict=True)
+        )
+        return None if any(part.start >= part.stop for part in both) else both
+
+    def cut(self, box: Sequence[slice]) -> NDArray[np.bool_]:
+        """Return it in a part of its box, which is given as an index into the grid."""
+        at = zip(box, self.start, strict=True)
+        part: NDArray[np.bool_] = self.inside[
+            tuple(slice(side.start - low, side.stop - low) for side, low in at)
+        ]
+        return part
+
+    def shared(self, other: Mask) -> int:
+        """Return how many voxels it has in common with another mask of the grid."""
+        both = self.common(other.box)
+        if both is None:
+            return 0
+        return int(np.count_nonzero(self.cut(both) & other.cut(both)))
+
+    def united(self, other: Mask) -> Mask:
+        """Return the voxels of either."""
+        low = tuple(map(min, self.start, other.start))
+        ends = [max(a.stop, b.stop) for a, b in zip(self.box, other.box, strict=True)]
+        inside = np.zeros([e - s for e, s in zip(ends, low, strict=True)], bool)
+        made = Mask(low, inside)
+        for one in (self, other):
+            made.cut(one.box)[...] |= one.inside
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class Arranged(Annotation):
+    """A map of ids in which each set of objects that share voxels has a value, too.
+
+    ``numpy.asarray`` of it is the map of the ids on top.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape S
+        Ids, and for shared voxels ``base`` plus the position of their set. Values
+        below 1 are as in a map of ids.
+    sets : tuple of tuple of int
+        The objects that share voxels, the one on top first, and then by their ids.
+    base : int
+        Larger than every id.
+    """
+
+    codes: Array
+    sets: tuple[tuple[int, ...], ...]
+    base: int
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the map of the ids on top."""
+        found = on_top(self.codes, self.shares)
+        return found if dtype is None else found.astype(dtype)
+
+    @property
+    def shares(self) -> Shares:
+        """What the values of shared voxels mean."""
+        return Shares(self.sets, self.base)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.codes.shape
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes
+
+    @property
+    def empty(self) -> bool:
+        return not (self.codes > 0).any()
+
+    def turned(self, turn: Any) -> Arranged:
+        return self._with(LabelMap(self.codes).turned(turn))
+
+    def transposed(self, axes: Sequence[int]) -> Arranged:
+        return self._with(LabelMap(self.codes).transposed(axes))
+
+    def cropped(self, box: Sequence[slice]) -> Arranged:
+        return self._with(LabelMap(self.codes).cropped(box))
+
+    def resized(self, shape: Sequence[int], resample: Any) -> Arranged:
+        return self._with(LabelMap(self.codes).resized(shape, resample))
+
+    def masked(self, mask: NDArray[np.bool_]) -> Arranged:
+        return self._with(LabelMap(self.codes).masked(mask))
+
+    def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
+        return LabelMap(self.codes).region()
+
+    @property
+    def map(self) -> Array:
+        return self.codes
+
+    def to_stored(self) -> dict[str, Any]:
+        return {"shares": self.shares.to_json()}
+
+    def _with(self, found: LabelMap) -> Arranged:
+        return Arranged(found.labels, self.sets, self.base)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What the values of shared voxels mean; see `Arranged`."""
+
+    sets: tuple[tuple[int, ...], ...]
+    base: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"base": self.base, "sets": [list(one) for one in self.sets]}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Shares:
+        """Return what `to_json` gave."""
+        sets = tuple(tuple(int(i) for i in one) for one in raw["sets"])
+        return cls(sets, int(raw["base"]))
+
+    @property
+    def layers(self) -> dict[int, int]:
+        """A layer for each object that shares voxels, from 0, so that no two meet.
+
+        Objects take the first layer that is free, in the order of their ids; all
+        others are in layer 0.
+        """
+        rivals: dict[int, set[int]] = {}
+        for one in self.sets:
+            for i in one:
+                rivals.setdefault(i, set()).update(one)
+        layer: dict[int, int] = {}
+        for i in sorted(rivals):
+            taken = {layer[other] for other in rivals[i] if other in layer}
+            layer[i] = next(n for n in range(len(taken) + 1) if n not in taken)
+        return layer
+
+    @property
+    def depth(self) -> int:
+        """Layers that are needed for all objects."""
+        return max(self.layers.values(), default=0) + 1
+
+
+def on_top(codes: Array, shares: Shares) -> Array:
+    """Return a map of codes as one of ids: of those that share a voxel, the first."""
+    if not shares.sets:
+        return codes
+    tops = np.array([one[0] for one in shares.sets], codes.dtype)
+    shared = codes >= shares.base
+    return np.where(shared, tops[np.where(shared, codes - shares.base, 0)], codes)
+
+
+def in_layers(codes: Array, shares: Shares | None) -> NDArray[np.int32]:
+    """Return a map of codes as maps of ids, of which none overlaps with itself.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape S
+        See `Arranged`; what is below 1 stands in every layer.
+    shares : Shares or None
+        What shared voxels mean; None: there are none.
+
+    Returns
+    -------
+    ndarray of int32, shape (L, *S)
+        Each object is in one layer.
+    """
+    if shares is None or not shares.sets:
+        return np.asarray(codes, np.int32)[None]
+    layer, depth = shares.layers, shares.depth
+    table = np.zeros((depth, len(shares.sets)), np.int32)
+    for place, one in enumerate(shares.sets):
+        for i in one:
+            table[layer[i], place] = i
+    shared = codes >= shares.base
+    where = np.where(shared, codes - shares.base, 0)
+    found = np.zeros((depth, *codes.shape), np.int32)
+    found[:] = np.minimum(codes, 0)
+    found[0] = np.where(shared, 0, codes)
+    for i, number in layer.items():
+        if number:
+            alone = codes == i
+            found[0][alone] = 0
+            found[number][alone] = i
+    for number in range(depth):
+        np.copyto(found[number], table[number][where], where=shared)
+    return found
+
+
+def arrange(labels: Array, masks: Mapping[int, Mask]) -> Arranged:
+    """Return a map of ids and whole masks as one map.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        Ids of the objects on top.
+    masks : mapping of int to Mask
+        The whole mask of each object that shares voxels.
+    """
+    flat = [np.ravel_multi_index(m.places, labels.shape) for m in masks.values()]
+    who = [np.full(len(f), i, np.int64) for i, f in zip(masks, flat, strict=True)]
+    places = np.concatenate([np.zeros(0, np.int64), *flat])
+    owner = np.concatenate([np.zeros(0, np.int64), *who])
+    order = np.lexsort((owner, places))
+    places, owner = places[order], owner[order]
+    first = np.flatnonzero(np.diff(places, prepend=-1))
+    count = np.diff(first, append=len(places))
+    codes = np.array(labels, np.int32)
+    codes.ravel()[places] = owner  # right where there is but one
+    base = max(int(labels.max(initial=0)), max(masks, default=0)) + 1
+    several = count > 1
+    deepest = int(count.max(initial=1))
+    members = np.zeros((int(several.sum()), deepest + 1), np.int64)
+    for number in range(deepest):
+        there = count[several] > number
+        members[there, number + 1] = owner[first[several][there] + number]
+    at = places[first[several]]
+    top = labels.ravel()[at]
+    known = (members[:, 1:] == top[:, None]).any(1)
+    members[:, 0] = np.where(known, top, members.max(1, initial=0))
+    kinds, which = np.unique(members, axis=0, return_inverse=True)
+    codes.ravel()[at] = base + np.ravel(which)
+    sets = tuple(
+        (int(row[0]), *(int(i) for i in row[1:] if i not in (0, row[0])))
+        for row in kinds
+    )
+    return Arranged(codes, sets, base)
+
+
+def members_of(codes: Array, shares: Shares) -> Iterator[tuple[int, Mask]]:
+    """Yield the whole mask of each object that shares voxels in a map of codes.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape S
+        See `Arranged`.
+    shares : Shares
+        What shared voxels mean.
+
+    Yields
+    ------
+    id, Mask
+        In the order of ids; objects that share no voxel in this map are left out.
+    """
+    there = np.unique(codes[codes >= shares.base]) - shares.base
+    sets = [shares.sets[int(place)] for place in there]
+    wanted = sorted({i for one in sets for i in one})
+    if not wanted:
+        return
+    involved = np.flatnonzero((codes >= shares.base) | np.isin(codes, wanted))
+    values = codes.ravel()[involved]
+    shared = values >= shares.base
+    places, owner = [involved[~shared]], [values[~shared].astype(np.int64)]
+    deepest = max(len(one) for one in sets)
+    table = np.zeros((len(shares.sets), deepest), np.int64)
+    for place, one in zip(there, sets, strict=True):
+        table[place, : len(one)] = one
+    for column in table.T:
+        found = column[values[shared] - shares.base]
+        places.append(involved[shared][found > 0])
+        owner.append(found[found > 0])
+    place, who = np.concatenate(places), np.concatenate(owner)
+    order = np.argsort(who, kind="stable")
+    place, who = place[order], who[order]
+    edges = np.searchsorted(who, [*wanted, wanted[-1] + 1])
+    for i, low, high in zip(wanted, edges, edges[1:], strict=False):
+        yield i, Mask.of_places(np.unravel_index(place[low:high], codes.shape))
+
+
+def painted(
+    shape: Sequence[int], masks: Iterable[tuple[int, Mask]]
+) -> tuple[NDArray[np.int32], dict[int, Mask]]:
+    """Put objects on a grid, the later ones on top of those before.
+
+    Parameters
+    ----------
+    shape : sequence of int, length D
+        S.
+    masks : iterable of (int, Mask)
+        Ids from 1 on, and voxels; an id that comes again adds voxels to its object.
+
+    Returns
+    -------
+    labels : ndarray of int32, shape S
+        Ids on top.
+    shared : dict of int to Mask
+        The whole mask of each object that shares voxels with another one.
+    """
+    labels = np.zeros(shape, np.int32)
+    shared: dict[int, Mask] = {}
+    boxes: dict[int, tuple[slice, ...]] = {}
+    for i, mask in masks:
+        part = labels[mask.box]
+        under = part[mask.inside]
+        others = np.unique(under[(under > 0) & (under != i)])
+        for other in map(int, others):
+            if other not in shared:
+                shared[other] = _whole(labels, boxes[other], other)
+        if len(others) and i not in shared and i in boxes:
+            shared[i] = _whole(labels, boxes[i], i)
+        if i in shared:
+            shared[i] = shared[i].united(mask)
+        elif len(others):
+            shared[i] = mask
+        part[mask.inside] = i
+        boxes[i] = _around(boxes.get(i), mask.box)
+    return labels, {i: shared[i] for i in sorted(shared)}
+
+
+def _whole(labels: Array, box: tuple[slice, ...], i: int) -> Mask:
+    return Mask(tuple(part.start for part in box), labels[box] == i)
+
+
+def _around(
+    one: tuple[slice, ...] | None, other: tuple[slice, ...]
+) -> tuple[slice, ...]:
+    if one is None:
+        return other
+    return tuple(
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(one, other, strict=True)
+    )

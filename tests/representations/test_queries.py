@@ -1,0 +1,106 @@
+"""Queries."""
+
+import numpy as np
+import torch
+
+from autoseg.networks import NETWORKS
+from autoseg.networks._queries import MOST_TOKENS, QueryReader, anchors, pooled
+from autoseg.networks._reading import ReadNetwork, with_readers
+from autoseg.representations.queries import Queries
+from autoseg.spec.overlaps import Mask
+
+FLAT = (1.0, 1.0)
+
+
+def crossing():
+    layers = np.zeros((2, 24, 24), np.int32)
+    layers[0, 2:22, 10:13] = 4
+    layers[1, 10:13, 2:22] = 9
+    return layers
+
+
+def test_objects_that_cross_come_back_whole():
+    made = Queries(2, queries=5)
+    layers = crossing()
+
+    found = made.find(made.encode(layers, FLAT), FLAT)
+
+    wholes = {(mask.start, mask.inside.shape, mask.size) for mask, _ in found}
+    assert wholes == {((2, 10), (20, 3), 60), ((10, 2), (3, 20), 60)}
+
+
+def test_there_are_no_more_objects_than_queries():
+    made = Queries(2, queries=1)
+
+    assert len(made.find(made.encode(crossing(), FLAT), FLAT)) == 1
+
+
+def test_the_less_sure_of_two_that_are_nearly_the_same_is_dropped():
+    made = Queries(2, queries=3)
+    outputs = np.zeros((3, 16, 16), np.float32)
+    outputs[0, 2:10, 2:10] = 0.8
+    outputs[1, 2:10, 2:11] = 0.9
+    outputs[2, 2:10, 8:16] = 0.7  # shares a quarter with the first
+
+    found = made.find({"queries": outputs}, FLAT)
+
+    assert [round(score, 2) for _, score in found] == [0.9, 0.7]
+    assert found[0][0].inside.shape == (8, 9)
+
+
+def test_targets_say_in_every_layer_what_nobody_annotated():
+    layers = crossing()
+    layers[:, :2] = -2
+
+    found = Queries(2, layers=3).targets(layers, FLAT)["queries"]
+
+    assert found.shape == (3, 24, 24)
+    assert (found[:, :2] == -2).all() and not found[2, 2:].any()
+
+
+def test_any_network_is_read_in_two_and_three_dimensions():
+    for dim, shape in ((2, (16, 16)), (3, (8, 8, 8))):
+        head = Queries(dim, queries=7, features=4).heads
+        options = dict(NETWORKS["residual_unet"].example(dim)[0])
+        body = NETWORKS["residual_unet"](1, {"queries": head[0].drawn}, True, **options)
+        network = with_readers(body, head, dim, True)
+        shape = NETWORKS["residual_unet"].example(dim)[1]
+
+        levels = network(torch.randn(2, 1, *shape))["queries"]
+
+        assert isinstance(network, ReadNetwork)
+        assert levels[0].shape == (2, 7, *shape)
+        assert all(level.shape[:2] == (2, 7) for level in levels)
+        network.deep_supervision = False
+        assert network.eval()(torch.randn(1, 1, *shape))["queries"].shape[1] == 7
+
+
+def test_a_query_begins_near_its_place():
+    torch.manual_seed(0)
+    reader = QueryReader(4, 2, queries=9, blocks=0)
+
+    (maps, *_) = reader([torch.zeros(1, 4, 30, 30)])
+
+    places = ((anchors(9, 2) + 1) / 2 * 30).long()
+    highest = maps[0].flatten(1).argmax(1)
+    for place, at in zip(places.tolist(), highest.tolist(), strict=True):
+        assert abs(at // 30 - place[0]) <= 6 and abs(at % 30 - place[1]) <= 6
+
+
+def test_what_queries_look_at_is_limited_and_keeps_its_mean():
+    level = torch.arange(64.0 * 96).reshape(1, 1, 64, 96)
+
+    found = pooled(level)
+
+    assert found[0, 0].numel() <= MOST_TOKENS
+    assert float(found.mean()) == float(level.mean())
+
+
+def test_a_mask_is_cut_to_its_largest_piece():
+    made = Queries(2, queries=1)
+    output = np.zeros((1, 12, 12), np.float32)
+    output[0, 1:5, 1:5] = output[0, 9:11, 9:11] = 1.0
+
+    ((mask, _),) = made.find({"queries": output}, FLAT)
+
+    assert isinstance(mask, Mask) and mask.start == (1, 1) and mask.size == 16
