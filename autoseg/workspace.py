@@ -6,6 +6,7 @@
     ROOT/preprocessed/DATASET/             fingerprint.json, splits.json, dataset.json
         fingerprint.sources.json           of which files the fingerprint was made
         origin.json                        where the data set lies
+        stages.jsonl                       what each command took
         networks.json                      what networks of torch were measured to need
         fingerprint.partial/               while it is being made: CASE.json
         plans/PLAN.json
@@ -189,6 +190,11 @@ class Workspace:
         return self.preprocessed / "networks.json"
 
     @property
+    def stages(self) -> Path:
+        """What commands took: a line of JSON for each that ended well."""
+        return self.preprocessed / "stages.jsonl"
+
+    @property
     def splits(self) -> Path:
         """Training and validation ids of each fold."""
         return self.preprocessed / "splits.json"
@@ -242,6 +248,7 @@ VALIDATION = "validation"
 SUMMARY = "summary.json"
 POSTPROCESSING = "postprocessing.json"  # in a bundle
 CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
+REPORT = "report.html"
 SCALE = "scale.json"  # how large the objects are that a model knows
 DECODING = "decoding.json"  # parameters of decoding that a fold has tuned
 KEPT_OUTPUTS = "outputs"  # in a fold's folder, while they are tuned

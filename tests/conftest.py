@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autoseg.cli import _page
 from autoseg.train.loop import logbook
 
 # Tests run side by side: torch's threads must neither multiply nor spin.
@@ -38,6 +39,8 @@ def _no_picture_of_progress() -> Iterator[None]:
     """Drawing takes ten times as long as a toy training; tests/figures and e2e draw."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logbook, "plot_progress", lambda log, path: path.touch())
+        # Nor is a page written after each toy training; tests/cli/test_page.py does.
+        patch.setattr(_page, "write_page", lambda *args, **options: None)
         yield
 
 

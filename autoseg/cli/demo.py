@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoseg.cli._demos import DEMOS, Demo, Size
+from autoseg.cli._stages import recorded
 from autoseg.errors import UsageError, did_you_mean
 from autoseg.outputs import refuse_foreign, writing
 
@@ -187,7 +188,9 @@ def _step(text: str, words: Sequence[str]) -> None:
     print(f"$ autoseg {shlex.join(words)}", flush=True)
     start = time.monotonic()
     command = load_command(words[0])
-    code = command.run(make_parser(words[0], command).parse_args(list(words[1:])))
+    arguments = make_parser(words[0], command).parse_args(list(words[1:]))
+    with recorded(words[0], arguments):
+        code = command.run(arguments)
     if code:
         raise UsageError(f"autoseg {words[0]} ended with exit code {code}; see above.")
     print(f"({time.monotonic() - start:.0f} s)", flush=True)
@@ -198,7 +201,7 @@ def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> Shown:
     from autoseg.datasets.read import load_dataset
     from autoseg.evaluate.summary import Summary
     from autoseg.report.evaluation import plot_evaluation
-    from autoseg.workspace import SUMMARY
+    from autoseg.workspace import REPORT, SUMMARY, Workspace
 
     raw, predictions = folder / "raw" / demo.dataset, _predictions(demo, folder)
     summary = Summary.load(predictions / SUMMARY)
@@ -214,6 +217,9 @@ def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> Shown:
     _say(f"{demo.measures} on {len(summary.cases)} cases that the network never saw")
     print("\n".join(demo.table(summary, size)))
     print(f"\nPicture: {picture}")
+    page = Workspace(root=folder.absolute(), dataset=demo.dataset).results / REPORT
+    if page.is_file():
+        print(f"Report, which opens in a browser: {page}")
     print(f"Everything else is in {folder}. It took {_duration(seconds)}.")
     poor = demo.judge(summary, size) if size.strict else []
     if poor:

@@ -23,6 +23,7 @@ from autoseg.cli._arguments import (
     chosen_datasets,
     command,
 )
+from autoseg.cli._page import tell_page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,11 +80,12 @@ def run(arguments: argparse.Namespace) -> None:
             license=arguments.license,
         )
         print(selection.text())
-        print("\nA report to read, and predictions of any folder of images (-i):")
-        print(f"Next: {command('report', dataset, root=arguments.root)}")
+        print()
+        tell_page(dataset, arguments.root)
+        print("Predictions of any folder of images (-i):")
         images = _images(dataset, arguments.root)
         following = command("predict", "-m", path, "-i", images, "-o", "OUT")
-        print(f"      {following}")
+        print(f"Next: {following}")
 
 
 def _images(dataset: str, root: Path | None) -> str:

@@ -28,6 +28,7 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.cli import COMMANDS
+from autoseg.cli._stages import recorded
 from autoseg.errors import (
     MACHINE_ERRORS,
     AutosegError,
@@ -78,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         start_logging(arguments.verbose)
         plain: Any = _Plain(sys.stdout)
         with answering(interrupt), contextlib.redirect_stdout(plain):
-            code = int(command.run(arguments) or 0)
+            with recorded(name, arguments):
+                code = int(command.run(arguments) or 0)
         sys.stdout.flush()  # here, where a broken pipe is understood
         return code
     except KeyboardInterrupt:

@@ -15,8 +15,10 @@ examples:
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from autoseg.cli._arguments import add_extending, add_root, command, positive
+from autoseg.cli._page import live_page, tell_page
 from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.stopping import was_wished
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
@@ -178,7 +180,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> None:
     from autoseg.train.setup.options import seconds_of
     from autoseg.train.setup.ranks import speaks
-    from autoseg.train.stage import train
 
     options = {
         "plan": arguments.plan,
@@ -204,25 +205,36 @@ def _train(arguments: argparse.Namespace) -> None:
         "extend_splits": arguments.extend_splits,
         "validation": not arguments.no_validation,
     }
+    with live_page(arguments.dataset, arguments.root, speaks()):
+        lines = _trained(arguments, options)
+    if not speaks():
+        return
+    tell_page(arguments.dataset, arguments.root)
+    print(*lines, sep="\n")
+
+
+def _trained(arguments: argparse.Namespace, options: dict[str, Any]) -> list[str]:
+    """Train, and return what is said of it in the end."""
+    from autoseg.train.setup.ranks import speaks
+    from autoseg.train.stage import train
+
     where = arguments.dataset, arguments.configuration
     if arguments.fold == ALL_FOLDS:
         from autoseg.train.folds import train_folds
 
         folders = train_folds(*where, arguments.root, **options)
-        print(*folders, sep="\n")
         following = command("find_best", arguments.dataset, root=arguments.root)
-        print(f"Next: {following}")
-    else:
-        folder = train(*where, arguments.fold, arguments.root, **options)
-        if not speaks():
-            return
-        print(folder)
-        images = find_dataset(arguments.dataset, find_root(arguments.root)) / "imagesTs"
-        if images.is_dir() and any(images.iterdir()):
-            model = ["-m", folder.parent, "-f", arguments.fold]
-            print(
-                "Next:", command("predict", "-i", images, "-o", "predictions", *model)
-            )
+        return [*map(str, folders), f"Next: {following}"]
+    folder = train(*where, arguments.fold, arguments.root, **options)
+    lines = [str(folder)]
+    if not speaks():
+        return lines
+    images = find_dataset(arguments.dataset, find_root(arguments.root)) / "imagesTs"
+    if images.is_dir() and any(images.iterdir()):
+        model = ["-m", folder.parent, "-f", arguments.fold]
+        following = command("predict", "-i", images, "-o", "predictions", *model)
+        lines.append(f"Next: {following}")
+    return lines
 
 
 def _not_negative(text: str) -> int:

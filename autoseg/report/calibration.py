@@ -81,6 +81,12 @@ class Checked:
             log.warning("%s: %s", self.trained.name, error)
         return {case: found[case] for case in sorted(found) if found[case] is not None}
 
+    def some(self, most: int) -> dict[str, Path]:
+        """Return the predictions of so many held-out cases, evenly spread by name."""
+        files = self.files()
+        step = max(1, math.ceil(len(files) / most))
+        return {case: files[case] for case in sorted(files)[::step]}
+
     def annotation(self, case_id: str, image: Geometry | None = None) -> Any:
         """Return what was drawn, in the task's inner form; points in an image's."""
         case = self.dataset.case(case_id)

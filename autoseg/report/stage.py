@@ -19,6 +19,7 @@ from autoseg.errors import AutosegError, DatasetError, UsageError
 from autoseg.evaluate.summary import plain
 from autoseg.find_best.candidates import held_out, quote
 from autoseg.find_best.outputs import ensure_outputs
+from autoseg.lock import is_held
 from autoseg.outputs import refuse_foreign
 from autoseg.preprocess.folds import load_splits
 from autoseg.report.artist import Artist
@@ -32,6 +33,7 @@ from autoseg.report.page.content import (
     describe_data,
     describe_plan,
     describe_selection,
+    describe_stages,
 )
 from autoseg.report.page.html import render
 from autoseg.report.page.predictions import describe_predictions
@@ -41,9 +43,12 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.plan import Plan
 from autoseg.train.after.results import Trained, find_trained
-from autoseg.workspace import Workspace
+from autoseg.train.setup.job import lock_of
+from autoseg.workspace import REPORT, Workspace
 
 PathLike = str | os.PathLike[str]
+
+RELOAD = 60  # seconds after which a browser reads a page that is written anew
 
 log = logging.getLogger(__name__)
 
@@ -108,20 +113,19 @@ def report(
     trained = find_trained(workspace)
     artist = _artist(described)
     content = _content(described, fingerprint, workspace, trained)
-    for one, said in zip(trained, content["trained"], strict=True):
-        if artist is not None:
+    if artist is not None:
+        for one, said in zip(trained, content["trained"], strict=True):
             if outputs and artist.kind.keeps_outputs:
                 _predict(one, workspace, described, device)
-            said["calibration"] = artist.kind.calibration(
-                Checked(
-                    trained=one,
-                    dataset=described,
-                    task=artist.task,
-                    find=artist.predictions,
-                    workspace=workspace,
-                    workers=workers,
-                )
+            checked = Checked(
+                trained=one,
+                dataset=described,
+                task=artist.task,
+                find=artist.predictions,
+                workspace=workspace,
+                workers=workers,
             )
+            _look_closer(said, artist.kind, checked, pictures)
     cases = _images(described, images)
     if predictions is not None:
         content["predictions"] = describe_predictions(
@@ -136,11 +140,13 @@ def report(
         content=content,
         pictures=shown,
         charts=charts(content, trained),
+        pictured={p["case"] for views in shown["shown"].values() for p in views},
         colors=artist.colors if artist else {},
         kind=artist.kind if artist else ReportKind,
         largest_share=sections.largest_share(content["data"]),
         scored=sections.scored(content),
         json_name=file.with_suffix(".json").name,
+        reload=RELOAD if _in_progress(trained) else 0,
         calibration_missing=_no_calibration(artist, described, workspace),
         **sections.frame(content, bool(shown["shown"])),
     )
@@ -157,7 +163,10 @@ def _content(
 ) -> dict[str, Any]:
     """Return all but what needs annotations, images or predictions."""
     count = _folds(workspace, dataset) if trained else None
-    said = [describe_trained(one, count) | {"calibration": None} for one in trained]
+    said = [
+        describe_trained(one, count) | {"calibration": None, "confusion": None}
+        for one in trained
+    ]
     for one, known in zip(trained, said, strict=True):
         known["failures"] += stale_folds(one, dataset, workspace)
     return {
@@ -168,7 +177,23 @@ def _content(
         "trained": said,
         "selection": describe_selection(workspace.best, trained),
         "predictions": None,
+        "stages": describe_stages(workspace.stages),
     }
+
+
+def _look_closer(
+    said: dict[str, Any], kind: ReportKind, checked: Checked, pictures: bool
+) -> None:
+    """Add what annotations and predictions say that scores do not."""
+    said["calibration"] = kind.calibration(checked)
+    if pictures:
+        said["confusion"] = kind.confusion(checked)
+
+
+def _in_progress(trained: list[Trained]) -> bool:
+    """Return whether a fold is being trained now, by this process or another."""
+    folds = (fold for one in trained for fold in one.folds if not fold.finished)
+    return any(is_held(lock_of(fold.folder)) for fold in folds)
 
 
 def _folds(workspace: Workspace, dataset: Dataset) -> int | None:
@@ -214,7 +239,7 @@ def _output_file(workspace: Workspace, output: PathLike | None) -> Path:
         return path
     if path.is_file():
         raise UsageError(f"{path} is a file; give a folder, or a name ending in .html.")
-    return path / "report.html"
+    return path / REPORT
 
 
 def _plans(workspace: Workspace, trained: list[Trained]) -> list[Plan]:

@@ -319,3 +319,45 @@ def test_what_find_best_chose_is_shown_until_something_is_trained_again(tmp_path
     assert "largest component" in html and "+0.0200" in html
     html, found = opened(-3600)
     assert found["outdated"] and "run <code>autoseg find_best</code> again" in html
+
+
+def test_a_number_leads_to_its_cases_and_a_case_to_its_picture(written):
+    page, content = written
+    html = page.read_text()
+    shown = {row["case"] for row in content["trained"][0]["cases"]}
+
+    assert 'href="#cases-1" data-kind="class one" data-by="dice"' in html
+    linked = set(re.findall(r'href="#picture-(\w+)"', html))
+    assert linked and linked <= shown
+    assert all(f'id="picture-{case}"' in html for case in linked)
+
+
+def test_what_was_taken_for_what_is_told_of_all_held_out_cases(written):
+    _, content = written
+    found = content["trained"][0]["confusion"]
+
+    assert found["names"] == ["one", "two", "background"]
+    assert found["cases"] == results_folder.CASES
+    voxels = sum(map(sum, found["counts"]))
+    assert voxels == results_folder.CASES * 12 * 20 * 24
+
+
+def test_slices_scroll_and_the_page_reloads_only_while_something_is_trained(
+    written, tmp_path
+):
+    from autoseg.lock import locked
+    from autoseg.train.setup.job import lock_of
+
+    page, _ = written
+    html = page.read_text()
+    assert html.count('class="plane"') == 3 * 6
+    assert html.count('type="range"') == 3 * 6
+    assert "data-reload" not in html.split("<script>")[0]
+    folder = results_folder.prepare(tmp_path, folds=1, cases=2)
+    place = results_folder.write_fold(tmp_path, folder, "1", ["case_01"])
+    (place / "checkpoint_final.pt").unlink()
+
+    with locked(lock_of(place)):
+        html = report("Toy", tmp_path, pictures=False).read_text()
+
+    assert '<body data-reload="60">' in html

@@ -24,7 +24,7 @@ SECURE = "https"
 class _SecureOnly(urllib.request.HTTPRedirectHandler):
     """Follows redirections to other https addresses, and to no others."""
 
-    def redirect_request(  # type: ignore[override]
+    def redirect_request(
         self, request: Any, file: Any, code: int, message: str, headers: Any, url: str
     ) -> Any:
         if urllib.parse.urlsplit(url).scheme != SECURE:

@@ -176,7 +176,22 @@ class ReportKind:
         """Return where intensities are compared, shape S; `inside` says it in words."""
         return np.asarray(annotation) > 0
 
-    # Calibration
+    # Confusion and calibration
+
+    def confusion(self, checked: Checked) -> Json | None:
+        """Return what was taken for what; None where there is one class only.
+
+        Parameters
+        ----------
+        checked : Checked
+            A configuration with its predictions of held-out cases.
+
+        Returns
+        -------
+        dict of str to JSON value, or None
+            See `autoseg.report.confusion.described`.
+        """
+        return None
 
     def calibration(self, checked: Checked) -> Json | None:
         """Return whether predictions know how good they are; None: nothing says it.

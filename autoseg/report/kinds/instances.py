@@ -14,6 +14,12 @@ from autoseg.evaluate.aggregate import Scores
 from autoseg.instancefiles.table import read_scores as read_scores
 from autoseg.metrics.contingency import count_shared
 from autoseg.report.calibration import Checked, sample
+from autoseg.report.confusion import (
+    MOST_CASES,
+    NOTHING,
+    confused_objects,
+    described,
+)
 from autoseg.report.kinds import REPORT_KINDS
 from autoseg.report.kinds.base import Json, ReportKind
 from autoseg.report.pictures.instance_layer import InstanceLayer
@@ -66,6 +72,21 @@ class InstancesReport(ReportKind):
                 name = names.get(kind, str(kind))
                 start = tuple(part.start for part in box)
                 yield Region(name, number, found.labels[box] == number, start)
+
+    def confusion(self, checked: Checked) -> Json | None:
+        names = self.task.class_names
+        if len(names) < 2:
+            return None
+
+        def look(case: str, path: Path) -> Array:
+            said, _ = read_prediction(path, checked.dataset, self.task, case_id=case)
+            truth = as_instances(checked.annotation(case))
+            return confused_objects(truth, as_instances(said), list(names), MATCHED)
+
+        found = checked.each(look, checked.some(MOST_CASES))
+        return described(
+            list(found.values()), list(names.values()), NOTHING, "instances"
+        )
 
     def calibration(self, checked: Checked) -> Json | None:
         def look(case: str, path: Path) -> Array | None:

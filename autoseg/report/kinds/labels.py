@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.annotations import read_prediction
 from autoseg.evaluate.aggregate import Scores
 from autoseg.find_best.outputs import kept_outputs
 from autoseg.predict.readouts.ensemble import open_outputs
 from autoseg.predict.readouts.probabilities import LEVELS
 from autoseg.report.calibration import Checked
+from autoseg.report.confusion import MOST_CASES, confused_voxels, described
 from autoseg.report.kinds import REPORT_KINDS
 from autoseg.report.kinds.base import Json, ReportKind
 from autoseg.report.pictures.label_layer import LabelLayer
@@ -81,6 +83,20 @@ class LabelsReport(ReportKind):
             Region.of(name, np.isin(labels, values))
             for name, values in self.members.items()
         )
+
+    def confusion(self, checked: Checked) -> Json | None:
+        values = [value for of in self.members.values() for value in of]
+        if len(self.members) < 2 or len(set(values)) < len(values):  # regions overlap
+            return None
+
+        def look(case: str, path: Path) -> Array:
+            said, _ = read_prediction(path, checked.dataset, self.task, case_id=case)
+            truth = np.asarray(checked.annotation(case))
+            return confused_voxels(truth, np.asarray(said), self.members)
+
+        found = checked.each(look, checked.some(MOST_CASES))
+        tables = list(found.values())
+        return described(tables, list(self.members), "background", "voxels")
 
     def calibration(self, checked: Checked) -> Json | None:
         if not self.keeps_outputs:

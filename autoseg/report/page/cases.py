@@ -14,6 +14,7 @@ from autoseg.progress import Progress
 from autoseg.report.artist import Artist
 from autoseg.report.page.html import data_uri, score
 from autoseg.report.pictures.case import draw_case
+from autoseg.report.pictures.slices import sheets_of
 from autoseg.spec.dataset import Case
 from autoseg.train.after.results import Trained
 
@@ -21,6 +22,7 @@ PathLike = str | os.PathLike[str]
 
 EXAMPLES = 3
 MOST_PREDICTIONS = 4  # that are shown
+MOST_SLICES_BYTES = 6_000_000  # of slices to scroll through, on one page
 NAMES = ("best", "median", "worst")
 
 log = logging.getLogger(__name__)
@@ -72,10 +74,14 @@ def draw_cases(
     rows = (content["predictions"] or {}).get("cases", [])
     odd = sorted(rows, key=lambda row: not row["warnings"])[:MOST_PREDICTIONS]
     shown["predicted"] = _predicted(artist, odd, predictions, images)
+    size = 0
     with Progress(len(wanted), "pictures") as bar:
         for where, row, origin in wanted:
             drawn = _picture(artist, row, origin)
             if drawn is not None:
+                size += sum(len(s.image) + len(s.painted) for s in drawn["sheets"])
+                if size > MOST_SLICES_BYTES:
+                    drawn["sheets"] = []  # the picture stays
                 group = shown if where == "examples" else shown["shown"]
                 group.setdefault(where, []).append(drawn)
             bar.step(row["case"])
@@ -87,7 +93,7 @@ def _predicted(
     rows: Sequence[dict[str, Any]],
     folder: PathLike | None,
     images: Sequence[Case],
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """Draw predictions without annotation; those with warnings come first."""
     if folder is None:
         return []
@@ -98,7 +104,7 @@ def _predicted(
         source = _drawn(artist, cases[name], files[name], None)
         if source is not None:
             tag = "unlike" if row["warnings"] else ""
-            shown.append({"case": name, "source": source, "tag": tag,
+            shown.append({"case": name, **source, "tag": tag,
                           "text": " ".join(row["warnings"]),
                           "alt": f"prediction of case {name}"})  # fmt: skip
     return shown
@@ -106,10 +112,11 @@ def _predicted(
 
 def _drawn(
     artist: Artist, case: Case, predicted: Path | None, annotated: Path | None
-) -> str | None:
+) -> dict[str, Any] | None:
     """Return a picture for the page; a case that cannot be drawn costs no other."""
     try:
-        return data_uri(draw_case(artist.view(case, predicted, annotated)))
+        view = artist.view(case, predicted, annotated)
+        return {"source": data_uri(draw_case(view)), "sheets": sheets_of(view)}
     except (AutosegError, OSError) as error:
         log.warning("%s is not shown: %s", case.id, error)
         return None
@@ -117,7 +124,7 @@ def _drawn(
 
 def _picture(
     artist: Artist, row: dict[str, Any], trained: Trained | None
-) -> dict[str, str] | None:
+) -> dict[str, Any] | None:
     """Draw one case; one that cannot be read is told of and costs no other."""
     try:
         case = artist.dataset.case(row["case"])
@@ -141,7 +148,7 @@ def _picture(
     scores = ", ".join(f"{name} {score(v, measure)}" for name, v in known.items())
     return {
         "case": case.id,
-        "source": source,
+        **source,
         "tag": row.get("tag", ""),
         "text": f"{heading}: {scores}" if scores else "",
         "alt": f"{row.get('tag', 'example')} case {case.id}",

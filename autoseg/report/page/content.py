@@ -13,6 +13,7 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import load_object, to_json
 from autoseg.spec.plan import Plan
 from autoseg.train.after.results import Trained
+from autoseg.train.loop.logbook import read_log
 from autoseg.workspace import CHECKPOINT_FINAL
 
 SCHEMA = 1
@@ -134,6 +135,28 @@ def _levels(options: Mapping[str, Any]) -> int:
         return 1 + sum(any(step > 1 for step in stride) for stride in strides)
     features = options.get("features", ())
     return len(features) if isinstance(features, (list, tuple)) else 0
+
+
+def describe_stages(file: Path) -> list[dict[str, Any]]:
+    """Return what commands took, the last of each kind, in the order they ended.
+
+    Parameters
+    ----------
+    file : Path
+        `Workspace.stages`; may be missing.
+
+    Returns
+    -------
+    list of dict of str to JSON value
+        ``stage``, ``seconds``, ``processor_seconds``, ``memory`` in bytes, ``when``,
+        and of trainings ``configuration`` and ``fold``.
+    """
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for line in read_log(file) if file.is_file() else ():
+        kind = tuple(line.get(key) for key in ("stage", "configuration", "fold"))
+        found.pop(kind, None)
+        found[kind] = line
+    return list(found.values())
 
 
 def describe_selection(

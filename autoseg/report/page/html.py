@@ -43,6 +43,8 @@ def render(template: str, **values: Any) -> str:
         "times": times,
         "duration": duration,
         "heading": lambda name: measure_of(name).heading,
+        "of_cases": lambda name: name.removesuffix("_pooled"),
+        "better": lambda name: measure_of(name).better,
         "is_length": lambda name: measure_of(name).length,
         "sortable": lambda value: "" if _unknown(value) else value,
     }

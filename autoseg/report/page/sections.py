@@ -37,6 +37,7 @@ def frame(content: Json, pictures: bool = True) -> Json:
     sections = [("data", "Data")]
     sections += [("plan", "Plan")] if content["plans"] else []
     sections += [("training", "Training")] if content["trained"] else []
+    sections += [("costs", "Time and memory")] if content["stages"] else []
     if with_scores:
         sections += [("scores", "Scores")]
         sections += [("cases", "Cases")] if pictures else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autoseg.figures.figure import PALETTE
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.matching import match
-from autoseg.report.pictures.layers import Layer, truth_line
+from autoseg.report.pictures.layers import Layer, fill_and_line, truth_line
 from autoseg.report.pictures.planes import Plane
 
 if TYPE_CHECKING:
@@ -58,6 +58,18 @@ class InstanceLayer(Layer):
             lines[_edges(plane.cut(self.reference))] = (1, 1, 1, 0.9)
             axes.imshow(lines, extent=plane.extent, interpolation="nearest",
                         aspect="auto")  # fmt: skip
+
+    def painted(self, cut: Callable[[Array], Array]) -> Array:
+        ids = cut(self.prediction)
+        count = len(PALETTE)
+        shown = [
+            ((ids > 0) & ((ids * 2) % count == n), PALETTE[n]) for n in range(count)
+        ]
+        painted = fill_and_line(shown, [])
+        painted[_edges(ids), 3] = 255
+        if self.reference is not None:
+            painted[_edges(cut(self.reference))] = 255
+        return painted
 
     def legend(self) -> list[Any]:
         from matplotlib.patches import Patch

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.report.pictures.layers import FILL, LIGHT, Layer, truth_line
+from autoseg.report.pictures.layers import (
+    FILL,
+    LIGHT,
+    Layer,
+    fill_and_line,
+    truth_line,
+)
 from autoseg.report.pictures.planes import Plane
 
 if TYPE_CHECKING:
@@ -64,6 +70,15 @@ class LabelLayer(Layer):
                     *rounded(line, plane), levels=[0.5], colors=[color], linewidths=1.3
                 )
                 drawn.set_path_effects(halo)
+
+    def painted(self, cut: Callable[[Array], Array]) -> Array:
+        said = cut(self.prediction)
+        true = said if self.reference is None else cut(self.reference)
+        pairs = [(self.colors[name], v) for name, v in self.members.items()]
+        return fill_and_line(
+            [(np.isin(said, values), color) for color, values in pairs],
+            [(np.isin(true, values), color) for color, values in pairs],
+        )
 
     def legend(self) -> list[Any]:
         from matplotlib.patches import Patch

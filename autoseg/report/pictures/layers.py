@@ -7,7 +7,7 @@ know nothing else of annotations.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,21 @@ class Layer(ABC):
     def draw(self, axes: Axes, plane: Plane) -> None:
         """Paint what lies in a plane."""
 
+    def painted(self, cut: Callable[[Array], Array]) -> Array:
+        """Return what is painted over one slice, without matplotlib: for many slices.
+
+        Parameters
+        ----------
+        cut : callable
+            Brings an array (S) to the slice's pixels, (rows, columns).
+
+        Returns
+        -------
+        ndarray of uint8, shape (rows, columns, 4)
+            Red, green, blue and opacity; by default where `focus` is over 0.
+        """
+        return fill_and_line([(cut(self.focus()) > 0, LIGHT)], [])
+
     @abstractmethod
     def legend(self) -> list[Any]:
         """Return matplotlib's handles, with labels that say what is painted how."""
@@ -85,6 +100,44 @@ class Layer(ABC):
     def side_by_side(self) -> Mapping[str, Layer]:
         """Return what to paint in each panel of a flat image, by its heading."""
         return {"prediction": self}
+
+
+def fill_and_line(
+    filled: Sequence[tuple[Array, str]], lines: Sequence[tuple[Array, str]]
+) -> Array:
+    """Return masks in their colors, filled or as edges, as RGBA of 8 bits.
+
+    Parameters
+    ----------
+    filled, lines : sequence of (ndarray of bool, str)
+        Masks of one shape (rows, columns) with their colors, painted in this order.
+    """
+    shape = [*filled, *lines][0][0].shape
+    painted = np.zeros((*shape, 4), np.uint8)
+    for mask, color in filled:
+        painted[mask] = (*_rgb(color), round(255 * FILL))
+    for mask, color in lines:
+        painted[edge_of(mask)] = (*_rgb(color), 255)
+    return painted
+
+
+def edge_of(mask: Array) -> Array:
+    """Return the pixels of a mask that touch one outside of it; the frame is none."""
+    inner = mask.copy()
+    for axis in (0, 1):
+        for step in (1, -1):
+            moved = np.roll(mask, step, axis)
+            ends = [slice(None), slice(None)]
+            ends[axis] = slice(0, 1) if step == 1 else slice(-1, None)
+            moved[tuple(ends)] = True
+            inner &= moved
+    return np.asarray(mask & ~inner)
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    """Return red, green and blue of a color as ``#0072B2``."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return red, green, blue
 
 
 def truth_line() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.figures.figure import PALETTE
-from autoseg.report.pictures.layers import LIGHT, Layer
+from autoseg.report.pictures.layers import LIGHT, Layer, fill_and_line
 from autoseg.report.pictures.planes import Plane
 
 if TYPE_CHECKING:
@@ -83,6 +83,21 @@ class PointLayer(Layer):
                     start, radius, fill=True, fc=color, ec=color, alpha=0.25 * alpha
                 )
                 axes.add_patch(circle)
+
+    def painted(self, cut: Callable[[Array], Array]) -> Array:
+        """Paint blocks of three voxels: predicted points filled, true ones as edges."""
+        filled: list[tuple[Array, str]] = []
+        lines: list[tuple[Array, str]] = []
+        for points, shown in ((self.prediction, filled), (self.reference, lines)):
+            for name, place in points.items():
+                block = np.zeros(self.shape, dtype=bool)
+                middle = np.rint(place).astype(int)
+                box = tuple(slice(max(0, i - 1), max(0, i + 2)) for i in middle)
+                block[box] = True
+                shown.append((cut(block), self.colors.get(name, PALETTE[0])))
+        if not filled and not lines:
+            return super().painted(cut)
+        return fill_and_line(filled, lines)
 
     def legend(self) -> list[Any]:
         from matplotlib.lines import Line2D

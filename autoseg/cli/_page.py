@@ -1,0 +1,86 @@
+"""The report's page beside other commands: written anew while they run, and at the end.
+
+It is nobody's reason to lose a training: what goes wrong with it is said, and no more.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autoseg.errors import AutosegError
+
+log = logging.getLogger(__name__)
+
+SECONDS = 60.0  # from one page to the next
+SHARE = 0.03  # of the time, at most, is spent on it
+
+
+@contextmanager
+def live_page(dataset: str, root: Path | None, wanted: bool = True) -> Iterator[None]:
+    """Write the page of a data set again and again while something runs.
+
+    Parameters
+    ----------
+    dataset : str
+        As it was given to the command.
+    root : Path or None
+        ROOT.
+    wanted : bool
+        Otherwise nothing is done.
+    """
+    if not wanted:
+        yield
+        return
+    over = threading.Event()
+
+    def write() -> None:
+        pause = SECONDS
+        while not over.wait(pause):
+            start = time.monotonic()
+            if write_page(dataset, root, pictures=False) is None:
+                return
+            pause = max(SECONDS, (time.monotonic() - start) / SHARE)
+
+    writer = threading.Thread(target=write, name="report", daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
+def write_page(
+    dataset: str, root: Path | None, *, pictures: bool = True
+) -> Path | None:
+    """Write the page of a data set; None, with a word, where that does not work.
+
+    Parameters
+    ----------
+    dataset, root
+        See `live_page`.
+    pictures : bool
+        Show cases, too: for that their images are read.
+    """
+    from autoseg.report.stage import report
+
+    level = log.info if pictures else log.debug
+    try:
+        return report(dataset, root, pictures=pictures)
+    except (AutosegError, OSError) as error:
+        level("The page was not written: %s", error)
+    except Exception:
+        level("The page was not written.", exc_info=True)
+    return None
+
+
+def tell_page(dataset: str, root: Path | None) -> None:
+    """Write the page, and say where it is."""
+    page = write_page(dataset, root)
+    if page is not None:
+        print(f"Report: {page}")
