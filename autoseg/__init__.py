@@ -2,7 +2,7 @@
 
 The functions here do what the commands of the same names do::
 
-    autoseg.init(folder)
+    autoseg.init(folder)            autoseg.run(dataset, time_budget="2h")
     autoseg.check(dataset)          autoseg.train(dataset, "3d_fullres", 0)
     autoseg.fingerprint(dataset)    autoseg.predict(model, images, output)
     autoseg.plan(dataset)           autoseg.evaluate(predictions, annotations)
@@ -36,6 +36,7 @@ _STAGES = (
 )
 _PUBLIC = {
     "init": "autoseg.describing.stage",
+    "run": "autoseg.running.stage",
     "check": "autoseg.fingerprint.check.stage",
     "plan": "planners.stage",
     "plan_and_preprocess": "autoseg.prepare",

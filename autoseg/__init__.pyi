@@ -17,6 +17,7 @@ from autoseg.prepare import plan_and_preprocess as plan_and_preprocess
 from autoseg.preprocess.stage import preprocess as preprocess
 from autoseg.report.compare.stage import compare as compare
 from autoseg.report.stage import report as report
+from autoseg.running.stage import run as run
 from autoseg.train.stage import train as train
 from planners.stage import plan as plan
 

@@ -70,8 +70,8 @@ def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
         return given.absolute()
     if given.is_dir() and (given.is_absolute() or len(given.parts) > 1):
         raise UsageError(
-            f"{given} is a folder without dataset.json. Copy one from "
-            "datasets_template/ and describe channels and labels in it."
+            f"{given} is a folder without dataset.json. `autoseg init {given}` writes "
+            "one for images and annotations as they lie there."
         )
     raw = root / "raw"
     name = str(dataset)

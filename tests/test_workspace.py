@@ -63,7 +63,7 @@ def test_a_missing_data_set_is_answered_with_those_that_are_there(tmp_path):
 def test_a_folder_without_description_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "images").mkdir()
 
-    with pytest.raises(UsageError, match="without dataset.json.*datasets_template"):
+    with pytest.raises(UsageError, match="without dataset.json.*autoseg init"):
         find_dataset(tmp_path / "images", tmp_path)
 
 

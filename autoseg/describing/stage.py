@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from autoseg.describing.contents import Contents, look
 from autoseg.describing.kinds.base import Ask
 from autoseg.describing.layout import find_layout
 from autoseg.describing.pairs import Found
+from autoseg.describing.words import Understood
 from autoseg.errors import UsageError, did_you_mean
 from autoseg.outputs import refuse_foreign
 from autoseg.spec.dataset import Dataset
@@ -21,36 +21,6 @@ from autoseg.tasks import TASKS
 
 PICTURE = "dataset.png"
 DESCRIPTION = "dataset.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Understood:
-    """What a folder was taken for.
-
-    Parameters
-    ----------
-    folder : Path
-        Where dataset.json was written.
-    dataset : Dataset
-        As it is read from there.
-    found : Found
-        Images with their annotations.
-    contents : Contents
-        What is in them, and the task with its reason.
-    picture : Path or None
-        Of three cases; None if none was wanted.
-    """
-
-    folder: Path
-    dataset: Dataset
-    found: Found
-    contents: Contents
-    picture: Path | None
-
-    def __str__(self) -> str:
-        from autoseg.describing.words import page
-
-        return page(self)
 
 
 def init(

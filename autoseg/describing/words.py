@@ -5,16 +5,46 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from autoseg.describing.pairs import TABLE, ending_of, images_alone
-from autoseg.describing.stage import Understood
+from autoseg.describing.contents import Contents
+from autoseg.describing.pairs import TABLE, Found, ending_of, images_alone
 from autoseg.errors import amount, some_of
+from autoseg.spec.dataset import Dataset
 
 WIDTH = 80
 FEW = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """What a folder was taken for.
+
+    Parameters
+    ----------
+    folder : Path
+        Where dataset.json was written.
+    dataset : Dataset
+        As it is read from there.
+    found : Found
+        Images with their annotations.
+    contents : Contents
+        What is in them, and the task with its reason.
+    picture : Path or None
+        Of three cases; None if none was wanted.
+    """
+
+    folder: Path
+    dataset: Dataset
+    found: Found
+    contents: Contents
+    picture: Path | None
+
+    def __str__(self) -> str:
+        return page(self)
 
 
 def page(seen: Understood) -> str:

@@ -34,7 +34,10 @@ class Run:
     time_budget : float or None
         Seconds, validation included.
     reserved : float
-        Seconds of the time budget that are kept for validation.
+        Seconds of the time budget that are kept for validation, as expected when
+        training began.
+    prepared : float
+        Seconds of it that had passed when training began.
     batch_size : int
         Patches in one iteration.
     seed : int
@@ -80,6 +83,7 @@ class Run:
     iterations: int | None
     time_budget: float | None = None
     reserved: float = 0.0
+    prepared: float = 0.0
     batch_size: int
     seed: int
     device: str

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 NO_AUGMENTATION = "none"
 PROBE_STEPS = 4
+LEAST_SHARE = 0.1  # of a time budget that is trained, whatever else takes time
 
 
 def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
@@ -73,7 +74,10 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
     placed = hardware.ranks.over_batch(hardware.place(network, settings.dim))
     criterion = criterion.to(hardware.device)
     cases = OpenCases(job.store.open)
-    seconds = None if run.time_budget is None else run.time_budget - run.reserved
+    seconds = None
+    if run.time_budget is not None:
+        left = run.time_budget - run.prepared - run.reserved
+        seconds = max(left, LEAST_SHARE * run.time_budget)
     score = PatchScore(
         task,
         whole.to(hardware.device),
@@ -178,17 +182,19 @@ def _encoder(job: Job) -> Callable[..., dict[str, NDArray[Any]]]:
     return lambda labels, *shares: task.targets(labels, spacing, *shares)
 
 
-def seconds_of_a_step(job: Job, run: Run, hardware: Hardware) -> float:
+def seconds_of_a_step(
+    job: Job, run: Run, hardware: Hardware, steps: int = PROBE_STEPS
+) -> float:
     """Return how long a training step takes here, from a few that are thrown away."""
     trainer = make_trainer(job, run, hardware)
     spent = []
-    batches = trainer.loader.batches(0, PROBE_STEPS + 1)
+    batches = trainer.loader.batches(0, steps + 1)
     with hardware.thread_limit():
-        for _ in range(PROBE_STEPS + 1):
+        for _ in range(steps + 1):
             start = time.perf_counter()
             trainer.step(next(batches))
             if hardware.device.type == "cuda":
                 torch.cuda.synchronize(hardware.device)
             spent.append(time.perf_counter() - start)
     batches.close()
-    return sorted(spent[1:])[PROBE_STEPS // 2]
+    return sorted(spent[1:])[steps // 2]

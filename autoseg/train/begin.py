@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from autoseg.train.initialize import initialize, read_weights
 from autoseg.train.length import within_time
 from autoseg.train.loop.checkpoint import load_state
 from autoseg.train.loop.trainer import Trainer
+from autoseg.train.pace import refuse_endless
 from autoseg.train.record import (
     as_recorded,
     changed_since_begun,
@@ -198,6 +200,7 @@ def _go_on(job: Job, recorded: Run, asked: Options, ranks: Ranks) -> Begun:
 
 def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     """Begin a training: nothing is written, or thrown away, before it can learn."""
+    start = time.monotonic()
     ranks.check(asked.batch_size or job.settings.batch_size)
     hardware = choose_hardware(
         asked.device,
@@ -212,6 +215,8 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     if asked.time_budget is None:  # otherwise it is made to fit
         check_memory(job, first_run(job, asked, hardware), hardware)
     _ensure_data(job)
+    if asked.time_budget is None:
+        refuse_endless(job, first_run(job, asked, hardware), asked, hardware)
     if fit is PLANNED:
         fit = fit_to_time(
             job,
@@ -224,6 +229,8 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     check_other_folds(job)
     data = contents_in_store(job.store, (*job.training, *job.validation))
     run = replace(new_run(job, asked, hardware, fit), data=data)
+    if run.time_budget is not None:
+        run = replace(run, prepared=round(time.monotonic() - start, 3))
     logger.info("%s", describe(job, run))
     trainer = _ready(job, run, hardware, asked, None)
     if asked.overwrite:

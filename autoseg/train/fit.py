@@ -1,22 +1,24 @@
-"""Make network and batch small enough to learn within a time budget.
+"""Make patch, network and batch small enough to learn within a time budget.
 
 A network is planned for the memory of a GPU and hours of training. In half an hour on a
 CPU it would take a few hundred steps, where a network a quarter as wide takes thousands
 and is far more accurate (docs/train.md has the figures). So with a time budget a few
-steps are timed, and the widest network is taken that gets its steps.
+steps are timed. Enough steps come first; then the widest network on the smallest patch
+that still sees an object with its surroundings; then a larger patch, and last a batch.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
+from autoseg.train.patches import measured_of, smaller_patches
 from autoseg.train.setup.job import Job, is_trained
 from autoseg.train.setup.options import Options, with_changes
 from autoseg.workspace import MODEL_PLAN, RUN
@@ -30,6 +32,7 @@ SMALL_BATCH = 4
 LEAST_GROWTH = 1.3
 WIDTHS = "features"
 FEATURES = f"network.{WIDTHS}"
+PATCH = "patch_size"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def fit_to_time(
     planned_first: bool = False,
     least_batch: int = 1,
 ) -> Fit:
-    """Return the widest network and the largest batch that take enough steps.
+    """Return the patch, the network and the batch that take enough steps.
 
     What was asked for by hand stays as it is. Other folds of the same model decide for
     this one, since folds are used together.
@@ -95,16 +98,16 @@ def fit_to_time(
     """
     if asked.time_budget is None or asked.keep_network or asked.init_from:
         return PLANNED
-    if WIDTHS not in job.settings.network.options:
+    if not can_be_fitted(job):
         logger.info(
             "%s has no %s that could be made fewer: it is trained as planned.",
             job.settings.network.name,
             WIDTHS,
         )
         return PLANNED
-    before = _of_other_folds(job, asked)
-    if before is not None:
-        return before
+    theirs = _of_other_folds(job, asked)
+    if theirs is not None:
+        return theirs
     wanted = job.task.wanted_steps
     if planned_first and asked.time_budget / seconds_of_a_step(job) >= wanted:
         return PLANNED
@@ -128,11 +131,14 @@ def fit_to_time(
     planned = _planned(job, asked)
     if found.changes == planned:
         return PLANNED
+    before = {PATCH: list(job.settings.patch_size), **planned}
     words = ", ".join(
-        f"{name} {planned[name]} -> {value}"
+        f"{name} {before[name]} -> {value}"
         for name, value in found.changes.items()
-        if value != planned[name]
+        if value != before[name]
     )
+    if PATCH in found.changes:
+        words += f" (it still sees {_seen(job)})"
     because = (
         f"about {steps:.0f} iterations fit the time budget so, and the planned ones "
         f"would be fewer than {wanted}: {words}"
@@ -140,10 +146,23 @@ def fit_to_time(
     return Fit(found.changes, because)
 
 
+def _seen(job: Job) -> str:
+    measured = measured_of(job)
+    if "diameter" in measured:
+        return "an object with its surroundings"
+    return "half of what was planned, or more"
+
+
+def can_be_fitted(job: Job) -> bool:
+    """Return whether the network has widths that can be made fewer."""
+    return WIDTHS in job.settings.network.options
+
+
 def candidates(job: Job, asked: Options, least_batch: int = 1) -> list[dict[str, Any]]:
     """Return what may be tried, the fastest first and what is planned last.
 
-    First the network grows with a small batch, then the batch.
+    First the network grows on the smallest patch with a small batch, then the patch,
+    then the batch.
 
     Parameters
     ----------
@@ -157,17 +176,29 @@ def candidates(job: Job, asked: Options, least_batch: int = 1) -> list[dict[str,
     planned = _planned(job, asked)
     features, batch = planned[FEATURES], planned["batch_size"]
     free = not any(key.startswith("network") for key in asked.plan_changes)
-    widths = [
-        [max(min(LEAST_FEATURES, width), round(width * share)) for width in features]
-        for share in (SHARES if free else (1,))
-    ]
     batches = {batch}
     if asked.batch_size is None and "batch_size" not in asked.plan_changes:
         batches = {min(batch, max(SMALL_BATCH, least_batch)), batch}
-    smallest = min(batches)
-    rows = [{FEATURES: width, "batch_size": smallest} for width in widths]
-    rows += [{FEATURES: features, "batch_size": b} for b in sorted(batches)[1:]]
+    patches: list[dict[str, Any]] = []
+    if free and PATCH not in asked.plan_changes:
+        patches = [
+            {PATCH: list(one.size), FEATURES: features[: one.stages]}
+            for one in smaller_patches(job, WIDTHS)
+        ]
+    patches.append({FEATURES: features})
+    smallest = {"batch_size": min(batches)}
+    first = patches[0]
+    rows = [
+        {**first, FEATURES: _thinner(first[FEATURES], share), **smallest}
+        for share in (SHARES if free else (1,))
+    ]
+    rows += [{**patch, **smallest} for patch in patches[1:]]
+    rows += [{**patches[-1], "batch_size": size} for size in sorted(batches)[1:]]
     return [row for n, row in enumerate(rows) if row not in rows[:n]]
+
+
+def _thinner(features: Sequence[int], share: float) -> list[int]:
+    return [max(min(LEAST_FEATURES, width), round(width * share)) for width in features]
 
 
 def _planned(job: Job, asked: Options) -> dict[str, Any]:
@@ -194,6 +225,8 @@ def _of_other_folds(job: Job, asked: Options) -> Fit | None:
         FEATURES: to_json(theirs.network.options[WIDTHS]),
         "batch_size": asked.batch_size or theirs.batch_size,
     }
+    if theirs.patch_size != job.settings.patch_size:
+        changes[PATCH] = list(theirs.patch_size)
     if not differences(_planned(job, asked), changes):
         return None
     return Fit(changes, f"as {', '.join(sorted(p.name for p in others))}")

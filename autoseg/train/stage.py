@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,6 +16,7 @@ import torch
 from autoseg.atomic import sweep, sweep_temporaries
 from autoseg.networks.build import build_network
 from autoseg.train.after.final_validation import validate_fold
+from autoseg.train.after.rehearsal import CHECKPOINT, rehearse
 from autoseg.train.begin import Begun, begin
 from autoseg.train.launch import devices_of, train_together
 from autoseg.train.loop.checkpoint import Saver, remove_state, save_weights
@@ -236,6 +238,8 @@ def _fit(begun: Begun, trainer: Trainer, asked: Options, ranks: Ranks) -> None:
         weights = trainer.network.state_dict()
         save_weights(job.folder / name, weights, job.plan, job.configuration, job.fold)
 
+    if asked.validation and ranks.count == 1:
+        trainer.rehearse = _rehearsal(begun, keep, logbook.draw)
     saver = Saver(job.folder, trainer.state, asked.checkpoint_seconds)
     finished = trainer.fit(logbook, saver, lambda: keep(CHECKPOINT_BEST))
     if ranks.first:
@@ -249,3 +253,26 @@ def _fit(begun: Begun, trainer: Trainer, asked: Options, ranks: Ranks) -> None:
     if ranks.first:
         keep(CHECKPOINT_FINAL)
         remove_state(job.folder)
+
+
+def _rehearsal(
+    begun: Begun, keep: Callable[[str], None], draw: Callable[[], None]
+) -> Callable[[], float | None] | None:
+    """Return what finds out how many seconds of a time budget are left to train in."""
+    job, run = begun.job, begun.run
+    if run.time_budget is None:
+        return None
+    budget = run.time_budget
+
+    def rehearse_end() -> float | None:
+        start = time.perf_counter()
+        keep(CHECKPOINT)
+        draw()
+        beside = time.perf_counter() - start
+        try:
+            seconds = rehearse(job, str(begun.hardware.device))
+        finally:
+            (job.folder / CHECKPOINT).unlink(missing_ok=True)
+        return None if seconds is None else budget - run.prepared - seconds - beside
+
+    return rehearse_end

@@ -50,6 +50,7 @@ SPELLED = {
 # What a script can give and a terminal cannot, or gives by other flags.
 ONLY_PARAMETERS = {
     "init": {"ask"},
+    "run": {"choose"},
     "plan": {"budget"},
     "plan_and_preprocess": {"budget"},
     "train": {"checkpoint_seconds"},

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from autoseg.figures.progress import plot_progress
 from autoseg.spec.json import write_text
 from autoseg.workspace import LOG, PROGRESS
@@ -119,3 +121,12 @@ class Logbook:
             logger.warning("progress.png was not drawn", exc_info=True)
         self._drawn = time.monotonic()
         self._in_picture = len(self.entries)
+
+
+def memory_of(device: torch.device) -> int:
+    """Return the peak of a GPU's memory in bytes, or this process's memory now."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)

@@ -22,7 +22,7 @@ from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
-from autoseg.train.loop.logbook import Logbook, Meter
+from autoseg.train.loop.logbook import Logbook, Meter, memory_of
 from autoseg.train.loop.not_finite import Seen, not_finite
 from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.loop.schedule import Clock, learning_rate
@@ -35,6 +35,7 @@ LOG_EVERY = 50  # iterations between two lines of the log
 LOOK_SECONDS = 1.0  # a GPU's losses are looked at no more often: looking waits for it
 LOOK_ITERATIONS = 100  # ... and at least this often
 SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
+REHEARSAL = 0.6  # of a time budget: then it is looked how long validation will take
 PATIENCE = 5.0  # seconds in which several processes may get one wish to stop twice
 
 
@@ -94,6 +95,7 @@ class Trainer:
         self.meter = Meter()
         self.average: float | None = None  # of the validation score, moving
         self.best: float | None = None
+        self.rehearse: Callable[[], float | None] | None = None
         self._unseen: list[Seen] = []
         self._looked = -float("inf")
         self._last_loss = float("nan")
@@ -196,10 +198,24 @@ class Trainer:
                         self._save(saver)
                     if agreed.stop:
                         return False
+                    self._rehearse()
             finally:
                 batches.close()
                 self.gradients.close()
         return True
+
+    def _rehearse(self) -> None:
+        """Find out once how long what follows takes, and train the longer or less."""
+        late = self.clock.seconds is not None and self.clock.progress >= REHEARSAL
+        if self.rehearse is None or not late or self.clock.finished:
+            return
+        rehearse, self.rehearse = self.rehearse, None
+        start = time.perf_counter()
+        seconds = rehearse()
+        self.network.train()
+        self.clock.used += time.perf_counter() - start  # once: no pace to expect again
+        if seconds is not None:
+            self.clock.seconds = max(self.clock.used, seconds)
 
     def _position(self) -> int:
         """Return where the bar stands: iterations, or thousandths of a time budget."""
@@ -256,7 +272,7 @@ class Trainer:
             "seconds": round(self.clock.used, 3),
             "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
             **self.meter.summary(),
-            "memory_bytes": _memory(self.hardware.device),
+            "memory_bytes": memory_of(self.hardware.device),
         }
         self._warn_of_slow_loader(entry["waiting_for_loader"])
         self.meter.clear()
@@ -327,12 +343,3 @@ class Trainer:
         self.meter.sums.update(state["meter"])
         self.average, self.best = state["average"], state["best"]
         torch.set_rng_state(state["random"])
-
-
-def _memory(device: torch.device) -> int:
-    """Return the peak of a GPU's memory in bytes, or this process's memory now."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    import psutil
-
-    return int(psutil.Process().memory_info().rss)

@@ -94,6 +94,21 @@ class AfterKind:
             waiting, 1, 1
         )
 
+    def rehearse(self, model: Model, waiting: PredictionJob) -> None:
+        """Do with one case, in a folder of its own, what will be done with all.
+
+        Parameters
+        ----------
+        model : Model
+            With this fold only, not trained to its end.
+        waiting : Job
+            The case, and where its prediction goes.
+        """
+        options = Options(device=self.device)
+        readout = readout_of(model, options)
+        predictor = Predictor(model, replace(options, uncertainty=readout.can_doubt))
+        Pipeline(predictor=predictor, previous=None).run([waiting], 1, 1)
+
     def clean(self, model: Model) -> None:
         """Remove what only predicting the cases needed, once they are predicted."""
 

@@ -11,7 +11,7 @@ from autoseg.predict.job import Job as PredictionJob
 from autoseg.train.after.kinds import AFTER_KINDS
 from autoseg.train.after.kinds.base import AfterKind
 from autoseg.train.after.kinds.decoding import FoldDecoding, tunes
-from autoseg.workspace import DECODING
+from autoseg.workspace import CHECKPOINT_FINAL, DECODING, UNCERTAINTY
 
 
 @AFTER_KINDS.register
@@ -31,6 +31,16 @@ class AfterInstances(AfterKind):
         if waiting:
             decoding = self._decoding(model, previous)
             decoding.predict(waiting, decoding.choose(self.job.validation))
+
+    def rehearse(self, model: Model, waiting: PredictionJob) -> None:
+        if not tunes(model):
+            super().rehearse(model, waiting)
+            return
+        place = waiting.output.parent
+        (place / CHECKPOINT_FINAL).touch()  # outputs that are kept are of this one
+        where = self.device, None, place / UNCERTAINTY
+        decoding = FoldDecoding(place, model, self.job.dataset, *where)
+        decoding.predict([waiting], decoding.choose([waiting.case.id]))
 
     def clean(self, model: Model) -> None:
         if tunes(model):

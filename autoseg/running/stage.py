@@ -1,0 +1,350 @@
+"""Check, plan, prepare, train, select, report and predict, within a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoseg.datasets.read import load_dataset, open_dataset
+from autoseg.errors import DatasetError, UsageError, amount, some_of
+from autoseg.find_best.stage import find_best
+from autoseg.fingerprint.check.stage import check_dataset
+from autoseg.predict.stage import predict
+from autoseg.prepare import plan_and_preprocess
+from autoseg.preprocess.folds import load_splits
+from autoseg.report.stage import report
+from autoseg.running.journal import Journal
+from autoseg.running.lengths import Length, folds_in, kept, offered, spoken
+from autoseg.spec.dataset import Dataset
+from autoseg.train.pace import fastest_step
+from autoseg.train.setup.options import seconds_of
+from autoseg.train.stage import train
+from autoseg.workspace import DEFAULT_PLAN, Workspace, find_dataset, find_root
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "autoseg_run.json"
+FULL = "3d_fullres"
+
+Choose = Callable[[Sequence[Length]], Length]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run has made.
+
+    Parameters
+    ----------
+    page : Path
+        The report.
+    model : Path
+        What predicts: a bundle, or the folder of the folds that were trained.
+    predictions : tuple of Path
+        Of new images; empty if there were none.
+    """
+
+    page: Path
+    model: Path
+    predictions: tuple[Path, ...] = ()
+
+
+def run(
+    dataset: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    time_budget: float | str | None = None,
+    images: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    configuration: str | None = None,
+    folds: int | None = None,
+    init_from: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    workers: int | None = None,
+    choose: Choose | None = None,
+) -> Outcome:
+    """Do everything from a data set to a model, a page and predictions.
+
+    A run that was stopped goes on: what is done is kept, and the time that was spent
+    counts.
+
+    Parameters
+    ----------
+    dataset : str or path
+        A folder with a dataset.json, or the name or number of one in ``ROOT/raw``.
+    root : str or path, optional
+        ROOT; by default ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
+    time_budget : float or str, optional
+        Of everything together: seconds, or a text such as ``"2h"``. By default a step
+        is timed and the shortest of three lengths is taken, or what ``choose`` says.
+    images : path, optional
+        Folder of new images; by default imagesTs of the data set, if it is there.
+    output : path, optional
+        Where their predictions go; by default ``ROOT/results/DATASET/predictions``.
+    configuration : str, optional
+        What is trained; by default ``3d_fullres`` where the plan has it, else ``2d``.
+    folds : int, optional
+        How many folds are trained; by default as many as get forty minutes each.
+    init_from : path, optional
+        A model whose weights to start from; see `autoseg.train`.
+    seed : int, optional
+        Of all random numbers.
+    overwrite : bool
+        Train anew what a run before has trained.
+    device : str
+        Where to train and predict.
+    threads, workers : int, optional
+        Of an operation on the CPU, and cases at the same time.
+    choose : callable, optional
+        Called with three lengths where no budget is given; returns one of them.
+
+    Returns
+    -------
+    Outcome
+        The page, the model and the predictions.
+
+    Raises
+    ------
+    DatasetError
+        If the data set has errors; all of them are listed.
+    UsageError, PlanError, TrainingError, CaseErrors
+        As the single stages.
+    KeyboardInterrupt
+        After Ctrl-C; the same call goes on.
+    """
+    start = time.monotonic()
+    own = _Run(
+        dataset=os.fspath(dataset),
+        root=None if root is None else os.fspath(root),
+        device=device,
+        threads=threads,
+        workers=workers,
+    )
+    _check(own)
+    described, workspace = open_dataset(dataset, root)
+    new = _new_images(described, images)
+    target = Path(output) if output else workspace.results / "predictions"
+    journal = Journal(workspace.results / JOURNAL, again=overwrite)
+    budget = seconds_of(time_budget)
+    if journal.decided is None and budget is not None:
+        journal.begin(budget, start)
+    chosen = _prepare(own, configuration)
+    if journal.decided is None:
+        lengths = offered(*_step(own, chosen))
+        one = (choose or _shortest)(lengths)
+        log.info(
+            "It will take %s; --time-budget says another time.", spoken(one.seconds)
+        )
+        journal.begin(one.seconds)
+    _decide(journal, workspace, described, chosen, folds, budget, len(new))
+    _train(own, journal, init_from, seed, overwrite)
+    model, parts = _select(own, journal, workspace, described)
+    written = _predict(own, model, parts, new, target) if new else ()
+    page = _report(own)
+    journal.save()
+    log.info("It took %s of %s.", spoken(journal.spent), _budget_of(journal))
+    return Outcome(page=page, model=model, predictions=tuple(written))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What all commands of a run have in common."""
+
+    dataset: str
+    root: str | None
+    device: str
+    threads: int | None
+    workers: int | None
+
+    def tell(self, text: str, *words: object) -> None:
+        """Say what comes, and the command that does it alone."""
+        last = [] if self.root is None else ["--root", self.root]
+        line = shlex.join(["autoseg", *map(str, words), *last])
+        log.info("\n== %s\n$ %s", text, line)
+
+
+def _shortest(lengths: Sequence[Length]) -> Length:
+    return lengths[0]
+
+
+def _budget_of(journal: Journal) -> str:
+    return spoken(journal.decided.budget) if journal.decided else "no budget"
+
+
+def _check(own: _Run) -> None:
+    """Look for what would make training fail, or vain."""
+    own.tell("Is anything wrong with the data?", "check", own.dataset)
+    folder = find_dataset(own.dataset, find_root(own.root))
+    problems = check_dataset(load_dataset(folder), own.workers)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        lines = [f"  {one.file}: {one.found} {one.fix}".rstrip() for one in errors]
+        listed = some_of(lines, 8, "\n")
+        raise DatasetError(
+            f"{folder} has {amount(len(errors), 'error')}:\n{listed}\n"
+            "Mend them, and run the same command again."
+        )
+    warnings = {problem.found for problem in problems if problem.severity == "warning"}
+    if warnings:
+        shown = "\n".join(f"  {text}" for text in sorted(warnings)[:5])
+        log.info(
+            "%s:\n%s",
+            amount(len(warnings), "kind of warning", "kinds of warnings"),
+            shown,
+        )
+    else:
+        log.info("Nothing is wrong.")
+
+
+def _prepare(own: _Run, configuration: str | None) -> str:
+    """Measure, plan and prepare what is trained; return its name."""
+    plan = plan_and_preprocess(
+        own.dataset, own.root, workers=own.workers, preprocessing=False
+    )
+    names = list(plan.configurations)
+    chosen = configuration or (FULL if FULL in names else names[0])
+    plan.configuration(chosen)  # says which there are if this is not
+    own.tell(
+        "Look at every image, decide how to train, prepare the data.",
+        *("plan_and_preprocess", own.dataset, "-c", chosen),
+    )
+    plan_and_preprocess(
+        own.dataset, own.root, workers=own.workers, configurations=[chosen]
+    )
+    return chosen
+
+
+def _step(own: _Run, configuration: str) -> tuple[bool, float | None]:
+    """Return whether there is a GPU, and how long a step of a small network takes."""
+    return fastest_step(
+        own.dataset, configuration, own.root, device=own.device, threads=own.threads
+    )
+
+
+def _decide(
+    journal: Journal,
+    workspace: Workspace,
+    described: Dataset,
+    configuration: str,
+    folds: int | None,
+    budget: float | None,
+    images: int,
+) -> None:
+    """Share the time out among folds, unless an earlier start has done so."""
+    decided = journal.decided
+    if decided is None:
+        return
+    if decided.folds and budget not in (None, decided.budget):
+        raise UsageError(
+            f"A run of {spoken(decided.budget)} is there already ({journal.path}). "
+            "Leave --time-budget out to go on with it, or give --overwrite to train "
+            "anew."
+        )
+    if decided.folds:
+        log.info("Going on with a run of %s.", spoken(decided.budget))
+        return
+    free = journal.left - kept(decided.budget, images)
+    there = len(load_splits(workspace, described))
+    count = min(folds, there) if folds else folds_in(free, there)
+    if free / count < 1:
+        raise UsageError(
+            f"Preparing took {spoken(journal.spent)}, and nothing is left of "
+            f"{spoken(decided.budget)} to train in. Give a longer --time-budget."
+        )
+    journal.decide(
+        configuration, {str(n): round(free / count, 1) for n in range(count)}
+    )
+
+
+def _train(
+    own: _Run, journal: Journal, init_from: Any, seed: int | None, overwrite: bool
+) -> None:
+    """Train the folds that are not there yet."""
+    decided = journal.decided
+    if decided is None:
+        return
+    for fold, seconds in decided.folds.items():
+        extra = [] if init_from is None else ["--init-from", init_from]
+        own.tell(
+            f"Train fold {fold}, which holds a fifth of the cases back to be tested on."
+            if len(decided.folds) == 1
+            else f"Train fold {fold} of {len(decided.folds)}.",
+            *("train", own.dataset, decided.configuration, fold),
+            *("--time-budget", f"{seconds:g}s", *extra),
+        )
+        try:
+            train(
+                own.dataset,
+                decided.configuration,
+                fold,
+                own.root,
+                time_budget=seconds,
+                device=own.device,
+                threads=own.threads,
+                init_from=init_from,
+                seed=seed,
+                overwrite=overwrite,
+            )
+        finally:
+            journal.save()
+
+
+def _select(
+    own: _Run, journal: Journal, workspace: Workspace, described: Dataset
+) -> tuple[Path, list[str]]:
+    """Return what predicts: the best bundle of a whole cross-validation, or folds."""
+    decided = journal.decided
+    names = list(decided.folds) if decided else []
+    folder = workspace.model(DEFAULT_PLAN, decided.configuration if decided else "")
+    splits = load_splits(workspace, described)
+    if len(names) < len(splits) or len(splits) < 2:
+        return folder, names
+    own.tell("Make one model of all folds.", "find_best", own.dataset)
+    return find_best(own.dataset, own.root, device=own.device, workers=own.workers)[
+        0
+    ], []
+
+
+def _new_images(described: Dataset, images: Any) -> list[Any]:
+    """Return images to predict."""
+    if images is None:
+        return [case.images for case in described.test]
+    folder = Path(images)
+    if not folder.exists():
+        raise UsageError(f"--images {folder} is not there.")
+    return [folder]
+
+
+def _predict(
+    own: _Run, model: Path, folds: Sequence[str], new: Sequence[Any], target: Path
+) -> list[Path]:
+    """Predict new images with what was trained."""
+    source = new[0] if isinstance(new[0], Path) else None
+    shown = source or find_dataset(own.dataset, find_root(own.root)) / "imagesTs"
+    words = ["-f", *folds] if folds else []
+    own.tell(
+        "Predict images that it has not seen.",
+        *("predict", "-m", model, *words, "-i", shown, "-o", target),
+    )
+    return predict(
+        model,
+        source or list(new),
+        target,
+        folds=list(folds) or None,
+        continue_prediction=True,
+        device=own.device,
+    )
+
+
+def _report(own: _Run) -> Path:
+    """Write the page."""
+    own.tell("Write a page with everything that is known.", "report", own.dataset)
+    return report(own.dataset, own.root, device=own.device, workers=own.workers)
