@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import PlanError
+from autoseg.errors import PlanError, amount
 from autoseg.evaluate.aggregate import Scores, Statistic, caution, metric_names
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
 from autoseg.spec.foreign.cells import text_cell
 from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
+from autoseg.spec.shown.html import html_table
 
 SCHEMA = 1
 INFINITY = "Infinity"  # strict JSON has no infinite numbers
@@ -97,6 +98,21 @@ class Summary:
         """Return the mean over classes of a metric; NaN if it is not defined."""
         found = self.foreground.get(metric)
         return math.nan if found is None else found.mean
+
+    def _repr_html_(self) -> str:
+        """Return the means of each class as a table, for notebooks."""
+        shown = columns(self.foreground) or list(self.foreground)[:6]
+        everything = {**self.classes, "mean over classes": self.foreground}
+        if len(self.classes) == 1:
+            everything.pop("mean over classes")
+        rows = [
+            (name, *(f"{of[m].mean:.4g}" if m in of else None for m in shown))
+            for name, of in everything.items()
+        ]
+        title = f"{amount(len(self.cases), 'case')}, lengths in {self.unit}"
+        if self.missing or self.failed:
+            title += f"; {len(self.missing) + len(self.failed)} without scores"
+        return html_table(title, ("class", *map(self._heading, shown)), rows)
 
     def save(self, path: Path) -> None:
         """Write it as strict JSON: NaN is null, infinity the text ``"Infinity"``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,10 @@ from autoseg.spec.image import Geometry, Image
 
 Array = NDArray[Any]
 logger = logging.getLogger(__name__)
+
+THICK = (
+    1.5  # slices are so much thicker than pixels, at least, where axes are told apart
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,14 +123,31 @@ def _understood(image: Any, model: Model, spacing: Sequence[float] | None) -> So
         found = read_files([Path(path) for path in image], model, spacing)
         return Source(image=found, give_back=_as_prediction(found.geometry))
     kind = type(image).__module__.partition(".")[0]
+    if kind == "torch":
+        return _from_tensor(image, model, spacing)
     if kind == "SimpleITK":
         return _in_model_unit(_from_sitk(image), model)
     if kind == "nibabel":
         return _in_model_unit(_from_nibabel(image), model)
     raise UsageError(
         f"A {type(image).__name__} is no image. Give a path, a list of paths (one for "
-        "each channel), a NumPy array with spacing=, a SimpleITK or a nibabel image."
+        "each channel), a NumPy array or torch tensor with spacing=, a SimpleITK or a "
+        "nibabel image."
     )
+
+
+def _from_tensor(tensor: Any, model: Model, spacing: Sequence[float] | None) -> Source:
+    """Take a tensor of torch as an array; labels come back where it was."""
+    import torch
+
+    array = tensor.detach().float().cpu().numpy()
+
+    def give_back(labels: Array) -> Any:
+        if not isinstance(labels, np.ndarray):
+            return labels  # points
+        return torch.from_numpy(labels.astype(np.int64)).to(tensor.device)
+
+    return Source(image=_from_array(array, model, spacing), give_back=give_back)
 
 
 def read_files(
@@ -178,6 +199,7 @@ def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> 
         raise UsageError(
             f"The array has shape {array.shape}; this model needs {channels} channels "
             f"({', '.join(model.channels)}) first, then {dim} axes, slowest first."
+            f"{_order_hint(array.shape, channels, dim)}"
         )
     if spacing is None and model.plan.unit == "px":
         spacing = (1.0,) * dim
@@ -191,7 +213,43 @@ def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> 
         spacing=tuple(float(edge) for edge in spacing),
         unit=model.plan.unit,
     )
+    if seems_reversed(geometry, model.fingerprint):
+        logger.warning(
+            "the array: its axes seem to be x, y, z (voxels %s, spacing %s), as "
+            "nibabel gives them; they have to be z, y, x. Give array.T with "
+            "spacing[::-1], or the nibabel image itself.",
+            " x ".join(map(str, geometry.shape)),
+            " x ".join(f"{edge:.4g}" for edge in geometry.spacing),
+        )
     return Image(array=np.asarray(array, dtype=np.float32), geometry=geometry)
+
+
+def _order_hint(shape: Sequence[int], channels: int, dim: int) -> str:
+    """Return what may be meant by an array whose axes do not fit."""
+    if len(shape) == dim + 1 and shape[-1] == channels:
+        return " The channels are last: give np.moveaxis(array, -1, 0)."
+    return ""
+
+
+def seems_reversed(geometry: Geometry, fingerprint: Mapping[str, Any] | None) -> bool:
+    """Return whether a volume fits those of training only with its axes reversed.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the volume.
+    fingerprint : mapping or None
+        What ``fingerprint.json`` holds. Where slices of training are not much thicker
+        than pixels, nothing can be said.
+    """
+    spacings = (fingerprint or {}).get("spacings")
+    if geometry.dim != 3 or not spacings:
+        return False
+    usual = np.median(np.asarray(spacings, dtype=float), axis=0)
+    if usual[0] < THICK * max(usual[1:]):
+        return False
+    first, *_, last = geometry.spacing
+    return last >= THICK * first
 
 
 def _from_sitk(image: Any) -> Source:

@@ -150,9 +150,9 @@ class Predictor(SingleModel):
 
         Parameters
         ----------
-        image : path, sequence of paths, ndarray, SimpleITK or nibabel image, or Image
-            One file for each channel or one for all; an array is (C, *S), or S where
-            there is one channel, slowest axis first.
+        image : path, sequence of paths, ndarray, tensor, SimpleITK or nibabel image
+            Or an `Image`. One file for each channel or one for all; an array or tensor
+            is (C, *S), or S where there is one channel, slowest axis first.
         spacing : sequence of float, length D
             Edge of a voxel of an array, same order as its axes, in the plan's unit.
 

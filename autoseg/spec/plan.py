@@ -15,6 +15,7 @@ from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.image import CROPS, NONZERO
 from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
+from autoseg.spec.shown.html import html_table
 
 SCHEMA = 2
 
@@ -172,6 +173,22 @@ class Plan:
         text = json.dumps(to_json(parts), sort_keys=True)
         kind = f"{configuration.dim}d"
         return f"{kind}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+    def _repr_html_(self) -> str:
+        """Return its configurations as a table, for notebooks."""
+        rows = [
+            (
+                name,
+                " x ".join(f"{edge:.4g}" for edge in chosen.spacing),
+                " x ".join(map(str, chosen.patch_size)),
+                chosen.batch_size,
+                chosen.network.name,
+            )
+            for name, chosen in self.configurations.items()
+        ]
+        headings = ("configuration", f"spacing [{self.unit}]", "patch", "batch")
+        title = f"plan {self.name} of {self.dataset}: {self.task.name}"
+        return html_table(title, (*headings, "network"), rows)
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON that a person can read and edit."""

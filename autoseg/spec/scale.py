@@ -50,7 +50,7 @@ class Scale:
         Scale(diameter=20.0, low=7.0, high=52.0)
         """
         annotation = (fingerprint or {}).get("annotation")
-        known = annotation.get("diameter") if isinstance(annotation, dict) else {}
+        known: Any = annotation.get("diameter") if isinstance(annotation, dict) else {}
         try:
             low, diameter, high = (float(known[key]) for key in ("p5", "p50", "p95"))
             return cls(diameter=diameter, low=low, high=high)

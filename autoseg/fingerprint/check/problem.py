@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autoseg.errors import AutosegError
+from autoseg.errors import AutosegError, amount
+from autoseg.spec.shown.html import html_table
 
 Severity = Literal["error", "warning", "note"]
 
@@ -36,6 +37,15 @@ class Problem:
     found: str
     fix: str = ""
     case: str = ""
+
+
+class Problems(list[Problem]):
+    """A list of problems that notebooks show as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [(p.severity, p.case or p.file.name, p.found, p.fix) for p in self]
+        count = amount(len(self), "problem") if self else "no problem"
+        return html_table(count, ("severity", "where", "what", "what to do"), rows)
 
 
 def problem_of(error: Exception, file: Path) -> Problem:

@@ -17,7 +17,7 @@ from autoseg.fingerprint.check.facts import CaseFacts, told
 from autoseg.fingerprint.check.grids import grid_problems, in_one_unit
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
-from autoseg.fingerprint.check.problem import Problem, problem_of
+from autoseg.fingerprint.check.problem import Problem, Problems, problem_of
 from autoseg.fingerprint.check.unannotated import unannotated_problems
 from autoseg.fingerprint.check.unread import unread
 from autoseg.fingerprint.outside import outside_text
@@ -86,7 +86,7 @@ def check(
     UsageError
         If there is no such data set.
     """
-    return list(examine(find_dataset(dataset, find_root(root)), workers).problems)
+    return Problems(examine(find_dataset(dataset, find_root(root)), workers).problems)
 
 
 def check_dataset(dataset: Dataset, workers: int | None = None) -> list[Problem]:
