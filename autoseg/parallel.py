@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 from autoseg.errors import AutosegError, CaseErrors, UsageError, stops_everything
 from autoseg.machine import GIGABYTE, cores, free_memory, used_memory
 from autoseg.progress import Progress
+from autoseg.spec.foreign.place import all_files_at
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,14 +57,14 @@ def loaded_bytes(files: Iterable[Path]) -> int:
         Bytes. Medical images are mostly two bytes a voxel and pack to a third or so.
     """
     total = 0
-    for file in files:
+    for file in all_files_at(files):
         if file.is_file():
             plain = file.suffix.lower() in UNPACKED
             total += file.stat().st_size * (2 if plain else 6)
     return total
 
 
-UNPACKED = (".nii", ".mha", ".img", ".raw", ".bmp", ".gipl", ".npy")
+UNPACKED = (".dcm", ".nii", ".mha", ".img", ".raw", ".bmp", ".gipl", ".npy")
 
 
 class MemoryBudget:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from autoseg.cli._arguments import positive
 from autoseg.errors import UsageError
@@ -80,3 +81,12 @@ def parts_of_array(environment: Mapping[str, str]) -> tuple[int, int]:
 
 def _number_of_parts(text: str) -> int | str:
     return AUTO if text == AUTO else positive(text)
+
+
+def threads_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the numbers of threads that read and write, as far as they are given."""
+    found = {"readers": arguments.readers, "writers": arguments.writers}
+    for name, flag in (("readers", "-npp"), ("writers", "-nps")):
+        if found[name] is not None and found[name] < 0:
+            raise UsageError(f"{flag} {found[name]}: give 0 or more.")
+    return {name: value for name, value in found.items() if value is not None}

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.cli._arguments import add_root
-from autoseg.cli._parts import add_parts, parts_of
+from autoseg.cli._dicom import add_series
+from autoseg.cli._parts import add_parts, parts_of, threads_of
 from autoseg.cli._predicting import add_how
 from autoseg.errors import UsageError
 from autoseg.predict.backends import BACKENDS
@@ -35,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="PATH",
-        help="a folder of images, CASE_0000.EXT or CASE.EXT; or the files of cases",
+        help="a folder of images, CASE_0000.EXT or CASE.EXT; or the files of cases; or "
+        "folders or zips of DICOM series and studies",
     )
     parser.add_argument(
         "-o",
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for the predictions; for one case also a file",
     )
     _add_model(parser)
+    add_series(parser)
     add_how(parser)
     _add_extras(parser)
     _add_work(parser)
@@ -193,7 +196,7 @@ def run(arguments: argparse.Namespace) -> None:
         overwrite=arguments.overwrite,
         after=_extras(arguments),
         after_files=_extra_files(arguments),
-        **_threads(arguments),
+        **threads_of(arguments),
         folds=arguments.folds,
         checkpoint=arguments.checkpoint,
         configuration=arguments.configuration if arguments.model else None,
@@ -208,6 +211,9 @@ def run(arguments: argparse.Namespace) -> None:
         decoder=arguments.decoder,
         prune=arguments.prune,
         diameter=arguments.diameter,
+        series=arguments.series,
+        straighten=arguments.straighten,
+        output_type=arguments.output_type,
     )
     folders = sorted({str(path.parent) for path in written})
     what = f"{len(written)} prediction{'s' * (len(written) != 1)}"
@@ -278,12 +284,3 @@ def _mirror(arguments: argparse.Namespace) -> bool | None:
     if arguments.tta and arguments.disable_tta:
         raise UsageError("--tta and --disable_tta contradict each other; give one.")
     return True if arguments.tta else False if arguments.disable_tta else None
-
-
-def _threads(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the numbers of threads that were given."""
-    found = {"readers": arguments.readers, "writers": arguments.writers}
-    for name, flag in (("readers", "-npp"), ("writers", "-nps")):
-        if found[name] is not None and found[name] < 0:
-            raise UsageError(f"{flag} {found[name]}: give 0 or more.")
-    return {name: value for name, value in found.items() if value is not None}

@@ -6,11 +6,12 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.groups import group_finder
+from autoseg.datasets.series.choice import SeriesChoice, choice_of
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case
@@ -36,6 +37,7 @@ KEYS = (
     "crop",
     "crowds",
     "dataset",
+    "dicom",
     "file_ending",
     "format",
     "groups",
@@ -191,6 +193,14 @@ class Description:
         said = " and ".join(f'"{name}"' for name in CROPS)
         self.problems.append(f"`crop` is {crop!r}; there are {said}")
         return NONZERO
+
+    def series(self, channels: Sequence[str]) -> SeriesChoice:
+        """Return ``dicom``, which series of a study is meant."""
+        try:
+            return choice_of(self.raw, channels)
+        except DatasetError as error:
+            self.problems.append(str(error))
+            return SeriesChoice(channels=tuple(channels))
 
     def groups(self) -> Callable[[str], str | None]:
         """Return a function from a case's id to its group."""

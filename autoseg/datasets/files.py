@@ -6,19 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
+from autoseg.datasets.series.choice import CHANNEL, SeriesChoice, bundles_in
+from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.errors import DatasetError, printable, some_of
-from autoseg.formats.base import find_format, known_endings, match_ending, read_labels
-from autoseg.formats.geometry import read_geometry
-from autoseg.formats.header import measured_in, with_remarks
-from autoseg.geometry.align import aligned, turned_note
-from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.image import Geometry
-
-CHANNEL = re.compile(r"(.+)_(\d{4})")  # CASE_0000, as nnU-Net names files
+from autoseg.formats.base import known_endings, match_ending
+from autoseg.spec.dataset import Case
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -76,29 +69,31 @@ def find_cases(
     ids: Collection[str] = (),
     suffixed: bool = True,
     names: Sequence[str] = (),
+    series: SeriesChoice | None = None,
 ) -> list[Case]:
     """Return the images in a folder as cases without annotation.
 
     ``CASE_0000.EXT``, ``CASE_0001.EXT``, ... are the channels of CASE; a single
     ``CASE.EXT`` or ``CASE_0000.EXT`` holds all of them. Where all files end in the name
-    of a channel, such as ``CASE_T1.EXT``, these are the channels.
+    of a channel, such as ``CASE_T1.EXT``, these are the channels. A folder or zip of
+    DICOM slices is an image, too.
 
     Parameters
     ----------
     folder : Path
         Where the images are.
     num_channels : int
-        C. If some of a case's channel files are there, the missing ones are listed
-        too, so that reading the case says which is missing.
+        C. If some of a case's files are there, the missing ones are listed, too.
     ending : str, optional
         Only files with this ending; by default with any that a format knows.
     ids : collection of str
-        Ids that are known from annotations; they tell the case ``scan_0001`` from the
-        channel 1 of ``scan``.
+        Ids of annotations; they tell the case ``scan_0001`` from the channel 1 of scan.
     suffixed : bool
         False if no file name here ends in a channel number.
     names : sequence of str
         Names of the channels, where file names may end in them.
+    series : SeriesChoice, optional
+        Which series of a folder is meant; None: folders are no images.
 
     Returns
     -------
@@ -108,6 +103,8 @@ def find_cases(
     endings = (ending,) if ending else known_endings()
     stems = {path: stem_of(path, endings) for path in list_files(folder)}
     files = {path: stem for path, stem in stems.items() if stem is not None}
+    if series is not None:
+        files |= bundles_in(folder)
     if names and (named := cases_by_name(files, names, ids)):
         return named
     found: dict[str, dict[int, list[Path]]] = {}
@@ -117,10 +114,11 @@ def find_cases(
             match = None
         case_id, channel = (match[1], int(match[2])) if match else (stem, -1)
         found.setdefault(case_id, {}).setdefault(channel, []).append(path)
-    return [
+    cases = [
         Case(id=case_id, images=_complete(case_id, found[case_id], num_channels))
         for case_id in sorted(found)
     ]
+    return cases if series is None else [series.of_case(case) for case in cases]
 
 
 def cases_by_name(
@@ -244,107 +242,11 @@ def image_ending(folder: Path, wanted: str | None) -> str:
     if wanted and any(match_ending(path.name, (wanted,)) for path in files):
         return wanted
     ending = commonest_ending(files, known_endings()) or wanted
+    if ending is None and bundles_in(folder):
+        return SLICES
     if ending is None:
         raise DatasetError(
             f"{folder} holds no image of a known format; there are "
             f"{' '.join(known_endings())}"
         )
     return ending
-
-
-def read_map(
-    path: Path, dataset: Dataset | None, *, lazily: bool = False
-) -> tuple[NDArray[Any], Geometry]:
-    """Read whole numbers from an image file, also where no data set is known.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    dataset : Dataset or None
-        Gives spacing, unit and format for files that do not say.
-    lazily : bool
-        See `autoseg.formats.base.Format.read_labels`.
-
-    Returns
-    -------
-    labels : ndarray of integers, shape S
-        As in the file.
-    geometry : Geometry
-        Of the file.
-    """
-    if dataset is None:
-        return find_format(path).read_labels(path, lazily=lazily)
-    return read_labels(path, dataset, lazily=lazily)
-
-
-def image_of(
-    path: Path, dataset: Dataset | None, case_id: str | None
-) -> Geometry | None:
-    """Return the geometry of the image that a file annotates.
-
-    Parameters
-    ----------
-    path : Path
-        An annotation.
-    dataset : Dataset or None
-        With the training cases.
-    case_id : str or None
-        Which case.
-
-    Returns
-    -------
-    Geometry or None
-        None if no training case has this annotation.
-    """
-    if dataset is None:
-        return None
-    fitting = (case for case in dataset.training if case.id == case_id)
-    found = next((case for case in fitting if case.annotation == path), None)
-    return None if found is None else read_geometry(found, dataset)
-
-
-def read_map_on_image(
-    path: Path,
-    dataset: Dataset | None,
-    image: Geometry | None,
-    case_id: str | None,
-    *,
-    lazily: bool = False,
-) -> tuple[NDArray[Any], Geometry]:
-    """Read whole numbers whose axes run as those of the image, turning them if need be.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    dataset : Dataset or None
-        See `read_map`.
-    image : Geometry or None
-        Of the image; None: of the training case that the file belongs to, if any.
-    case_id : str or None
-        Which case.
-    lazily : bool
-        See `autoseg.formats.base.Format.read_labels`.
-
-    Returns
-    -------
-    labels : ndarray of integers, shape S
-        Turned if the file has other axes over the same place.
-    geometry : Geometry
-        Of the labels.
-
-    Raises
-    ------
-    DatasetError
-        If it has other axes than its image and lies elsewhere.
-    """
-    labels, geometry = read_map(path, dataset, lazily=lazily)
-    image = image or image_of(path, dataset, case_id)
-    if image is None:
-        return labels, geometry
-    geometry = measured_in(geometry, image.unit)
-    labels, turned = aligned(labels, geometry, image, path)
-    if turned is not geometry:
-        turned = with_remarks(turned, notes=[turned_note(geometry, image)])
-    return labels, turned

@@ -20,6 +20,8 @@ from typing import Any
 from autoseg.datasets.instance_files import files_of
 from autoseg.errors import DatasetError, some_of
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import all_files_at
+from autoseg.spec.foreign.place import is_there as is_at
 from autoseg.spec.json import dumps, write_text
 from autoseg.workspace import Workspace, stamps_of
 
@@ -44,9 +46,10 @@ def all_files(case: Case) -> list[Path]:
     Returns
     -------
     list of Path
-        Those of `files_of`, and the voxels behind headers (.raw of .mhd).
+        Those of `files_of`, all slices of what is a folder, and the voxels behind
+        headers (.raw of .mhd).
     """
-    found = files_of(case)
+    found = all_files_at(files_of(case))
     behind = [other for path in found for other in voxels_behind(path)]
     return [*found, *dict.fromkeys(p for p in behind if p not in found)]
 
@@ -189,7 +192,7 @@ def changed_cases(
 def is_there(case: Case) -> bool:
     """Return whether images and annotation of a case can be looked at."""
     files = [*case.images, *([case.annotation] if case.annotation else [])]
-    return all(file.exists() for file in files)
+    return all(map(is_at, files))
 
 
 def check_origin(dataset: Dataset, workspace: Workspace) -> None:

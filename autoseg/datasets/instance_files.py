@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets.files import read_map
 from autoseg.datasets.instance_classes import (
     IGNORE,
     objects_of,
     side_car_of,
     with_classes,
 )
+from autoseg.datasets.maps import read_map
 from autoseg.errors import DatasetError, FormatError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers import base as readers

@@ -24,8 +24,10 @@ from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
 from autoseg.datasets.pairing import Annotations, common_suffixes, find_annotations
+from autoseg.datasets.series.choice import ENDING as SLICES
+from autoseg.datasets.series.choice import SeriesChoice
 from autoseg.errors import AutosegError, DatasetError
-from autoseg.formats.base import known_endings
+from autoseg.formats.base import known_endings, writable
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root
@@ -164,14 +166,18 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
             refuse_names(place, os.listdir(place))
     group_of = described.groups()
     problems = described.problems
+    series = described.series(dataset.channel_names)
+    folders = series if (wanted or SLICES).lower() == SLICES else None
     listed = described.listed_cases()
     if listed is not None:
         refuse_names(folder, (case.id for case in listed))
+        listed = tuple(map(series.of_case, listed))
         dataset = _with_endings_of_first(replace(dataset, training=listed))
     else:
-        dataset = _with_training_cases(dataset, wanted, problems)
+        dataset = _with_training_cases(dataset, wanted, problems, folders)
     training = tuple(replace(c, group=group_of(c.id)) for c in dataset.training)
-    dataset = _with_test_cases(replace(dataset, training=training), listed is not None)
+    dataset = replace(dataset, training=training)
+    dataset = _with_test_cases(dataset, listed is not None, folders)
     return dataset, problems + _problems_of_task(dataset)
 
 
@@ -191,7 +197,10 @@ def _with_endings_of_first(dataset: Dataset) -> Dataset:
 
 
 def _with_training_cases(
-    dataset: Dataset, wanted: str | None, problems: list[str]
+    dataset: Dataset,
+    wanted: str | None,
+    problems: list[str],
+    series: SeriesChoice | None,
 ) -> Dataset:
     """Find the cases in imagesTr and labelsTr."""
     images, labels = dataset.folder / "imagesTr", dataset.folder / "labelsTr"
@@ -210,11 +219,12 @@ def _with_training_cases(
     )
     found = replace(found, by_stem={**found.by_stem, **kind.folders(labels)})
     # Where nobody names an ending, images of several kinds may stand together.
-    annotations, cases = _paired(found, dataset, ending if wanted else None)
+    annotations, cases = _paired(found, dataset, ending if wanted else None, series)
     label_ending = found.ending
     shared = kind.shared(dataset.folder, {case.id for case in cases})
     if shared is not None and label_ending in OTHER_ENDINGS:
         label_ending = ending
+    label_ending = writable(label_ending)
     training = tuple(
         replace(
             c,
@@ -233,7 +243,10 @@ def _with_training_cases(
 
 
 def _paired(
-    found: Annotations, dataset: Dataset, ending: str | None
+    found: Annotations,
+    dataset: Dataset,
+    ending: str | None,
+    series: SeriesChoice | None,
 ) -> tuple[Annotations, list[Case]]:
     """Return annotations by the ids of cases, and the cases.
 
@@ -249,6 +262,7 @@ def _paired(
             ending,
             ids=ids,
             names=names,
+            series=series,
         )
 
     cases = cases_with(found.by_stem)
@@ -263,7 +277,9 @@ def _paired(
     return found, cases_with(found.by_stem, channels) if len(channels) > 1 else cases
 
 
-def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:
+def _with_test_cases(
+    dataset: Dataset, listed: bool, series: SeriesChoice | None
+) -> Dataset:
     known = {case.id for case in dataset.training}
     cases = find_cases(
         dataset.folder / "imagesTs",
@@ -272,6 +288,7 @@ def _with_test_cases(dataset: Dataset, listed: bool) -> Dataset:
         ids=known,
         suffixed=listed or not known or is_suffixed(dataset.training),
         names=() if listed else names_in(dataset.training, dataset.channel_names),
+        series=series,
     )
     return replace(dataset, test=tuple(cases))
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autoseg.datasets.files import CHANNEL
 from autoseg.datasets.pairing import common_suffixes
+from autoseg.datasets.series.choice import CHANNEL
 from autoseg.describing.roles import EDGES, identity, is_image, stem_of
 from autoseg.errors import AutosegError, DatasetError, some_of
 from autoseg.formats.base import known_endings, match_ending

@@ -16,6 +16,7 @@ from autoseg.formats.base import known_endings
 from autoseg.formats.geometry import read_geometry
 from autoseg.pointfiles.base import case_id, cases_in, point_endings
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import is_there
 from autoseg.spec.image import Geometry
 from autoseg.workspace import ALL_POINTS, SUMMARY, SUMMARY_TABLE, UNCERTAINTY
 
@@ -113,6 +114,6 @@ def geometry_of(
     if dataset is None:
         return None
     for one in (*cases, *dataset.training, *dataset.test):
-        if one.id == case and one.images and all(p.is_file() for p in one.images):
+        if one.id == case and one.images and all(map(is_there, one.images)):
             return read_geometry(one, dataset)
     return None

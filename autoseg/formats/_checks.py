@@ -8,6 +8,7 @@ import numpy as np
 
 from autoseg.errors import FormatError
 from autoseg.formats.header import measured_in
+from autoseg.spec.foreign.place import is_there, place_of
 from autoseg.spec.image import Geometry
 
 SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
@@ -16,9 +17,9 @@ DIRECTION_TOLERANCE = 0.1  # of a cosine: less is rounding, more another orienta
 
 def must_exist(path: Path) -> None:
     """Raise FormatError unless a file is there."""
-    if not Path(path).is_file():
+    if not is_there(Path(path)):
         raise FormatError(
-            f"{path} does not exist, or is no file. Put it there, or correct the path."
+            f"{place_of(Path(path))} does not exist. Put it there, or correct the path."
         )
 
 

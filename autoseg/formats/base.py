@@ -20,9 +20,11 @@ from autoseg.formats.header import measured_in, notes_of, remarks_of
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.arrays.windowed import Joined, Windowed, windowed
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import place_of
 from autoseg.spec.image import Geometry, Image
 
 Array = NDArray[Any]
+SLICES = "dicom"  # the format of images that are many files
 
 
 class Format(ABC):
@@ -41,6 +43,8 @@ class Format(ABC):
         Whether files are read by this format without anybody asking for it by name.
     several_units : bool
         Whether files may be in other units than each other where none is asked for.
+    writes : bool
+        Whether it writes; what is only read is predicted in another format.
     probabilities_ending : str
         Ending of the files that `write_image` writes next to a prediction.
     """
@@ -49,6 +53,7 @@ class Format(ABC):
     also: ClassVar[tuple[str, ...]] = ()
     automatic: ClassVar[bool] = True
     several_units: ClassVar[bool] = False
+    writes: ClassVar[bool] = True
     probabilities_ending: ClassVar[str]
 
     @abstractmethod
@@ -316,6 +321,8 @@ def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
         If no format has this name.
     """
     text = Path(ending_or_path).name.lower()
+    if place := _many(Path(ending_or_path)):
+        return place
     if name is not None:
         asked: Format = FORMATS[name]()
         if match_ending(text, (*asked.endings, *asked.also)):
@@ -332,6 +339,14 @@ def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
 def known_endings() -> tuple[str, ...]:
     """Return the endings that are read without asking for a format by name."""
     return tuple(sorted(_formats_by_ending()))
+
+
+def writable(ending: str) -> str:
+    """Return an ending, or for a format that is only read the one to write instead."""
+    known = match_ending(ending, known_endings())
+    if known is None or _formats_by_ending()[known].writes:
+        return ending
+    return _formats_by_ending()[known].probabilities_ending
 
 
 def match_ending(name: str, endings: Sequence[str]) -> str | None:
@@ -408,6 +423,18 @@ def read_labels(
         path, spacing=dataset.spacing, unit=dataset.unit, lazily=lazily
     )
     return labels, measured_in(geometry, dataset.lengths)
+
+
+def _many(path: Path) -> Format | None:
+    """Return the format of a folder or zip of slices, None of a file of its own."""
+    place = place_of(path)
+    packed = place.suffix.lower() == ".zip" and place.is_file()
+    if place == path and not (path.is_dir() or packed):
+        return None
+    if not packed and match_ending(place.name, tuple(_formats_by_ending())):
+        return None
+    found: Format = FORMATS[SLICES]()
+    return found
 
 
 @functools.cache

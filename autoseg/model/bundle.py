@@ -24,11 +24,11 @@ from typing import Any
 import autoseg
 from autoseg.atomic import sweep_temporaries, temporary_of
 from autoseg.errors import ModelError, amount
-from autoseg.model.archive import Archive
 from autoseg.model.fields import FIELDS, SCHEMA, parts, schema_of, unpack
 from autoseg.model.model import Model
 from autoseg.model.packed import MANIFEST, open_parts
 from autoseg.outputs import refuse_foreign
+from autoseg.spec.foreign.archive import Archive
 from autoseg.spec.json import dumps, load_object
 from autoseg.workspace import SUMMARY, VALIDATION
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoseg.errors import ModelError, did_you_mean, some_of
-from autoseg.model.archive import Archive
 from autoseg.model.chosen import checkpoint_name
 from autoseg.model.fields import parts
 from autoseg.model.library.shelf import find_named, named
@@ -14,6 +13,7 @@ from autoseg.model.loaders import LOADERS
 from autoseg.model.model import Model
 from autoseg.model.tensors import check_real
 from autoseg.spec.choice import Choice
+from autoseg.spec.foreign.archive import Archive
 from autoseg.tasks import TASKS, make_task
 from autoseg.workspace import MODEL_PLAN
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoseg.errors import ModelError, PlanError
-from autoseg.model.archive import MOST_TEXT, Archive
+from autoseg.spec.foreign.archive import MOST_TEXT, Archive
 from autoseg.spec.json import parse_object
 
 MANIFEST = "manifest.json"

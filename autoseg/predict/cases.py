@@ -8,19 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoseg.datasets.files import (
-    CHANNEL,
     cases_by_name,
     find_cases,
     list_files,
     refuse_names,
     stem_of,
 )
+from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle
+from autoseg.datasets.series.choice import ENDING as SLICES
+from autoseg.datasets.series.studies import Wanted, cases_of_study, is_study
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.readouts.lookup import kind_of
+from autoseg.predict.readouts.types import TYPES, is_series, main_type, needs_series
 from autoseg.spec.dataset import Case
+from autoseg.spec.foreign.place import is_there
 
 PICTURES = (".png", ".bmp", ".jpg", ".jpeg")  # never a volume
 
@@ -29,18 +33,25 @@ logger = logging.getLogger(__name__)
 Input = str | os.PathLike[str] | Sequence["str | os.PathLike[str] | Sequence[Path]"]
 
 
-def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
+def find_jobs(
+    given: Input,
+    output: str | os.PathLike[str],
+    model: Model,
+    wanted: Wanted | None = None,
+) -> list[Job]:
     """Return everything that is to be predicted.
 
     Parameters
     ----------
     given : path, or sequence of paths or of sequences of paths
         A folder with images named ``CASE_0000.EXT`` (one file for each channel) or
-        ``CASE.EXT``; or files, those of one case together.
-    output : Path
+        ``CASE.EXT``, or a DICOM series or study; or files, those of one case together.
+    output : path
         A folder; or for one case a file, if it has an ending that a format knows.
     model : Model
         Gives channels and endings.
+    wanted : Wanted, optional
+        Which series of studies, and how they are read.
 
     Returns
     -------
@@ -52,7 +63,9 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
     UsageError
         If there is no image, or two cases have one name.
     """
-    cases = _find_cases(given, model)
+    wanted, output = wanted or Wanted(), Path(output)
+    cases = _find_cases(given, model, wanted)
+    _refuse_types(cases, wanted.types)
     ids = [case.id for case in cases]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
@@ -69,8 +82,13 @@ def find_jobs(given: Input, output: Path, model: Model) -> list[Job]:
         )
     if one_file:
         return [Job(case=cases[0], output=output)]
+    main = main_type(wanted.types)
     return [
-        Job(case=case, output=output / f"{case.id}{prediction_ending(case, model)}")
+        Job(
+            case=case,
+            output=output
+            / f"{case.id}{TYPES[main] if main else prediction_ending(case, model)}",
+        )
         for case in cases
     ]
 
@@ -80,32 +98,49 @@ def prediction_ending(case: Case, model: Model) -> str:
     return kind_of(model).ending(case, model)
 
 
+def _refuse_types(cases: Sequence[Case], types: Sequence[str]) -> None:
+    """Raise if DICOM is asked for of images that are none."""
+    others = [case.images[0] for case in cases if not is_series(case.images[0])]
+    if needs_series(types) and others:
+        raise UsageError(
+            f"{some_of([str(path) for path in others])} is no DICOM, and a "
+            "segmentation or a structure set refers to the series it was made of. "
+            "Predict the series itself, or give --output-type nifti."
+        )
+
+
 def expected_files(model: Model, case_id: str = "CASE") -> str:
     """Return how the files of a case are called, for messages."""
     ending = model.describe().image_ending or ".EXT"
     names = model.channels
+    if ending.lower() == SLICES:
+        files = [f"{case_id}_{i:04d} ({name})" for i, name in enumerate(names)]
+        return f"folders or zips of DICOM slices: {case_id}, or {', '.join(files)}"
     files = [f"{case_id}_{i:04d}{ending} ({name})" for i, name in enumerate(names)]
     if len(files) == 1:
         files.append(f"or {case_id}{ending}")
     return ", ".join(files).replace(", or", " or")
 
 
-def _find_cases(given: Input, model: Model) -> list[Case]:
+def _find_cases(given: Input, model: Model, wanted: Wanted) -> list[Case]:
     channels = len(model.channels)
     if isinstance(given, (str, os.PathLike)):
         path = Path(given)
-        if path.is_dir():
-            return _in_folder(path, model)
+        if path.is_dir() and not is_study(path):
+            return _in_folder(path, model, wanted)
         given = [path]
     if all(isinstance(entry, (str, os.PathLike)) for entry in given):
         paths = [Path(os.fspath(path)) for path in given]  # type: ignore[arg-type]
+        studies = [path for path in paths if is_bundle(path)]
+        cases = [c for path in studies for c in _of_bundle(path, model, wanted)]
+        paths = [path for path in paths if path not in studies]
         stems = {path: _stem(path) for path in paths}
         named = cases_by_name(stems, model.channels) if channels > 1 else []
-        cases = named or _group(paths, channels)
+        cases += named or _group(paths, channels)
     else:
         groups = [[Path(p) for p in files] for files in given]  # type: ignore[union-attr]
         cases = [Case(id=_id_of(g[0]), images=tuple(g)) for g in groups if g]
-    missing = [str(p) for case in cases for p in case.images if not p.exists()]
+    missing = [str(p) for case in cases for p in case.images if not is_there(p)]
     if missing or not cases:
         raise UsageError(
             f"No such image: {', '.join(missing) or 'none was given'}. "
@@ -114,11 +149,20 @@ def _find_cases(given: Input, model: Model) -> list[Case]:
     return sorted(cases, key=lambda case: case.id)
 
 
-def _in_folder(folder: Path, model: Model) -> list[Case]:
+def _of_bundle(path: Path, model: Model, wanted: Wanted) -> list[Case]:
+    """Return the cases of one of several folders or zips that are given."""
+    if path.is_dir() and not is_study(path) and len(bundles_in(path)) != 1:
+        return _in_folder(path, model, wanted)
+    choice = wanted.choice(model.dataset, model.channels)
+    return cases_of_study(path, wanted, choice)
+
+
+def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
     files = list_files(folder)
     refuse_names(folder, (path.name for path in files))
     names = model.channels if len(model.channels) > 1 else ()
-    cases = find_cases(folder, len(model.channels), names=names)
+    choice = wanted.choice(model.dataset, model.channels)
+    cases = find_cases(folder, len(model.channels), names=names, series=choice)
     if not cases:
         there = ", ".join(path.name for path in files[:3]) or "nothing"
         raise UsageError(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from autoseg.atomic import sweep
+from autoseg.datasets.series.studies import Wanted
 from autoseg.errors import UsageError
 from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
@@ -64,6 +65,9 @@ def predict(
     decoder: str | None = None,
     prune: str | None = None,
     diameter: float | None = None,
+    series: Sequence[str] = (),
+    straighten: bool = False,
+    output_type: Collection[str] = (),
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
 
@@ -118,6 +122,14 @@ def predict(
         Of a nested decoder, how deep it is computed; see `Options`.
     diameter : float, optional
         Of instances, how large they usually are in these images; see `Options`.
+    series : sequence of str
+        Of DICOM studies, which series is meant: its number, UID, description or a
+        pattern of that; for several channels one for each. ``"all"`` predicts each.
+    straighten : bool
+        Straighten DICOM series that the gantry tilted, by interpolation.
+    output_type : collection of str
+        What label maps are written as: ``"nifti"``, and of DICOM series
+        ``"dicom-seg"`` and ``"rtstruct"``; by default as the training annotations.
 
     Returns
     -------
@@ -147,13 +159,10 @@ def predict(
         diameter=diameter,
     )
     predictor = _predictor(model, options, folds, checkpoint, configuration)
-    jobs = part(find_jobs(input, Path(output), predictor.model), num_parts, part_id)
-    written = Written(
-        predictor=predictor,
-        probabilities=_kind(save_probabilities),
-        files=_files(predictor, num_parts, instance_files, point_files),
-        after_files=after_files,
-    )
+    files = _files(predictor, num_parts, instance_files, point_files, output_type)
+    wanted = Wanted(tuple(series), straighten, tuple(output_type))
+    jobs = part(find_jobs(input, output, predictor.model, wanted), num_parts, part_id)
+    written = Written(predictor, _kind(save_probabilities), files, after_files)
     written.check(jobs, input, overwrite, continue_prediction)
     pipeline = _pipeline(written, jobs, previous, progress)
     _run(pipeline, written, jobs, continue_prediction, readers, writers)
@@ -181,10 +190,15 @@ def _files(
     num_parts: int,
     instance_files: Collection[str],
     point_files: Collection[str],
+    output_type: Collection[str],
 ) -> Collection[str]:
     """Return what to write beside predictions; each kind of task knows its own."""
-    asked = {"instance_files": instance_files, "point_files": point_files}
-    return predictor.readout.wanted_files(num_parts, **asked)
+    return predictor.readout.wanted_files(
+        num_parts,
+        instance_files=instance_files,
+        point_files=point_files,
+        label_files=output_type,
+    )
 
 
 def _pipeline(

@@ -14,13 +14,14 @@ from autoseg.outputs import adopt, companions, refuse_foreign, writing
 from autoseg.predict.cases import Input
 from autoseg.predict.job import Job
 from autoseg.predict.predictor import Predictor
+from autoseg.spec.foreign.place import all_files_at
 from autoseg.workspace import UNCERTAINTY
 
 IMAGES = ("imagesTr", "imagesTs", "labelsTr")  # a data set's; predictions go elsewhere
 TIFF = (".tif", ".tiff")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Written:
     """The files of one call of `predict`.
 
@@ -105,7 +106,7 @@ def _inputs(jobs: Sequence[Job]) -> list[Path]:
     return [
         file
         for job in jobs
-        for path in files_of(job.case)
+        for path in all_files_at(files_of(job.case))
         for file in companions(path)
         if file.exists()
     ]

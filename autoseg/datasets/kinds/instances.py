@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.datasets.files import image_of, list_files, read_map_on_image
+from autoseg.datasets.files import list_files
 from autoseg.datasets.instance_classes import (
     IGNORE,
     components_of,
@@ -21,6 +21,7 @@ from autoseg.datasets.instance_classes import (
 from autoseg.datasets.instance_files import is_many_files, needs_classes, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
+from autoseg.datasets.maps import image_of, read_map_on_image
 from autoseg.datasets.vain import Vain, masks_for_ids
 from autoseg.errors import DatasetError
 from autoseg.instancefiles.overlaps import OVERLAPS, with_overlaps

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.datasets.files import read_map_on_image
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
+from autoseg.datasets.maps import read_map_on_image
+from autoseg.datasets.series.drawn import folders_of_drawings
 from autoseg.datasets.vain import Vain, unwritable
 from autoseg.errors import DatasetError
 from autoseg.spec.arrays.windowed import Windowed
@@ -21,7 +22,10 @@ from autoseg.tasks.base import Task
 
 @DATASET_KINDS.register
 class LabelFiles(DatasetKind):
-    """A label map in a file of its own."""
+    """A label map in a file of its own, or in a folder of DICOM files."""
+
+    def folders(self, labels: Path) -> dict[str, Path]:
+        return folders_of_drawings(labels)
 
     def vain(
         self, dataset: Dataset, task: Task, measured: Mapping[str, Any]

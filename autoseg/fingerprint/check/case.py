@@ -21,6 +21,7 @@ from autoseg.formats.base import find_format
 from autoseg.geometry.crop import hull, nonzero_range, whole_box
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import is_there
 from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
@@ -71,7 +72,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
     boxes: list[tuple[slice, ...]] = []
     first: Path | None = None
     for path in paths:
-        if not path.is_file():
+        if not is_there(path):
             facts.problems.append(
                 Problem(
                     "error",

@@ -13,6 +13,7 @@ from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.place import all_files_at
 from autoseg.tasks import TASKS
 
 FOLDS = 5
@@ -78,11 +79,11 @@ def test_problems(dataset: Dataset) -> Iterator[Problem]:
     """Yield test images with missing files, and those that are training images too."""
     by_size: dict[int, list[Path]] = defaultdict(list)
     for case in dataset.training:
-        for path in case.images:
+        for path in all_files_at(case.images):
             if path.is_file():
                 by_size[path.stat().st_size].append(path)
     for case in dataset.test:
-        for path in case.images:
+        for path in all_files_at(case.images):
             if not path.is_file():
                 yield Problem(
                     "warning",
@@ -92,7 +93,7 @@ def test_problems(dataset: Dataset) -> Iterator[Problem]:
                 )
                 continue
             for other in by_size[path.stat().st_size]:
-                if filecmp.cmp(path, other, shallow=False):
+                if other != path and filecmp.cmp(path, other, shallow=False):
                     yield Problem(
                         "warning",
                         path,

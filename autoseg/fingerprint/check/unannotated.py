@@ -13,6 +13,7 @@ from autoseg.fingerprint.check.problem import Problem, unreadable
 from autoseg.formats.base import find_format
 from autoseg.parallel import map_cases
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import is_there
 from autoseg.spec.image import Geometry
 
 
@@ -49,7 +50,7 @@ def _of_image(
     case: Case, dataset: Dataset, usual: tuple[int, bool] | None
 ) -> list[Problem]:
     problems: list[Problem] = []
-    paths = [path for path in case.images if path.is_file()]
+    paths = [path for path in case.images if is_there(path)]
     share = len(dataset.channel_names) if len(case.images) == 1 else 1
     first: Geometry | None = None
     for path in paths:

@@ -9,6 +9,7 @@ from autoseg.datasets.files import list_files
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.pairing import CLASS_LISTS
 from autoseg.datasets.point_tables import TABLES
+from autoseg.dicom.headers import is_dicom, is_dicom_file
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
@@ -16,12 +17,13 @@ from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.pointfiles.base import point_endings
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.place import place_of
 
-DICOM_MARK = (128, b"DICM")  # where a DICOM file says that it is one
 SIDE_CARS = (".json", ".yaml", ".yml", ".md", ".raw", ".zraw")
-CONVERT = (
-    "Convert each series to one file, CASE_0000.nii.gz (dcm2niix, 3D Slicer and "
-    "SimpleITK do), and put that here."
+TAKE = "Take `file_ending` out of dataset.json, or take the folder away."
+SLICES = (
+    "Put the slices of each series into a folder of their own, CASE_0000 or CASE; a "
+    "file that is a whole image ends in .dcm."
 )
 
 
@@ -50,7 +52,8 @@ def unread(
 
 
 def _images(dataset: Dataset) -> Iterator[Problem]:
-    used = {path for case in (*dataset.training, *dataset.test) for path in case.images}
+    cases = (*dataset.training, *dataset.test)
+    used = {place_of(path) for case in cases for path in case.images}
     for name in ("imagesTr", "imagesTs"):
         folder = dataset.folder / name
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -74,9 +77,9 @@ def _images(dataset: Dataset) -> Iterator[Problem]:
 
 def _folder(path: Path) -> Problem:
     files = [one for one in sorted(path.iterdir()) if one.is_file()]
-    if any(map(_is_dicom, files[:3])):
-        found = "This folder of DICOM files is not read: an image is one file."
-        return Problem("warning", path, found, CONVERT)
+    if is_dicom(path):
+        found = "This folder of DICOM files is not read: other images are files."
+        return Problem("warning", path, found, TAKE)
     found = "This folder is not read: images lie in it side by side with nothing."
     if files:
         found = "This folder is not read: images are files, not folders."
@@ -84,27 +87,15 @@ def _folder(path: Path) -> Problem:
 
 
 def _no_image(path: Path) -> Problem:
-    if _is_dicom(path):
-        found = "This DICOM file is not read: an image is one file with all its slices."
-        return Problem("warning", path, found, CONVERT)
+    if is_dicom_file(path):
+        found = "This DICOM file is not read: its name does not say that it is one."
+        return Problem("warning", path, found, SLICES)
     return Problem(
         "warning",
         path,
         "This file is not read: no format has its ending.",
         f"Convert it to one of {' '.join(known_endings())}, or take it away.",
     )
-
-
-def _is_dicom(path: Path) -> bool:
-    if match_ending(path.name, (".dcm", ".dicom", ".ima")):
-        return True
-    place, mark = DICOM_MARK
-    try:
-        with path.open("rb") as file:
-            file.seek(place)
-            return file.read(len(mark)) == mark
-    except OSError:
-        return False
 
 
 def _annotations(

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from autoseg.atomic import sweep_temporaries, temporary_of
 from autoseg.errors import ModelError, UsageError, did_you_mean
-from autoseg.model.archive import Archive
 from autoseg.model.bundle import CARD, is_bundle, read_bundle
 from autoseg.model.library import shelf
 from autoseg.model.library.fetch import fetch, is_address
 from autoseg.model.packed import MANIFEST
+from autoseg.spec.foreign.archive import Archive
 
 ACTIONS = ("list", "add", "show", "remove")
 

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
+from autoseg.datasets.series.choice import own_ending
 from autoseg.errors import UsageError
-from autoseg.formats.base import known_endings, match_ending
+from autoseg.formats.base import known_endings, match_ending, writable
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.options import Options
@@ -157,11 +158,11 @@ class Readout(ABC):
     @classmethod
     def ending(cls, case: Case, model: Model) -> str:
         """Return the ending of predictions: as the training annotations', lossless."""
-        own = match_ending(case.images[0].name, known_endings()) or ""
+        own = own_ending(case.images[0])
         ending = model.describe().annotation_ending or own
         if not match_ending(ending, known_endings()):  # COCO's JSON, say
             ending = own
-        return PNG if ending.lower() in LOSSY else ending
+        return PNG if ending.lower() in LOSSY else writable(ending)
 
     @property
     def outputs(self) -> int:

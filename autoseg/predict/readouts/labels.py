@@ -25,9 +25,16 @@ from autoseg.predict.readouts.base import Opinion, Sight, Sink
 from autoseg.predict.readouts.ensemble import apart, decide, hand_on, open_outputs
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.probabilities import open_sink
+from autoseg.predict.readouts.types import (
+    NIFTI,
+    files_of_types,
+    main_type,
+    write_types,
+)
 from autoseg.predict.readouts.uncertainty import Doubt, doubt_file
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.predict.windows.window import Block
+from autoseg.spec.foreign.looks import looks_of
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry, Image
 from autoseg.tasks.base import Pointwise, Task
@@ -43,6 +50,8 @@ class Labels(OutputReadout):
     once: rows are decided as they are finished, and models are averaged by files of
     outputs. With several opinions about each voxel, it is known where they disagree.
     """
+
+    file_option = "label_files"
 
     @classmethod
     def holds(cls, annotation: Any) -> bool:
@@ -128,17 +137,26 @@ class Labels(OutputReadout):
         image: Callable[[], Image],
         files: Collection[str] = (),
     ) -> None:
+        labels = np.asarray(found)
+        write_types(labels, job, files, self.model, self.task)
+        if main_type(files) not in (None, NIFTI):
+            return
         format = find_format(job.output, self.model.describe().format)
-        format.write_labels(job.output, np.asarray(found), geometry)
+        format.write_labels(job.output, labels, geometry)
         names = self.task.value_names
         if names and job.output.name.lower().endswith(SEGMENTS):
-            name_segments(job.output, names)
+            looks = looks_of(names.values(), self.model.dataset)
+            name_segments(job.output, names, looks)
+
+    def check_files(self, files: Collection[str], parts: int) -> None:
+        main_type(files)
 
     def files_of(self, job: Job, files: Collection[str]) -> list[Path]:
+        found = list(files_of_types(job, files).values())
         if not self.doubted:
-            return []
+            return found
         format = find_format(job.output, self.model.describe().format)
-        return [doubt_file(job, format.probabilities_ending)]
+        return [*found, doubt_file(job, format.probabilities_ending)]
 
 
 class _Painter(Reader):

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autoseg.errors import ModelError
-from autoseg.model.archive import Archive
 from autoseg.model.loaders.nnunet.checkpoint import load_checkpoint
 from autoseg.model.loaders.nnunet.plans import convert_plans, reader_of
 from autoseg.model.loaders.nnunet.weights import (
@@ -29,6 +28,7 @@ from autoseg.model.tensors import most_bytes
 from autoseg.spec.choice import Choice
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.archive import Archive
 from autoseg.spec.plan import Plan
 from autoseg.tasks import choose_task, make_task
 

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from autoseg.errors import ModelError
-from autoseg.model.archive import Archive
+from autoseg.spec.foreign.archive import Archive
 
 
 def _zip(path, members, mode=zipfile.ZIP_DEFLATED):
@@ -71,7 +71,7 @@ def test_what_is_read_of_a_zip_may_not_grow_beyond_what_weights_can(
     zeros = {f"{name}.bin": b"0" * 2**20 for name in "abc"}
     path = _zip(tmp_path / "model.zip", zeros)  # about 3,300 bytes
     honest = _zip(tmp_path / "honest.zip", zeros, zipfile.ZIP_STORED)
-    monkeypatch.setattr("autoseg.model.archive.ANY_BYTES", 2**21)
+    monkeypatch.setattr("autoseg.spec.foreign.archive.ANY_BYTES", 2**21)
 
     with Archive(path) as archive:
         archive.read("a.bin")

@@ -1,4 +1,4 @@
-"""Files of a model, in a folder or in a zip, read without leaving either."""
+"""Files in a folder or in a zip, read without leaving either."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from autoseg.errors import ModelError, PlanError
+from autoseg.errors import AutosegError, ModelError, PlanError
 from autoseg.spec.json import parse_object
 
 MOST_TEXT = 64 * 2**20  # bytes; a longer JSON file is no plan
@@ -29,35 +29,52 @@ class Archive:
     ----------
     path : Path
         A folder or a zip file.
+    error : type
+        What is raised; for the data of users another than for models.
+    what : str
+        What is in it, for messages.
+    names : list of str, optional
+        Of a folder, the files that are known; by default all that are there.
 
     Raises
     ------
-    ModelError
+    AutosegError
+        ``error``,
         If there is neither, or the zip is damaged or holds a name that would leave it,
         a link, the same name twice, or a member that unpacks to something huge.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        error: type[AutosegError] = ModelError,
+        what: str = "model",
+        names: list[str] | None = None,
+    ) -> None:
+        self.path, self._error, self._what = path, error, what
         self._zip: zipfile.ZipFile | None = None
         self._unpacked = 0
         if path.is_file():
             try:
                 self._zip = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise ModelError(f"{path} is no zip, or is damaged: {error}.") from None
-            _refuse_unsafe(path, self._zip.infolist())
+            except (zipfile.BadZipFile, OSError) as problem:
+                raise error(f"{path} is no zip, or is damaged: {problem}.") from None
+            problems = _unsafe(self._zip.infolist())
+            if problems:
+                listed = "\n".join(f"  {problem}" for problem in problems[:10])
+                raise error(f"{path} is refused, it is no honest {what}:\n{listed}")
             self.names = sorted(
                 info.filename for info in self._zip.infolist() if not info.is_dir()
             )
         elif path.is_dir():
-            self.names = sorted(
+            self.names = names or sorted(
                 file.relative_to(path).as_posix()
                 for file in path.rglob("*")
                 if file.is_file()
             )
         else:
-            raise ModelError(f"{path} does not exist; give a model's folder or zip.")
+            raise error(f"{path} does not exist; give a {what}'s folder or zip.")
+        self._known = frozenset(self.names)
 
     def __enter__(self) -> Archive:
         return self
@@ -101,8 +118,10 @@ class Archive:
             than that, or with what was read before to far more than the zip takes; it
             names the file.
         """
-        if name not in self.names:
-            raise ModelError(f"{self.where(name)} is missing; the model is incomplete.")
+        if name not in self._known:
+            raise self._error(
+                f"{self.where(name)} is missing; the {self._what} is incomplete."
+            )
         if self._zip is None:
             return (self.path / name).read_bytes()
         self._refuse_swelling(self._zip.getinfo(name), most)
@@ -110,37 +129,40 @@ class Archive:
             # No more than the size that the zip states is ever unpacked.
             return self._zip.read(name)
         except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-            raise ModelError(f"{self.where(name)} is damaged: {error}.") from None
+            raise self._error(f"{self.where(name)} is damaged: {error}.") from None
         except Exception as error:  # zlib.error has no public base
-            raise ModelError(f"{self.where(name)} is damaged: {error}.") from None
+            raise self._error(f"{self.where(name)} is damaged: {error}.") from None
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return a JSON object; raises ModelError naming the file and the place."""
         raw = self.read(name, MOST_TEXT)
         if len(raw) > MOST_TEXT:
-            raise ModelError(f"{self.where(name)} is too long for a JSON file of ours.")
+            raise self._error(
+                f"{self.where(name)} is too long for a JSON file of ours."
+            )
         try:
             return parse_object(raw, self.where(name))
         except PlanError as error:
-            raise ModelError(str(error)) from None
+            raise self._error(str(error)) from None
 
     def _refuse_swelling(self, info: zipfile.ZipInfo, most: int) -> None:
         where = self.where(info.filename)
         if info.file_size > most:
-            raise ModelError(
+            raise self._error(
                 f"{where} unpacks to {info.file_size} bytes; {most} are the most that "
                 "such a file can have."
             )
         self._unpacked += info.file_size
         size = self.path.stat().st_size
         if self._unpacked > ANY_BYTES + MOST_GROWTH * size:
-            raise ModelError(
+            raise self._error(
                 f"{where}: what is read of {size} bytes has unpacked to "
-                f"{self._unpacked} so far; no weights shrink like that."
+                f"{self._unpacked} so far; no such files shrink like that."
             )
 
 
-def _refuse_unsafe(path: Path, members: list[zipfile.ZipInfo]) -> None:
+def _unsafe(members: list[zipfile.ZipInfo]) -> list[str]:
+    """Return what speaks against a zip's members."""
     problems = []
     seen: set[str] = set()
     for info in members:
@@ -163,6 +185,4 @@ def _refuse_unsafe(path: Path, members: list[zipfile.ZipInfo]) -> None:
         seen.add(name)
     if sum(info.file_size for info in members) > MOST_BYTES:
         problems.append("together it unpacks to more than 64 GB")
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems[:10])
-        raise ModelError(f"{path} is refused, it is no honest model:\n{listed}")
+    return problems

@@ -1,0 +1,124 @@
+"""Kinds of files that label maps become: NIfTI, DICOM segmentations and contours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from autoseg import __version__
+from autoseg.datasets.series.choice import KEY, is_bundle
+from autoseg.dicom.headers import ENDINGS
+from autoseg.dicom.made import Maker, Segment
+from autoseg.errors import UsageError
+from autoseg.model.model import Model
+from autoseg.predict.job import Job
+from autoseg.spec.foreign.looks import looks_of
+from autoseg.tasks.base import Task
+
+Array = NDArray[Any]
+
+NIFTI, SEG, RTSTRUCT = "nifti", "dicom-seg", "rtstruct"
+TYPES = {NIFTI: ".nii.gz", SEG: "_seg.dcm", RTSTRUCT: "_rtstruct.dcm"}
+"""How files of a case end, by kind; the first that is asked for is the prediction."""
+
+
+def main_type(types: Collection[str]) -> str | None:
+    """Return the kind of the file that is the prediction itself; None: as trained.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind.
+    """
+    wrong = [name for name in types if name not in TYPES]
+    if wrong:
+        raise UsageError(
+            f"There is no type of output {wrong[0]!r}; give {', '.join(TYPES)}."
+        )
+    return next((name for name in TYPES if name in types), None)
+
+
+def files_of_types(job: Job, types: Collection[str]) -> dict[str, Path]:
+    """Return the file of each kind, that of the prediction first."""
+    main = main_type(types)
+    return {
+        name: job.output
+        if name == main
+        else job.output.with_name(f"{job.case.id}{ending}")
+        for name, ending in TYPES.items()
+        if name in types
+    }
+
+
+def needs_series(types: Collection[str]) -> bool:
+    """Return whether files refer to a DICOM series."""
+    return any(name in types for name in (SEG, RTSTRUCT))
+
+
+def is_series(path: Path) -> bool:
+    """Return whether an image is DICOM."""
+    return is_bundle(path) or path.name.lower().endswith(ENDINGS)
+
+
+def write_types(
+    labels: Array, job: Job, types: Collection[str], model: Model, task: Task
+) -> None:
+    """Write the DICOM files of a prediction.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape S
+        Values as in files.
+    job : Job
+        The case, with its series.
+    types : collection of str
+        Kinds that are asked for; NIfTI is somebody else's.
+    model : Model
+        Says who made it, with names, colors and codes of its dataset.json.
+    task : Task
+        Names values.
+    """
+    names = task.value_names
+    looks = looks_of(names.values(), model.dataset)
+    segments = [
+        Segment(value=value, name=name, look=looks[name])
+        for value, name in names.items()
+    ]
+    source, maker = job.case.images[0], maker_of(model)
+    for name, path in files_of_types(job, types).items():
+        if name == SEG:
+            from autoseg.dicom.segment_files import write_segmentation
+
+            write_segmentation(path, labels, source, segments, maker)
+        elif name == RTSTRUCT:
+            from autoseg.dicom.structure_files import write_structures
+
+            write_structures(path, labels, source, segments, maker)
+
+
+def maker_of(model: Model) -> Maker:
+    """Return what made predictions, for those who get them.
+
+    Parameters
+    ----------
+    model : Model
+        Its dataset.json may name manufacturer and model in ``dicom``.
+    """
+    from autoseg.datasets.identity import short_hash
+
+    said = model.dataset.get(KEY)
+    given = said if isinstance(said, dict) else {}
+    name = f"{model.plan.dataset} {model.configuration}"
+    folds = ",".join(str(fold) for fold in model.folds)
+    mark = json.dumps([name, folds, dict(model.dataset)], sort_keys=True, default=str)
+    return Maker(
+        algorithm=str(given.get("algorithm", f"autoseg {name}")),
+        version=__version__,
+        manufacturer=str(given.get("manufacturer", "autoseg")),
+        model=str(given.get("model", name)),
+        serial=str(given.get("serial_number", short_hash(mark))),
+    )
