@@ -12,6 +12,7 @@ The functions here do what the commands of the same names do::
     autoseg.plan_and_preprocess(dataset)
     autoseg.demo()                  autoseg.doctor()
     autoseg.slurm(dataset)          autoseg.models()
+    autoseg.merge(datasets, folder)
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
@@ -40,6 +41,7 @@ _PUBLIC = {
     "check": "autoseg.fingerprint.check.stage",
     "plan": "planners.stage",
     "plan_and_preprocess": "autoseg.prepare",
+    "merge": "autoseg.datasets.merge",
     "compare": "autoseg.report.compare.stage",
     "export": "autoseg.model.export",
     "import_nnunet": "autoseg.model.export",

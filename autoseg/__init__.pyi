@@ -3,6 +3,7 @@
 from autoseg.cli.demo import demo as demo
 from autoseg.cli.doctor import doctor as doctor
 from autoseg.cli.slurm import slurm as slurm
+from autoseg.datasets.merge import merge as merge
 from autoseg.describing.stage import init as init
 from autoseg.evaluate.stage import evaluate as evaluate
 from autoseg.find_best.stage import find_best as find_best

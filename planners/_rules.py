@@ -26,6 +26,7 @@ from planners._channels import choose_channels
 from planners._configurations import Planning
 from planners._family import UNETS, Family, settable_options
 from planners._landmarks import affordable, hold_landmarks
+from planners._losses import about_losses, check_losses, put_together
 from planners._overrides import Overrides, check_overrides
 from planners._reasons import about_grid, about_the_rest
 from planners.base import Budget
@@ -74,9 +75,11 @@ def make_plan(
     """
     kind = TASKS[task.name]
     overrides = check_overrides(budget.overrides, fingerprint.dim)
+    wishes = wishes_of(kind, overrides)
     options, of_task = kind.configure(
-        {**task.options, **wishes_of(kind, overrides)}, fingerprint.annotation
+        {**task.options, **wishes}, fingerprint.annotation
     )
+    check_losses(kind(**options), wishes.get("losses", {}))
     grid, of_spacing = _grid(fingerprint, overrides, kind)
     channels, of_channels = choose_channels(fingerprint)
     budget = counted_in_bytes(budget, overrides)
@@ -109,6 +112,7 @@ def make_plan(
     )
     decisions = (
         *of_task,
+        *about_losses(wishes.get("losses", {})),
         *of_budget,
         *of_spacing,
         *about_grid(fingerprint, grid, fixed),
@@ -143,13 +147,15 @@ def wishes_of(kind: Any, overrides: Overrides) -> dict[str, Any]:
         for key, value in overrides.values.items()
         if key.startswith("task.")
     }
-    unknown = [key for key in found if key.partition(".")[0] not in kind.settable]
+    settable = {*kind.settable, *(("losses",) if kind.learns_points else ())}
+    unknown = [key for key in found if key.partition(".")[0] not in settable]
     if unknown:
         there = ", ".join(f"task.{key}" for key in kind.settable) or "none"
         raise UsageError(
             f"--set: the task has no task.{unknown[0]} that can be set; "
             f"there are {there}.{did_you_mean(unknown[0], kind.settable)}"
         )
+    found = put_together(found, kind.learns_points)
     hints = {name: p.annotation for name, p in parameters_of(kind).items()}
     wrong = [
         problem

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.groups import group_finder
 from autoseg.datasets.kinds import DATASET_KINDS
-from autoseg.spec.dataset import Dataset
+from autoseg.errors import DatasetError
+from autoseg.spec.dataset import KEY, Dataset, annotated_in, entries_of
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 
@@ -41,7 +43,8 @@ def read_annotation(
     Returns
     -------
     annotation
-        In the task's inner form.
+        In the task's inner form; it knows which classes it speaks of, where
+        dataset.json says that these are not all.
     geometry : Geometry
         Of the grid that it lies on.
 
@@ -52,8 +55,43 @@ def read_annotation(
         image and lies elsewhere; both name the file.
     """
     kind = DATASET_KINDS[task.kind]()
-    read = kind.read_lazily if lazily else kind.read
-    return read(path, dataset, task, image, case_id)
+    found, geometry = (kind.read_lazily if lazily else kind.read)(
+        path, dataset, task, image, case_id
+    )
+    if dataset is not None and KEY in dataset.raw:
+        annotated = annotated_of(dataset, case_id, path)
+        if annotated is not None:
+            found = _partly(found, annotated, task, path)
+    return found, geometry
+
+
+def annotated_of(
+    dataset: Dataset, case_id: str | None, path: Path
+) -> tuple[str, ...] | None:
+    """Return which classes the annotation of a case speaks of; None: all.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Says so, also of cases that it does not have itself.
+    case_id : str or None
+        Which case; None: by the annotation's file.
+    path : Path
+        Of the annotation.
+    """
+    for case in dataset.training:
+        if case.id == case_id or (case_id is None and case.annotation == path):
+            return case.annotated
+    name = case_id or path.name.removesuffix(dataset.annotation_ending)
+    group = group_finder(dataset.raw.get("groups"))(name)
+    return annotated_in(entries_of(dataset.raw), name, group)
+
+
+def _partly(found: Any, annotated: tuple[str, ...], task: Task, path: Path) -> Any:
+    try:
+        return task.partly(found, annotated)
+    except DatasetError as error:
+        raise DatasetError(f"{path}: {error}") from None
 
 
 def read_prediction(

@@ -14,7 +14,7 @@ from autoseg.datasets.groups import group_finder
 from autoseg.datasets.series.choice import SeriesChoice, choice_of
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
-from autoseg.spec.dataset import Case
+from autoseg.spec.dataset import Case, annotated_in, entries_of
 from autoseg.spec.foreign.units import UNITS, unit_of
 from autoseg.spec.image import CROPS, NONZERO
 from autoseg.spec.json import load_json
@@ -30,6 +30,7 @@ READERS = {  # nnU-Net's readers, and the formats with their conventions
 ENDING = re.compile(r"[\w.+-]+")  # no path: it would lead out of the folder
 SPLIT_FILES = ("splits.json", "splits_final.json")  # ours, and nnU-Net's
 KEYS = (
+    "annotated",
     "annotation_ending",
     "channel_names",
     "components",
@@ -210,6 +211,23 @@ class Description:
         except DatasetError as error:
             self.problems.append(str(error))
             return group_finder(None)
+
+    def annotated(self) -> Callable[[str, str | None], tuple[str, ...] | None]:
+        """Return a function from a case's id and group to its annotated classes."""
+        try:
+            entries = entries_of(self.raw)
+        except DatasetError as error:
+            self.problems.append(str(error))
+            entries = {}
+
+        def annotated_of(case_id: str, group: str | None) -> tuple[str, ...] | None:
+            try:
+                return annotated_in(entries, case_id, group)
+            except DatasetError as error:
+                self.problems.append(str(error))
+                return None
+
+        return annotated_of
 
     def splits(self) -> Splits | None:
         """Return ``splits``, or those of a file by one of the usual names."""

@@ -88,7 +88,7 @@ def voxels_behind(path: Path) -> list[Path]:
 
 def quick_stamp(case: Case) -> str:
     """Return what changes with the size or time of any file of a case."""
-    return short_hash(json.dumps(stamps_of(all_files(case))))
+    return short_hash(json.dumps(case_stamps(case)))
 
 
 def content_of(case: Case) -> str:
@@ -102,10 +102,32 @@ def content_of(case: Case) -> str:
     Returns
     -------
     str
-        A short hash of names and contents; not of folders or times.
+        A short hash of names and contents, and of which classes are annotated; not of
+        folders or times.
     """
     parts = [[path.name, _hash(path)] for path in all_files(case) if path.is_file()]
-    return short_hash(json.dumps(parts))
+    return short_hash(json.dumps([*parts, *_said(case)]))
+
+
+def case_stamps(case: Case) -> list[Any]:
+    """Return what changes when anything that a case is made of may have changed.
+
+    Parameters
+    ----------
+    case : Case
+        With its files.
+
+    Returns
+    -------
+    list
+        JSON values: see `autoseg.workspace.stamps_of`, and which classes are annotated.
+    """
+    return [*stamps_of(all_files(case)), *_said(case)]
+
+
+def _said(case: Case) -> list[list[str]]:
+    """Return what dataset.json says of a case's annotation; nothing is the rule."""
+    return [] if case.annotated is None else [["annotated", *case.annotated]]
 
 
 def _hash(path: Path) -> str:

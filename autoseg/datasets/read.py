@@ -175,7 +175,11 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         dataset = _with_endings_of_first(replace(dataset, training=listed))
     else:
         dataset = _with_training_cases(dataset, wanted, problems, folders)
-    training = tuple(replace(c, group=group_of(c.id)) for c in dataset.training)
+    annotated = described.annotated()
+    training = tuple(
+        replace(c, group=(group := group_of(c.id)), annotated=annotated(c.id, group))
+        for c in dataset.training
+    )
     dataset = replace(dataset, training=training)
     dataset = _with_test_cases(dataset, listed is not None, folders)
     return dataset, problems + _problems_of_task(dataset)

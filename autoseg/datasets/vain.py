@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, some_of
 from autoseg.formats.base import find_format, known_endings, match_ending
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import KEY, Dataset
 from autoseg.spec.image import Geometry
+from autoseg.tasks.base import Task
 
 JPEG = (".jpg", ".jpeg")
 SURE = range(256)  # values that any format holds
@@ -70,6 +71,54 @@ def unwritable(dataset: Dataset, values: Collection[int]) -> Vain | None:
         f"of `labels`, from {low} to {high}.",
         'Say another "label_ending", such as ".nii.gz" or ".tif", and write '
         "annotations so, or give the classes smaller values.",
+    )
+
+
+def never_annotated(
+    dataset: Dataset, task: Task, known: Collection[str]
+) -> Vain | None:
+    """Return that no case speaks of a class, None if some do of each.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of label maps.
+    task : Task
+        Names the classes.
+    known : collection of str
+        Those that some case speaks of.
+    """
+    missing = [name for name in task.classes if name not in known]
+    if KEY not in dataset.raw or not missing:
+        return None
+    return Vain(
+        dataset.folder / "dataset.json",
+        f"By `{KEY}`, {some_of([repr(name) for name in missing])} is annotated in no "
+        "case.",
+        "Take it out of `labels`, or annotate it somewhere.",
+    )
+
+
+def never_complete(dataset: Dataset, classes: Collection[str]) -> Vain | None:
+    """Return that no case of instances speaks of all classes, None if one does.
+
+    Nothing then says of any voxel that no object is there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of instances.
+    classes : collection of str
+        Their names.
+    """
+    said = [case.annotated for case in dataset.training]
+    if not said or any(one is None or set(one) >= set(classes) for one in said):
+        return None
+    return Vain(
+        dataset.folder / "dataset.json",
+        f"By `{KEY}`, no case has all of its objects annotated, so that nothing says "
+        "where there is none.",
+        "Annotate all classes in some cases.",
     )
 
 

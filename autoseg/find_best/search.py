@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import UsageError
 from autoseg.evaluate.aggregate import Scores
@@ -132,7 +130,7 @@ class Search:
                 path, self.dataset, self.task, case_id=case_id
             )
             arrays = [open_outputs(of_case[case_id]) for of_case in files]
-            return score(arrays, np.asarray(inner), geometry.spacing)
+            return score(arrays, inner, geometry.spacing)
 
         map_cases(
             one,

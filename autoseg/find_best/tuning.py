@@ -29,6 +29,7 @@ from autoseg.model.postprocessing import (
     members_of,
 )
 from autoseg.predict.readouts.ensemble import decide
+from autoseg.spec.annotation import LabelMap
 
 THRESHOLDS = (0.3, 0.4, 0.6, 0.7)
 SIZE_SHARES = (0.01, 0.03, 0.1, 0.3)  # of the median object, as minimum sizes
@@ -81,7 +82,7 @@ def combinations(steps: Mapping[str, Sequence[Rule]]) -> list[Rule]:
 
 def score_case(
     arrays: Sequence[Any],
-    reference: NDArray[Any],
+    reference: Any,
     spacing: tuple[float, ...],
     task: Any,
     rules: Mapping[str, Sequence[Rule]],
@@ -94,7 +95,7 @@ def score_case(
     ----------
     arrays : sequence of array of uint8, shape (K, *S)
         Outputs of the models that are averaged.
-    reference : ndarray of int, shape S
+    reference : ndarray of int, shape S, or LabelMap
         Inner annotation.
     spacing : tuple of float, length D
         Edge of a voxel.
@@ -110,17 +111,22 @@ def score_case(
     Returns
     -------
     dict of str to list of float
-        Goodness, by class, in the order of its rules.
+        Goodness, by class, in the order of its rules; NaN of a class that the
+        annotation does not speak of.
     """
     found: dict[str, list[float]] = {
         name: [math.nan] * len(r) for name, r in rules.items()
     }
     thresholds = sorted({rule.threshold for some in rules.values() for rule in some})
+    unknown = reference.unknown if isinstance(reference, LabelMap) else ()
+    truth = np.asarray(reference)
     for threshold in thresholds:
         every = {} if threshold == PLAIN else dict.fromkeys(rules, threshold)
         labels = decide(arrays, task, every)
         for name, some in rules.items():
-            scorer = _ClassScorer(labels, reference, spacing, task, name, by, worst)
+            if name in unknown:
+                continue  # nobody knows
+            scorer = _ClassScorer(labels, truth, spacing, task, name, by, worst)
             for place, rule in enumerate(some):
                 if rule.threshold == threshold:
                     found[name][place] = scorer(rule)

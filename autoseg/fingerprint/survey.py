@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.identity import (
     all_files,
+    case_stamps,
     content_of,
     quick_stamp,
     short_hash,
@@ -49,7 +50,6 @@ from autoseg.spec.image import NONZERO, Image
 from autoseg.spec.json import to_json, write_text
 from autoseg.tasks import TASKS, make_task
 from autoseg.tasks.base import Task
-from autoseg.workspace import stamps_of
 
 MEASURES = 4  # raise it when what is measured of a case changes
 # Bytes in work for each byte of an image in memory: the image, its annotation, the
@@ -74,7 +74,7 @@ class Survey:
         settings = json.loads(self.settings)
         stamps = {}
         for case in self.dataset.training:
-            text = json.dumps([settings, stamps_of(all_files(case))])
+            text = json.dumps([settings, case_stamps(case)])
             stamps[case.id] = short_hash(text)
         return stamps
 

@@ -20,6 +20,7 @@ from autoseg.losses._dice import (
     dice_terms,
     precise,
 )
+from autoseg.losses._labels import Partly, dice_and_entropy, look, meanings
 from autoseg.losses.base import Loss, Share
 
 
@@ -37,6 +38,9 @@ class DiceBinaryCrossEntropy(Loss):
         The label values that make up the region of each channel.
     ignore_index : int, optional
         Voxels with this label do not count.
+    partly : list of (int, list of int), optional
+        Labels of voxels of which not everything is known; see
+        `autoseg.losses._labels.LabelLoss`.
 
     Notes
     -----
@@ -59,14 +63,21 @@ class DiceBinaryCrossEntropy(Loss):
         *,
         regions: Sequence[Sequence[int]],
         ignore_index: int | None = None,
+        partly: Partly | None = None,
     ) -> None:
         super().__init__()
         self.batch_dice = batch_dice
         self.regions = tuple(tuple(region) for region in regions)
         self.ignore_index = ignore_index
+        self.partly = partly
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_shapes(logits, target, len(self.regions))
+        if self.partly:
+            ignore = self.ignore_index
+            table = meanings(len(self.regions), self.regions, ignore, self.partly)
+            seen = look(logits, target, table, False, ignore)
+            return dice_and_entropy(seen, self.batch_dice, self.batch)
         apply: Any = _DiceBinary.apply
         result: Tensor = apply(
             logits,

@@ -18,6 +18,7 @@ from autoseg.losses._dice import (
     dice_terms,
     precise,
 )
+from autoseg.losses._labels import Partly, dice_and_entropy, look, meanings
 from autoseg.losses.base import Loss, Share
 
 
@@ -35,6 +36,9 @@ class DiceCrossEntropy(Loss):
         Dice is made of sums over the whole batch, not of each sample alone.
     ignore_index : int, optional
         Voxels with this label do not count.
+    partly : list of (int, list of int), optional
+        Labels of voxels of which not everything is known; see
+        `autoseg.losses._labels.LabelLoss`.
 
     References
     ----------
@@ -47,14 +51,24 @@ class DiceCrossEntropy(Loss):
     sums_up = True
 
     def __init__(
-        self, batch_dice: bool = False, *, ignore_index: int | None = None
+        self,
+        batch_dice: bool = False,
+        *,
+        ignore_index: int | None = None,
+        partly: Partly | None = None,
     ) -> None:
         super().__init__()
         self.batch_dice = batch_dice
         self.ignore_index = ignore_index
+        self.partly = partly
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check_shapes(logits, target)
+        if self.partly:
+            channels, ignore = logits.shape[1], self.ignore_index
+            table = meanings(channels, None, ignore, self.partly)
+            seen = look(logits, target, table, True, ignore)
+            return dice_and_entropy(seen, self.batch_dice, self.batch)
         apply: Any = _DiceCrossEntropy.apply
         how = self.batch_dice, self.ignore_index, self.batch
         result: Tensor = apply(logits, target, *how)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoseg.errors import DatasetError, UsageError, amount, some_of
+from autoseg.preprocess.dealing import deal_annotated, deal_cases, deal_groups
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.workspace import Workspace
@@ -34,7 +35,8 @@ def make_splits(
     which are those of scikit-learn's ``KFold(folds, shuffle=True, random_state=seed)``.
     Where cases have groups (patients, say), whole groups are dealt out instead, the
     largest first, each to the fold that has the fewest cases so far, so that no group
-    is on both sides of a split.
+    is on both sides of a split. Where cases speak of some classes only (``annotated``),
+    those that speak of the same are dealt out evenly.
 
     Parameters
     ----------
@@ -63,6 +65,7 @@ def make_splits(
     """
     if dataset.splits is not None:
         check_splits(dataset.splits, dataset, str(dataset.folder / "dataset.json"))
+        _tell_of_classes(dataset.splits, dataset)
         return dataset.splits
     groups = groups_of(dataset)
     grouped = len(groups) < len(dataset.training)
@@ -84,8 +87,14 @@ def make_splits(
         )
         folds = len(groups)
     ids = sorted(case.id for case in dataset.training)
-    deal = _deal_groups if grouped else _deal_cases
-    return tuple(_split(ids, held_out) for held_out in deal(groups, folds, seed))
+    if any(case.annotated is not None for case in dataset.training):
+        said = {case.id: case.annotated or () for case in dataset.training}
+        dealt = deal_annotated(groups, folds, seed, said)
+    else:
+        dealt = (deal_groups if grouped else deal_cases)(groups, folds, seed)
+    splits = tuple(_split(ids, held_out) for held_out in dealt)
+    _tell_of_classes(splits, dataset)
+    return splits
 
 
 def load_splits(
@@ -297,25 +306,19 @@ def groups_of(dataset: Dataset) -> dict[str, list[str]]:
     return groups
 
 
-def _deal_cases(
-    groups: Mapping[str, Sequence[str]], folds: int, seed: int
-) -> list[set[str]]:
-    ids = sorted(case_id for members in groups.values() for case_id in members)
-    order = np.arange(len(ids))
-    np.random.RandomState(seed).shuffle(order)
-    return [{ids[i] for i in run} for run in np.array_split(order, folds)]
-
-
-def _deal_groups(
-    groups: Mapping[str, Sequence[str]], folds: int, seed: int
-) -> list[set[str]]:
-    order = list(groups)
-    np.random.RandomState(seed).shuffle(order)
-    order.sort(key=lambda group: -len(groups[group]))  # stable: ties stay shuffled
-    held_out: list[set[str]] = [set() for _ in range(folds)]
-    for group in order:
-        min(held_out, key=len).update(groups[group])
-    return held_out
+def _tell_of_classes(splits: Sequence[Split], dataset: Dataset) -> None:
+    """Warn of folds one side of which does not speak of a class at all."""
+    of = {case.id: case.annotated for case in dataset.training}
+    known = {name for names in of.values() if names for name in names}
+    for number, sides in enumerate(splits):
+        for side, ids in zip(("trains on", "is scored on"), sides, strict=True):
+            sets = [of.get(case_id) for case_id in ids]
+            if not known or any(names is None for names in sets):
+                continue
+            missing = known.difference(*(names or () for names in sets))
+            if missing:
+                said = dataset.name, number, side, some_of(sorted(missing))
+                log.warning("%s: fold %d %s no case in which %s is annotated.", *said)
 
 
 def _random_split(dataset: Dataset, seed: int) -> Split:

@@ -6,11 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from autoseg.datasets.identity import all_files, content_of, is_there, short_hash
+from autoseg.datasets.identity import (
+    case_stamps,
+    content_of,
+    is_there,
+    short_hash,
+)
 from autoseg.errors import DatasetError
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.workspace import stamps_of
 
 VERSION = 2  # raise it when preprocessed voxels change
 CONTENT = "content"
@@ -104,7 +108,7 @@ def contents_in_store(store: CaseStore, case_ids: Iterable[str]) -> dict[str, st
 
 
 def _stamp(case: Case, dataset: Dataset) -> str:
-    return short_hash(json.dumps((*_settings(dataset), stamps_of(all_files(case)))))
+    return short_hash(json.dumps((*_settings(dataset), case_stamps(case))))
 
 
 def _settings(dataset: Dataset) -> tuple[Any, ...]:

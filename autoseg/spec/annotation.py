@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -128,17 +128,37 @@ class LabelMap(Annotation):
     """An integer array of shape S, with the methods of an annotation.
 
     It may be one that is read by windows; then what is made of it is so, too.
+    ``numpy.asarray`` of it is the array.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape S, or Windowed
+        The array.
+    unknown : tuple of str
+        Names of the classes that it says nothing of: where it is background, they may
+        be. Then it is handed around as it is, and not as an array.
+    background : int
+        The value of voxels that are of no class.
     """
 
     labels: Any
+    unknown: tuple[str, ...] = ()
+    background: int = 0
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the array."""
+        labels = np.asarray(self.labels)
+        if dtype is None or np.dtype(dtype) == labels.dtype:
+            return labels.copy() if copy else labels
+        return labels.astype(dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.labels.shape
 
     @property
-    def inner(self) -> Array:
-        return self.labels
+    def inner(self) -> Any:
+        return self if self.unknown else self.labels
 
     @property
     def nbytes(self) -> int:
@@ -149,13 +169,13 @@ class LabelMap(Annotation):
         return not any((part > 0).any() for part in pieces(self.labels))
 
     def turned(self, turn: Turning) -> LabelMap:
-        return LabelMap(turn.apply(self.labels))
+        return self._with(turn.apply(self.labels))
 
     def transposed(self, axes: Sequence[int]) -> LabelMap:
-        return LabelMap(self.labels.transpose(*axes))
+        return self._with(self.labels.transpose(*axes))
 
     def cropped(self, box: Sequence[slice]) -> LabelMap:
-        return LabelMap(self.labels[tuple(box)])
+        return self._with(self.labels[tuple(box)])
 
     def resized(
         self, shape: Sequence[int], resample: Callable[[Array], Array]
@@ -163,15 +183,18 @@ class LabelMap(Annotation):
         found = resample(self.labels)
         if not isinstance(found, Windowed):
             found = np.ascontiguousarray(found)
-        return LabelMap(found)
+        return self._with(found)
+
+    def _with(self, labels: Any) -> LabelMap:
+        return replace(self, labels=labels)
 
     def masked(self, mask: NDArray[np.bool_]) -> LabelMap:
         """Return int16 or int32 with `OUTSIDE` for background outside of the mask."""
         if isinstance(self.labels, Windowed):
-            return LabelMap(Windowed(_Masked(self.labels, mask)))
+            return self._with(Windowed(_Masked(self.labels, mask, self.background)))
         labels = self.labels.astype(_kind(self.labels))
-        labels[(labels == 0) & ~mask] = OUTSIDE
-        return LabelMap(labels)
+        labels[(labels == self.background) & ~mask] = OUTSIDE
+        return self._with(labels)
 
     def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
         def inside(labels: Array) -> NDArray[np.bool_]:
@@ -204,6 +227,7 @@ class _Masked:
 
     labels: Windowed
     mask: Any
+    background: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -215,7 +239,8 @@ class _Masked:
 
     def read(self, box: Box) -> Array:
         labels = np.array(self.labels[box], self.dtype)
-        labels[(labels == 0) & ~np.asarray(self.mask[box])] = OUTSIDE
+        nothing = labels == self.background
+        labels[nothing & ~np.asarray(self.mask[box])] = OUTSIDE
         return labels
 
     def let_go(self) -> None:

@@ -44,12 +44,15 @@ class Instances(Annotation):
         The whole mask of each object that shares voxels with another one; empty where
         nothing overlaps. In ``labels`` such voxels belong to the object on top: of an
         annotation the one that its file has later, of a prediction the surest.
+    unknown : tuple of int
+        Classes that nobody annotated: where no instance is, there may be one of them.
     """
 
     labels: NDArray[np.int32]
     classes: Mapping[int, int] = field(default_factory=lambda: _NOTHING)
     scores: Mapping[int, float] = field(default_factory=lambda: _NOTHING)
     masks: Mapping[int, Mask] = field(default_factory=lambda: _NOTHING)
+    unknown: tuple[int, ...] = ()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return the map of ids."""
@@ -125,6 +128,17 @@ class Instances(Annotation):
         """Return it knowing where nobody annotated, bool of shape S."""
         labels = np.where(where, IGNORED, self.labels).astype(np.int32, copy=False)
         return replace(self, labels=labels)
+
+    @property
+    def spoken_of(self) -> Instances:
+        """What it says of the classes that were annotated: see `unknown`.
+
+        Where none of their instances is, nobody has looked, so far as losses know.
+        """
+        if not self.unknown:
+            return self
+        known = self.without([i for i in self.ids if self.class_of(i) in self.unknown])
+        return known.ignoring(known.labels <= 0)
 
     @property
     def ids(self) -> list[int]:

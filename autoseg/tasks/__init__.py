@@ -11,7 +11,9 @@ from autoseg.spec.dataset import Dataset
 if TYPE_CHECKING:
     from autoseg.tasks.base import Task
 
-TASKS: Registry[type[Task]] = Registry("task", __name__, besides=("parameter_search",))
+TASKS: Registry[type[Task]] = Registry(
+    "task", __name__, besides=("losses", "parameter_search")
+)
 
 
 def make_task(choice: Choice) -> Task:

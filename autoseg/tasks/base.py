@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.errors import DatasetError
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head, OutputStage, Pointwise
@@ -173,6 +174,10 @@ class Task(ABC):
         """Inner label value of voxels that nobody annotated, if there is one."""
         return None
 
+    def unknown_values(self, name: str) -> tuple[int, ...]:
+        """Return the inner values of stored maps that say nothing of a class."""
+        return () if self.ignore_index is None else (self.ignore_index,)
+
     @property
     def swapped(self) -> tuple[int, ...]:
         """Which point each one is in a mirror; empty where it stays what it is."""
@@ -235,6 +240,26 @@ class Task(ABC):
     @abstractmethod
     def read(self, annotation: Any) -> Any:
         """Return a file's annotation in inner form, or raise DatasetError."""
+
+    def partly(self, annotation: Any, annotated: Sequence[str]) -> Any:
+        """Return an inner annotation knowing that it speaks of some classes only.
+
+        Parameters
+        ----------
+        annotation : Any
+            Of a case, in inner form.
+        annotated : sequence of str
+            Names of its annotated classes. What it says of others is forgotten.
+
+        Raises
+        ------
+        DatasetError
+            If the task cannot learn from it, or was told of other classes.
+        """
+        raise DatasetError(
+            "the task knows no classes that may be annotated in part; take `annotated` "
+            "out of dataset.json."
+        )
 
     @abstractmethod
     def write(self, annotation: Any) -> Any:

@@ -14,6 +14,7 @@ from autoseg.find_best.tuning import (
 from autoseg.metrics.segmentation import score_masks
 from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.predict.readouts.ensemble import decide
+from autoseg.spec.annotation import LabelMap
 from autoseg.tasks.semantic import SemanticTask
 
 TASK = SemanticTask(labels={"background": 0, "one": 1, "two": 2})
@@ -103,3 +104,14 @@ def test_a_class_that_is_nowhere_is_left_alone():
     rule, (step,) = choose_rule("one", STEPS, columns, FOLDS)
 
     assert rule == Rule() and not step.kept
+
+
+def test_nothing_is_said_of_a_class_that_was_not_annotated():
+    array, truth = noisy(1)
+    known = LabelMap(np.where(truth == 2, 0, truth), unknown=("two",))
+
+    table = score_case(
+        [array], known, SPACING, TASK, {"one": [Rule()], "two": [Rule()]}, "dice", 99.0
+    )
+
+    assert table["one"][0] > 0.5 and math.isnan(table["two"][0])

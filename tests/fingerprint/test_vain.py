@@ -30,6 +30,14 @@ CELLS = {"background": 0, "cell": 1}
 VAIN = {
     "masks": ({"labels": CELLS, "task": "instance"}, "masks of the foreground, not"),
     "too large": ({"labels": {**CELLS, "far": 70_000}}, "cannot hold the values"),
+    "nowhere": (
+        {
+            "labels": {**CELLS, "other": 2},
+            "maps": (1, 2),
+            "annotated": {"c*": ["cell"]},
+        },
+        "'other' is annotated in no case",
+    ),
     "jpeg": ({"labels": CELLS, "ending": ".jpg", "maps": (0, 0)}, "are JPEG files"),
 }
 
@@ -61,3 +69,18 @@ def test_masks_that_are_meant_are_measured(tmp_path, described):
 
     objects = made.annotation["objects"]
     assert objects == (3 if described == {"components": False} else 6)
+
+
+def test_nothing_says_where_no_object_is_if_no_case_has_all_of_its_objects(tmp_path):
+    labels, said = {"a": 1, "b": 2}, {"c*": ["a"]}
+    folder = data_set(
+        tmp_path / "Toy", labels, task="instance", maps=(1, 2), annotated=said
+    )
+    for number in range(3):
+        side = json.dumps({"instances": {"1": 1, "2": 2}})
+        (folder / f"labelsTr/c{number}.json").write_text(side)
+
+    errors = [p.found for p in check(folder) if p.severity == "error"]
+    assert any("no case has all of its objects annotated" in e for e in errors)
+    with pytest.raises(DatasetError, match="no case has all of its objects"):
+        fingerprint(folder, tmp_path / "root", workers=1)

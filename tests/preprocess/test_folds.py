@@ -1,5 +1,6 @@
 """Which cases train and which are held out."""
 
+import dataclasses
 import json
 import logging
 from collections import Counter
@@ -289,3 +290,34 @@ def test_a_given_splits_file_replaces_the_one_that_was_made(tmp_path, caplog):
     load_splits(place, _dataset("abcdef", splits=given))
 
     assert read_splits(place.splits) == given
+
+
+def _annotated(said) -> Dataset:
+    cases = tuple(Case(id=i, images=(), annotated=names) for i, names in said.items())
+    return dataclasses.replace(_dataset(()), training=cases)
+
+
+def test_each_fold_gets_as_much_of_every_kind_of_case():
+    kinds = [("liver",), ("kidney",), None]
+    said = {f"c{number:02d}": kinds[number // 10] for number in range(30)}
+    said = dict(list(said.items())[:25])  # 10, 10 and 5
+
+    for train, held_out in make_splits(_annotated(said)):
+        assert Counter(said[i] for i in held_out) == dict(
+            zip(kinds, (2, 2, 1), strict=True)
+        )
+        assert Counter(said[i] for i in train) == dict(
+            zip(kinds, (8, 8, 4), strict=True)
+        )
+
+
+def test_a_fold_that_cannot_learn_a_class_is_warned_of(caplog):
+    said = {"a": ("liver",), "b": ("liver",), "c": ("liver", "kidney")}
+
+    with caplog.at_level(logging.WARNING):
+        make_splits(_annotated(said), folds=3)
+
+    told = [
+        r.getMessage() for r in caplog.records if "trains on no case" in r.msg % r.args
+    ]
+    assert len(told) == 1 and "kidney is annotated" in told[0]

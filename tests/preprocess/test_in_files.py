@@ -33,8 +33,8 @@ def by_parts(monkeypatch):
         monkeypatch.setattr(module, "AT_ONCE", 300)
     for module in (components, holes):
         monkeypatch.setattr(module, "SLAB", 400)
-    monkeypatch.setattr("autoseg.tasks.semantic.SLAB", 400)
-    monkeypatch.setattr("autoseg.tasks.semantic.MOST_INDICES", 20)
+    monkeypatch.setattr("autoseg.tasks.semantic.sizes.SLAB", 400)
+    monkeypatch.setattr("autoseg.tasks.semantic.places.MOST_INDICES", 20)
     monkeypatch.setattr("autoseg.preprocess.store.AT_ONCE", 2000)
     monkeypatch.setattr("autoseg.geometry.crop.PIECE", 300)
     monkeypatch.setattr("autoseg.geometry._labels.SLAB", 300)
@@ -88,7 +88,7 @@ def test_what_is_read_by_parts_is_prepared_to_the_bit_as_what_is_in_memory(
     tmp_path, request, monkeypatch, packed, spacing
 ):
     settings = {} if spacing is None else {"3d_fullres.spacing": spacing}
-    monkeypatch.setattr("autoseg.tasks.semantic.MOST_INDICES", 20)
+    monkeypatch.setattr("autoseg.tasks.semantic.places.MOST_INDICES", 20)
     folder = _dataset(tmp_path / "Toy", packed)
     known, whole = _prepared(folder, tmp_path / "a", **settings)
     largest = request.getfixturevalue("by_parts")

@@ -22,7 +22,7 @@ from autoseg.datasets.instance_files import is_many_files, needs_classes, read_m
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.datasets.maps import image_of, read_map_on_image
-from autoseg.datasets.vain import Vain, masks_for_ids
+from autoseg.datasets.vain import Vain, masks_for_ids, never_complete
 from autoseg.errors import DatasetError
 from autoseg.instancefiles.overlaps import OVERLAPS, with_overlaps
 from autoseg.instancefiles.readers.base import instance_endings
@@ -69,6 +69,7 @@ class InstanceFiles(DatasetKind):
         self, dataset: Dataset, task: Task, measured: Mapping[str, Any]
     ) -> Vain | None:
         found = super().vain(dataset, task, measured)
+        found = found or never_complete(dataset, task.classes)
         if found is None and COMPONENTS not in dataset.raw:
             masks, drawn = measured.get("masks", 0), measured.get("drawn", 0)
             found = masks_for_ids(dataset, masks, drawn)

@@ -12,7 +12,7 @@ from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.datasets.maps import read_map_on_image
 from autoseg.datasets.series.drawn import folders_of_drawings
-from autoseg.datasets.vain import Vain, unwritable
+from autoseg.datasets.vain import Vain, never_annotated, unwritable
 from autoseg.errors import DatasetError
 from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Dataset
@@ -30,7 +30,11 @@ class LabelFiles(DatasetKind):
     def vain(
         self, dataset: Dataset, task: Task, measured: Mapping[str, Any]
     ) -> Vain | None:
-        return super().vain(dataset, task, measured) or unwritable(dataset, task.values)
+        return (
+            super().vain(dataset, task, measured)
+            or unwritable(dataset, task.values)
+            or never_annotated(dataset, task, measured.get("classes", ()))
+        )
 
     def read(
         self,

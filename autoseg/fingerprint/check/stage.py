@@ -10,6 +10,7 @@ from pathlib import Path
 from autoseg.datasets.read import read_dataset
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint.check import files
+from autoseg.fingerprint.check.annotated import annotated_problems
 from autoseg.fingerprint.check.annotations import annotation_problems
 from autoseg.fingerprint.check.case import look_at
 from autoseg.fingerprint.check.extremes import extreme_problems
@@ -194,6 +195,7 @@ def _problems(
         *files.group_problems(dataset),
         *unread(dataset, kind, facts),
         *told(facts),
+        *annotated_problems(dataset, kind.task),
         *annotation_problems(dataset, facts),
         *extreme_problems(facts),
         *_outside_problems(dataset, facts),

@@ -24,6 +24,7 @@ from autoseg.report.pictures.layers import Layer
 from autoseg.report.pictures.turned import Turned
 from autoseg.report.reliability import reliability, tally
 from autoseg.report.statistics import Region
+from autoseg.spec.annotation import LabelMap
 from autoseg.tasks.base import Task
 from autoseg.train.after.results import scores_of
 
@@ -68,8 +69,8 @@ class LabelsReport(ReportKind):
 
     def foot(self, cases: Sequence[Scores]) -> str:
         means = []
-        for name in cases[0]:
-            values = [case[name].get("dice", math.nan) for case in cases]
+        for name in dict.fromkeys(name for case in cases for name in case):
+            values = [case.get(name, {}).get("dice", math.nan) for case in cases]
             known = [value for value in values if not math.isnan(value)]
             if known:
                 means.append(f"{name} {sum(known) / len(known):.3f}")
@@ -107,7 +108,7 @@ class LabelsReport(ReportKind):
 
         def look(case: str, path: Path) -> Array:
             truth = checked.annotation(case)
-            return _tally_voxels(open_outputs(path), np.asarray(truth), self.task)
+            return _tally_voxels(open_outputs(path), truth, self.task)
 
         found = checked.each(look, files)
         if not found:
@@ -129,12 +130,15 @@ class LabelsReport(ReportKind):
         )
 
 
-def _tally_voxels(outputs: Any, truth: Array, task: Any) -> Array:
+def _tally_voxels(outputs: Any, annotation: Any, task: Any) -> Array:
     """Return the tallies of all classes, (classes, 10, 3).
 
     A voxel counts for a class if the class has a probability there, however small, or
-    is annotated: sure and true background would make every model look calibrated.
+    is annotated: sure and true background would make every model look calibrated. It
+    does not count for classes that the annotation does not speak of.
     """
+    truth: Array = np.asarray(annotation)
+    unknown = annotation.unknown if isinstance(annotation, LabelMap) else ()
     levels = np.zeros((len(task.classes), 2, LEVELS + 1))
     step = max(1, AT_ONCE // max(1, math.prod(truth.shape[1:])))
     for start in range(0, len(truth), step):
@@ -144,6 +148,8 @@ def _tally_voxels(outputs: Any, truth: Array, task: Any) -> Array:
         if task.ignore_index is not None:
             counts = part != task.ignore_index
         for number, name in enumerate(task.classes):
+            if name in unknown:
+                continue
             members = task.members(name)
             channel = number if task.pointwise.painted is not None else members[0]
             level = outputs[channel, rows]

@@ -12,6 +12,7 @@
 ``train``              the recipe: ``auto``, ``nnunet``, ``fast`` or ``adamw``
 ``train.FIELD``        a number of `autoseg.spec.settings.recipe.Recipe`
 ``task.OPTION``        an option of the task, such as ``task.representation``
+``task.losses.HEAD``   the loss of a head, and ``task.losses.HEAD.OPTION``
 =====================  ===============================================================
 
 A key holds for all configurations, or behind the name of one for that one alone, as in

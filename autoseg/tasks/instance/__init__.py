@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.base import Representation
 from autoseg.spec.annotation import IGNORED
-from autoseg.spec.choice import Choice, Decision
+from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
 from autoseg.spec.instances import Instances, as_instances
@@ -23,11 +24,12 @@ from autoseg.spec.overlaps import Arranged, Shares, in_layers, on_top
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
+from autoseg.tasks.instance.heads import CLASSES, heads_of
 from autoseg.tasks.instance.ids import places_of, whole_ids
-from autoseg.tasks.instance.ignored import blank, leaving_out
+from autoseg.tasks.instance.ignored import blank
 from autoseg.tasks.instance.stored import arranged, class_index, packed, unpacked
+from autoseg.tasks.losses import losses_of
 
-CLASSES = "classes"  # the head that says what an instance is
 DECODE_MARGIN = 8  # voxels: gaps that decoders bridge, and widths that they smooth over
 
 
@@ -56,6 +58,8 @@ class InstanceTask(Task):
     ignored : bool
         Annotations have such voxels (COCO's crowds are such, too), and losses leave
         them out.
+    losses : mapping, optional
+        By head, the loss that it is trained with; see `autoseg.tasks.losses`.
     """
 
     learns_map = False
@@ -64,7 +68,7 @@ class InstanceTask(Task):
     decode_margin = DECODE_MARGIN
     sturdy = True
     trials = 50
-    settable = ("representation",)
+    settable = ("representation", "losses")
 
     def __init__(
         self,
@@ -75,10 +79,12 @@ class InstanceTask(Task):
         network_axes: int | None = None,
         ignore: int | None = None,
         ignored: bool = False,
+        losses: Mapping[str, Any] | None = None,
     ) -> None:
         self.labels = dict(labels)
         self.stuff = dict(stuff or {})
         self.ignore, self.ignored = ignore, ignored
+        self.losses = losses_of(losses)
         self.axes = axes
         self.network_axes = network_axes or axes
         self._choice = dict(representation or {"name": "flow_distance"})
@@ -89,6 +95,7 @@ class InstanceTask(Task):
             "axes": axes,
             **({} if ignore is None else {"ignore": ignore}),
             **({"ignored": True} if ignored else {}),
+            **({} if losses is None else {"losses": losses}),
         }
 
     @classmethod
@@ -139,27 +146,13 @@ class InstanceTask(Task):
     def classes(self) -> tuple[str, ...]:
         return tuple(self.numbers)
 
-    @property
-    def classifies(self) -> bool:
-        """Whether the network has to tell classes apart."""
-        return len(self.numbers) > 1
-
     def for_axes(self, axes: int) -> Task:
         return InstanceTask(**self._options, network_axes=axes)
 
     @functools.cached_property
     def heads(self) -> tuple[Head, ...]:
-        heads = self.representation.heads
-        if self.classifies:
-            heads += (
-                Head(
-                    name=CLASSES,
-                    channels=len(self.numbers) + 1,
-                    activation="softmax",
-                    loss=Choice(name="dice_ce", options={}),
-                ),
-            )
-        return tuple(map(leaving_out, heads)) if self.ignored else heads
+        own, kinds = self.representation.heads, len(self.numbers)
+        return heads_of(own, kinds, self.ignored, self.losses)
 
     @property
     def ignore_index(self) -> int | None:
@@ -184,6 +177,10 @@ class InstanceTask(Task):
                 )
         return Instances(found.labels, classes, found.scores, found.masks)
 
+    def partly(self, annotation: Any, annotated: Sequence[str]) -> Instances:
+        others = [n for name, n in self.numbers.items() if name not in annotated]
+        return replace(as_instances(annotation), unknown=tuple(others))
+
     def write(self, annotation: Any) -> Array:
         labels = np.asarray(annotation)
         largest = (int(rows.max(initial=0)) for _, rows in in_rows(labels))
@@ -195,12 +192,12 @@ class InstanceTask(Task):
         return written
 
     def stored(self, annotation: Any) -> Any:
-        found = as_instances(annotation)
+        found = as_instances(annotation).spoken_of
         return arranged(found, self.numbers) if found.masks else self.to_map(found)
 
     def to_map(self, annotation: Any) -> NDArray[np.int32]:
         """Return instances as one map of shape S whose values tell id and class."""
-        return packed(as_instances(annotation), self.numbers)
+        return packed(as_instances(annotation).spoken_of, self.numbers)
 
     def from_map(self, labels: Array) -> Instances:
         """Return the instances of a stored map; undoes `to_map` up to the ids."""
@@ -232,7 +229,7 @@ class InstanceTask(Task):
         from autoseg.tasks.instance.sizes import measure_case
 
         return measure_case(
-            as_instances(annotation), spacing, self.class_names, self.stuff
+            as_instances(annotation).spoken_of, spacing, self.class_names, self.stuff
         )
 
     @classmethod
@@ -267,7 +264,7 @@ class InstanceTask(Task):
         labels, made = self.to_map(annotation), self.representation
         objects = self.layers(annotation) if made.holds else self._objects(labels)
         found = made.encode(objects, spacing)
-        if self.classifies:
+        if len(self.numbers) > 1:
             channel = self._channel(labels)
             masks = [channel == k for k in range(len(self.numbers) + 1)]
             found[CLASSES] = np.stack(masks).astype(np.float32)
@@ -298,7 +295,7 @@ class InstanceTask(Task):
         if made.holds:
             objects = np.stack([self._objects(m) for m in in_layers(codes, known)])
         found = made.targets(objects, spacing)
-        if self.classifies:
+        if len(self.numbers) > 1:
             found[CLASSES] = self._channel(labels)
         if self.ignored:
             blank(found, self._objects(labels), made)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoseg.errors import DatasetError
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Dataset, annotated_problems
 
 BACKGROUND = "background"
 IGNORE = "ignore"
@@ -56,16 +56,15 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
         problems.append(
             f"`components` is {dataset.raw['components']!r}; it must be true or false"
         )
-    if dataset.raw.get("crowds", CROWDS[0]) not in CROWDS:
-        problems.append(
-            f"`crowds` is {dataset.raw['crowds']!r}; there are {', '.join(CROWDS)}"
-        )
+    crowds = dataset.raw.get("crowds", CROWDS[0])
+    if crowds not in CROWDS:
+        problems.append(f"`crowds` is {crowds!r}; there are {', '.join(CROWDS)}")
     objects = {name: n for name, n in labels.items() if name not in stuff}
     if not objects and not problems:
         problems.append(
             '`labels` names no class of objects, such as {"background": 0, "cell": 1}'
         )
-    if problems:
+    if problems := problems + annotated_problems(dataset.raw, labels):
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise DatasetError(f"{where}:\n{listed}")
     options: dict[str, Any] = {"labels": objects}

@@ -41,13 +41,13 @@ def score(
     Returns
     -------
     dict of str to dict of str to float
-        By class and metric.
+        By class and metric; only of classes that the reference speaks of.
     """
     one, two = as_instances(predicted), as_instances(reference)
     whole = None
     if one.masks or two.masks:
         whole = whole_masks(one), whole_masks(two)
-    return score_instances(
+    scores = score_instances(
         one.labels,
         two.labels,
         spacing,
@@ -60,6 +60,11 @@ def score(
         whole=whole,
         sure=one.scores,
     )
+    if not two.unknown:
+        return scores
+    # Nobody knows what else there is: neither of those classes, nor of any class.
+    known = {name for name, number in classes.items() if number not in two.unknown}
+    return {name: found for name, found in scores.items() if name in known}
 
 
 def whole_masks(instances: Instances) -> dict[int, Mask]:

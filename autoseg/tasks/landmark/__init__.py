@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from autoseg.metrics.points import score_points
 from autoseg.spec.choice import Choice, Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import AT_ONCE as AT_ONCE
-from autoseg.spec.points import ABSENT, PRESENT, STATUS, Points
+from autoseg.spec.points import ABSENT, PRESENT, STATUS, UNKNOWN, Points
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, OutputStage, Task
 from autoseg.tasks.landmark.options import options_from_dataset, pairs_in_names
@@ -211,6 +212,12 @@ class LandmarkTask(Task):
     def read(self, annotation: Any) -> Points:
         points: Points = annotation
         return points.ordered(self.classes, self.missing)
+
+    def partly(self, annotation: Any, annotated: Sequence[str]) -> Points:
+        points: Points = annotation
+        others = ~np.isin(points.names, list(annotated))
+        status = np.where(others, UNKNOWN, points.status).astype(np.int8)
+        return replace(points, status=status)
 
     def write(self, annotation: Any) -> Points:
         points: Points = annotation

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autoseg.errors import DatasetError, did_you_mean
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Dataset, annotated_problems
 
 SIDES = (
     ("left", "right"),
@@ -72,6 +72,7 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
                 f"`missing_means` is {missing!r}; it must be {' or '.join(MISSING)}"
             )
         options["missing_means"] = missing
+    problems += annotated_problems(raw, names)
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise DatasetError(f"{dataset.folder / 'dataset.json'}:\n{listed}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.geometry.slabs.components import SLAB, component_sizes
-from autoseg.spec.annotation import OUTSIDE
-from autoseg.spec.arrays.windowed import Windowed, pieces
+from autoseg.spec.annotation import OUTSIDE, LabelMap
+from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Head, Pointwise, Task
+from autoseg.tasks.losses import loss_of, losses_of
+from autoseg.tasks.semantic.partly import Numbering, each_part
+from autoseg.tasks.semantic.places import share_of
+from autoseg.tasks.semantic.sizes import is_one, measure_classes, pool_classes
 
 IGNORE = "ignore"
-MOST_INDICES = 10_000  # foreground voxels kept for each class of a case
-LEAST_SHARE = 0.01  # ... but at least this share of them, as in nnU-Net
+HEAD = "classes"
 
 
 @TASKS.register
@@ -42,15 +43,22 @@ class SemanticTask(Task):
         For regions: the value to paint for each region, later ones over earlier.
     ignore : int, optional
         Value of voxels that nobody annotated.
+    partly : list of list of str, optional
+        Sets of classes: each is all that some cases speak of.
+    losses : mapping, optional
+        By head, the loss that it is trained with: a name, or ``name`` and options.
     """
 
     score_options = ("tolerance",)
+    settable = ("losses",)
 
     def __init__(
         self,
         labels: Mapping[str, Any],
         regions_class_order: Sequence[int] | None = None,
         ignore: int | None = None,
+        partly: Sequence[Sequence[str]] | None = None,
+        losses: Mapping[str, Any] | None = None,
     ) -> None:
         self.labels = {
             name: tuple(value) if isinstance(value, (list, tuple)) else (value,)
@@ -62,6 +70,14 @@ class SemanticTask(Task):
         self._index = {value: i for i, value in enumerate(self.values)}
         if ignore is not None:
             self._index[ignore] = len(self.values)
+        self.partial = Numbering(
+            sets=partly or (),
+            members={name: self._own_members(name) for name in self.classes},
+            overlap=self.has_regions,
+            values=len(self.values),
+            first=len(self.values) + (ignore is not None),
+        )
+        self.losses = losses_of(losses)
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> dict[str, Any]:
@@ -112,11 +128,21 @@ class SemanticTask(Task):
 
     def members(self, name: str) -> tuple[int, ...]:
         """Return the inner values that make up a class or region."""
+        own = self._own_members(name)
+        return (*own, *self.partial.values_of(name)) if self.partial.sets else own
+
+    def _own_members(self, name: str) -> tuple[int, ...]:
         return tuple(self._index[value] for value in self.labels[name])
+
+    def unknown_values(self, name: str) -> tuple[int, ...]:
+        silent = super().unknown_values(name)
+        return (*silent, *self.partial.silent(name)) if self.partial.sets else silent
 
     @property
     def heads(self) -> tuple[Head, ...]:
         options: dict[str, Any] = {"ignore_index": self.ignore_index}
+        if self.partial.sets:
+            options["partly"] = [list(row) for row in self.partial.rows]
         if self.has_regions:
             options["regions"] = [list(self.members(name)) for name in self.classes]
             loss = Choice(name="dice_bce", options=options)
@@ -125,14 +151,17 @@ class SemanticTask(Task):
             loss = Choice(name="dice_ce", options=options)
             channels, activation = len(self.values), "softmax"
         return (
-            Head(name="classes", channels=channels, activation=activation, loss=loss),
+            Head(
+                name=HEAD,
+                channels=channels,
+                activation=activation,
+                loss=loss_of(self.losses, HEAD, loss),
+            ),
         )
 
     @property
     def pointwise(self) -> Pointwise:
-        return Pointwise(
-            head="classes", painted=self.painted if self.has_regions else None
-        )
+        return Pointwise(head=HEAD, painted=self.painted if self.has_regions else None)
 
     @property
     def planned_channels(self) -> int:
@@ -158,6 +187,25 @@ class SemanticTask(Task):
                 inner[labels == value] = self._index[value]
         return inner
 
+    def partly(self, annotation: Any, annotated: Sequence[str]) -> Any:
+        if set(annotated) >= set(self.classes):
+            return annotation
+        number = self.partial.set_of(annotated)
+        labels = each_part(
+            _labels_of(annotation), lambda part: self.partial.known(part, number)
+        )
+        return LabelMap(labels, unknown=self.partial.unknown(number))
+
+    def stored(self, annotation: Any) -> Any:
+        if not isinstance(annotation, LabelMap) or not annotation.unknown:
+            return super().stored(annotation)
+        known = [name for name in self.classes if name not in annotation.unknown]
+        number = self.partial.set_of(known)
+        coded = each_part(
+            annotation.labels, lambda part: self.partial.code(part, number)
+        )
+        return LabelMap(coded, background=self.partial.start(number))
+
     def write(self, annotation: Any) -> Array:
         labels = np.asarray(annotation)
         table = np.array([*self.values, self.ignore or 0, 0])  # index -1: the last
@@ -171,55 +219,28 @@ class SemanticTask(Task):
         return written
 
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
-        labels = (
-            annotation if isinstance(annotation, Windowed) else np.asarray(annotation)
+        return measure_classes(
+            _labels_of(annotation), self._spoken_of(annotation), spacing
         )
-        volume = math.prod(spacing)
-        result: dict[str, Any] = {}
-        for name in self.classes:
-            members = self.members(name)
-            masks = (_is_one(members, part) for part in pieces(labels, SLAB))
-            counts = component_sizes(masks, labels.ndim)
-            voxels, sizes = int(counts.sum()), (counts * volume).tolist()
-            result[name] = {
-                "cases": 1,
-                "cases_present": int(voxels > 0),
-                "voxels": voxels,
-                "all_voxels": int(labels.size),
-                "objects": len(sizes),
-                "object_size_logs": _size_histogram(sizes),
-            }
-        return {"classes": result}
 
     @classmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        pooled: dict[str, Any] = {}
-        for measured in measurements:
-            for name, numbers in measured["classes"].items():
-                total = pooled.setdefault(name, {"object_size_logs": {}})
-                for key, value in numbers.items():
-                    if key == "object_size_logs":
-                        for size, count in value.items():
-                            logs = total[key]
-                            logs[size] = logs.get(size, 0) + count
-                    else:
-                        total[key] = total.get(key, 0) + value
-        for numbers in pooled.values():
-            numbers["frequency"] = numbers["voxels"] / max(1, numbers["all_voxels"])
-            numbers["median_object_size"] = _median_size(numbers["object_size_logs"])
-        return {"classes": pooled}
+        return pool_classes(measurements)
+
+    def _spoken_of(self, annotation: Any) -> dict[str, tuple[int, ...]]:
+        """Return the inner values of the classes that an annotation speaks of."""
+        unknown = annotation.unknown if isinstance(annotation, LabelMap) else ()
+        return {n: self._own_members(n) for n in self.classes if n not in unknown}
 
     def foreground(self, annotation: Any) -> dict[str, Array]:
-        labels = (
-            annotation if isinstance(annotation, Windowed) else np.asarray(annotation)
-        )
+        labels = _labels_of(annotation)
         places = {
-            name: _share(labels, partial(_is_one, self.members(name)))
+            name: share_of(labels, partial(is_one, self.members(name)))
             for name in self.classes
         }
         if self.ignore_index is not None:
             unseen = (self.ignore_index, OUTSIDE)
-            places["annotated"] = _share(labels, lambda p: ~_is_one(unseen, p))
+            places["annotated"] = share_of(labels, lambda p: ~is_one(unseen, p))
         return places
 
     def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
@@ -229,12 +250,12 @@ class SemanticTask(Task):
         else:
             groups = [(i,) for i in range(len(self.values))]
         masks = [np.isin(labels, group) for group in groups]
-        return {"classes": np.stack(masks).astype(np.float32)}
+        return {HEAD: np.stack(masks).astype(np.float32)}
 
     def decode(
         self, outputs: Mapping[str, Array], spacing: tuple[float, ...]
     ) -> NDArray[np.int16]:
-        output = outputs["classes"]
+        output = outputs[HEAD]
         if not self.has_regions:
             result: NDArray[np.int16] = np.argmax(output, axis=0).astype(np.int16)
             return result
@@ -261,7 +282,7 @@ class SemanticTask(Task):
             np.asarray(predicted),
             np.asarray(reference),
             spacing,
-            {name: self.members(name) for name in self.classes},
+            self._spoken_of(reference),
             ignore=self.ignore_index,
             tolerance=tolerance,
         )
@@ -283,71 +304,8 @@ def _values(labels: Array) -> list[int]:
     return [int(value) for value in np.unique(labels)]
 
 
-def _share(labels: Any, function: Callable[[Array], Array]) -> Array:
-    """Keep a fair, reproducible share of where a function is true, evenly spread.
-
-    Returns
-    -------
-    ndarray of uint32 or uint64
-        Linear indices, ascending.
-    """
-    places = partial(_places, labels, function)
-    if not isinstance(labels, Windowed):
-        once = list(places())
-        places = partial(iter, once)
-    counts = [len(part) for part in places()]
-    total = sum(counts)
-    keep = max(MOST_INDICES, math.ceil(LEAST_SHARE * total))
-    if total <= keep:
-        found = list(places())
-    else:
-        drawn = np.random.default_rng(1234).choice(total, keep, replace=False)
-        ends = np.cumsum([0, *counts])
-        ranks = np.sort(drawn)
-        cuts = np.searchsorted(ranks, ends)
-        found = [
-            part[ranks[low:high] - first]
-            for part, low, high, first in zip(
-                places(), cuts[:-1], cuts[1:], ends[:-1], strict=True
-            )
-        ]
-    indices = np.concatenate(found)
-    return indices.astype(
-        np.uint32 if not len(indices) or indices[-1] < 2**32 else np.uint64
-    )
-
-
-def _places(
-    labels: Any, function: Callable[[Array], Array]
-) -> Iterator[NDArray[np.intp]]:
-    """Yield the linear indices of where a function is true, part by part."""
-    first = 0
-    for part in pieces(labels):
-        yield np.flatnonzero(function(part)) + first
-        first += part.size
-
-
-def _is_one(members: Sequence[int], labels: Array) -> Array:
-    mask: Array = labels == members[0]
-    for value in members[1:]:
-        mask |= labels == value
-    return mask
-
-
-def _size_histogram(sizes: Sequence[float]) -> dict[str, int]:
-    """Count sizes in bins of a tenth of a decade; the key is 10 * log10(size)."""
-    bins: dict[str, int] = {}
-    for size in sizes:
-        key = str(round(10 * math.log10(size)))
-        bins[key] = bins.get(key, 0) + 1
-    return bins
-
-
-def _median_size(bins: Mapping[str, int]) -> float | None:
-    """Return the median size of a histogram of `_size_histogram`, to a bin's width."""
-    half = sum(bins.values()) / 2
-    for key in sorted(bins, key=int):
-        half -= bins[key]
-        if half <= 0:
-            return float(10 ** (int(key) / 10))
-    return None
+def _labels_of(annotation: Any) -> Any:
+    """Return the label map of an inner annotation, which may be read by windows."""
+    if isinstance(annotation, LabelMap):
+        annotation = annotation.labels
+    return annotation if isinstance(annotation, Windowed) else np.asarray(annotation)

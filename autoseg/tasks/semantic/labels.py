@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.errors import DatasetError
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Dataset, annotated_problems, partial_lists
 
 IGNORE = "ignore"
 
@@ -69,6 +70,10 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
             )
         else:
             options["regions_class_order"] = order
+    problems += annotated_problems(dataset.raw, _classes(labels))
+    if not problems and (partly := partial_lists(dataset.raw, _classes(labels))):
+        options["partly"] = partly
+        problems += _too_many(labels, partly)
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise DatasetError(f"{where}:\n{listed}")
@@ -76,6 +81,27 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
 
 
 MOST_VALUE = 2**31 - 1  # int32, which all formats of label maps have
+MOST_STORED = 2**15 - 1  # int16, which stored label maps are
+
+
+def _classes(labels: Mapping[str, Any]) -> list[str]:
+    """Return the names of all classes, without that of the background."""
+    lowest = min((v for value in labels.values() for v in _list(value)), default=0)
+    return [name for name, value in labels.items() if _list(value) != [lowest]]
+
+
+def _list(value: Any) -> list[int]:
+    return value if isinstance(value, list) else [value]
+
+
+def _too_many(labels: Mapping[str, Any], partly: Sequence[Any]) -> list[str]:
+    values = len({v for value in labels.values() for v in _list(value)}) + 1
+    if values * (len(partly) + 1) <= MOST_STORED:
+        return []
+    return [
+        f"`annotated` has {len(partly)} different sets of classes, too many for "
+        f"{values} label values; give the same set to more cases"
+    ]
 
 
 def _values_problems(labels: dict[str, Any], ignore: Any, regions: bool) -> list[str]:

@@ -222,6 +222,13 @@ def _loss_of(head: Head, batch_dice: bool) -> Loss:
             "crowds). Choose another one (task.representation), or crop the images to "
             "what is annotated."
         )
+    if options.get("partly") and "partly" not in known:
+        raise PlanError(
+            f"the loss {head.loss.name} of the head {head.name!r} has no option "
+            "`partly`, and cannot learn from cases of which some classes only are "
+            "annotated. Choose another one (task.losses), or take `annotated` out of "
+            "dataset.json."
+        )
     made: Loss = kind(batch_dice=batch_dice, **options)
     return made
 

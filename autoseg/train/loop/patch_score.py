@@ -130,15 +130,15 @@ def count_overlap(
     Tensor of float64, shape (classes, 3)
         On the CPU.
     """
-    ignore = task.ignore_index
-    counted = torch.ones_like(labels, dtype=torch.bool)
-    if ignore is not None:
-        counted = labels != ignore
     sigmoid = task.heads[0].activation == "sigmoid"
     chosen = None if sigmoid else logits.argmax(1)
     rows = []
-    for channel, members in enumerate(groups.values()):
-        values = torch.tensor(members, device=labels.device, dtype=labels.dtype)
+    for channel, (name, members) in enumerate(groups.items()):
+        values, silent = (
+            torch.tensor(some, device=labels.device, dtype=labels.dtype)
+            for some in (members, task.unknown_values(name))
+        )
+        counted = ~torch.isin(labels, silent)
         annotated = torch.isin(labels, values) & counted
         if chosen is None:
             predicted = (logits[:, channel] > 0) & counted

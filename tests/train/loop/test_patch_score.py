@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from autoseg.tasks import TASKS
+from autoseg.tasks.semantic import SemanticTask
 from autoseg.train.data.batch import Batch
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.patch_score import PatchScore, count_overlap
@@ -94,3 +95,15 @@ def test_without_batches_nothing_is_measured():
     patches = PatchScore(task, None, None, Fixed([]), batches=0)
 
     assert patches(lambda images: {}) == {}
+
+
+def test_what_a_case_says_nothing_of_does_not_count():
+    task = SemanticTask(labels={"background": 0, "one": 1, "two": 2}, partly=[["one"]])
+    labels = torch.tensor([[[1, 1, 3, 3]], [[1, 2, 0, 0]]])  # 3: background or two
+    logits = torch.zeros((2, 3, 1, 4))
+    logits[:, 2] = 1  # all is said to be class two
+    groups = {"one": task.members("one"), "two": task.members("two")}
+
+    counts = count_overlap(task, logits, labels, groups)
+
+    assert counts.tolist() == [[0, 0, 3], [1, 6, 1]]

@@ -18,8 +18,9 @@ from autoseg.datasets.instance_files import (
     needs_classes,
 )
 from autoseg.datasets.kinds.instances import COMPONENTS
-from autoseg.datasets.vain import masks_for_ids
+from autoseg.datasets.vain import masks_for_ids, never_complete
 from autoseg.errors import amount, some_of
+from autoseg.fingerprint.check.annotated import stray_instances
 from autoseg.fingerprint.check.annotations import class_problems
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.instance_maps import instance_problems, mask_problem
@@ -91,6 +92,7 @@ class InstancesCheck(CheckKind):
             and _is_beside(self.task.ignore, labels),
             classes=frozenset(getattr(annotation, "classes", {}).values()),
         )
+        stray_instances(annotation, facts, self.task.class_names)
         if mask is None:
             drawn = as_instances(annotation)
             maps = [labels]
@@ -122,6 +124,8 @@ class InstancesCheck(CheckKind):
         if any(holding.values()):  # else nothing is annotated, as is said
             read = sum(f.found is not None for f in facts)
             yield from class_problems(self.dataset, holding, read)
+        if (vain := never_complete(self.dataset, self.task.classes)) is not None:
+            yield Problem("error", *vain)
         for path in dict.fromkeys(f.found.path for f in facts if f.found is not None):
             if path.is_file() and is_many_files(path):
                 for remark in remarks_of(path, readable_classes(self.task)):

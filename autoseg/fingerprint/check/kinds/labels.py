@@ -10,6 +10,7 @@ from typing import Any
 
 from autoseg.datasets.vain import unwritable
 from autoseg.errors import AutosegError
+from autoseg.fingerprint.check.annotated import ignored_problems, stray_problems
 from autoseg.fingerprint.check.annotations import class_problems
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -73,6 +74,9 @@ class LabelsCheck(CheckKind):
                 yield nothing
                 return
             yield from _missing_classes(self.dataset, facts, self.labels)
+            yield from stray_problems(facts, foreground_of(self.labels))
+            ignore = self.labels.get("ignore", (None,))[0]
+            yield from ignored_problems(self.dataset, facts, ignore)
             yield from self._unwritable()
 
     def _unwritable(self) -> Iterator[Problem]:
