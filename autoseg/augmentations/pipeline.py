@@ -17,7 +17,7 @@ from autoseg.augmentations._policies import make_steps
 from autoseg.augmentations.base import Context
 from autoseg.errors import TrainingError
 from autoseg.spec.annotation import OUTSIDE
-from autoseg.spec.overlaps import Shares
+from autoseg.spec.arrays.overlaps import Shares
 
 
 def check_policy(text: str) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError, some_of
 from autoseg.formats.base import known_endings, match_ending
+from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.instances import Instances, ids_of
-from autoseg.spec.overlaps import Mask
 from autoseg.tasks.base import Task
 
 SHOWN = 8
@@ -62,9 +62,10 @@ def side_car_of(path: Path) -> Path:
 
 def with_classes(
     path: Path,
-    labels: NDArray[Any] | Instances,
+    labels: NDArray[Any],
     classes: Mapping[int, str],
     names: Mapping[int, str] = MappingProxyType({}),
+    masks: Mapping[int, Mask] = MappingProxyType({}),
 ) -> Instances:
     """Return the instances of a map, with the classes that its side-car gives.
 
@@ -75,12 +76,14 @@ def with_classes(
     ----------
     path : Path
         The map's file, ``CASE.EXT``; ``CASE.json`` lies beside it.
-    labels : ndarray of int, shape S, or Instances
+    labels : ndarray of int, shape S
         Ids; none is negative.
     classes : mapping of int to str
         Names of classes by number; see `readable_classes`.
     names : mapping of int to str, optional
         What else the side-car may call an id: the file of its mask.
+    masks : mapping of int to Mask, optional
+        The whole mask of each object that overlaps with another one.
 
     Returns
     -------
@@ -93,11 +96,7 @@ def with_classes(
         If the side-car is missing or no JSON, or an instance has no class or one that
         there is not; every fault at once.
     """
-    masks: Mapping[int, Mask] = {}
-    if isinstance(labels, Instances):
-        ids, masks, labels = labels.ids, labels.masks, labels.labels
-    else:
-        ids = ids_of(labels)
+    ids = sorted({*ids_of(labels), *masks})
     if not ids:
         return Instances(np.zeros(labels.shape, np.int32))
     side_car = side_car_of(path)

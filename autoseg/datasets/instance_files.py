@@ -23,10 +23,10 @@ from autoseg.datasets.maps import read_map
 from autoseg.errors import DatasetError, FormatError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers import base as readers
+from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import Mask, painted
 
 Array = NDArray[Any]
 
@@ -170,7 +170,8 @@ def read_many(
         if not needs_classes(path, classes):
             return instances, geometry
         names = names_of(path, path.name)
-        return with_classes(path, instances, classes, names), geometry
+        found = with_classes(path, instances.labels, classes, names, instances.masks)
+        return found, geometry
     case = case_id or readers.case_id(path)
     crowds = crowds_are_objects(dataset)
     found = readers.read_objects(path, case, classes, image, crowds=crowds)
@@ -187,7 +188,8 @@ def read_many(
             f"{some_of([found.names[i] for i in sorted(unsaid)])}. Name it for each."
         )
     side_car = path.with_name(case)
-    return with_classes(side_car, drawn, classes, found.names), geometry
+    named = with_classes(side_car, found.labels, classes, found.names, found.masks)
+    return named, geometry
 
 
 def needs_classes(path: Path, classes: Mapping[int, str]) -> bool:

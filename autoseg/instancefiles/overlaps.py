@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
 from autoseg.instancefiles._listing import write_listing
+from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.foreign.json import load_json
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import Mask
 
 OVERLAPS = "_overlaps.json"  # behind a case's id
 

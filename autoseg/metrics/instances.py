@@ -21,16 +21,9 @@ from autoseg.metrics.contingency import (
     ids_at_border,
     is_one_of,
 )
-from autoseg.metrics.masks import (
-    covered_dice,
-    masks_at_border,
-    overlapping_ids,
-    shared_masks,
-)
 from autoseg.metrics.matching import match
-from autoseg.metrics.overlap import check_same_shape
-from autoseg.spec.overlaps import Mask
 
+ONE_CLASS = {"instance": 1}
 ANY_CLASS = "any class"  # beside several classes: the same without asking for the class
 THRESHOLDS = tuple(i / 20 for i in range(10, 20))  # 0.50, 0.55, ... 0.95
 SIZES = ("small", "medium", "large")
@@ -48,8 +41,6 @@ def score_instances(
     ignored: NDArray[np.bool_] | None = None,
     border: bool = True,
     size_limits: Sequence[float] | None = None,
-    whole: tuple[Mapping[int, Mask], Mapping[int, Mask]] | None = None,
-    sure: Mapping[int, float] | None = None,
 ) -> dict[str, dict[str, float]]:
     """Score the instances of one case, class by class.
 
@@ -71,12 +62,6 @@ def score_instances(
     size_limits : sequence of two float, optional
         Sizes, in the unit of the spacing to the D, up to which an object is small, and
         over which it is large. Gives scores by size.
-    whole : pair of mapping of int to Mask, optional
-        All predicted and all annotated objects, where some overlap; the maps then only
-        say of which shape the image is. Gives ``ap_50_overlapping`` and so on, of
-        those that share more than `LEAST_SHARED` of their voxels with others.
-    sure : mapping of int to float, optional
-        With ``whole``: the score of each predicted object; gives COCO's AP.
 
     Returns
     -------
@@ -101,102 +86,59 @@ def score_instances(
     >>> scores["ap_50"], scores["ap_80"], scores["sq"], scores["pq"]
     (0.3333333333333333, 0.0, 0.75, 0.375)
     """
-    if size_limits is not None and not _ascending(size_limits):
-        raise UsageError(
-            f"the limits of sizes are {tuple(size_limits)}; give two ascending numbers."
-        )
-    if whole is None:
-        table = count_shared(predicted, reference, ignored)
-        edges = ids_at_border(predicted), ids_at_border(reference)
-    else:
-        check_same_shape(predicted, reference)
-        table = shared_masks(*whole, ignored)
-        one, other = (masks_at_border(masks, reference.shape) for masks in whole)
-        edges = np.array(one, np.int64), np.array(other, np.int64)
+    table = count_shared(predicted, reference, ignored)
     if not border:
         table = table.without(
-            is_one_of(table.predicted, edges[0]), is_one_of(table.reference, edges[1])
+            is_one_of(table.predicted, ids_at_border(predicted)),
+            is_one_of(table.reference, ids_at_border(reference)),
         )
-    voxel = math.prod(spacing)
-    limits = None if size_limits is None else [limit / voxel for limit in size_limits]
-    classes = classes or {"instance": 1}
     of = predicted_class, reference_class
-    scores = _by_class(table, classes, of, limits)
-    if whole is not None:
-        found = score_overlaps(table, whole, classes, of, sure or {})
-        scores = {name: {**one, **found[name]} for name, one in scores.items()}
-    if size_limits is not None:
-        used = {"small_up_to": size_limits[0], "large_over": size_limits[1]}
-        scores = {name: {**found, **used} for name, found in scores.items()}
-    return scores
+    return score_by_class(table, spacing, classes or ONE_CLASS, of, size_limits)
 
 
-def score_overlaps(
+def score_by_class(
     table: Contingency,
-    whole: tuple[Mapping[int, Mask], Mapping[int, Mask]],
+    spacing: Sequence[float],
     classes: Mapping[str, int],
     class_of: Sequence[Callable[[int], int]],
-    sure: Mapping[int, float],
+    size_limits: Sequence[float] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Score by class what only is of objects that may overlap; see `score_instances`.
+    """Score instances by the table of their overlaps, class by class.
 
     Parameters
     ----------
     table : Contingency
-        Of all objects.
-    whole : pair of mapping of int to Mask
-        Predicted and annotated objects.
+        Of all instances that count.
+    spacing : sequence of float, length D
+        Edge of a voxel along each axis.
     classes : mapping of str to int
-        Numbers of classes.
+        Number of each class by its name.
     class_of : pair of callable
-        From an id to the number of its class.
-    sure : mapping of int to float
-        Scores of predicted objects.
+        From an id to the number of its class, of predicted and of annotated ones.
+    size_limits : sequence of two float, optional
+        See `score_instances`.
 
     Returns
     -------
     dict of str to dict of str to float
-        ``dice``, of voxels in any object; ``ap_50_overlapping`` and what it is made
-        of; with scores also ``coco_ap`` and ``coco_ap_50``.
-    """
-    from autoseg.metrics.coco import average_precision
+        As `score_instances` says.
 
-    crossed = [overlapping_ids(masks) for masks in whole]
-    every = list(classes) + [ANY_CLASS] * (len(classes) > 1)
-    found: dict[str, dict[str, float]] = {}
-    for name in every:
-        number = classes.get(name)
-        keep = [
-            np.array([number in (None, of(int(i))) for i in ids], bool)
-            for ids, of in zip(
-                (table.predicted, table.reference), class_of, strict=True
-            )
-        ]
-        if len(classes) == 1:
-            keep = [np.ones(len(one), bool) for one in keep]
-        own = table.only(*keep)
-        some = own.without(
-            ~is_one_of(own.predicted, crossed[0]), ~is_one_of(own.reference, crossed[1])
+    Raises
+    ------
+    UsageError
+        If the limits are not two ascending numbers.
+    """
+    if size_limits is not None and not _ascending(size_limits):
+        raise UsageError(
+            f"the limits of sizes are {tuple(size_limits)}; give two ascending numbers."
         )
-        hits = len(match(some, HALF))
-        sides = len(some.predicted), len(some.reference)
-        found[name] = {
-            "dice": covered_dice(
-                *(
-                    [masks[int(i)] for i in ids]
-                    for masks, ids in zip(
-                        whole, (own.predicted, own.reference), strict=True
-                    )
-                )
-            ),
-            "ap_50_overlapping": _ratio(hits, sum(sides) - hits, math.nan),
-            "tp_50_overlapping": float(hits),
-            "predicted_overlapping": float(sides[0]),
-            "reference_overlapping": float(sides[1]),
-        }
-        if sure:
-            found[name] |= average_precision([own], [sure])
-    return found
+    voxel = math.prod(spacing)
+    limits = None if size_limits is None else [limit / voxel for limit in size_limits]
+    scores = _by_class(table, classes, class_of, limits)
+    if size_limits is not None:
+        used = {"small_up_to": size_limits[0], "large_over": size_limits[1]}
+        scores = {name: {**found, **used} for name, found in scores.items()}
+    return scores
 
 
 def _by_class(

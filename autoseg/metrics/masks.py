@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.metrics.contingency import Contingency
-from autoseg.spec.overlaps import Mask
+from autoseg.spec.arrays.overlaps import Mask
 
 Array = NDArray[Any]
 

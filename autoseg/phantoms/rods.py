@@ -18,9 +18,9 @@ from autoseg.instancefiles.coco import write_coco
 from autoseg.instancefiles.measure import measure
 from autoseg.phantoms._dataset import MadeUp
 from autoseg.phantoms._fields import Floats, grid
+from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import Mask, painted
 
 PIXEL = 0.5  # micrometers
 CROSSING = 0.25  # share of the rods that cross another one

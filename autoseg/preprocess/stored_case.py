@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.spec.overlaps import Shares
+from autoseg.spec.arrays.overlaps import Shares
 from autoseg.spec.points import Points
 
 ANNOTATION = "_annotation"  # behind a case's id, in the name of a file

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.overlaps import Mask
+from autoseg.spec.arrays.overlaps import Mask
 
 Array = NDArray[Any]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.representations.maps import boxes, in_order, numbered, without
+from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.head import Head
-from autoseg.spec.overlaps import Mask, painted
 
 Array = NDArray[Any]
 Ids = NDArray[np.int32]

@@ -14,9 +14,9 @@ from autoseg.representations._sets import (
     from_probabilities,
 )
 from autoseg.representations.base import Array, Ids, Overlapping, layers_of, masks_in
+from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
-from autoseg.spec.overlaps import Mask
 
 FEWEST, MOST = 24, 200  # queries
 ROOM = 1.5  # queries for each object of the fullest image: some have to lose

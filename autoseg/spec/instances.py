@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.spec.annotation import IGNORED, Annotation, LabelMap, Turning
-from autoseg.spec.overlaps import Arranged, Mask, arrange, members_of, on_top
+from autoseg.spec.arrays.overlaps import Arranged, Mask, arrange, members_of, on_top
 
 Array = NDArray[Any]
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.spec.arrays.overlaps import Shares
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head, OutputStage, Pointwise
-from autoseg.spec.overlaps import Shares
 from autoseg.spec.points import Points
 
 __all__ = ["Head", "OutputStage", "Pointwise", "Task"]

@@ -10,8 +10,8 @@ from autoseg.metrics.coco import average_precision
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.masks import covered_dice, overlapping_ids, shared_masks
 from autoseg.metrics.matching import match
+from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import Mask
 from autoseg.tasks.instance import InstanceTask
 
 

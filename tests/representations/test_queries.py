@@ -7,7 +7,7 @@ from autoseg.networks import NETWORKS
 from autoseg.networks._queries import MOST_TOKENS, QueryReader, anchors, pooled
 from autoseg.networks._reading import ReadNetwork, with_readers
 from autoseg.representations.queries import Queries
-from autoseg.spec.overlaps import Mask
+from autoseg.spec.arrays.overlaps import Mask
 
 FLAT = (1.0, 1.0)
 

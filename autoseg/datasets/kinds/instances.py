@@ -30,6 +30,7 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
+from autoseg.tasks.instance.ids import whole_ids
 
 COMPONENTS = "components"  # key of dataset.json
 FOR_ALL = ("labelsTr.json", "annotations.json")  # of all images, in COCO's way
@@ -139,11 +140,12 @@ class InstanceFiles(DatasetKind):
         if ignore is not None and (ignore < 0 or not said):
             hidden = labels == ignore
             labels = np.where(hidden, 0, labels)
-        beside = overlaps_beside(path)
-        if beside.is_file():
-            labels = with_overlaps(beside, Instances(labels.astype(np.int32)))
-        if said and (beside.is_file() or labels.min(initial=0) >= 0):
-            found = task.read(with_classes(path, labels, classes))
+        drawn = Instances(labels)
+        if overlaps_beside(path).is_file():
+            drawn = with_overlaps(overlaps_beside(path), Instances(whole_ids(labels)))
+        if said and labels.min(initial=0) >= 0:
+            known = drawn.labels, classes
+            found = task.read(with_classes(path, *known, masks=drawn.masks))
         else:
-            found = task.read(labels)
+            found = task.read(drawn if drawn.masks else labels)
         return found if hidden is None or not hidden.any() else found.ignoring(hidden)

@@ -13,8 +13,8 @@ from autoseg.errors import FormatError, some_of
 from autoseg.instancefiles.readers._classes import Classes, described
 from autoseg.instancefiles.readers._kind import Drawn, Picture, Places
 from autoseg.spec.annotation import IGNORED
+from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.image import Geometry
-from autoseg.spec.overlaps import Mask, painted
 
 SHOWN = 5  # faults that a message lists
 

@@ -1,1 +1,1 @@
-"""Arrays that are not in memory."""
+"""Arrays that are more than that: windows of files, and maps of what overlaps."""

@@ -16,17 +16,17 @@ from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.base import Representation
 from autoseg.spec.annotation import IGNORED
+from autoseg.spec.arrays.overlaps import Shares
 from autoseg.spec.choice import Decision
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.head import Head
 from autoseg.spec.instances import Instances, as_instances
-from autoseg.spec.overlaps import Arranged, Shares, in_layers, on_top
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Array, Task
 from autoseg.tasks.instance.decoding import Meaning, decode
-from autoseg.tasks.instance.heads import CLASSES, heads_of
+from autoseg.tasks.instance.encoding import encoded, layers_of, targets_of
+from autoseg.tasks.instance.heads import heads_of
 from autoseg.tasks.instance.ids import places_of, whole_ids
-from autoseg.tasks.instance.ignored import blank
 from autoseg.tasks.instance.stored import arranged, class_index, packed, unpacked
 from autoseg.tasks.losses import losses_of
 
@@ -205,23 +205,11 @@ class InstanceTask(Task):
 
     def layers(self, annotation: Any) -> NDArray[np.int32]:
         """Return objects as maps (L, *S) as they are stored, none with overlaps."""
-        found = self.stored(annotation)
-        if isinstance(found, Arranged):
-            maps = in_layers(found.codes, found.shares)
-        else:
-            maps = np.asarray(found)[None]
-        return np.stack([self._objects(one) for one in maps])
+        return layers_of(self.meaning, self.stored(annotation))
 
     def _channel(self, labels: Array) -> Array:
         """Return the index of the class at each voxel of a stored map, 0: none."""
         return class_index(labels, len(self.numbers))
-
-    def _objects(self, labels: Array) -> NDArray[np.int32]:
-        """Return a stored map without stuff."""
-        labels = np.asarray(labels).astype(np.int32, copy=False)
-        if not self.stuff:
-            return labels
-        return np.where(self._channel(labels) <= len(self.labels), labels, 0)
 
     # The fingerprint ------------------------------------------------------------------
 
@@ -261,45 +249,12 @@ class InstanceTask(Task):
     # Training and prediction ----------------------------------------------------------
 
     def encode(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Array]:
-        labels, made = self.to_map(annotation), self.representation
-        objects = self.layers(annotation) if made.holds else self._objects(labels)
-        found = made.encode(objects, spacing)
-        if len(self.numbers) > 1:
-            channel = self._channel(labels)
-            masks = [channel == k for k in range(len(self.numbers) + 1)]
-            found[CLASSES] = np.stack(masks).astype(np.float32)
-        return found
+        return encoded(self.meaning, self.stored(annotation), spacing)
 
     def targets(
-        self,
-        labels: Array,
-        spacing: tuple[float, ...],
-        *shares: Shares,
+        self, labels: Array, spacing: tuple[float, ...], *shares: Shares
     ) -> dict[str, Array]:
-        """Return what losses learn; see `Task.targets`.
-
-        Parameters
-        ----------
-        labels : ndarray of int, shape S
-            A patch of what `stored` gave.
-        spacing : tuple of float, length D
-            Edge of a voxel.
-        *shares : Shares
-            What the values of shared voxels mean, if there are such.
-        """
-        known = shares[0] if shares else None
-        codes = np.asarray(labels).astype(np.int32, copy=False)
-        labels = codes if known is None else on_top(codes, known)
-        made = self.representation
-        objects = self._objects(labels)
-        if made.holds:
-            objects = np.stack([self._objects(m) for m in in_layers(codes, known)])
-        found = made.targets(objects, spacing)
-        if len(self.numbers) > 1:
-            found[CLASSES] = self._channel(labels)
-        if self.ignored:
-            blank(found, self._objects(labels), made)
-        return found
+        return targets_of(self.meaning, labels, spacing, self.ignored, *shares)
 
     def decode(
         self, outputs: Mapping[str, Array], spacing: tuple[float, ...]

@@ -79,14 +79,9 @@ def choose(
         name, because = _by_rule(ceilings, measured)
     made = {**REPRESENTATIONS[name].configure(measured), **own}
     chosen = {"name": name, "options": made}
-    listed = "; ".join(
-        f"{other} {c['ap']:.3f} ({c['ap_50']:.3f}/{c['ap_70']:.3f}/{c['ap_90']:.3f} at "
-        f"0.5/0.7/0.9)"
-        for other, c in sorted(ceilings.items(), key=lambda item: -item[1]["ap"])
-    )
-    decisions = _about_overlaps(measured)
-    decisions += [
-        Decision(field="task.representation", value=name, rule=RULE, because=because),
+    decisions = [
+        *_about_overlaps(measured),
+        *_about_choice(name, because, ceilings),
         Decision(
             field="task.representation.options",
             value=", ".join(f"{k} {v}" for k, v in made.items()) or "none",
@@ -94,16 +89,6 @@ def choose(
             because=_sizes(measured),
         ),
     ]
-    if listed:
-        decisions.insert(
-            len(decisions) - 1,
-            Decision(
-                field="task.ceilings",
-                value=f"{ceilings[name]['ap']:.3f}" if name in ceilings else "unknown",
-                rule="mean AP of annotations that were encoded and decoded again",
-                because=listed,
-            ),
-        )
     made_options = {**options, "representation": chosen, "axes": int(measured["axes"])}
     if measured.get("ignored"):
         made_options["ignored"] = True
@@ -117,6 +102,28 @@ def choose(
             )
         )
     return made_options, tuple(decisions)
+
+
+def _about_choice(
+    name: str, because: str, ceilings: Mapping[str, Any]
+) -> list[Decision]:
+    """Return what is to be said of the choice, and of all ceilings if there are."""
+    choice = Decision(
+        field="task.representation", value=name, rule=RULE, because=because
+    )
+    listed = "; ".join(
+        f"{other} {c['ap']:.3f} ({c['ap_50']:.3f}/{c['ap_70']:.3f}/{c['ap_90']:.3f} at "
+        f"0.5/0.7/0.9)"
+        for other, c in sorted(ceilings.items(), key=lambda item: -item[1]["ap"])
+    )
+    if not listed:
+        return [choice]
+    own = f"{ceilings[name]['ap']:.3f}" if name in ceilings else "unknown"
+    rule = "mean AP of annotations that were encoded and decoded again"
+    return [
+        choice,
+        Decision(field="task.ceilings", value=own, rule=rule, because=listed),
+    ]
 
 
 def _about_overlaps(measured: Mapping[str, Any]) -> list[Decision]:

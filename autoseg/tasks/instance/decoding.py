@@ -12,9 +12,10 @@ import numpy as np
 
 from autoseg.representations.base import Overlapping, Representation
 from autoseg.representations.maps import numbered
+from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import Mask, painted
 from autoseg.tasks.base import Array
+from autoseg.tasks.instance.heads import CLASSES
 
 SAME = 0.25  # IoU from which on instances of neighboring slices are one
 STUFF = 0.5  # probability from which on a voxel outside of objects is stuff
@@ -68,7 +69,7 @@ def decode_objects(
     for mask, score in made.find(maps, spacing):
         kind = kinds[0] if kinds else 1
         if task.classifies:
-            inside = outputs["classes"][(slice(None), *mask.box)][:, mask.inside]
+            inside = outputs[CLASSES][(slice(None), *mask.box)][:, mask.inside]
             kind = kinds[int(inside[1 : len(kinds) + 1].mean(1).argmax())]
         found.append((mask, score, kind))
     return found
@@ -105,9 +106,9 @@ def decode(
     only = next(iter(task.labels.values()), 1)
     classes = dict.fromkeys(range(1, int(labels.max(initial=0)) + 1), only)
     if task.classifies:
-        classes = _classes(task, labels, outputs["classes"])
+        classes = _classes(task, labels, outputs[CLASSES])
         labels, classes, scores = _with_stuff(
-            task, labels, outputs["classes"], classes, scores
+            task, labels, outputs[CLASSES], classes, scores
         )
     return Instances(labels, classes, scores)
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.metrics.instances import score_instances
+from autoseg.metrics.overlapping import score_overlapping
+from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.instances import Instances, as_instances
-from autoseg.spec.overlaps import Mask
 
 
 def score(
@@ -44,22 +45,32 @@ def score(
         By class and metric; only of classes that the reference speaks of.
     """
     one, two = as_instances(predicted), as_instances(reference)
-    whole = None
+    of = one.class_of, two.class_of
     if one.masks or two.masks:
-        whole = whole_masks(one), whole_masks(two)
-    scores = score_instances(
-        one.labels,
-        two.labels,
-        spacing,
-        classes=classes,
-        predicted_class=one.class_of,
-        reference_class=two.class_of,
-        border=border,
-        size_limits=size_limits,
-        ignored=two.ignored,
-        whole=whole,
-        sure=one.scores,
-    )
+        scores = score_overlapping(
+            whole_masks(one),
+            whole_masks(two),
+            (one.shape, two.shape),
+            spacing,
+            classes=classes,
+            class_of=of,
+            ignored=two.ignored,
+            border=border,
+            size_limits=size_limits,
+            sure=one.scores,
+        )
+    else:
+        scores = score_instances(
+            one.labels,
+            two.labels,
+            spacing,
+            classes=classes,
+            predicted_class=of[0],
+            reference_class=of[1],
+            border=border,
+            size_limits=size_limits,
+            ignored=two.ignored,
+        )
     if not two.unknown:
         return scores
     # Nobody knows what else there is: neither of those classes, nor of any class.

@@ -24,8 +24,8 @@ from autoseg.representations.maps import (
     steps,
 )
 from autoseg.spec.annotation import IGNORED
+from autoseg.spec.arrays.overlaps import in_layers
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import in_layers
 from autoseg.tasks.base import Array
 
 MOST_OF_A_CASE = 100  # instances of a case that the pooled numbers stand on

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from autoseg.representations.maps import numbered
 from autoseg.spec.annotation import IGNORED
+from autoseg.spec.arrays.overlaps import Arranged, arrange
 from autoseg.spec.instances import Instances
-from autoseg.spec.overlaps import Arranged, arrange
 
 Array = NDArray[Any]
 
@@ -47,7 +47,7 @@ def packed(instances: Instances, numbers: Mapping[str, int]) -> NDArray[np.int32
 
 
 def arranged(instances: Instances, numbers: Mapping[str, int]) -> Arranged:
-    """Return objects that overlap as one map; see `autoseg.spec.overlaps`.
+    """Return objects that overlap as one map; see `autoseg.spec.arrays.overlaps`.
 
     Parameters
     ----------

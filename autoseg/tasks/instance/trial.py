@@ -14,7 +14,7 @@ import numpy as np
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.base import Overlapping, layers_of, masks_in
 from autoseg.representations.maps import numbered
-from autoseg.spec.overlaps import Mask
+from autoseg.spec.arrays.overlaps import Mask
 from autoseg.tasks.base import Array
 
 THRESHOLDS = tuple(i / 20 for i in range(10, 19))  # 0.50 to 0.90

@@ -29,8 +29,8 @@ from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.instancefiles.readers.base import remarks_of
 from autoseg.spec.annotation import IGNORED
+from autoseg.spec.arrays.overlaps import in_layers
 from autoseg.spec.instances import as_instances
-from autoseg.spec.overlaps import in_layers
 
 SHOWN = 8  # ids that a message lists
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from autoseg.metrics.masks import overlapping_boxes
 from autoseg.predict.windows.tiling import SIGMA, Grid
-from autoseg.spec.overlaps import Mask
+from autoseg.spec.arrays.overlaps import Mask
 
 SAME = 0.5  # IoU, where both windows look, over which two objects are one
 HALF = 0.5
