@@ -8,6 +8,7 @@
   - PluginError      a plug-in is missing, or breaks the rules in docs/extending.md
   - ModelError       a model folder or bundle is incomplete, damaged or unsafe
   - TrainingError    training cannot start or go on
+  - ClusterError     a cluster, or a worker of it, cannot do what is asked
   - CaseErrors       some cases failed while the others were finished
 
 A message says what was found, where, and what to do. Anything else that escapes
@@ -43,7 +44,7 @@ def stops_everything(error: BaseException) -> bool:
     >>> stops_everything(OSError(errno.ENOENT, "No such file"))
     False
     """
-    if isinstance(error, (MemoryError, ImportError)):
+    if isinstance(error, (MemoryError, ImportError, ClusterError)):
         return True
     number = error.errno if isinstance(error, OSError) else None
     return number in MACHINE_ERRORS - _OF_A_FILE
@@ -100,6 +101,10 @@ class ModelError(AutosegError):
 
 class TrainingError(AutosegError):
     """Training cannot start or go on."""
+
+
+class ClusterError(AutosegError):
+    """A cluster, or a worker of it, cannot do what is asked."""
 
 
 class CaseErrors(AutosegError):

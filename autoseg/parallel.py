@@ -1,22 +1,28 @@
 """Run one function over many cases; one failing case never stops the others.
 
-Threads, not processes: the work is NumPy, SciPy, SimpleITK and torch, which let go of
-the interpreter while they compute, so nothing is copied between processes and a
-worker cannot die alone.
+In threads, or inside `on_cluster` on the workers of a Dask cluster: see
+`autoseg.executors`.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import uuid
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
-from autoseg.errors import AutosegError, CaseErrors, UsageError, stops_everything
+from autoseg.errors import CaseErrors, UsageError
+from autoseg.executors.base import Executor
+from autoseg.executors.cluster import Cluster, opened
+from autoseg.executors.results import Results
+from autoseg.executors.threads import Threads
 from autoseg.machine import GIGABYTE, cores, free_memory, used_memory
 from autoseg.progress import Progress
 from autoseg.spec.foreign.place import all_files_at
@@ -24,7 +30,51 @@ from autoseg.spec.foreign.place import all_files_at
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-log = logging.getLogger(__name__)
+PATIENCE = 20.0  # seconds without a case, after which to look whether any will come
+
+_cluster: ContextVar[Cluster | None] = ContextVar("_cluster", default=None)
+
+
+def current_cluster() -> Cluster | None:
+    """Return the cluster that cases are worked on by where this is called, if any."""
+    return _cluster.get()
+
+
+@contextmanager
+def on_cluster(
+    word: str | None, *paths: Path, written: Path | None = None
+) -> Iterator[None]:
+    """Have cases worked on by a Dask cluster, inside ``with``.
+
+    Parameters
+    ----------
+    word : str or None
+        Which: see `autoseg.executors.cluster.opened`. None: the one that is open
+        already, or else threads.
+    *paths : Path
+        Files and folders that all workers must see.
+    written : Path, optional
+        A folder that they write into. It is made.
+
+    Raises
+    ------
+    UsageError
+        If there is no such cluster.
+    """
+    open_one = _cluster.get()
+    if word is None or open_one is not None:
+        if open_one is None:
+            yield
+            return
+        with open_one.seeing(*paths, written=written):
+            yield
+        return
+    with opened(word) as cluster, cluster.seeing(*paths, written=written):
+        token = _cluster.set(cluster)
+        try:
+            yield
+        finally:
+            _cluster.reset(token)
 
 
 def default_workers() -> int:
@@ -80,6 +130,12 @@ class MemoryBudget:
         self.total = int(0.8 * free_memory()) if total is None else total
         self.used = 0
         self._changed = threading.Condition()
+        self._max_memory: float | None = None
+        self._token = uuid.uuid4().hex
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """On a worker of a cluster it is that machine's, one for all its cases."""
+        return _budget_here, (self._token, self._max_memory)
 
     @classmethod
     def of(cls, max_memory: float | None) -> MemoryBudget:
@@ -88,7 +144,9 @@ class MemoryBudget:
             return cls()
         if not max_memory > 0:
             raise UsageError(f"the most memory is {max_memory} GB; give over 0.")
-        return cls(max(0, int(max_memory * GIGABYTE) - used_memory()))
+        made = cls(max(0, int(max_memory * GIGABYTE) - used_memory()))
+        made._max_memory = max_memory
+        return made
 
     @contextmanager
     def take(self, size: int) -> Iterator[Share]:
@@ -125,6 +183,19 @@ class MemoryBudget:
             self._changed.notify_all()
 
 
+_budgets: weakref.WeakValueDictionary[str, MemoryBudget] = weakref.WeakValueDictionary()
+_budgets_lock = threading.Lock()
+
+
+def _budget_here(token: str, max_memory: float | None) -> MemoryBudget:
+    """Return this process's memory for a job that was begun elsewhere."""
+    with _budgets_lock:
+        budget = _budgets.get(token)
+        if budget is None:
+            budget = _budgets[token] = MemoryBudget.of(max_memory)
+        return budget
+
+
 class Share:
     """What one thread holds of a `MemoryBudget`."""
 
@@ -159,23 +230,29 @@ def map_cases(
     workers: int | None = None,
     name: Callable[[Item], str] = str,
     done: Callable[[Item, Result], None] | None = None,
+    resources: Mapping[str, float] | None = None,
 ) -> dict[str, Result]:
-    """Apply a function to every item, in threads, with a progress bar.
+    """Apply a function to every item, with a progress bar.
 
     Parameters
     ----------
     function : callable
-        Called with one item, in a thread.
+        Called with one item, in a thread, or inside `on_cluster` on a worker: then
+        function, items and results travel, so that they should hold nothing that is
+        not needed.
     items : sequence
         What to work on.
     stage : str
         Verb for the progress bar and the error, such as ``"preprocess"``.
     workers : int, optional
-        Threads; by default as many as there are cores.
+        At the same time; by default as many as there are cores, or as the cluster
+        takes.
     name : callable
         Gives an item's case id.
     done : callable, optional
         Called with item and result, in this thread, in the order of ``items``.
+    resources : mapping of str to float, optional
+        What an item needs of a cluster's worker, such as ``{"GPU": 1}``.
 
     Returns
     -------
@@ -193,32 +270,34 @@ def map_cases(
     Ctrl-C does not wait for the cases in work: their threads end when the program
     does, so a function that writes must leave a file complete or absent.
     """
-    workers = max(1, min(workers or default_workers(), len(items)))
-    threads = max(1, threads_here() // workers)
-    results = _Results(items, name, done)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix=stage)
+    executor = _executor(stage, len(items), workers, resources)
+    results = Results(items, name, done)
+    work = partial(_alone, function)
     queue = iter(enumerate(items))
     running: dict[Future[Result], int] = {}
     try:
         with Progress(len(items), stage) as bar:
             while True:
-                # No more than two ahead of each worker, so that results cannot pile up
-                # that are to be handed on.
-                while len(running) + results.waiting < 2 * workers:
+                # No more than a few ahead of each worker, so that results cannot pile
+                # up that are to be handed on.
+                while executor.has_room(len(running), results.waiting):
                     entry = next(queue, None)
                     if entry is None:
                         break
-                    running[pool.submit(_alone, function, entry[1], threads)] = entry[0]
+                    running[executor.submit(work, entry[1])] = entry[0]
                 if not running:
                     break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                executor.flush()
+                finished, _ = wait(running, PATIENCE, return_when=FIRST_COMPLETED)
+                if not finished:
+                    executor.watch()
                 for future in finished:
                     index = running.pop(future)
                     results.take(index, future, stage)
                     bar.step(name(items[index]))
                 results.hand_on()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown()
         _together()
     if results.failures:
         failed = len(results.failures)
@@ -226,50 +305,18 @@ def map_cases(
     return results.kept
 
 
-class _Results(Generic[Item, Result]):
-    """Results that come in any order and are handed on in that of the items."""
-
-    def __init__(
-        self,
-        items: Sequence[Item],
-        name: Callable[[Item], str],
-        done: Callable[[Item, Result], None] | None,
-    ) -> None:
-        self.kept: dict[str, Result] = {}
-        self.failures: dict[str, Exception] = {}
-        self._items, self._name, self._done = items, name, done
-        self._here: dict[int, Result] = {}
-        self._failed: set[int] = set()
-        self._next = 0
-
-    @property
-    def waiting(self) -> int:
-        """How many results wait to be handed on."""
-        return len(self._here) if self._done else 0
-
-    def take(self, index: int, future: Future[Result], stage: str) -> None:
-        """Take what became of an item; raise only what must stop everything."""
-        error = future.exception()
-        if error is None:
-            self._here[index] = future.result()
-        elif isinstance(error, Exception) and not stops_everything(error):
-            case = self._name(self._items[index])
-            _tell(stage, case, error)
-            self.failures[case] = error
-            self._failed.add(index)
-        else:
-            raise error
-
-    def hand_on(self) -> None:
-        """Hand on all results before which none is missing."""
-        while self._next in self._here or self._next in self._failed:
-            if self._next in self._here:
-                item, result = self._items[self._next], self._here.pop(self._next)
-                if self._done is None:
-                    self.kept[self._name(item)] = result
-                else:
-                    self._done(item, result)
-            self._next += 1
+def _executor(
+    stage: str,
+    count: int,
+    workers: int | None,
+    resources: Mapping[str, float] | None,
+) -> Executor:
+    """Return what works on so many items: the cluster that is open, or threads."""
+    cluster = _cluster.get()
+    if cluster is not None and count:
+        return cluster.executor(stage, count, workers, resources)
+    workers = max(1, min(workers or default_workers(), count))
+    return Threads(workers, max(1, threads_here() // workers), stage)
 
 
 def _alone(function: Callable[[Item], Result], item: Item, threads: int) -> Result:
@@ -279,13 +326,6 @@ def _alone(function: Callable[[Item], Result], item: Item, threads: int) -> Resu
     if torch is not None:
         torch.set_num_threads(1)
     return function(item)
-
-
-def _tell(stage: str, case: str, error: Exception) -> None:
-    """Keep the traceback of what should not have happened."""
-    expected = isinstance(error, AutosegError)
-    level = logging.DEBUG if expected else logging.ERROR
-    log.log(level, "%s: case %s failed.", stage, case, exc_info=error)
 
 
 def _together() -> None:

@@ -19,7 +19,7 @@ from autoseg.datasets.read import open_dataset
 from autoseg.errors import PartDone, UsageError
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.lock import Held, is_held, locked
-from autoseg.parallel import check_part
+from autoseg.parallel import check_part, on_cluster
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import DEFAULT_PLAN, Workspace
@@ -57,6 +57,7 @@ def plan_and_preprocess(
     extend_splits: str | None = None,
     num_parts: int = 1,
     part_id: int = 0,
+    cluster: str | None = None,
 ) -> Plan:
     """Do all that comes before training; what is done already is skipped.
 
@@ -92,6 +93,8 @@ def plan_and_preprocess(
         Measure and prepare every ``num_parts``-th case only, from case number
         ``part_id`` on: one machine's share. Parts at work at the same time wait for
         each other where they have to; of others, the last does what is left.
+    cluster : str, optional
+        Which Dask cluster works on the cases; see docs/cluster.md.
 
     Returns
     -------
@@ -116,32 +119,31 @@ def plan_and_preprocess(
     check_settings(described.task, planner, budget)
     parts = _Parts(workspace, num_parts, part_id)
     share: dict[str, Any] = {"num_parts": num_parts, "part_id": part_id}
-    memory: dict[str, Any] = {"max_memory": max_memory}
-    threads = fingerprint_workers or workers
-    measure = partial(fingerprint, dataset, root, workers=threads, **memory, **share)
-    try:
-        with parts.at(MEASURE):
-            measure(overwrite=clean or overwrite)
-    except PartDone:
-        parts.wait_for_measures()
-        measure()
-    made = plan(dataset, root, planner=planner, name=name, budget=budget)
-    if preprocessing:
-        prepare = partial(
-            preprocess,
-            dataset,
-            root,
-            plan=made.name,
-            configurations=configurations,
-            workers=workers,
-            precision=precision,
-            extend=extend_splits,
-            **memory,
-        )
-        with parts.at(PREPARE):
-            prepare(overwrite=overwrite, **share)
-        if num_parts > 1 and not parts.others_at(MEASURE, PREPARE):
-            prepare()  # what parts left that ended before the plan
+    first = {"workers": fingerprint_workers or workers, **share}
+    measure = partial(fingerprint, dataset, root, max_memory=max_memory, **first)
+    prepare = partial(
+        preprocess,
+        dataset,
+        root,
+        configurations=configurations,
+        workers=workers,
+        precision=precision,
+        extend=extend_splits,
+        max_memory=max_memory,
+    )
+    with on_cluster(cluster):  # one for both
+        try:
+            with parts.at(MEASURE):
+                measure(overwrite=clean or overwrite)
+        except PartDone:
+            parts.wait_for_measures()
+            measure()
+        made = plan(dataset, root, planner=planner, name=name, budget=budget)
+        if preprocessing:
+            with parts.at(PREPARE):
+                prepare(plan=made.name, overwrite=overwrite, **share)
+            if num_parts > 1 and not parts.others_at(MEASURE, PREPARE):
+                prepare(plan=made.name)  # what parts left that ended before the plan
     return made
 
 

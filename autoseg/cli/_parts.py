@@ -14,7 +14,7 @@ AUTO = "auto"
 
 
 def add_parts(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--num-parts`` and ``--part-id``, for several machines."""
+    """Declare ``--num-parts``, ``--part-id`` and ``--cluster``: several machines."""
     parser.add_argument(
         "--num-parts",
         "-num_parts",
@@ -31,6 +31,17 @@ def add_parts(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="I",
         help="which share this run takes: 0 to N - 1",
+    )
+    add_cluster(parser)
+
+
+def add_cluster(parser: argparse._ActionsContainer, what: str = "the cases") -> None:
+    """Declare ``--cluster``: a Dask cluster that works on cases or folds."""
+    parser.add_argument(
+        "--cluster",
+        metavar="CLUSTER",
+        help=f"have a Dask cluster work on {what}: local:N, tcp://HOST:PORT, a "
+        "scheduler file (.json), or options for SLURM (.toml); see docs/cluster.md",
     )
 
 

@@ -161,6 +161,7 @@ def run(arguments: argparse.Namespace) -> None:
             workers=arguments.workers,
             num_parts=num_parts,
             part_id=part_id,
+            cluster=arguments.cluster,
         )
     except CaseErrors as error:
         if error.finished:

@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             num_parts=num_parts,
             part_id=part_id,
+            cluster=arguments.cluster,
         )
         print(_summary(made))
 

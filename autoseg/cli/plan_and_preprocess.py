@@ -90,6 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
             extend_splits=arguments.extend_splits,
             num_parts=num_parts,
             part_id=part_id,
+            cluster=arguments.cluster,
         )
         print(_summary(made))
         print(_next(made, dataset, arguments))

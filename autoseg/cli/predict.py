@@ -192,6 +192,7 @@ def run(arguments: argparse.Namespace) -> None:
         continue_prediction=arguments.continue_prediction,
         num_parts=num_parts,
         part_id=part_id,
+        cluster=arguments.cluster,
         progress=not arguments.disable_progress_bar,
         overwrite=arguments.overwrite,
         after=_extras(arguments),

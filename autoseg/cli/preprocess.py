@@ -56,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             num_parts=num_parts,
             part_id=part_id,
+            cluster=arguments.cluster,
             precision=arguments.precision,
             extend=arguments.extend_splits,
         )

@@ -19,6 +19,7 @@ from typing import Any
 
 from autoseg.cli._arguments import add_extending, add_root, command, positive
 from autoseg.cli._page import live_page, tell_page
+from autoseg.cli._parts import add_cluster
 from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.stopping import was_wished
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
@@ -138,6 +139,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         "default one for each device. torchrun starts them, too, also on several "
         "machines",
     )
+    add_cluster(group, "folds, one on each worker")
     group.add_argument(
         "--precision",
         default="auto",
@@ -204,6 +206,7 @@ def _train(arguments: argparse.Namespace) -> None:
         "retrain_changed": arguments.retrain_changed,
         "extend_splits": arguments.extend_splits,
         "validation": not arguments.no_validation,
+        "cluster": arguments.cluster,
     }
     with live_page(arguments.dataset, arguments.root, speaks()):
         lines = _trained(arguments, options)

@@ -24,13 +24,13 @@ from autoseg.evaluate.inputs import (
     task_meant,
 )
 from autoseg.evaluate.kinds import EVALUATE_KINDS
-from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.evaluate.kinds.base import EvaluateKind, Pair
 from autoseg.evaluate.point_files import images_in
 from autoseg.evaluate.points import POINT_TABLE, write_point_table
 from autoseg.evaluate.shares import Found, Shares
 from autoseg.evaluate.summary import Summary
 from autoseg.outputs import refuse_foreign
-from autoseg.parallel import check_part, map_cases, part
+from autoseg.parallel import check_part, map_cases, on_cluster, part
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.tasks import make_task
@@ -61,6 +61,7 @@ def evaluate(
     workers: int | None = None,
     num_parts: int = 1,
     part_id: int = 0,
+    cluster: str | None = None,
 ) -> Summary:
     """Score every prediction, and sum up what was found.
 
@@ -115,6 +116,8 @@ def evaluate(
     num_parts, part_id : int
         Score every ``num_parts``-th case only, from case number ``part_id`` on: one
         machine's share. The part that is done last writes the summary.
+    cluster : str, optional
+        Which Dask cluster works on the cases; see docs/cluster.md.
 
     Returns
     -------
@@ -153,21 +156,28 @@ def evaluate(
     _complain(Path(predictions), ids, missing, chill)
     read = [*found.values(), *references.values()]
     file = _checked_output(predictions, output, read, overwrite)
-    unknown = extra if cases is None else ()
-    if unknown:
-        said = some_of(unknown, SHOWN_CASES)
-        log.info("%d predictions have no annotation: %s", len(unknown), said)
-    kind.learn_unit(references)
-    kind.look_ahead({case: references[case] for case in ids}, workers)
+    unknown = _told(extra if cases is None else ())
     mine = part(ids, num_parts, part_id)
-    shares = Shares(file, num_parts, read, [choice, kind.options])
-    scored = shares.met(part_id, _score(kind, mine, found, references, workers), ids)
+    with on_cluster(cluster, found[ids[0]], references[ids[0]]):
+        kind.learn_unit(references)
+        kind.look_ahead({case: references[case] for case in ids}, workers)
+        shares = Shares(file, num_parts, read, [choice, kind.options])
+        own = _score(kind, mine, found, references, workers)
+    scored = shares.met(part_id, own, ids)
     summary = _summed(kind, scored, missing, unknown)
     _write(summary, file)
     shares.remove()
     if scored.failed:
         raise CaseErrors("evaluate", scored.failed, len(scored.scores))
     return summary
+
+
+def _told(unknown: Sequence[str]) -> Sequence[str]:
+    """Say which predictions have no annotation, and return them."""
+    if unknown:
+        said = some_of(unknown, SHOWN_CASES)
+        log.info("%d predictions have no annotation: %s", len(unknown), said)
+    return unknown
 
 
 def _summed(
@@ -237,18 +247,24 @@ def _score(
 ) -> Found:
     """Score cases; say of those that could not be why."""
     scores: dict[str, Scores] = {}
+    units = [kind.unit]
     failed: Mapping[str, Exception] = {}
+
+    def keep(pair: Pair, scored: tuple[Scores, str]) -> None:
+        scores[pair.case], units[0] = scored
+
     try:
         map_cases(
-            lambda case: kind.score(case, found[case], references[case]),
-            ids,
+            kind.knowing().score_pair,
+            [kind.pair(case, references[case], found[case]) for case in ids],
             stage="evaluate",
             workers=workers,
-            done=scores.__setitem__,
+            name=lambda pair: pair.case,
+            done=keep,
         )
     except CaseErrors as error:
         failed = error.failures
-    return Found(unit=kind.unit, scores=scores, failed=failed)
+    return Found(unit=units[0], scores=scores, failed=failed)
 
 
 def _complain(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.survey import Survey
@@ -55,12 +56,11 @@ def in_one_unit(
         some_of([case.id for case in other]),
         unit,
     )
-    memory = MemoryBudget()
     map_cases(
-        lambda case: converted.measure(case, stamps[case.id], memory),
-        other,
+        partial(converted.without_cases().measure, memory=MemoryBudget()),
+        [(case, stamps[case.id]) for case in other],
         stage="convert lengths",
         workers=workers,
-        name=lambda case: case.id,
+        name=lambda item: item[0].id,
     )
     return converted

@@ -20,7 +20,7 @@ from autoseg.errors import PartDone, amount
 from autoseg.fingerprint.lengths import in_one_unit
 from autoseg.fingerprint.survey import Survey, stamp_of
 from autoseg.lock import waiting_for
-from autoseg.parallel import check_part, part
+from autoseg.parallel import check_part, on_cluster, part
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks import choose_task
 from autoseg.workspace import Workspace
@@ -39,6 +39,7 @@ def fingerprint(
     overwrite: bool = False,
     num_parts: int = 1,
     part_id: int = 0,
+    cluster: str | None = None,
 ) -> Fingerprint:
     """Describe a data set in numbers, from its training cases.
 
@@ -63,6 +64,9 @@ def fingerprint(
     num_parts, part_id : int
         Measure every ``num_parts``-th case only, from case number ``part_id`` on: one
         machine's share. The part that is done last pools what all have measured.
+    cluster : str, optional
+        Which Dask cluster works on the cases: ``"local:2"``, ``"tcp://HOST:PORT"``, a
+        scheduler file or options for SLURM; see docs/cluster.md.
 
     Returns
     -------
@@ -95,13 +99,15 @@ def fingerprint(
             log.info("%s is up to date.", workspace.fingerprint)
             return there
     lock = workspace.fingerprint.with_suffix(LOCK)
-    if num_parts == 1:
+    description = described.folder / "dataset.json"
+    with on_cluster(cluster, description, written=workspace.root):
+        if num_parts == 1:
+            with waiting_for(lock, "fingerprint"):
+                return _measured(survey, workspace, workers, overwrite)
+        mine = part(described.training, num_parts, part_id)
+        survey.measure_all(mine, survey.stamps(), workers)
         with waiting_for(lock, "fingerprint"):
-            return _measured(survey, workspace, workers, overwrite)
-    mine = part(described.training, num_parts, part_id)
-    survey.measure_all(mine, survey.stamps(), workers)
-    with waiting_for(lock, "fingerprint"):
-        return _pooled_by_the_last(survey, workspace, workers)
+            return _pooled_by_the_last(survey, workspace, workers)
 
 
 def _measured(

@@ -13,6 +13,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -139,19 +140,24 @@ class Survey:
                 len(cases) - len(waiting),
             )
         memory = MemoryBudget.of(self.max_memory)
-        with keeping_to(memory.total):
-            map_cases(
-                lambda case: self.measure(case, stamps[case.id], memory),
-                waiting,
-                stage="fingerprint",
-                workers=workers,
-                name=lambda case: case.id,
-            )
+        map_cases(
+            partial(self.without_cases().measure, memory=memory),
+            [(case, stamps[case.id]) for case in waiting],
+            stage="fingerprint",
+            workers=workers,
+            name=lambda item: item[0].id,
+        )
 
-    def measure(self, case: Case, stamp: str, memory: MemoryBudget) -> None:
-        """Measure one case and write it to the journal."""
+    def without_cases(self) -> Survey:
+        """Return what is needed to measure a case, and is sent along with each."""
+        return replace(self, dataset=replace(self.dataset, training=(), test=()))
+
+    def measure(self, item: tuple[Case, str], memory: MemoryBudget) -> None:
+        """Measure one case, which has this stamp, and write it to the journal."""
+        case, stamp = item
         task = make_task(self.task)
-        with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
+        needed = WORKING_SHARE * loaded_bytes(all_files(case))
+        with keeping_to(memory.total), memory.take(needed) as share:
             # Before reading: if it changes from now on, that is seen.
             content = content_of(case)
             image = read_image(case, self.dataset, lazily=True)
@@ -235,21 +241,12 @@ class Survey:
             return made
         cases = self.dataset.training
         step = max(1, math.ceil(len(cases) / kind.trials))
-        task = kind(**self.task.options)
-        memory = MemoryBudget()
-
-        def trial(case: Case) -> dict[str, Any]:
-            with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))):
-                path = case.annotation
-                if path is None:
-                    raise DatasetError(f"case {case.id} has no annotation.")
-                annotation, geometry = read_annotation(
-                    path, self.dataset, task, case_id=case.id
-                )
-                return dict(task.trial(annotation, geometry.spacing, made.annotation))
-
         found = map_cases(
-            trial,
+            partial(
+                self.without_cases().trial,
+                measured=made.annotation,
+                memory=MemoryBudget(),
+            ),
             cases[::step],
             stage="try representations",
             workers=workers,
@@ -257,6 +254,19 @@ class Survey:
         )
         extra = kind.pool_trials(list(found.values()))
         return replace(made, annotation={**made.annotation, **extra})
+
+    def trial(
+        self, case: Case, measured: Mapping[str, Any], memory: MemoryBudget
+    ) -> dict[str, Any]:
+        """Have the task try something on a case."""
+        task = make_task(self.task)
+        if case.annotation is None:
+            raise DatasetError(f"case {case.id} has no annotation.")
+        with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))):
+            annotation, geometry = read_annotation(
+                case.annotation, self.dataset, task, case_id=case.id
+            )
+            return dict(task.trial(annotation, geometry.spacing, measured))
 
     def _measured(self, case_id: str, stamps: Mapping[str, str]) -> dict[str, Any]:
         entry = self.entry(case_id, stamps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 from autoseg.atomic import sweep
@@ -19,8 +20,9 @@ from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.outputs import writing
-from autoseg.parallel import part
+from autoseg.parallel import on_cluster, part
 from autoseg.predict.cases import Input, find_jobs
+from autoseg.predict.elsewhere.order import Order, predict_elsewhere
 from autoseg.predict.job import PROBABILITIES, Job
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
@@ -68,6 +70,7 @@ def predict(
     series: Sequence[str] = (),
     straighten: bool = False,
     output_type: Collection[str] = (),
+    cluster: str | None = None,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
 
@@ -130,6 +133,9 @@ def predict(
     output_type : collection of str
         What label maps are written as: ``"nifti"``, and of DICOM series
         ``"dicom-seg"`` and ``"rtstruct"``; by default as the training annotations.
+    cluster : str, optional
+        Which Dask cluster predicts, case by case; see docs/cluster.md. ``model`` is
+        then a path. Readers and writers mean nothing.
 
     Returns
     -------
@@ -144,29 +150,62 @@ def predict(
     CaseErrors
         At the end, if some cases failed; the others are written.
     """
-    options = Options(
-        step_size=step_size,
-        mirror=mirror,
-        exact=exact,
-        device=device,
-        backend=backend,
-        precision=precision,
-        max_memory=max_memory,
-        batch=batch,
-        uncertainty=uncertainty,
-        decoder=decoder,
-        prune=prune,
-        diameter=diameter,
-    )
-    predictor = _predictor(model, options, folds, checkpoint, configuration)
+    given = locals()
+    options = Options(**{field.name: given[field.name] for field in fields(Options)})
+    which = folds, checkpoint, configuration
+    elsewhere = None if cluster is None else (cluster, _order(model, options, *which))
+    predictor = _predictor(model, options, *which, here=elsewhere is None)
     files = _files(predictor, num_parts, instance_files, point_files, output_type)
     wanted = Wanted(tuple(series), straighten, tuple(output_type))
     jobs = part(find_jobs(input, output, predictor.model, wanted), num_parts, part_id)
     written = Written(predictor, _kind(save_probabilities), files, after_files)
     written.check(jobs, input, overwrite, continue_prediction)
     pipeline = _pipeline(written, jobs, previous, progress)
-    _run(pipeline, written, jobs, continue_prediction, readers, writers)
+    waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
+    with writing(written.of_uncertainty(waiting)):
+        if elsewhere is None or not waiting:
+            pipeline.run(waiting, readers, writers)
+        else:
+            _run_on(*elsewhere, pipeline, waiting)
     return _finish([job.done() for job in jobs], written, after)
+
+
+def _order(
+    model: str | os.PathLike[str] | Model | Predictor,
+    options: Options,
+    folds: Sequence[str | int] | None,
+    checkpoint: str,
+    configuration: str | None,
+) -> Order:
+    """Return what workers are told; raise UsageError if they cannot have the model."""
+    if not isinstance(model, (str, os.PathLike)):
+        raise UsageError(
+            "a cluster's workers load the model themselves: give its path, not a "
+            f"{type(model).__name__}."
+        )
+    return Order(
+        model=os.path.abspath(model),
+        configuration=configuration,
+        folds=None if folds is None else tuple(folds),
+        checkpoint=checkpoint,
+        options=options,
+    )
+
+
+def _run_on(
+    cluster: str, order: Order, pipeline: Pipeline, jobs: Sequence[Job]
+) -> None:
+    """Predict on a cluster, whose workers must see model, images and output."""
+    before, qualities = pipeline.previous, pipeline.qualities
+    whole = replace(
+        order,
+        previous=None if before is None else before.absolute(),
+        probabilities=pipeline.probabilities,
+        files=tuple(pipeline.files),
+    )
+    seen = Path(order.model), jobs[0].case.images[0]
+    with on_cluster(cluster, *seen, written=jobs[0].output.parent):
+        predict_elsewhere(whole, jobs, None if qualities is None else qualities.add)
 
 
 def _predictor(
@@ -175,9 +214,12 @@ def _predictor(
     folds: Sequence[str | int] | None,
     checkpoint: str,
     configuration: str | None,
+    here: bool,
 ) -> Predictor:
     """Return what predicts; one that is there already keeps its own options."""
     share_freed_memory()
+    if not here:  # each worker decides this by what it has
+        options = replace(options, device="cpu", backend="auto", precision="auto")
     if isinstance(model, (str, os.PathLike)):
         model = load_model(
             Path(model), configuration=configuration, folds=folds, checkpoint=checkpoint
@@ -219,19 +261,6 @@ def _pipeline(
         doubt_images=True,
         written=written,
     )
-
-
-def _run(
-    pipeline: Pipeline,
-    written: Written,
-    jobs: list[Job],
-    continue_prediction: bool,
-    readers: int,
-    writers: int,
-) -> None:
-    waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
-    with writing(written.of_uncertainty(waiting)):
-        pipeline.run(waiting, readers, writers)
 
 
 def _finish(

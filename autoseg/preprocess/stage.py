@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,14 @@ from autoseg.datasets.read import open_dataset
 from autoseg.errors import DatasetError, amount
 from autoseg.formats.base import read_image
 from autoseg.geometry.mapped import held_bytes, is_mapped, keeping_to
-from autoseg.parallel import MemoryBudget, check_part, loaded_bytes, map_cases, part
+from autoseg.parallel import (
+    MemoryBudget,
+    check_part,
+    loaded_bytes,
+    map_cases,
+    on_cluster,
+    part,
+)
 from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.forecast import (
@@ -71,6 +79,7 @@ def preprocess(
     part_id: int = 0,
     precision: str = "auto",
     extend: str | None = None,
+    cluster: str | None = None,
 ) -> None:
     """Prepare all training cases of a data set, as a plan says.
 
@@ -101,6 +110,9 @@ def preprocess(
     extend : str, optional
         How cases that are in no fold yet join the splits; see
         `autoseg.preprocess.extend.extend_splits`.
+    cluster : str, optional
+        Which Dask cluster works on the cases: ``"local:2"``, ``"tcp://HOST:PORT"``, a
+        scheduler file or options for SLURM; see docs/cluster.md.
 
     Raises
     ------
@@ -140,13 +152,14 @@ def preprocess(
         return
     _look_ahead(workspace, work, len(cases))
     memory = MemoryBudget.of(max_memory)
-    with keeping_to(memory.total):
+    description = described.folder / "dataset.json"
+    with on_cluster(cluster, description, written=workspace.root):
         map_cases(
-            lambda case: work.prepare(case, waiting[case.id], memory),
-            cases,
+            partial(work.without_cases().prepare, memory=memory),
+            [(case, waiting[case.id]) for case in cases],
             stage="preprocess",
             workers=workers,
-            name=lambda case: case.id,
+            name=lambda item: item[0].id,
         )
     for name, store in work.stores.items():
         log.info("%s: %s in %s", name, amount(len(store.ids()), "case"), store.folder)
@@ -159,6 +172,10 @@ class _Work:
     dataset: Dataset
     plan: Plan
     stores: dict[str, CaseStore]
+
+    def without_cases(self) -> _Work:
+        """Return what is needed to prepare a case, and is sent along with each."""
+        return replace(self, dataset=replace(self.dataset, training=(), test=()))
 
     def lacks(self, configuration: str, case: Case) -> bool:
         """Return whether a case has to be done, for the first time or again."""
@@ -173,14 +190,14 @@ class _Work:
         same = properties.get("precision") == store.precision
         return not (same and is_made_of(properties, case, self.dataset))
 
-    def prepare(
-        self, case: Case, configurations: Sequence[str], memory: MemoryBudget
-    ) -> None:
+    def prepare(self, item: tuple[Case, Sequence[str]], memory: MemoryBudget) -> None:
         """Read a case once and write it for each of the configurations."""
+        case, configurations = item
         # Before reading: a change from now on is seen.
         source = source_of(case, self.dataset)
         task = make_task(self.plan.task)
-        with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))) as share:
+        needed = WORKING_SHARE * loaded_bytes(all_files(case))
+        with keeping_to(memory.total), memory.take(needed) as share:
             image = read_image(case, self.dataset, lazily=True)
             in_file = is_mapped(image.array)
             share.correct(WORKING_SHARE * held_bytes(image.array) or BY_PARTS)

@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import TrainingError, UsageError, amount
+from autoseg.parallel import current_cluster
 from autoseg.preprocess.folds import load_splits
 from autoseg.stopping import answering, interrupt
 from autoseg.train.after.final_validation import is_scored
 from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.elsewhere import (
+    OUTPUT,
+    one_device,
+    order_of,
+    seen_by,
+    train_on_cluster,
+)
 from autoseg.train.launch import devices_of
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
@@ -35,7 +43,6 @@ from planners.beside import plan_beside
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2  # between looks at the folds that train side by side
-OUTPUT = "output.txt"  # in a fold's folder: what it said while others trained beside
 
 
 def train_folds(
@@ -45,6 +52,7 @@ def train_folds(
     *,
     plan: str = DEFAULT_PLAN,
     network: str | None = None,
+    cluster: str | None = None,
     **options: Any,
 ) -> list[Path]:
     """Train every fold of the cross-validation that is not there yet.
@@ -62,6 +70,9 @@ def train_folds(
         Name of the plan.
     network : str, optional
         As in `autoseg.train`.
+    cluster : str, optional
+        Which Dask cluster trains them, as many at the same time as it has workers; see
+        docs/cluster.md.
     **options
         See `train.setup.options.Options`. ``device`` may name several, with commas
         between: then a fold is trained on each of them at the same time.
@@ -91,7 +102,8 @@ def train_folds(
     plan = plan_beside(dataset, root, plan, network)
     device = str(options.pop("device", "auto"))
     processes = options.pop("processes", None)
-    devices = _devices(device)
+    elsewhere = cluster is not None or current_cluster() is not None
+    devices = [one_device(device)] if elsewhere else _devices(device)
     if processes is not None or is_one_of_several():
         devices_of(device, processes)  # raises if they do not fit together
         devices = [device]  # one fold after the other, by all together
@@ -102,37 +114,53 @@ def train_folds(
     before = job.settings.previous
     chain = (configuration, *([] if before is None else [before]))
     own = {**options, "settings": asked.of(configuration, chain).settings}
-    if before is not None:
-        earlier = {**options, "settings": asked.of(before, chain).settings}
-        train_folds(
-            dataset,
-            before,
-            root,
-            plan=plan,
-            device=",".join(devices),
-            processes=processes,
-            **earlier,
-        )
-    folders, missing = _look(job, asked)
-    calls = [
-        {
-            "dataset": str(job.dataset.folder),
-            "configuration": configuration,
-            "fold": fold,
-            "root": str(job.workspace.root),
-            "plan": plan,
-            "processes": processes,
-            **own,
-        }
-        for fold in missing
-    ]
-    if len(devices) > 1 and len(calls) > 1:
+    with seen_by(cluster, job):
+        if before is not None:
+            earlier = {**options, "settings": asked.of(before, chain).settings}
+            train_folds(
+                dataset,
+                before,
+                root,
+                plan=plan,
+                device=",".join(devices),
+                processes=processes,
+                **earlier,
+            )
+        folders, missing = _look(job, asked)
+        calls = [
+            {
+                "dataset": str(job.dataset.folder),
+                "configuration": configuration,
+                "fold": fold,
+                "root": str(job.workspace.root),
+                "plan": plan,
+                "processes": processes,
+                **own,
+            }
+            for fold in missing
+        ]
+        _train_missing(job, calls, folders, devices)
+    return folders
+
+
+def _train_missing(
+    job: Job,
+    calls: Sequence[dict[str, Any]],
+    folders: Sequence[Path],
+    devices: Sequence[str],
+) -> None:
+    """Train folds on a cluster, side by side on several devices, or one by one."""
+    if current_cluster() is not None and calls:
+        _prepare(job)
+        given = [{**call, "device": devices[0]} for call in calls]
+        orders = [order_of(job, folders[call["fold"]], call) for call in given]
+        train_on_cluster(orders, devices[0], calls[0]["processes"])
+    elif len(devices) > 1 and len(calls) > 1:
         _prepare(job)
         _side_by_side(calls, folders, devices)
     else:
         for call in calls:
             train(**call, device=devices[0])
-    return folders
 
 
 def _look(job: Job, asked: Options) -> tuple[list[Path], list[int]]:

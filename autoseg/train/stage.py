@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from autoseg.networks.build import build_network
 from autoseg.train.after.final_validation import validate_fold
 from autoseg.train.after.rehearsal import CHECKPOINT, rehearse
 from autoseg.train.begin import Begun, begin
+from autoseg.train.elsewhere import train_one
 from autoseg.train.launch import devices_of, train_together
 from autoseg.train.loop.checkpoint import Saver, remove_state, save_weights
 from autoseg.train.loop.logbook import Logbook
@@ -77,6 +79,7 @@ def train(
     extend_splits: str | None = None,
     validation: bool = True,
     checkpoint_seconds: float = 60.0,
+    cluster: str | None = None,
 ) -> Path:
     """Train one fold; a training that was stopped goes on by itself.
 
@@ -142,6 +145,8 @@ def train(
         Predict and score the fold's validation cases at the end.
     checkpoint_seconds : float
         A checkpoint is written no more often than this.
+    cluster : str, optional
+        Which Dask cluster trains it, on one of its workers; see docs/cluster.md.
 
     Returns
     -------
@@ -160,34 +165,29 @@ def train(
         goes on.
     """
     plan, network = plan_beside(dataset, root, plan, network), None
-    given = dict(locals())
+    given = {name: value for name, value in locals().items() if name != "cluster"}
     names = devices_of(device, processes)
-    asked = Options(
-        recipe=recipe,
-        epochs=epochs,
-        iterations=iterations,
-        time_budget=seconds_of(time_budget),
-        lr=lr,
-        batch_size=batch_size,
-        seed=seed,
-        settings=settings or {},
-        device=device_here(names),
-        precision=precision,
-        compile=compile,
-        threads=threads,
-        workers=workers,
-        init_from=None if init_from is None else os.fspath(init_from),
-        keep_network=keep_network,
-        overwrite=overwrite,
-        retrain_changed=retrain_changed,
-        extend_splits=extend_splits,
-        validation=validation,
-        checkpoint_seconds=checkpoint_seconds,
-    ).of(configuration)
+    asked = _asked(given, device_here(names)).of(configuration)
+    find = partial(find_job, dataset, configuration, fold, root, plan, asked)
+    if cluster is not None:
+        return train_one(find(), given, cluster)
     if len(names) > 1 and not is_one_of_several():
         return train_together(train, given, names)
-    return _train_here(
-        lambda: find_job(dataset, configuration, fold, root, plan, asked), asked
+    return _train_here(find, asked)
+
+
+def _asked(given: Mapping[str, Any], device: str) -> Options:
+    """Return what is asked for, among the arguments of `train`."""
+    own = {field.name: given[field.name] for field in fields(Options)}
+    start = own["init_from"]
+    return Options(
+        **{
+            **own,
+            "time_budget": seconds_of(own["time_budget"]),
+            "settings": own["settings"] or {},
+            "device": device,
+            "init_from": None if start is None else os.fspath(start),
+        }
     )
 
 

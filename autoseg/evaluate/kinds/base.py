@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from autoseg.datasets.annotations import read_annotation, read_prediction
 from autoseg.errors import AutosegError, FormatError
@@ -16,10 +19,38 @@ from autoseg.evaluate.point_files import geometry_of
 from autoseg.formats.base import find_format
 from autoseg.formats.geometry import may_differ_in_unit
 from autoseg.formats.header import measured_in
+from autoseg.parallel import current_cluster
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.units import common_unit
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
+
+Cases = tuple[Case, ...]
+Kind = TypeVar("Kind", bound="EvaluateKind")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A case to score, and all that is known of it: this can be sent to a worker.
+
+    Parameters
+    ----------
+    case : str
+        Its id.
+    annotation : Path
+        The file.
+    prediction : Path, optional
+        The file; not where annotations alone are looked at.
+    training, test, images : tuple of Case
+        What the data set, and whoever named a folder of images, know of it.
+    """
+
+    case: str
+    annotation: Path
+    prediction: Path | None = None
+    training: Cases = ()
+    test: Cases = ()
+    images: Cases = ()
 
 
 class EvaluateKind:
@@ -60,6 +91,58 @@ class EvaluateKind:
         self.images = images
         self.unit = "px"
         self.lengths = None if dataset is None else dataset.lengths
+
+    def pair(self, case: str, annotation: Path, prediction: Path | None = None) -> Pair:
+        """Return a case with what is known of it."""
+        known = [table.get(case, ()) for table in self._known]
+        if current_cluster() is None:
+            training, files = known[0], (annotation, prediction)
+        else:  # workers are in another folder
+            training = tuple(
+                one if one.annotation == annotation else replace(one, annotation=None)
+                for one in known[0]
+            )
+            files = annotation.absolute(), prediction and prediction.absolute()
+        return Pair(
+            case=case,
+            annotation=files[0],
+            prediction=files[1],
+            training=training,
+            test=known[1],
+            images=known[2],
+        )
+
+    @cached_property
+    def _known(self) -> tuple[dict[str, Cases], ...]:
+        given = self.dataset
+        tables: list[dict[str, Cases]] = []
+        for cases in (
+            () if given is None else given.training,
+            () if given is None else given.test,
+            self.images,
+        ):
+            tables.append({})
+            for one in cases:
+                tables[-1][one.id] = (*tables[-1].get(one.id, ()), one)
+        return tuple(tables)
+
+    def knowing(
+        self: Kind, training: Cases = (), test: Cases = (), images: Cases = ()
+    ) -> Kind:
+        """Return this kind with what is known of some cases only."""
+        own = copy.copy(self)
+        own.__dict__.pop("_known", None)
+        own.images = images
+        if own.dataset is not None:
+            own.dataset = replace(own.dataset, training=training, test=test)
+        return own
+
+    def score_pair(self, pair: Pair) -> tuple[Scores, str]:
+        """Return the scores of a case, and the unit of its grid; see `score`."""
+        if pair.prediction is None:
+            raise ValueError(f"{pair.case}: nothing to score")
+        own = self.knowing(pair.training, pair.test, pair.images)
+        return own.score(pair.case, pair.prediction, pair.annotation), own.unit
 
     def files(self, folder: Path) -> dict[str, Path]:
         """Return the file of each case in a folder of predictions or annotations."""

@@ -14,7 +14,7 @@ from autoseg.datasets.instance_files import is_many_files
 from autoseg.datasets.pairing import CLASS_LISTS, find_annotations
 from autoseg.errors import CaseErrors
 from autoseg.evaluate.kinds import EVALUATE_KINDS
-from autoseg.evaluate.kinds.base import EvaluateKind
+from autoseg.evaluate.kinds.base import EvaluateKind, Pair
 from autoseg.instancefiles.files import TABLE
 from autoseg.instancefiles.readers.base import case_id, instance_endings
 from autoseg.instancefiles.table import read_scores
@@ -52,17 +52,20 @@ class InstancesEvaluation(EvaluateKind):
         sizes: dict[str, Any] = {}
         with suppress(CaseErrors):  # the same files fail again when they are scored
             map_cases(
-                lambda case: self._sizes(case, annotations[case]),
-                list(annotations),
+                self.knowing()._sizes,
+                [self.pair(case, file) for case, file in annotations.items()],
                 stage="measure objects",
                 workers=workers,
-                done=sizes.__setitem__,
+                name=lambda pair: pair.case,
+                done=lambda pair, found: sizes.__setitem__(pair.case, found),
             )
         every = np.concatenate([np.zeros(0), *sizes.values()])
         if len(every):
             self.options["size_limits"] = np.quantile(every, SIZE_QUANTILES).tolist()
 
-    def _sizes(self, case: str, annotation: Path) -> Any:
-        image = self.image_of(case) if is_many_files(annotation) else None
-        reference, geometry = self.read_reference(annotation, image, case)
+    def _sizes(self, pair: Pair) -> Any:
+        own = self.knowing(pair.training, pair.test, pair.images)
+        case, annotation = pair.case, pair.annotation
+        image = own.image_of(case) if is_many_files(annotation) else None
+        reference, geometry = own.read_reference(annotation, image, case)
         return self.task.object_sizes(reference, geometry.spacing)

@@ -1,0 +1,314 @@
+"""Cases on the workers of a Dask cluster."""
+
+import json
+import logging
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from autoseg.cli.main import main
+from autoseg.errors import CaseErrors, ClusterError, FormatError, UsageError
+from autoseg.executors.elsewhere import Order, portable
+from autoseg.parallel import (
+    MemoryBudget,
+    current_cluster,
+    map_cases,
+    on_cluster,
+    threads_here,
+)
+from tests import toy
+
+distributed = pytest.importorskip("distributed", reason="the extra cluster is missing")
+from autoseg.executors.dask import Sizes  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of ports and loops
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers in this process, whose address is that of a cluster; no GPU."""
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    ) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def word(cluster):
+    return cluster.scheduler_address
+
+
+def test_results_come_in_the_order_of_the_items(word):
+    seen = []
+
+    def slow_for_small(n):
+        time.sleep(0.002 * (5 - n))
+        return n * n
+
+    with on_cluster(word):
+        results = map_cases(slow_for_small, range(5), stage="test")
+        map_cases(
+            slow_for_small, range(5), stage="test", done=lambda *pair: seen.append(pair)
+        )
+
+    assert list(results.items()) == [(str(n), n * n) for n in range(5)]
+    assert seen == [(n, n * n) for n in range(5)]
+    assert current_cluster() is None
+
+
+def test_a_case_that_fails_says_why_and_costs_no_other(word, caplog):
+    def work(n):
+        if n == 1:
+            raise FormatError("file 1 is broken.")
+        return {}["no such key"] if n == 2 else n
+
+    with on_cluster(word), pytest.raises(CaseErrors) as caught:
+        map_cases(work, range(4), stage="preprocess", name="case{}".format)
+
+    assert caught.value.finished == 2
+    assert "case1: file 1 is broken." in str(caught.value)
+    assert isinstance(caught.value.failures["case2"], KeyError)
+    assert "in work\nKeyError: 'no such key'" in caplog.text  # where it was raised
+
+
+def test_what_stops_everything_stops_it(word):
+    def full(n):
+        raise OSError(28, "No space left on device")
+
+    with on_cluster(word), pytest.raises(OSError, match="No space left"):
+        map_cases(full, range(4), stage="test")
+
+
+def test_the_bar_counts_the_cases_of_all_workers(word, monkeypatch):
+    steps = []
+    monkeypatch.setattr(
+        "autoseg.parallel.Progress.step", lambda bar, text: steps.append(text)
+    )
+
+    with on_cluster(word):
+        map_cases(str, range(7), stage="test")
+
+    assert sorted(steps) == list("0123456")
+
+
+def test_workers_of_one_process_share_its_memory_and_its_threads(word, monkeypatch):
+    monkeypatch.setattr("autoseg.executors.elsewhere.cores", lambda: 8)
+
+    def look(n, memory):
+        return id(memory), threads_here()
+
+    with on_cluster(word):
+        found = map_cases(partial(look, memory=MemoryBudget()), range(2), stage="test")
+
+    assert len(set(found.values())) == 1
+    assert found["0"][1] == 8  # of a worker with one thread
+
+
+def _touch(n, folder):
+    time.sleep(0.02)
+    (Path(folder) / str(n)).touch()
+
+
+def test_an_interrupt_ends_the_job_and_not_the_cluster(word, cluster, tmp_path):
+    def interrupt(item, result):
+        raise KeyboardInterrupt
+
+    with on_cluster(word):
+        with pytest.raises(KeyboardInterrupt):
+            work = partial(_touch, folder=str(tmp_path))
+            map_cases(work, range(40), stage="test", done=interrupt)
+        again = map_cases(str, range(3), stage="test")
+
+    assert list(again) == ["0", "1", "2"]
+    assert len(list(tmp_path.iterdir())) <= 6  # the rest was never begun
+
+
+def test_few_cases_are_given_to_the_scheduler_at_a_time(word, cluster):
+    there = []
+
+    with on_cluster(word):
+        map_cases(
+            lambda n: n,
+            range(300),
+            stage="test",
+            done=lambda *_: there.append(len(cluster.scheduler.tasks)),
+        )
+
+    assert len(there) == 300
+    assert 0 < max(there) <= 8  # two for each of two workers, and what is just done
+
+
+def test_cases_that_are_soon_done_are_sent_together():
+    class Took:
+        seconds = 0.1
+
+    sizes = Sizes(1000)
+    first = sizes.next(slots=2)
+    sizes.sent(first)
+    sizes.took([Took()])
+    second = sizes.next(slots=2)
+    sizes.sent(975)
+
+    assert (first, second) == (1, 10)  # that take a second
+    assert sizes.next(slots=2) == 3  # 24 are left, a fourth of what each slot will do
+
+
+def test_what_only_some_workers_have_is_asked_for(word):
+    with on_cluster(word):
+        with pytest.raises(UsageError, match=r"None of the cluster's 2 workers has"):
+            map_cases(str, [1], stage="train", resources={"GPU": 1})
+        assert not current_cluster().has("GPU")
+
+
+def test_another_version_and_files_elsewhere_are_told(word, tmp_path):
+    order = Order(version="0.0.1")
+    unseen = Order(files={str(tmp_path / "gone.json"): 3})
+    (tmp_path / "there").write_text("abc")
+
+    with pytest.raises(ClusterError, match=r"has autoseg .* and this command 0\.0\.1"):
+        order.check()
+    with pytest.raises(ClusterError, match=r"does not see .*gone\.json"):
+        unseen.check()
+    with pytest.raises(ClusterError, match="something else there"):
+        Order(files={str(tmp_path / "there"): 4}).check()
+    Order(files={str(tmp_path / "there"): 3, str(tmp_path): None}).check()
+
+
+def test_a_folder_that_is_written_into_is_marked_for_the_time(word, tmp_path):
+    with on_cluster(word, written=tmp_path / "out"):
+        marks = list((tmp_path / "out").iterdir())
+        found = map_cases(lambda n: marks[0].exists(), [0], stage="test")
+        marks[0].unlink()
+        with pytest.raises(ClusterError, match="does not see"):
+            map_cases(str, [0], stage="test")
+
+    assert found == {"0": True}
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+class Odd(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+@pytest.mark.parametrize("error", [Odd(1, 2), ValueError(object)], ids=["odd", "class"])
+def test_an_error_that_cannot_be_sent_says_the_same(error):
+    assert repr(portable(error)) == repr(error)
+    assert not isinstance(portable(error), (Odd, ValueError))
+
+
+def test_an_error_that_can_be_sent_is_itself():
+    error = FormatError("broken")
+
+    assert portable(error) is error
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("lokal:2", r"Did you mean 'local:2'\?"),
+        ("local:0", "with N from 1 on"),
+        ("nowhere.json", "no such file"),
+        ("tcp://127.0.0.1:9", "no scheduler answers"),
+    ],
+)
+def test_a_cluster_that_cannot_be_meant_is_told(given, why, monkeypatch):
+    monkeypatch.setattr("autoseg.executors.cluster.CONNECT_SECONDS", 0.2)
+
+    with pytest.raises(UsageError, match=why), on_cluster(given):
+        pass
+
+
+def test_a_file_that_is_no_scheduler_file_is_told(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    (tmp_path / "b.toml").write_text("jobs = ")
+    (tmp_path / "c.toml").write_text('jobs = 2\nqeue = "gpu"')
+
+    with pytest.raises(UsageError, match="is no scheduler file"):
+        with on_cluster(str(tmp_path / "a.json")):
+            pass
+    pytest.importorskip("dask_jobqueue", reason="the extra cluster is missing")
+    with pytest.raises(UsageError, match="cannot be read"):
+        with on_cluster(str(tmp_path / "b.toml")):
+            pass
+    with pytest.raises(UsageError, match="Did you mean 'queue'"):
+        with on_cluster(str(tmp_path / "c.toml")):
+            pass
+
+
+def test_a_scheduler_without_workers_is_told(monkeypatch):
+    monkeypatch.setattr("autoseg.executors.cluster.WORKER_SECONDS", 0.1)
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=None
+    ) as empty:
+        with pytest.raises(UsageError, match="the scheduler has no worker"):
+            with on_cluster(empty.scheduler_address):
+                pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+
+    with pytest.raises(UsageError, match=r'pip install "autoseg\[cluster\]"'):
+        with on_cluster("local:2"):
+            pass
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Return all files, but for times of the copied sources and journals."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "autoseg_files.jsonl"
+    }
+
+
+def test_stages_write_the_same_bytes_as_threads_do(
+    word, tmp_path, cluster, monkeypatch
+):
+    data = toy.volumes(tmp_path / "Toy", cases=4)
+    options = ["-c", "3d_fullres"]
+    monkeypatch.chdir(tmp_path)  # paths that only this process understands
+
+    for root, extra in (("a", []), ("b", ["--cluster", word])):
+        assert (
+            main(["plan_and_preprocess", "Toy", "--root", root, *options, *extra]) == 0
+        )
+        flags = ["-p", "Toy/labelsTr", "-d", "Toy", "-o", f"{root}.json"]
+        assert main(["evaluate", *flags, "--root", root, *extra]) == 0
+
+    assert data.is_dir()
+    assert _contents(tmp_path / "a") == _contents(tmp_path / "b")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    scored = json.loads((tmp_path / "b.json").read_text())
+    assert len(scored["cases"]) == 4
+    assert not cluster.scheduler.tasks  # nothing is left behind
+
+
+def _die_once(n, folder):
+    """Kill the worker that has the third case, the first time."""
+    mark = Path(folder) / "died"
+    if n == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+def test_a_case_whose_worker_dies_is_tried_elsewhere(tmp_path):
+    with on_cluster("local:2"):
+        found = map_cases(
+            partial(_die_once, folder=str(tmp_path)), range(6), stage="test"
+        )
+
+    assert list(found.values()) == list(range(6))
+    assert (tmp_path / "died").exists()
