@@ -134,7 +134,8 @@ class CaseErrors(AutosegError):
         ]
         rest = ", the others are done" if finished else ""
         super().__init__(
-            f"{stage}: {len(lines)} of {len(lines) + finished} cases failed{rest}. "
+            f"{stage}: {len(lines)} of {amount(len(lines) + finished, 'case')} "
+            f"failed{rest}. "
             "Mend these and run the same command again:\n" + "\n".join(lines)
         )
 

@@ -21,6 +21,7 @@ from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
 from autoseg.fingerprint.check.stage import Problem, Report, examine
 from autoseg.workspace import find_dataset, find_root
 
+RESULT = "every problem"
 FEW = 5  # files that are named for one problem
 NUMBERS = re.compile(r"\d[\d.,eE+-]*")
 
@@ -41,10 +42,22 @@ def run(arguments: argparse.Namespace) -> int:
     """Print every problem; return 2 if there is an error among them."""
     root = find_root(arguments.root)
     code = 0
+    arguments.result = []
     for dataset in chosen_datasets(arguments):
         folder = find_dataset(dataset, root)
         report = examine(folder, arguments.workers)
         print(_page(report, folder, arguments.all))
+        arguments.result += [
+            {
+                "dataset": folder.name,
+                "severity": problem.severity,
+                "file": str(problem.file),
+                "case": problem.case,
+                "found": problem.found,
+                "fix": problem.fix,
+            }
+            for problem in report.problems
+        ]
         if report.has_errors:
             code = 2
     return code
@@ -131,9 +144,10 @@ def _summary(report: Report) -> list[str]:
     ]
     grids = [case.geometry for case in report.cases if case.geometry is not None]
     if len({grid.dim for grid in grids}) == 1:
+        axes = "z, y, x" if grids[0].dim == 3 else "y, x"
         shapes = np.array([grid.shape for grid in grids])
         spacings = np.array([grid.spacing for grid in grids])
-        lines.append(f"  shape       {_ranges(shapes)} voxels")
+        lines.append(f"  shape       {_ranges(shapes)} voxels ({axes})")
         lines.append(f"  spacing     {_ranges(spacings)} {grids[0].unit}")
     codes = sorted({case.orientation for case in report.cases if case.orientation})
     if codes:

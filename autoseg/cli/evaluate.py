@@ -13,6 +13,8 @@ examples:
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from autoseg.cli._arguments import (
 from autoseg.cli._parts import add_parts, parts_of
 from autoseg.errors import CaseErrors, UsageError
 
+RESULT = "all scores"
 WORST = "worst_cases.png"
 
 
@@ -165,16 +168,22 @@ def run(arguments: argparse.Namespace) -> None:
         )
     except CaseErrors as error:
         if error.finished:
-            print(Summary.load(file).table(), end="\n\n")
+            print(Summary.load(file).table(width=_width()), end="\n\n")
         raise
     summary = Summary.load(file)
-    print(summary.table())
+    arguments.result = json.loads(file.read_text(encoding="utf-8"))
+    print(summary.table(width=_width()))
     if summary.missing:
         print(f"Not predicted, and not scored: {', '.join(summary.missing)}.")
     if summary.points and arguments.dataset is not None:
         with writing([file.with_name(WORST)]):
             _draw_worst(summary, arguments, file.with_name(WORST))
     print(f"\nPer case: {file} and {file.with_suffix('.csv').name} beside it.")
+
+
+def _width() -> int:
+    """Return how many letters a line may have: those of the terminal, 80 at least."""
+    return max(80, shutil.get_terminal_size((80, 24)).columns)
 
 
 def _draw_worst(summary: Any, arguments: argparse.Namespace, path: Path) -> None:

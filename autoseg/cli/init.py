@@ -23,6 +23,8 @@ from autoseg.cli._arguments import add_workers, command
 from autoseg.describing.stage import init
 from autoseg.errors import UsageError
 
+RESULT = "what was understood"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
@@ -97,8 +99,17 @@ def run(arguments: argparse.Namespace) -> None:
         overwrite=arguments.overwrite,
         picture=not arguments.no_picture,
         workers=arguments.workers,
-        ask=_ask if sys.stdin.isatty() and sys.stdout.isatty() else None,
+        ask=_ask if _may_ask(arguments) else None,
     )
+    arguments.result = {
+        "dataset": str(seen.folder),
+        "task": seen.contents.task,
+        "because": seen.contents.because,
+        "cases": len(seen.dataset.training),
+        "channels": list(seen.contents.channels),
+        **seen.contents.keys,
+        "picture": None if seen.picture is None else str(seen.picture),
+    }
     print(seen)
     print(f"\nWritten: {seen.folder / 'dataset.json'}")
     if seen.picture is not None:
@@ -119,6 +130,10 @@ def _labels(given: Sequence[str] | None) -> dict[str, int] | None:
             )
         found[name] = int(value)
     return found
+
+
+def _may_ask(arguments: argparse.Namespace) -> bool:
+    return not arguments.json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _ask(question: str, answers: Sequence[str], option: str) -> str:

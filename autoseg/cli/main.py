@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -28,6 +29,7 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.cli import COMMANDS
+from autoseg.cli._help import Help, table
 from autoseg.cli._stages import recorded
 from autoseg.errors import (
     MACHINE_ERRORS,
@@ -38,6 +40,7 @@ from autoseg.errors import (
     printable,
 )
 from autoseg.namesake import namesake
+from autoseg.progress import Progress
 from autoseg.stopping import answering, interrupt
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -71,16 +74,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == ["help"]:
             given = [*given[1:2], "--help"]
-        if not given or given[0].startswith("-"):
-            return _without_command(given or ["--help"])
+        if not given:
+            from autoseg.cli._next import advice
+
+            print(printable(advice()))
+            return 0
+        if given[0].startswith("-"):
+            return _without_command(given)
         name = given[0].replace("-", "_")
         command = load_command(name)
         arguments = make_parser(name, command).parse_args(given[1:])
-        start_logging(arguments.verbose)
-        plain: Any = _Plain(sys.stdout)
+        start_logging(arguments.verbose, arguments.quiet)
+        as_json = getattr(arguments, "json", False) and hasattr(command, "RESULT")
+        plain: Any = _Plain(sys.stderr if as_json else sys.stdout)
         with answering(interrupt), contextlib.redirect_stdout(plain):
             with recorded(name, arguments):
                 code = int(command.run(arguments) or 0)
+        if as_json:
+            print(json.dumps(arguments.result))
         sys.stdout.flush()  # here, where a broken pipe is understood
         return code
     except KeyboardInterrupt:
@@ -153,15 +164,25 @@ def make_parser(name: str, command: Any) -> argparse.ArgumentParser:
     Returns
     -------
     ArgumentParser
-        With the command's own arguments and ``--verbose``.
+        With the command's own arguments, ``--verbose``, ``--quiet`` and, where it says
+        its ``RESULT``, ``--json``.
     """
     parser = _Parser(
         prog=f"autoseg {name}",
         description=command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     command.add_arguments(parser)
+    parser.add_argument(
+        "--quiet", action="store_true", help="say nothing but results and warnings"
+    )
+    if hasattr(command, "RESULT"):
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help=f"print {command.RESULT} as JSON, and nothing else",
+        )
     # Some commands have a --verbose of their own, which is meant the same.
     with contextlib.suppress(argparse.ArgumentError):
         parser.add_argument(
@@ -185,13 +206,15 @@ class _Parser(argparse.ArgumentParser):
         return found
 
 
-def start_logging(verbose: bool = False) -> None:
+def start_logging(verbose: bool = False, quiet: bool = False) -> None:
     """Send what autoseg has to say to standard error, line by line."""
+    Progress.shown = not quiet
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
     logger = logging.getLogger("autoseg")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    level = logging.WARNING if quiet else logging.INFO
+    logger.setLevel(logging.DEBUG if verbose else level)
     logger.propagate = False
     # Of libraries: a path in their source says nothing to users.
     warnings.showwarning = lambda message, *_, **__: logger.debug("%s", message)
@@ -213,7 +236,7 @@ def _without_command(given: list[str]) -> int:
         usage="autoseg [-h] [--version] COMMAND ...",
         description="Self-configuring segmentation, instances and landmarks, "
         "in 2-D and 3-D.",
-        epilog=_table(commands() if {"-h", "--help"} & set(given) else ()),
+        epilog=table(commands() if {"-h", "--help"} & set(given) else (), summary),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -233,14 +256,6 @@ def _without_command(given: list[str]) -> int:
     parser.error(
         "which command? `autoseg --help` lists them, "
         "`autoseg demo` shows all of it at work."
-    )
-
-
-def _table(names: Sequence[str]) -> str:
-    width = max((len(name) for name in names), default=0)
-    rows = [f"  {name:<{width}}  {summary(name)}" for name in names]
-    return "\n".join(
-        ["commands:", *rows, "", "`autoseg COMMAND --help` says more about each."]
     )
 
 

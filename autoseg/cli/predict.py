@@ -5,7 +5,7 @@ understood where they mean the same; docs/predict.md says more.
 
 examples:
   autoseg predict -i IMAGES -o PREDICTIONS -d DATASET -c 3d_fullres
-  autoseg predict -i IMAGES -o PREDICTIONS -m MODEL     (folder, bundle, nnU-Net model)
+  autoseg predict -i IMAGES -o PREDICTIONS -m MODEL    (a folder, a bundle)
   autoseg predict -i IMAGES -o PREDICTIONS -m nuclei    (a model that comes along)
 """
 
@@ -23,6 +23,8 @@ from autoseg.cli._parts import add_parts, parts_of, threads_of
 from autoseg.cli._predicting import add_how
 from autoseg.errors import UsageError
 from autoseg.predict.backends import BACKENDS
+
+RESULT = "the files of all predictions"
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +95,9 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=("coco", "geojson", "roi"),
         default=(),
-        help="instances: beside label map and table also COCO JSON (2-D), GeoJSON for "
-        "QuPath, regions for ImageJ (needs roifile)",
+        metavar="KIND",
+        help="coco, geojson, roi, of instances: beside label map and table also COCO "
+        "JSON (2-D), GeoJSON for QuPath, regions for ImageJ (needs roifile)",
     )
     group.add_argument(
         "--point-files",
@@ -102,8 +105,9 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=("csv", "mrk.json", "coco"),
         default=(),
-        help="landmarks: beside the JSON of each case also a table points.csv of all, "
-        "CASE.mrk.json for 3D Slicer, points.coco.json (2-D)",
+        metavar="KIND",
+        help="csv, mrk.json, coco, of landmarks: beside the JSON of each case also a "
+        "table points.csv of all, CASE.mrk.json for 3D Slicer, points.coco.json (2-D)",
     )
     group.add_argument(
         "--statistics",
@@ -216,6 +220,7 @@ def run(arguments: argparse.Namespace) -> None:
         straighten=arguments.straighten,
         output_type=arguments.output_type,
     )
+    arguments.result = [str(path) for path in written]
     folders = sorted({str(path.parent) for path in written})
     what = f"{len(written)} prediction{'s' * (len(written) != 1)}"
     print(f"{what} in {', '.join(folders) or arguments.output}")

@@ -21,6 +21,7 @@ from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets, po
 from autoseg.errors import UsageError
 from autoseg.running.lengths import Length
 
+RESULT = "page, model and predictions"
 PATIENCE = 60.0  # seconds for an answer
 
 
@@ -97,6 +98,11 @@ def run(arguments: argparse.Namespace) -> None:
         workers=arguments.workers,
         choose=_choose,
     )
+    arguments.result = {
+        "page": str(found.page),
+        "model": str(found.model),
+        "predictions": [str(path) for path in found.predictions],
+    }
     print(f"\nModel: {found.model}")
     if found.predictions:
         print(f"Predictions: {len(found.predictions)} in {found.predictions[0].parent}")

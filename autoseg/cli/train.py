@@ -9,7 +9,7 @@ docs/train.md says more, docs/cluster.md how to train on a cluster.
 
 examples:
   autoseg train DATASET 3d_fullres 0
-  autoseg train DATASET 3d_fullres all-folds     (a cross-validation; then find_best)
+  autoseg train DATASET 3d_fullres all-folds    (a cross-validation)
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from autoseg.cli._parts import add_cluster
 from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.stopping import was_wished
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
+
+RESULT = "the folders of the folds"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -171,6 +173,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say where the result is; 0 also if a batch system stopped it."""
+    arguments.result = None
     try:
         _train(arguments)
     except KeyboardInterrupt:
@@ -226,10 +229,12 @@ def _trained(arguments: argparse.Namespace, options: dict[str, Any]) -> list[str
         from autoseg.train.folds import train_folds
 
         folders = train_folds(*where, arguments.root, **options)
+        arguments.result = [str(folder) for folder in folders]
         following = command("find_best", arguments.dataset, root=arguments.root)
         return [*map(str, folders), f"Next: {following}"]
     folder = train(*where, arguments.fold, arguments.root, **options)
     lines = [str(folder)]
+    arguments.result = lines[:1]
     if not speaks():
         return lines
     images = find_dataset(arguments.dataset, find_root(arguments.root)) / "imagesTs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -32,6 +33,7 @@ SHOWN = (
     ("dice", "hd95", "assd", "nsd", "sensitivity", "precision", "volume_error"),
 )
 MOST_SHOWN = 7
+WIDTH = 80  # letters of a terminal's line
 WITH_INTERVAL = 2  # the columns after these are too many to have room for theirs
 LENGTHS = ("hd95", "assd", "mre")
 HEADINGS = {
@@ -152,25 +154,54 @@ class Summary:
                 writer.writerow([text_cell(case), text_cell(name), *row])
         write_text(path, text.getvalue())
 
-    def table(self, metrics: Sequence[str] | None = None) -> str:
+    def table(
+        self, metrics: Sequence[str] | None = None, width: int | None = None
+    ) -> str:
         """Return a table for people: means with 95 % confidence intervals.
 
         Parameters
         ----------
         metrics : sequence of str, optional
             Columns; by default those most asked for.
+        width : int, optional
+            Letters in a line at most: intervals go first, then the last columns, which
+            are named below. By default as many as there are.
 
         Returns
         -------
         str
-            Lines of equal length, a class in each.
+            A class in each line.
         """
         chosen = list(metrics or columns(self.foreground))
+        shown, intervals = list(chosen), WITH_INTERVAL
+        lines = self._rows(shown, intervals)
+        if width is None:
+            return "\n".join([*lines, *self._notes(chosen)])
+        while len(max(lines, key=len)) > width and (intervals > 1 or len(shown) > 1):
+            if intervals > 1:
+                intervals -= 1
+            else:
+                shown.pop()
+            lines = self._rows(shown, intervals)
+        notes = self._notes(chosen)
+        if len(shown) < len(chosen):
+            names = ", ".join(HEADINGS.get(m, m) for m in chosen[len(shown) :])
+            notes.append(f"Not shown here, but in summary.csv: {names}.")
+        wrapped = [
+            line
+            for note in notes
+            for line in textwrap.wrap(note, width, break_on_hyphens=False) or [""]
+        ]
+        return "\n".join([*lines, *wrapped])
+
+    def _rows(self, chosen: Sequence[str], intervals: int) -> list[str]:
+        """Return heading, rule and rows with these columns."""
         rows = [["class", *(self._heading(metric) for metric in chosen), "cases"]]
         for name, found in self.classes.items():
-            rows.append([name, *self._cells(found, chosen), str(_most(found))])
+            cells = self._cells(found, chosen, intervals)
+            rows.append([name, *cells, str(_most(found))])
         if len(self.classes) > 1:
-            cells = self._cells(self.foreground, chosen)
+            cells = self._cells(self.foreground, chosen, intervals)
             rows.append(["mean over classes", *cells, str(len(self.cases))])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
@@ -181,17 +212,17 @@ class Summary:
             for row in rows
         ]
         rule = "  ".join("-" * width for width in widths)
-        return "\n".join([lines[0], rule, *lines[1:], *self._notes(chosen)])
+        return [lines[0], rule, *lines[1:]]
 
     def _heading(self, metric: str) -> str:
         name = HEADINGS.get(metric, metric)
         return f"{name} [{self.unit}]" if metric in LENGTHS else name
 
     def _cells(
-        self, found: Mapping[str, Statistic], metrics: Sequence[str]
+        self, found: Mapping[str, Statistic], metrics: Sequence[str], intervals: int
     ) -> list[str]:
         return [
-            _cell_text(found[metric], metric, interval=column < WITH_INTERVAL)
+            _cell_text(found[metric], metric, interval=column < intervals)
             if metric in found
             else "-"
             for column, metric in enumerate(metrics)

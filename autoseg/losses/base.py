@@ -58,6 +58,8 @@ class Loss(nn.Module, ABC):
     takes_layers : bool
         The target is objects that may overlap, integers of shape (B, L, *S): none does
         within a layer.
+    lowest : float
+        What it falls to where everything is right; it is shown from there on.
     sums_up : bool
         Whatever it takes over several samples is a sum that `Share.total` completes,
         so that each process can compute the loss of a batch from its share. Other
@@ -75,6 +77,7 @@ class Loss(nn.Module, ABC):
     takes_layers: ClassVar[bool] = False
     takes_points: ClassVar[bool] = False
     sums_up: ClassVar[bool] = False
+    lowest: ClassVar[float] = 0.0
     batch: Share = ALONE
 
     @abstractmethod

@@ -49,6 +49,7 @@ class DiceCrossEntropy(Loss):
 
     takes_labels = True
     sums_up = True
+    lowest = -1.0  # no entropy, less a Dice of 1
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import logging
 import re
 from pathlib import Path
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, did_you_mean
 from autoseg.workspace import DEFAULT_PLAN, MODEL_PLAN, Workspace, find_dataset
 
 logger = logging.getLogger(__name__)
@@ -64,10 +64,10 @@ def find_model(
     wanted = f"configuration {configuration!r}" if configuration else "configuration"
     # One alone was returned above.
     count = f"{len(named)} trained models" if named else "no trained model"
+    near = did_you_mean(configuration or "", sorted({m.name for m in models}))
     raise UsageError(
-        f"{results} has {count} of plan "
-        f"{plan or DEFAULT_PLAN!r} and {wanted}. There is: {there}. Choose with -c and "
-        "-p, or train one."
+        f"{results} has {count} of plan {plan or DEFAULT_PLAN!r} and {wanted}.{near} "
+        f"Trained are: {there}. Choose with -c and -p, or train one."
     )
 
 

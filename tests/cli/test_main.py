@@ -74,7 +74,7 @@ def test_help_lists_every_command_with_its_first_line(capsys):
     )
     for name in commands():
         assert f"  {name} " in text
-        assert summary(name) in text
+        assert summary(name) in " ".join(text.split())
 
 
 @pytest.mark.parametrize("name", commands())
@@ -112,9 +112,8 @@ def test_help_of_a_command_before_training_imports_no_torch(name):
     assert "IMPORTED set()" in out.stdout, out.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["help"]])
-def test_without_a_command_there_is_help(words):
-    out = _autoseg(*words)
+def test_the_word_help_is_help():
+    out = _autoseg("help")
 
     assert (out.returncode, out.stdout) == (0, _autoseg("--help").stdout)
     assert "plan_and_preprocess" in out.stdout

@@ -133,7 +133,7 @@ def test_one_bad_image_gives_exit_code_1(root, capsys):
         ([], "-m MODEL, or -d DATASET"),
         (["-m", "nowhere"], "no model nowhere"),
         (["-m", "images"], "images is no model"),
-        (["-d", "Toy", "-c", "other", "--root", "."], "There is: toy/net"),
+        (["-d", "Toy", "-c", "other", "--root", "."], "Trained are: toy/net"),
         (["-d", "Nothing", "--root", "."], "No data set 'Nothing'"),
         (["-m", "results/Toy/toy/net", "-f", "7"], "it has 0, 1"),
         (["-m", "results/Toy/toy/net", "-chk", "best"], "it has none"),

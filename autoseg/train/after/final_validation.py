@@ -10,7 +10,7 @@ from pathlib import Path
 from autoseg.errors import AutosegError, CaseErrors
 from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.stage import evaluate
-from autoseg.evaluate.summary import Summary
+from autoseg.evaluate.summary import WIDTH, Summary
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.predict.cases import prediction_ending
@@ -60,7 +60,7 @@ def validate_fold(job: Job, device: str = "auto", ranks: Ranks = ONE) -> Path:
     scored = ranks.told(lambda: str(is_scored(summary, job.validation)))
     if scored == str(True):
         found = Summary.load(summary)
-        logger.info("Validated already, %s:\n%s", summary, found.table())
+        logger.info("Validated already, %s:\n%s", summary, found.table(width=WIDTH))
         _say(kind.remarks())
         return summary
     if job.is_fine:
@@ -115,7 +115,9 @@ def _finish(job: Job, model: Model, kind: AfterKind) -> None:
         folder, dataset=job.dataset, task=job.plan.task, cases=job.validation
     )
     _compare(folder, found)
-    logger.info("Fold %s on its validation cases:\n%s", job.fold, found.table())
+    logger.info(
+        "Fold %s on its validation cases:\n%s", job.fold, found.table(width=WIDTH)
+    )
     _say(learnt)
     _say(kind.remarks())
 

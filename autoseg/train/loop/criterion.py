@@ -171,6 +171,11 @@ class Criterion(nn.Module):
         for _, loss in self._losses():
             loss.batch = share
 
+    @property
+    def lowest(self) -> float:
+        """What the loss falls to where everything is right."""
+        return sum(loss.lowest for _, loss in self._losses())
+
     def _losses(self) -> Iterator[tuple[str, Loss]]:
         """Yield the loss of each head."""
         for name, loss in self.losses.items():

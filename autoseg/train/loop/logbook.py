@@ -6,12 +6,14 @@ import json
 import logging
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from autoseg.figures.progress import plot_progress
+from autoseg.progress import spoken
 from autoseg.spec.json import write_text
 from autoseg.workspace import LOG, PROGRESS
 
@@ -121,6 +123,35 @@ class Logbook:
             logger.warning("progress.png was not drawn", exc_info=True)
         self._drawn = time.monotonic()
         self._in_picture = len(self.entries)
+
+
+def in_a_line(entry: Mapping[str, Any], lowest: float = 0.0) -> str:
+    """Return what an epoch came to, in a line of a terminal.
+
+    Parameters
+    ----------
+    entry : mapping
+        Of the log, with a validation.
+    lowest : float
+        What the loss can fall to; it is shown from there on.
+
+    Examples
+    --------
+    >>> entry = {"epoch": 2, "loss": -0.4, "learning_rate": 0.01, "seconds": 90.0}
+    >>> in_a_line({**entry, "progress": 0.5, "dice": {"a": 0.8, "b": None}}, -1.0)
+    'epoch 2   loss 0.600   Dice 0.800 of patches   rate 0.01   1 min 30 s left'
+    """
+    parts = [f"epoch {entry['epoch']}", f"loss {entry['loss'] - lowest:.3f}"]
+    dice = [value for value in (entry.get("dice") or {}).values() if value is not None]
+    if dice:
+        parts.append(f"Dice {sum(dice) / len(dice):.3f} of patches")
+    elif "validation_loss" in entry:
+        parts.append(f"validation loss {entry['validation_loss'] - lowest:.3f}")
+    parts.append(f"rate {entry['learning_rate']:.2g}")
+    done = entry["progress"]
+    if 0 < done < 1:
+        parts.append(f"{spoken(entry['seconds'] / done * (1 - done))} left")
+    return "   ".join(parts)
 
 
 def memory_of(device: torch.device) -> int:

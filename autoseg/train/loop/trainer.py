@@ -22,7 +22,7 @@ from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
-from autoseg.train.loop.logbook import Logbook, Meter, memory_of
+from autoseg.train.loop.logbook import Logbook, Meter, in_a_line, memory_of
 from autoseg.train.loop.not_finite import Seen, not_finite
 from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.loop.schedule import Clock, learning_rate
@@ -176,11 +176,12 @@ class Trainer:
             False if the training was stopped by Ctrl-C or SIGTERM before its end.
         """
         self.network.train()
-        total = 1000 if self.clock.iterations is None else self.clock.iterations
+        timed = self.clock.iterations is None
+        total = self.clock.iterations or 1000
         done = self._position()
         batches = self.loader.batches(self.clock.iteration, self.clock.iterations)
         with (
-            Progress(total - done, "train") as bar,
+            Progress(total - done, "train", percent=timed) as bar,
             stop_requests(PATIENCE if self.ranks.count > 1 else 0.0) as stopped,
             self.hardware.thread_limit(),
         ):
@@ -280,6 +281,8 @@ class Trainer:
             entry |= self._validation(best)
         if self.ranks.first:
             logbook.add(entry)
+            if epoch_ends or self.clock.finished:
+                logger.info("%s", in_a_line(entry, self.criterion.lowest))
         self.clock.spend(time.perf_counter() - start)
 
     def _validation(self, best: Callable[[], None]) -> dict[str, Any]:
@@ -314,10 +317,10 @@ class Trainer:
             )
 
     def _words(self) -> str:
-        sums = self.meter.sums
-        count, seconds = max(sums["iterations"], 1.0), max(sums["seconds"], 1e-9)
-        words = f"loss {self._last_loss:.3f}, {seconds / count:.3f} s/iteration"
-        return f"{words}, loader {100 * sums['waiting'] / seconds:.0f} %"
+        words = f"step {self.clock.iteration}"
+        if self._last_loss == self._last_loss:
+            words += f", loss {self._last_loss - self.criterion.lowest:.3f}"
+        return words
 
     def state(self) -> dict[str, Any]:
         """Return everything that the iterations to come depend on."""

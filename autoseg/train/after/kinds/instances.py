@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from autoseg.train.after.kinds import AFTER_KINDS
 from autoseg.train.after.kinds.base import AfterKind
 from autoseg.train.after.kinds.decoding import FoldDecoding, tunes
 from autoseg.workspace import CHECKPOINT_FINAL, DECODING, UNCERTAINTY
+
+logger = logging.getLogger(__name__)
 
 
 @AFTER_KINDS.register
@@ -56,7 +59,8 @@ class AfterInstances(AfterKind):
         if not path.is_file():
             return ""
         decoding = Decoding.load(path)
-        said = f"Parameters of decoding, {path}:\n{decoding.text()}"
+        logger.debug("%s:\n%s", path, decoding.text())
+        said = f"How objects are read from the network's outputs was tuned: {path}"
         if decoding.kept:
             said += (
                 "\nThe scores above are of predictions with parameters that were "
