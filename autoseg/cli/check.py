@@ -18,7 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
+from autoseg.datasets.files import commonest_ending
 from autoseg.fingerprint.check.stage import Problem, Report, examine
+from autoseg.formats.base import known_endings
+from autoseg.spec.dataset import Dataset
 from autoseg.workspace import find_dataset, find_root
 
 RESULT = "every problem"
@@ -140,7 +143,7 @@ def _summary(report: Report) -> list[str]:
         "imagesTs",
         f"  channels    {', '.join(dataset.channel_names)}",
         f"  files       images {dataset.image_ending}, annotations "
-        f"{dataset.annotation_ending}",
+        f"{_annotation_ending(dataset)}",
     ]
     grids = [case.geometry for case in report.cases if case.geometry is not None]
     if len({grid.dim for grid in grids}) == 1:
@@ -156,6 +159,12 @@ def _summary(report: Report) -> list[str]:
         counts = (f"{name} in {count}" for name, count in report.classes.items())
         lines.append(f"  classes     {', '.join(counts)} cases")
     return lines
+
+
+def _annotation_ending(dataset: Dataset) -> str:
+    """Return how annotations end; predictions of what is only read end otherwise."""
+    files = [case.annotation for case in dataset.training if case.annotation]
+    return commonest_ending(files, known_endings()) or dataset.annotation_ending
 
 
 def _ranges(values: np.ndarray) -> str:

@@ -20,6 +20,11 @@ from autoseg.spec.foreign.place import place_of
 Array = NDArray[Any]
 
 SERIES_NUMBER = 9000  # far behind those of scanners
+EMPTY = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID"),
+    *("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
+    *("PositionReferenceIndicator",),
+)
 SHORT, LONG = 16, 64  # letters of DICOM's short and long strings
 
 
@@ -98,4 +103,8 @@ def sources_of(source: Path, stack: Stack) -> tuple[list[Any], list[int]]:
     names = dict.fromkeys(stack.planes[z].name for z in order)
     with open_place(place_of(source)) as archive:
         files = [open_file(archive, name, voxels=False) for name in names]
+    for file in files:  # what has to be there, and may be empty
+        for key in EMPTY:
+            if key not in file:
+                setattr(file, key, "")
     return files, order

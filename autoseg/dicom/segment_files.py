@@ -6,6 +6,7 @@ in the order of the series' instances.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,34 +64,7 @@ def write_segmentation(
     numbers = _numbered(as_planes(labels, stack), segments)
     files, order = sources_of(source, stack)
     asked = _places(highdicom, stack, files, order)
-    try:
-        found = highdicom.seg.Segmentation(
-            source_images=files,
-            pixel_array=numbers[order],
-            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[
-                _described(highdicom, number, segment, maker)
-                for number, segment in enumerate(segments, 1)
-            ],
-            series_instance_uid=highdicom.UID(),
-            series_number=SERIES_NUMBER,
-            sop_instance_uid=highdicom.UID(),
-            instance_number=1,
-            manufacturer=maker.manufacturer[:LONG],
-            manufacturer_model_name=maker.model[:LONG],
-            software_versions=maker.version[:LONG],
-            device_serial_number=maker.serial[:LONG],
-            omit_empty_frames=bool(numbers.any()),
-            content_label="SEGMENTATION",
-            content_description=maker.algorithm[:LONG],
-            series_description=f"{maker.algorithm[:56]} SEG",
-            **asked,
-        )
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise FormatError(
-            f"{place_of(source)}: no segmentation can be written for it ({error}). "
-            "Write --output-type nifti."
-        ) from None
+    found = _made(highdicom, source, files, numbers[order], segments, maker, asked)
     _complete(stack, found)
     _in_order_of(stack, order, found)
     with atomically(path) as temporary:
@@ -103,6 +77,48 @@ def _numbered(planes: Array, segments: Sequence[Segment]) -> Array:
     for number, segment in enumerate(segments, 1):
         numbers[planes == segment.value] = number
     return numbers
+
+
+def _made(
+    highdicom: Any,
+    source: Path,
+    files: list[Any],
+    numbers: Array,
+    segments: Sequence[Segment],
+    maker: Maker,
+    asked: dict[str, Any],
+) -> Any:
+    """Let highdicom make a segmentation; numbers are those of segments."""
+    try:
+        with warnings.catch_warnings():  # about names of patients, and the like
+            warnings.simplefilter("ignore")
+            return highdicom.seg.Segmentation(
+                source_images=files,
+                pixel_array=numbers,
+                segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+                segment_descriptions=[
+                    _described(highdicom, number, segment, maker)
+                    for number, segment in enumerate(segments, 1)
+                ],
+                series_instance_uid=highdicom.UID(),
+                series_number=SERIES_NUMBER,
+                sop_instance_uid=highdicom.UID(),
+                instance_number=1,
+                manufacturer=maker.manufacturer[:LONG],
+                manufacturer_model_name=maker.model[:LONG],
+                software_versions=maker.version[:LONG],
+                device_serial_number=maker.serial[:LONG],
+                omit_empty_frames=bool(numbers.any()),
+                content_label="SEGMENTATION",
+                content_description=maker.algorithm[:LONG],
+                series_description=f"{maker.algorithm[:56]} SEG",
+                **asked,
+            )
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise FormatError(
+            f"{place_of(source)}: no segmentation can be written for it ({error}). "
+            "Write --output-type nifti."
+        ) from None
 
 
 def _places(

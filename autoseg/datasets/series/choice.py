@@ -26,7 +26,7 @@ ENDING = ".dcm"  # how images are called that are folders of slices
 ZIP = ".zip"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class SeriesChoice:
     """Which series of a study is an image.
 

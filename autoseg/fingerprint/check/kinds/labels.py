@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.series.drawn import is_drawn, read_drawn
 from autoseg.datasets.vain import unwritable
 from autoseg.errors import AutosegError
 from autoseg.fingerprint.check.annotated import ignored_problems, stray_problems
 from autoseg.fingerprint.check.annotations import class_problems
 from autoseg.fingerprint.check.facts import CaseFacts
+from autoseg.fingerprint.check.headers import header_problems
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
@@ -48,7 +50,11 @@ class LabelsCheck(CheckKind):
     def read(self, facts: CaseFacts, path: Path) -> tuple[Any, Geometry]:
         if self.labels is None:
             return super().read(facts, path)
-        return read_labels(path, self.dataset)
+        if not is_drawn(path):
+            return read_labels(path, self.dataset)
+        drawn = read_drawn(path, self.dataset, facts.geometry, facts.case.id)
+        facts.problems += header_problems(drawn[1], path)
+        return drawn
 
     def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
         super().look_inside(facts, path, annotation)
