@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from autoseg.datasets.series.choice import CHANNEL, SeriesChoice, bundles_in
 from autoseg.datasets.series.choice import ENDING as SLICES
-from autoseg.errors import DatasetError, printable, some_of
+from autoseg.errors import DatasetError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.spec.dataset import Case
 
@@ -19,30 +19,6 @@ def list_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
-
-
-def refuse_names(folder: Path, names: Iterable[str]) -> None:
-    """Raise DatasetError if names cannot be given to the libraries that read files.
-
-    Some of them end the whole process at a name that is no text. No file is opened.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the files are, for the message.
-    names : iterable of str
-        Of files, or of cases.
-    """
-    bad = [
-        name
-        for name in names
-        if "\0" in name or printable(name) != name or "\n" in name or "\t" in name
-    ]
-    if bad:
-        shown = some_of([ascii(name) for name in bad])
-        raise DatasetError(
-            f"{folder} has names that are no printable text: {shown}. Rename them."
-        )
 
 
 def commonest_ending(files: Sequence[Path], endings: Sequence[str]) -> str | None:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from autoseg.datasets.description import Description
+from autoseg.datasets.filenames import refuse_names
 from autoseg.datasets.files import (
     commonest_ending,
     find_cases,
     image_ending,
     is_suffixed,
     names_in,
-    refuse_names,
 )
 from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of

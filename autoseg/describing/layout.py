@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from autoseg.datasets.files import refuse_names
+from autoseg.datasets.filenames import refuse_names
 from autoseg.describing.drawn import looks_drawn
 from autoseg.describing.pairs import Found, pair
 from autoseg.describing.roles import (

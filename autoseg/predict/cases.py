@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoseg.datasets.filenames import refuse_names
 from autoseg.datasets.files import (
     cases_by_name,
     find_cases,
     list_files,
-    refuse_names,
     stem_of,
 )
 from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle

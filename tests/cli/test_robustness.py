@@ -10,6 +10,7 @@ import pytest
 
 from autoseg.cli.main import main
 from autoseg.datasets.description import Description
+from autoseg.datasets.filenames import refuse_names
 from autoseg.datasets.read import read_dataset
 from autoseg.errors import (
     CaseErrors,
@@ -197,3 +198,15 @@ def test_labels_with_control_characters_do_not_reach_the_terminal(tmp_path, caps
 
     assert not set(written) & {"\x1b", "\r", "\x07", "\x9b"}
     assert "a\\x1b[31mred" in written and "b\\r\\x07" in written
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [("f\udcc3\udca4ll", "PYTHONUTF8=1"), ("f\udce4ll", "Rename"), ("\x07", "Rename")],
+    ids=["UTF-8 read as ASCII", "Latin-1", "a bell"],
+)
+def test_names_that_only_the_locale_cannot_read_need_no_other_name(
+    tmp_path, name, cure
+):
+    with pytest.raises(DatasetError, match=cure):
+        refuse_names(tmp_path, ["good", name])
