@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._in_files.packed import beginning, unpacked
 from autoseg.formats._in_files.stored import RAW, ZLIB, Stored
 from autoseg.geometry.mapped import in_rows, is_mapped
 from autoseg.spec.arrays.windowed import windowed
@@ -348,13 +349,9 @@ def _uncompressed(path: Path) -> bytes:
     data = path.read_bytes()
     if data[:2] != b"\x1f\x8b":
         return data
-    try:
-        return gzip.decompress(data)
-    except EOFError:
-        reason = f"it is cut off after {len(data)} bytes"
-    except (gzip.BadGzipFile, zlib.error) as error:
-        reason = str(error)
-    raise FormatError(f"{path} is damaged ({reason}). Copy it again.")
+    header = _header(beginning(data, max(LAYOUTS) + 4, path), path)
+    stored = _stored(header, path)
+    return unpacked(data, stored.offset + stored.nbytes, path)
 
 
 def _header(data: bytes, path: Path) -> Any:

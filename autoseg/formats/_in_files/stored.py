@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._in_files.packed import BEHIND, must_be_possible, too_much
 from autoseg.geometry import mapped
 
 Array = NDArray[Any]
@@ -88,11 +89,17 @@ class Stored:
             self.nbytes / 1e9,
             tempfile.gettempdir(),
         )
+        if self.packing == ZLIB:
+            packed = self.path.stat().st_size - self.packed_offset
+            must_be_possible(packed, self.offset + self.nbytes, self.path)
         whole = mapped.zeros(self.shape, self.dtype)
         target = whole.reshape(-1).view(np.uint8)
-        skip, done = self.offset, 0
+        skip, done, behind = self.offset, 0, 0
         for piece in self._pieces():
             values = np.frombuffer(piece, np.uint8)[skip:]
+            behind += max(0, len(values) - (len(target) - done))
+            if behind > BEHIND:
+                raise too_much(self.path, self.offset + self.nbytes)
             skip = max(0, skip - len(piece))
             values = values[: len(target) - done]
             target[done : done + len(values)] = values
@@ -116,9 +123,7 @@ class Stored:
                 while data := file.read(PIECE):
                     while data:
                         begun = True
-                        piece = unpacker.decompress(data)
-                        if piece:
-                            yield piece
+                        yield from _bounded(unpacker, data)
                         if not unpacker.eof:
                             break
                         # Another stream may follow; zeros at the end mean nothing.
@@ -140,3 +145,12 @@ class Stored:
             f"{self.path} is cut off: {there} of {needed} bytes are there. Copy it "
             "again."
         )
+
+
+def _bounded(unpacker: Any, data: bytes) -> Iterator[bytes]:
+    """Yield what some packed bytes become, at most `PIECE` at a time."""
+    while piece := unpacker.decompress(data, PIECE):
+        yield piece
+        if unpacker.eof:
+            break
+        data = getattr(unpacker, "unconsumed_tail", b"")  # bz2 keeps it itself
