@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoseg.datasets.series.choice import CHANNEL, SeriesChoice, bundles_in
 from autoseg.datasets.series.choice import ENDING as SLICES
-from autoseg.errors import DatasetError, some_of
+from autoseg.errors import DatasetError
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.spec.dataset import Case
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from autoseg.datasets.files import list_files
 from autoseg.errors import FormatError
 from autoseg.formats.base import known_endings, match_ending
-from autoseg.pointfiles.base import cases_in, point_endings
+from autoseg.pointfiles.base import cases_in, find_point_file, point_endings
 
 TABLES = ("labelsTr", "points", "landmarks", "keypoints", "annotations")
 """What one file for all cases may be called, without ending, beside imagesTr."""
@@ -33,8 +33,8 @@ def find_point_table(folder: Path, ids: Collection[str] = ()) -> Path | None:
         ``labelsTr.csv``, ``points.csv`` or the like (or another file of points) beside
         imagesTr; or the only file in the folder ``labelsTr`` if it names its cases, or
         is called like none and cannot be read; or without such a folder the only file
-        beside imagesTr that names cases. None if there is none, and so each case has a
-        file of its own.
+        beside imagesTr that names cases, or that is of a kind of points and cannot be
+        read. None if there is none, and so each case has a file of its own.
     """
     beside = _point_files(folder)
     for name in TABLES:
@@ -50,7 +50,19 @@ def find_point_table(folder: Path, ids: Collection[str] = ()) -> Path | None:
         for path, stem in beside.items()
         if stem not in NO_TABLES and set(_cases(path) or ()) & set(ids)
     ]
+    if not others:  # whoever reads the one that cannot be read says why
+        others = [p for p, stem in beside.items() if _is_broken(p, stem)]
     return others[0] if len(others) == 1 else None
+
+
+def _is_broken(path: Path, stem: str) -> bool:
+    """Return whether a file is of a kind of points, and cannot be read."""
+    if stem in NO_TABLES or _cases(path) is not None:
+        return False
+    try:
+        return find_point_file(path).is_sure
+    except FormatError:
+        return False
 
 
 def _point_files(folder: Path) -> dict[Path, str]:

@@ -81,12 +81,15 @@ class PointFile(ABC):
         With which ending it is written; None: it is read only.
     holds_many : bool
         Whether one file can hold several cases.
+    is_sure : bool
+        Whether `claims` finds marks that nothing but such a file has.
     """
 
     endings: ClassVar[tuple[str, ...]]
     convention: ClassVar[Convention] = Convention()
     written_ending: ClassVar[str | None] = None
     holds_many: ClassVar[bool] = False
+    is_sure: ClassVar[bool] = False
 
     def claims(self, path: Path) -> bool:
         """Say whether a file of these endings is of this kind, by its content."""

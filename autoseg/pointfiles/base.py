@@ -282,7 +282,8 @@ def place_of(values: Sequence[Any]) -> list[float] | None:
     try:
         place = [float(text) for text in texts]
     except ValueError:
-        raise FormatError(f"{', '.join(texts)} are no coordinates.") from None
+        shown = ", ".join(text or "nothing" for text in texts)
+        raise FormatError(f"{shown} are no coordinates.") from None
     return None if all(value == -1 for value in place) else place
 
 

@@ -39,6 +39,7 @@ class CocoKeypoints(PointFile):
     endings: ClassVar[tuple[str, ...]] = (".coco.json", ".json")
     written_ending = ".coco.json"
     holds_many = True
+    is_sure = True
 
     def claims(self, path: Path) -> bool:
         return {"annotations", "categories"} <= keys_of(path)

@@ -25,6 +25,7 @@ class DeepLabCutCsv(PointFile):
 
     endings: ClassVar[tuple[str, ...]] = (".csv",)
     holds_many = True
+    is_sure = True
 
     def claims(self, path: Path) -> bool:
         return header_of(path)[:1] == ["scorer"]
@@ -59,9 +60,12 @@ def _entry(
     for i in range(first, len(row)):
         key = whose[i], heads["bodyparts"][i]
         cells.setdefault(key, {})[coords[i]] = row[i]
-    places = {
-        key: place_of([of.get("x", ""), of.get("y", "")]) for key, of in cells.items()
-    }
+    places = {}
+    for key, of in cells.items():
+        try:
+            places[key] = place_of([of.get("x", ""), of.get("y", "")])
+        except FormatError as error:
+            raise FormatError(f"{path!r}, {key[1]!r}: {error}") from None
     seen = dict.fromkeys(who for (who, _), place in places.items() if place)
     if len(seen) > 1:
         raise FormatError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from autoseg.errors import FormatError
+from autoseg.formats.base import known_endings, match_ending
 from autoseg.formats.names import image_case
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import header_of, table_of
@@ -21,12 +22,14 @@ class ImagejResults(PointFile):
     """Columns X and Y, with ``Slice`` for z, behind a column of numbers.
 
     Points are in the order of the landmarks, unless ``Label`` names them as
-    ``image:name``. A label with several images makes it a table of several cases. Of a
-    calibrated image ImageJ writes lengths: then say ``"space": "physical"``.
+    ``image:name``, or as ``name`` where there are as many as landmarks. A label with
+    several images makes it a table of several cases. Of a calibrated image ImageJ
+    writes lengths: then say ``"space": "physical"``.
     """
 
     endings: ClassVar[tuple[str, ...]] = (".csv", ".txt", ".tsv", ".xls")
     holds_many = True
+    is_sure = True
 
     def claims(self, path: Path) -> bool:
         header = header_of(path)
@@ -46,12 +49,11 @@ class ImagejResults(PointFile):
             if name in header
         }
         cases: dict[str, list[tuple[str, list[float] | None]]] = {}
+        labels = [row[column["label"]] for row in rows[1:] if "label" in column]
+        names_only = _are_names(labels, count)
         for row in rows[1:]:
-            image, _, rest = (
-                row[column["label"]].partition(":")
-                if "label" in column
-                else ("", "", "")
-            )
+            label = row[column["label"]] if "label" in column else ""
+            image, _, rest = (f":{label}" if names_only else label).partition(":")
             place: list[Any] = [row[column["x"]], row[column["y"]]]
             if "slice" in column:
                 place.append(_slice(row[column["slice"]]))
@@ -61,6 +63,14 @@ class ImagejResults(PointFile):
             _entry(case if len(cases) > 1 else None, points)
             for case, points in cases.items()
         ]
+
+
+def _are_names(labels: Sequence[str], count: int | None) -> bool:
+    """Return whether labels name landmarks, and not the images of one each."""
+    if count is None or count < 2 or len(labels) != count:
+        return False
+    images = any(":" in one or match_ending(one, known_endings()) for one in labels)
+    return len(set(labels)) == count and not images
 
 
 def _slice(text: str) -> float:

@@ -24,6 +24,7 @@ class SleapCsv(PointFile):
 
     endings: ClassVar[tuple[str, ...]] = (".csv",)
     holds_many = True
+    is_sure = True
 
     def claims(self, path: Path) -> bool:
         return {FRAME, "instance.score"} <= set(header_of(path))

@@ -119,3 +119,26 @@ def test_a_table_that_cannot_be_read_is_reported_once(folder):
 
     assert [p.file.name for p in found] == ["all.csv"]
     assert "its columns are one, two" in found[0].found
+
+
+BROKEN = (
+    "scorer,,,me,me,me,me\nbodyparts,,,tip,tip,root,root\ncoords,,,x,y,x,y\n"
+    "labeled-data,v,one.png,7,5,30,\n"
+)
+
+
+@pytest.mark.parametrize("name", ["CollectedData_me.csv", "points.csv"])
+def test_a_table_that_cannot_be_read_says_why_and_not_that_files_are_missing(
+    folder, name
+):
+    (folder / name).write_text(BROKEN)
+
+    assert find_point_table(folder, {"one", "two"}) == folder / name
+    with pytest.raises(FormatError, match="one.png', 'root': 30, nothing are no coo"):
+        tip_of(folder, "one")
+
+
+def test_another_table_is_not_taken_for_points(folder):
+    (folder / "patients.csv").write_text("patient,age\n1,50\n2,60\n")
+
+    assert find_point_table(folder, {"one", "two"}) is None

@@ -53,3 +53,18 @@ def test_numbers_of_regions_are_no_names(tmp_path):
 def test_another_number_of_points_is_an_error(tmp_path):
     with pytest.raises(FormatError, match="1 points without names"):
         read(tmp_path, " ,X,Y\n1,30,5\n")
+
+
+def test_as_many_labels_as_landmarks_are_their_names(tmp_path):
+    found = read(tmp_path, " ,Label,X,Y\n1,root,1,2\n2,tip,3,4\n")["c0"]
+
+    places = dict(zip(found.names, found.coordinates.tolist(), strict=True))
+    assert places == {"root": [2, 1], "tip": [4, 3]}
+
+
+def test_labels_of_images_with_one_point_each_are_cases(tmp_path):
+    (tmp_path / "points.csv").write_text(" ,Label,X,Y\n1,a,1,2\n2,b,3,4\n")
+
+    found = read_points(tmp_path / "points.csv", ["tip"], lambda case: None)
+
+    assert list(found) == ["a", "b"]

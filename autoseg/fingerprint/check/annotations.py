@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from autoseg.datasets.files import list_files
+from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.vain import jpeg_maps
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts, is_shared
@@ -95,13 +96,17 @@ def _missing_annotations(
         ids = some_of([fact.case.id for fact in facts], SHOWN)
         wanted = facts[0].case.annotation
         name = facts[0].case.id if wanted is None else wanted.name
+        whole = ""
+        if not kind_of(dataset).maps_first:
+            name = f"{facts[0].case.id}.csv"
+            whole = ", or put one table for all of them, points.csv, beside imagesTr"
         lies = f"labelsTr has {some_of(there, SHOWN)}" if there else "labelsTr is empty"
         yield Problem(
             "error",
             folder,
             f"None of the {len(facts)} images has an annotation: they are called {ids}"
             f"; {lies}.",
-            f"Call annotations as their images, the first one {name}.",
+            f"Call annotations as their images, the first one {name}{whole}.",
         )
         return
     for fact in missing:

@@ -19,6 +19,14 @@ from autoseg.pointfiles.base import point_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.foreign.place import place_of
 
+FOREIGN = {  # what annotation is kept in and nobody here reads, with what would be
+    (".xlsx", ".xls", ".ods", ".numbers"): "Save it as CSV.",
+    (".xml",): "Export it as COCO's JSON, or as a label map.",
+    (".mat", ".h5", ".hdf5", ".npz", ".pkl", ".sqlite", ".db"): (
+        "Save points as CSV, objects as COCO's JSON or a label map."
+    ),
+    (".afdesign", ".psd", ".xcf", ".ai", ".svg"): "Export it as a label map in PNG.",
+}
 SIDE_CARS = (".json", ".yaml", ".yml", ".md", ".raw", ".zraw")
 TAKE = "Take `file_ending` out of dataset.json, or take the folder away."
 SLICES = (
@@ -49,6 +57,8 @@ def unread(
     lost = bool(facts) and all(fact.missing for fact in facts)
     yield from _annotations(dataset, kind, ids, lost)
     yield from _tables(dataset)
+    if lost:
+        yield from _foreign(dataset)
 
 
 def _images(dataset: Dataset) -> Iterator[Problem]:
@@ -164,11 +174,28 @@ def _of_other_kind(path: Path, ending: str, dataset: Dataset) -> Problem:
         )
     task = f'a data set of the task "{dataset.task}"'
     fix = f"Its annotations end in {dataset.annotation_ending}: export it so."
+    if not kind_of(dataset).maps_first:
+        fix = f"Points are read from {' '.join(sorted(point_endings()))}."
+    fix = _way_out(path) or fix
     if ending in instance_endings() and ending != ".txt":
         fix = 'Files of objects are read where dataset.json says "task": "instance".'
     elif ending in point_endings():
         fix = 'Files of points are read where dataset.json says "task": "landmark".'
     return Problem("warning", path, f"This file is not read in {task}.", fix)
+
+
+def _way_out(path: Path) -> str:
+    """Return what to do with a file that other programs keep annotation in."""
+    ending = path.suffix.lower()
+    return next((fix for endings, fix in FOREIGN.items() if ending in endings), "")
+
+
+def _foreign(dataset: Dataset) -> Iterator[Problem]:
+    """Yield files beside imagesTr in which the annotation may be that is missing."""
+    for path in list_files(dataset.folder):
+        fix = _way_out(path)
+        if fix:
+            yield Problem("warning", path, "This file is not read.", fix)
 
 
 def _tables(dataset: Dataset) -> Iterator[Problem]:

@@ -159,3 +159,30 @@ def test_the_page_says_once_what_differs_in_the_case_only(tmp_path, capsys):
 
     assert page.count("has no annotation") == 1
     assert all(f"labelsTr/{case}.png" in page for case in cases[:3])
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("points.xlsx", "Save it as CSV"),
+        ("annotations.xml", "Export it as COCO's JSON"),
+        ("labelsTr/c0.mat", "Save points as CSV"),
+    ],
+)
+def test_where_annotation_is_missing_files_of_other_programs_are_named(
+    tmp_path, name, words
+):
+    data(tmp_path, labels="")
+    (tmp_path / name).write_bytes(b"")
+
+    found = {file: text for _, file, text in told(tmp_path)}
+
+    assert words in found[name.rpartition("/")[2]]
+
+
+def test_missing_points_are_not_asked_for_as_pictures(tmp_path):
+    data(tmp_path, labels="", task="landmark", landmarks=["a"])
+
+    (text,) = [text for _, file, text in told(tmp_path) if file == "labelsTr"]
+
+    assert "c0.csv" in text and "points.csv" in text and "c0.png" not in text
