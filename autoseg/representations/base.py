@@ -224,32 +224,48 @@ class Overlapping(Representation):
 
         What a small one is on top of belongs to nobody.
         """
-        labels, seen = self._on_top(outputs, spacing)
-        small = [False, *(mask.size < self.least for mask, _ in seen)]
-        labels, old = in_order(without(labels, np.array(small)))
+        labels, seen = self.on_top(outputs, spacing)
+        small = np.array([False, *(mask.size < self.least for mask, _ in seen)])
+        labels, old = in_order(without(labels, small))
         return labels, {n: seen[int(i) - 1][1] for n, i in enumerate(old, 1)}
 
     def amounts(
         self, labels: Ids, outputs: Mapping[str, Array], spacing: Sequence[float]
     ) -> dict[str, Array]:
         """Return the voxels of each mask, also those that others are on top of."""
-        _, seen = self._on_top(outputs, spacing)
-        return {"least": np.array([0, *(mask.size for mask, _ in seen)])}
+        _, seen = self.on_top(outputs, spacing)
+        voxels = [mask.size for mask, _ in seen[: int(labels.max(initial=0))]]
+        return {"least": np.array([0, *voxels])}
 
-    def _on_top(
+    def on_top(
         self, outputs: Mapping[str, Array], spacing: Sequence[float]
     ) -> tuple[Ids, list[tuple[Mask, float]]]:
-        """Return ids on top, and the objects that are seen, in the order of ids."""
+        """Return the ids on top, and all objects in the order of their ids.
+
+        Ids are in the order in which they first occur; those of objects that are wholly
+        under surer ones come last.
+        """
         shape = next(iter(outputs.values())).shape[1:]
         found = self.every(outputs, spacing)
         named = [(n, mask) for n, (mask, _) in enumerate(found, 1)]
         labels, old = in_order(painted(shape, named[::-1])[0])
-        return labels, [found[int(i) - 1] for i in old]
+        seen = [int(i) - 1 for i in old]
+        hidden = sorted(set(range(len(found))) - set(seen))
+        return labels, [found[n] for n in (*seen, *hidden)]
 
 
 def layers_of(labels: Ids, axes: int) -> Ids:
     """Return maps (L, *S) from those, or from one map (*S)."""
     return labels[None] if labels.ndim == axes else labels
+
+
+def held(labels: Ids, axes: int, count: int) -> Ids:
+    """Return layers (L, *S) as so many, at least; of those added none has an object."""
+    layers = layers_of(labels, axes)
+    found = np.zeros((max(count, len(layers)), *layers.shape[1:]), np.int32)
+    found[: len(layers)] = layers
+    found[len(layers) :] = np.minimum(layers[0], 0)  # nobody annotated there either
+    return found
 
 
 def masks_in(layers: Ids) -> list[tuple[int, Mask]]:

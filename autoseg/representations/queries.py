@@ -13,7 +13,14 @@ from autoseg.representations._sets import (
     firm,
     from_probabilities,
 )
-from autoseg.representations.base import Array, Ids, Overlapping, layers_of, masks_in
+from autoseg.representations.base import (
+    Array,
+    Ids,
+    Overlapping,
+    held,
+    layers_of,
+    masks_in,
+)
 from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
@@ -107,11 +114,7 @@ class Queries(Overlapping):
         )
 
     def targets(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
-        layers = layers_of(labels, self.axes)
-        held = np.zeros((max(self.layers, len(layers)), *layers.shape[1:]), np.int32)
-        held[: len(layers)] = layers
-        held[len(layers) :] = np.minimum(layers[0], 0)  # nobody annotated there either
-        return {"queries": held}
+        return {"queries": held(labels, self.axes, self.layers)}
 
     def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
         layers = layers_of(labels, self.axes)

@@ -5,7 +5,7 @@ Legend: S spatial shape, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from autoseg.tasks.base import Array
 from autoseg.tasks.instance.heads import CLASSES
 
 SAME = 0.25  # IoU from which on instances of neighboring slices are one
+NO_OVERLAPS = "this representation gives each voxel to one object"
 STUFF = 0.5  # probability from which on a voxel outside of objects is stuff
 
 
@@ -62,33 +63,58 @@ def decode_objects(
     """
     made = task.representation
     if not isinstance(made, Overlapping):
-        raise TypeError("this representation gives each voxel to one object")
+        raise TypeError(NO_OVERLAPS)
     maps = {head.name: outputs[head.name] for head in made.heads}
-    kinds = list(task.labels.values())
-    found = []
-    for mask, score in made.find(maps, spacing):
-        kind = kinds[0] if kinds else 1
-        if task.classifies:
-            inside = outputs[CLASSES][(slice(None), *mask.box)][:, mask.inside]
-            kind = kinds[int(inside[1 : len(kinds) + 1].mean(1).argmax())]
-        found.append((mask, score, kind))
-    return found
+    found = made.find(maps, spacing)
+    kinds = _kinds(task, outputs, [mask for mask, _ in found])
+    return [(*one, kind) for one, kind in zip(found, kinds, strict=True)]
 
 
 def _with_overlaps(
     task: Meaning, outputs: Mapping[str, Array], spacing: tuple[float, ...]
 ) -> Instances:
-    """Return objects of one window as instances, the surest on top."""
-    found = decode_objects(task, outputs, spacing)
-    named = list(enumerate(found, 1))
-    shape = next(iter(outputs.values())).shape[1:]
-    labels, shared = painted(shape, [(n, mask) for n, (mask, _, _) in named[::-1]])
+    """Return objects of one window as instances, the surest on top.
+
+    What one that is too small is on top of belongs to nobody.
+    """
+    made = task.representation
+    if not isinstance(made, Overlapping):
+        raise TypeError(NO_OVERLAPS)
+    maps = {head.name: outputs[head.name] for head in made.heads}
+    labels, seen = made.on_top(maps, spacing)
+    kinds = dict(enumerate(_kinds(task, outputs, [mask for mask, _ in seen]), 1))
+    scores = {n: score for n, (_, score) in enumerate(seen, 1)}
+    named = [(n, mask) for n, (mask, _) in enumerate(seen, 1)]
+    _, shared = painted(labels.shape, named)
+    small = [n for n, mask in named if mask.size < made.least]
+    if small:
+        labels = np.where(np.isin(labels, small), 0, labels)
+        shared = {
+            n: Mask(mask.start, mask.inside & (labels[mask.box] > 0))
+            for n, mask in shared.items()
+            if n not in small
+        }
+    kept = set(np.unique(labels[labels > 0]).tolist()) | set(shared)
     return Instances(
-        labels,
-        {n: kind for n, (_, _, kind) in named},
-        {n: score for n, (_, score, _) in named},
+        labels.astype(np.int32),
+        {n: kind for n, kind in kinds.items() if n in kept},
+        {n: score for n, score in scores.items() if n in kept},
         shared,
     )
+
+
+def _kinds(
+    task: Meaning, outputs: Mapping[str, Array], masks: Sequence[Mask]
+) -> list[int]:
+    """Return the class of each mask: the one with the largest mean probability."""
+    kinds = list(task.labels.values())
+    if not task.classifies:
+        return [kinds[0] if kinds else 1] * len(masks)
+    found = []
+    for mask in masks:
+        inside = outputs[CLASSES][(slice(None), *mask.box)][:, mask.inside]
+        found.append(kinds[int(inside[1 : len(kinds) + 1].mean(1).argmax())])
+    return found
 
 
 def decode(

@@ -156,7 +156,7 @@ def resized(mask: Mask, old: Sequence[int], new: Sequence[int]) -> Mask | None:
         places.append(np.clip(at, 0, before - 1) - low)
     grid = np.meshgrid(*places, indexing="ij")
     inside = map_coordinates(
-        mask.inside.astype(np.float32), grid, order=1, mode="constant"
+        mask.inside.astype(np.float32), grid, order=1, mode="grid-constant"
     )
     at = np.nonzero(inside >= HALF)
     if not len(at[0]):
