@@ -30,6 +30,7 @@ def atomically(path: Path) -> Iterator[Path]:
 
     The path has the same file name, in a temporary folder next to the file, so that
     libraries see the right ending and formats of several files (.mhd with .raw) work.
+    What is written may be a folder, too.
 
     Parameters
     ----------
@@ -51,11 +52,13 @@ def atomically(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield folder / path.name
-        if not (folder / path.name).is_file():
+        if not (folder / path.name).exists():
             raise FormatError(f"{path} was not written.")
         for extra in sorted(folder.iterdir()):
             if extra.name != path.name:
                 os.replace(extra, path.parent / extra.name)
+        if path.is_dir() and not path.is_symlink():  # which nothing replaces at once
+            os.replace(path, folder / f"{path.name}.before")
         os.replace(folder / path.name, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

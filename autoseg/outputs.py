@@ -21,6 +21,7 @@ from typing import Any
 from autoseg.errors import UsageError, some_of
 
 JOURNAL = "autoseg_files.jsonl"
+FOLDERS = (".zarr",)  # images that are folders
 SHOWN = 5  # files that a message names
 MOST_BYTES = 64 << 20  # of a JSON or page that is looked into
 BEHIND = {".mhd": (".raw", ".zraw")}  # files that another one is only the head of
@@ -110,10 +111,17 @@ def writing(files: Iterable[Path]) -> Iterator[None]:
         _note((path, _outcome(path, was)) for path, was in before.items())
 
 
+def is_written(path: Path) -> bool:
+    """Return whether an output is there: a file that is not empty, or a folder."""
+    if path.suffix.lower() in FOLDERS:
+        return path.is_dir() and any(path.iterdir())
+    return path.is_file() and path.stat().st_size > 0
+
+
 def _outcome(path: Path, before: list[int] | None) -> Stamp | bool | None:
     """Return what the journal says of a file that might have been written."""
     after = _stat(path)
-    if after is None or not path.is_file():
+    if after is None or not (path.is_file() or _is_folder(path)):
         return False
     if after != before:
         return _stamp(path)
@@ -124,7 +132,8 @@ def _outcome(path: Path, before: list[int] | None) -> Stamp | bool | None:
 
 def adopt(files: Iterable[Path]) -> None:
     """Note that files that are there count as autoseg's: the user said so."""
-    _note((path, _stamp(path)) for path in files if path.is_file())
+    there = (path for path in files if path.is_file() or _is_folder(path))
+    _note((path, _stamp(path)) for path in there)
 
 
 def is_ours(path: Path) -> bool:
@@ -153,7 +162,8 @@ def _is_ours(path: Path, journals: dict[Path, dict[str, Stamp | None]]) -> bool:
         if stamp is None or _stat(path) == list(stamp[:2]):
             return True
         size, _, digest = stamp
-        return bool(path.stat().st_size == size and _digest(path) == digest)
+        now = _stat(path)
+        return bool(now and now[0] == size and _digest(path) == digest)
     look = MARKS.get(path.suffix.lower())
     try:
         return look is not None and look(path)
@@ -162,8 +172,21 @@ def _is_ours(path: Path, journals: dict[Path, dict[str, Stamp | None]]) -> bool:
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether writing would replace something; nothing replaces a folder."""
+    """Return whether writing would replace something.
+
+    A folder is replaced only where an image is one.
+    """
+    if _is_folder(path):
+        return True
     return os.path.lexists(path) and not (path.is_dir() and not path.is_symlink())
+
+
+def _is_folder(path: Path) -> bool:
+    return path.suffix.lower() in FOLDERS and path.is_dir()
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _identities(path: Path) -> list[Any]:
@@ -226,22 +249,29 @@ def _lines(folder: Path) -> Iterator[tuple[str, Any]]:
 
 def _stat(path: Path) -> list[int] | None:
     try:
-        status = path.stat()
+        status = [one.stat() for one in _parts_of(path)]
     except OSError:
         return None
-    return [status.st_size, status.st_mtime_ns]
+    return [sum(s.st_size for s in status), max(s.st_mtime_ns for s in status)]
+
+
+def _parts_of(path: Path) -> list[Path]:
+    """Return a file, or a folder that is an image and all files in it."""
+    return [path, *(_files_in(path) if _is_folder(path) else ())]
 
 
 def _stamp(path: Path) -> Stamp:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, _digest(path)]
+    return [*(_stat(path) or ()), _digest(path)]
 
 
 def _digest(path: Path) -> str:
     found = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            found.update(piece)
+    for one in _files_in(path) if _is_folder(path) else [path]:
+        if one != path:
+            found.update(f"{one.relative_to(path).as_posix()}\0".encode())
+        with one.open("rb") as file:
+            while piece := file.read(1 << 20):
+                found.update(piece)
     return found.hexdigest()
 
 

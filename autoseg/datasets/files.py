@@ -10,15 +10,22 @@ from pathlib import Path
 from autoseg.datasets.series.choice import CHANNEL, SeriesChoice, bundles_in
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.errors import DatasetError
-from autoseg.formats.base import known_endings, match_ending
+from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.spec.dataset import Case
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Return the files in a folder, sorted; hidden ones, and no folder at all: none."""
+    """Return the files in a folder, sorted, and images that are folders themselves.
+
+    Hidden ones, and those of no folder at all, are none.
+    """
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.is_file() and p.name[0] != ".")
+    return sorted(
+        p
+        for p in folder.iterdir()
+        if p.name[0] != "." and (p.is_file() or is_folder_image(p))
+    )
 
 
 def commonest_ending(files: Sequence[Path], endings: Sequence[str]) -> str | None:

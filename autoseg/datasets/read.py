@@ -24,6 +24,7 @@ from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
 from autoseg.datasets.pairing import Annotations, common_suffixes, find_annotations
+from autoseg.datasets.parts import cases_of_parts, stems_of_parts
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.choice import SeriesChoice
 from autoseg.errors import AutosegError, DatasetError
@@ -177,7 +178,11 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         dataset = _with_training_cases(dataset, wanted, problems, folders)
     annotated = described.annotated()
     training = tuple(
-        replace(c, group=(group := group_of(c.id)), annotated=annotated(c.id, group))
+        replace(
+            c,
+            group=(group := group_of(c.id) or c.group),
+            annotated=annotated(c.id, group),
+        )
         for c in dataset.training
     )
     dataset = replace(dataset, training=training)
@@ -221,7 +226,8 @@ def _with_training_cases(
         images=wanted or ending,
         maps_first=kind.maps_first,
     )
-    found = replace(found, by_stem={**found.by_stem, **kind.folders(labels)})
+    by_stem = {**kind.folders(labels), **stems_of_parts(found.by_stem)}
+    found = replace(found, by_stem=by_stem)
     # Where nobody names an ending, images of several kinds may stand together.
     annotations, cases = _paired(found, dataset, ending if wanted else None, series)
     label_ending = found.ending
@@ -260,7 +266,7 @@ def _paired(
     channels = dataset.channel_names
 
     def cases_with(ids: Collection[str], names: Sequence[str] = ()) -> list[Case]:
-        return find_cases(
+        found = find_cases(
             dataset.folder / "imagesTr",
             max(1, len(channels)),
             ending,
@@ -268,6 +274,7 @@ def _paired(
             names=names,
             series=series,
         )
+        return cases_of_parts(found)
 
     cases = cases_with(found.by_stem)
     if any(case.id in found.by_stem for case in cases):
@@ -294,7 +301,7 @@ def _with_test_cases(
         names=() if listed else names_in(dataset.training, dataset.channel_names),
         series=series,
     )
-    return replace(dataset, test=tuple(cases))
+    return replace(dataset, test=tuple(cases_of_parts(cases)))
 
 
 def _problems_of_task(dataset: Dataset) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoseg.errors import UsageError
-from autoseg.formats.base import known_endings, match_ending
+from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.workspace import PREVIEW, SUMMARY
 
 
@@ -44,7 +44,7 @@ def files_by_case(
     for path in sorted(folder.iterdir()):
         case = case_of(path.name, endings)
         other = path.name.startswith(".") or path.name == SUMMARY
-        if case is None or other or not path.is_file():
+        if case is None or other or not (path.is_file() or is_folder_image(path)):
             continue
         if case in found:
             raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,6 +45,8 @@ class Format(ABC):
         Whether files may be in other units than each other where none is asked for.
     writes : bool
         Whether it writes; what is only read is predicted in another format.
+    folders : bool
+        Whether a "file" of this format is a folder.
     probabilities_ending : str
         Ending of the files that `write_image` writes next to a prediction.
     """
@@ -54,6 +56,7 @@ class Format(ABC):
     automatic: ClassVar[bool] = True
     several_units: ClassVar[bool] = False
     writes: ClassVar[bool] = True
+    folders: ClassVar[bool] = False
     probabilities_ending: ClassVar[str]
 
     @abstractmethod
@@ -147,9 +150,35 @@ class Format(ABC):
             If this kind of file cannot hold the values.
         """
 
+    def name_labels(  # noqa: B027 - may be left
+        self,
+        path: Path,
+        names: Mapping[int, str],
+        colors: Mapping[str, Sequence[int]],
+    ) -> None:
+        """Write names and colors of label values into a file of `write_labels`.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        names : mapping of int to str
+            By value, background left out. Files that have no place for them stay.
+        colors : mapping of str to sequence of int
+            By name: red, green and blue, 0 to 255.
+        """
+
     @abstractmethod
     def write_image(self, path: Path, array: Array, geometry: Geometry) -> None:
         """Write a float32 array of shape (C, *S) or S, atomically."""
+
+    def cases(self, path: Path) -> list[dict[str, str]]:
+        """Return what to ask of a file for each image in it that is a case of its own.
+
+        Positions and time points are cases. `autoseg.spec.foreign.place.with_part`
+        makes the paths of them; what asks for nothing is the file itself.
+        """
+        return [{}]
 
     def is_picture(self, path: Path) -> bool:
         """Return whether a file is a picture by what it says of itself.
@@ -320,9 +349,10 @@ def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
     PluginError
         If no format has this name.
     """
-    text = Path(ending_or_path).name.lower()
-    if place := _many(Path(ending_or_path)):
+    text = _in_folder_image(Path(ending_or_path)).lower()
+    if not text and (place := _many(Path(ending_or_path))):
         return place
+    text = text or place_of(Path(ending_or_path)).name.lower()
     if name is not None:
         asked: Format = FORMATS[name]()
         if match_ending(text, (*asked.endings, *asked.also)):
@@ -334,6 +364,16 @@ def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
             f"{ending_or_path} is of no known format. There are: {known}."
         )
     return _formats_by_ending()[ending]
+
+
+def folder_endings() -> tuple[str, ...]:
+    """Return the endings of images that are folders."""
+    return tuple(e for e, one in _formats_by_ending().items() if one.folders)
+
+
+def is_folder_image(path: Path) -> bool:
+    """Return whether a path is a folder that is an image by its name."""
+    return path.is_dir() and match_ending(path.name, folder_endings()) is not None
 
 
 def known_endings() -> tuple[str, ...]:
@@ -423,6 +463,12 @@ def read_labels(
         path, spacing=dataset.spacing, unit=dataset.unit, lazily=lazily
     )
     return labels, measured_in(geometry, dataset.lengths)
+
+
+def _in_folder_image(path: Path) -> str:
+    """Return the name of the folder that is an image, if a path is in one."""
+    above = (path, *path.parents)
+    return next((p.name for p in above if match_ending(p.name, folder_endings())), "")
 
 
 def _many(path: Path) -> Format | None:

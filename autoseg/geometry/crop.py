@@ -109,9 +109,9 @@ def nonzero_range(array: Array) -> tuple[slice, ...] | None:
     if not hits[0].any():
         return None
     box = [slice(0, 0)] * len(shape)
-    for place, axis in enumerate(turn.axes):
-        hit = hits[place][::-1] if place in turn.flips else hits[place]
-        low, high = np.flatnonzero(hit)[[0, -1]]
+    for number, axis in enumerate(turn.axes):
+        along = hits[number][::-1] if number in turn.flips else hits[number]
+        low, high = np.flatnonzero(along)[[0, -1]]
         box[axis] = slice(int(low), int(high) + 1)
     return tuple(box)
 

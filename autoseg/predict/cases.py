@@ -14,11 +14,12 @@ from autoseg.datasets.files import (
     list_files,
     stem_of,
 )
+from autoseg.datasets.parts import cases_of_parts
 from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.studies import Wanted, cases_of_study, is_study
 from autoseg.errors import UsageError, amount, some_of
-from autoseg.formats.base import known_endings, match_ending
+from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.readouts.lookup import kind_of
@@ -73,8 +74,8 @@ def find_jobs(
             f"{', '.join(twice)}: several images have this name, and their predictions "
             "would overwrite each other. Rename them, or predict folder by folder."
         )
-    one_file = (
-        match_ending(output.name, kind_of(model).endings()) and not output.is_dir()
+    one_file = match_ending(output.name, kind_of(model).endings()) and (
+        is_folder_image(output) or not output.is_dir()
     )
     if one_file and len(cases) > 1:
         raise UsageError(
@@ -126,7 +127,7 @@ def _find_cases(given: Input, model: Model, wanted: Wanted) -> list[Case]:
     channels = len(model.channels)
     if isinstance(given, (str, os.PathLike)):
         path = Path(given)
-        if path.is_dir() and not is_study(path):
+        if path.is_dir() and not is_study(path) and not is_folder_image(path):
             return _in_folder(path, model, wanted)
         given = [path]
     if all(isinstance(entry, (str, os.PathLike)) for entry in given):
@@ -141,6 +142,7 @@ def _find_cases(given: Input, model: Model, wanted: Wanted) -> list[Case]:
         groups = [[Path(p) for p in files] for files in given]  # type: ignore[union-attr]
         cases = [Case(id=_id_of(g[0]), images=tuple(g)) for g in groups if g]
     missing = [str(p) for case in cases for p in case.images if not is_there(p)]
+    cases = cases_of_parts(cases)
     if missing or not cases:
         raise UsageError(
             f"No such image: {', '.join(missing) or 'none was given'}. "
@@ -163,6 +165,7 @@ def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
     names = model.channels if len(model.channels) > 1 else ()
     choice = wanted.choice(model.dataset, model.channels)
     cases = find_cases(folder, len(model.channels), names=names, series=choice)
+    cases = cases_of_parts(cases)
     if not cases:
         there = ", ".join(path.name for path in files[:3]) or "nothing"
         raise UsageError(

@@ -28,6 +28,7 @@ from autoseg.errors import (
 from autoseg.formats.base import find_format
 from autoseg.geometry.mapped import held_bytes, keeping_to
 from autoseg.model.model import Model
+from autoseg.outputs import is_written
 from autoseg.parallel import MemoryBudget, Share, loaded_bytes
 from autoseg.predict._threads import Writers, ahead
 from autoseg.predict.cases import expected_files
@@ -191,7 +192,7 @@ class Pipeline:
         if self.previous is None or self.predictor.is_joint:
             return None
         file = self.previous / job.output.name
-        if not file.is_file():
+        if not is_written(file):
             raise UsageError(
                 f"{file} is missing: what the stage before predicted for this case."
             )

@@ -19,7 +19,7 @@ from autoseg.errors import UsageError
 from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
-from autoseg.outputs import writing
+from autoseg.outputs import is_written, writing
 from autoseg.parallel import on_cluster, part
 from autoseg.predict.cases import Input, find_jobs
 from autoseg.predict.elsewhere.order import Order, predict_elsewhere
@@ -305,4 +305,4 @@ def _is_done(job: Job, probabilities: str | None, qualities: Qualities | None) -
     files = [job.done().output]
     if probabilities is not None:
         files.append(job.probabilities(probabilities))
-    return all(file.is_file() and file.stat().st_size for file in files)
+    return all(map(is_written, files))

@@ -154,7 +154,7 @@ class LabelMap(Annotation):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.labels.shape
+        return tuple(self.labels.shape)
 
     @property
     def inner(self) -> Any:
@@ -162,7 +162,7 @@ class LabelMap(Annotation):
 
     @property
     def nbytes(self) -> int:
-        return self.labels.nbytes
+        return int(self.labels.nbytes)
 
     @property
     def empty(self) -> bool:
@@ -196,7 +196,7 @@ class LabelMap(Annotation):
         labels[(labels == self.background) & ~mask] = OUTSIDE
         return self._with(labels)
 
-    def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
+    def region(self, ignored: int | None = None) -> Any:
         def inside(labels: Array) -> NDArray[np.bool_]:
             found: NDArray[np.bool_] = labels > 0
             if ignored is not None:
@@ -204,8 +204,7 @@ class LabelMap(Annotation):
             return found
 
         if isinstance(self.labels, Windowed):
-            region: Any = self.labels.each(inside, np.bool_)
-            return region
+            return self.labels.each(inside, np.bool_)
         return inside(self.labels)
 
     def counts(self) -> dict[Any, int]:
@@ -217,7 +216,7 @@ class LabelMap(Annotation):
         return dict(sorted(total.items()))
 
     @property
-    def map(self) -> Array:
+    def map(self) -> Any:
         return self.labels
 
 

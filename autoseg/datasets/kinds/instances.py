@@ -24,6 +24,7 @@ from autoseg.datasets.kinds.base import DatasetKind
 from autoseg.datasets.maps import image_of, read_map_on_image
 from autoseg.datasets.vain import Vain, masks_for_ids, never_complete
 from autoseg.errors import DatasetError
+from autoseg.formats.base import is_folder_image
 from autoseg.instancefiles.overlaps import OVERLAPS, with_overlaps
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.spec.dataset import Dataset
@@ -53,7 +54,11 @@ class InstanceFiles(DatasetKind):
     def folders(self, labels: Path) -> dict[str, Path]:
         if not labels.is_dir():
             return {}
-        return {path.name: path for path in sorted(labels.iterdir()) if path.is_dir()}
+        return {
+            path.name: path
+            for path in sorted(labels.iterdir())
+            if path.is_dir() and not is_folder_image(path)
+        }
 
     def shared(self, folder: Path, ids: Set[str]) -> Path | None:
         labels = folder / "labelsTr"

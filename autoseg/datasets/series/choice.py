@@ -15,7 +15,7 @@ from typing import Any
 
 from autoseg.dicom.headers import is_dicom, is_dicom_file
 from autoseg.errors import DatasetError
-from autoseg.formats.base import known_endings, match_ending
+from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.place import place_of, with_part
 
@@ -128,7 +128,7 @@ def bundles_in(folder: Path) -> dict[Path, str]:
     return {
         p: p.name[: -len(ZIP)] if is_zip(p) else p.name
         for p in inside
-        if (p.is_dir() or is_zip(p)) and is_dicom(p)
+        if (p.is_dir() or is_zip(p)) and not is_folder_image(p) and is_dicom(p)
     }
 
 
@@ -140,12 +140,16 @@ def is_zip(path: Path) -> bool:
 def is_bundle(path: Path) -> bool:
     """Return whether an image is many files: a folder or a zip, or a part of one."""
     place = place_of(path)
+    if is_folder_image(place):
+        return False
     return place != path or place.is_dir() or is_zip(place)
 
 
 def own_ending(path: Path) -> str:
     """Return the ending of an image's file; of slices that of one."""
-    return ENDING if is_bundle(path) else match_ending(path.name, known_endings()) or ""
+    if is_bundle(path):
+        return ENDING
+    return match_ending(place_of(path).name, known_endings()) or ""
 
 
 def has_slices(folder: Path) -> bool:

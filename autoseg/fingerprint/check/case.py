@@ -54,7 +54,7 @@ def look_at(
     largest = max((loaded_bytes([path]) for path in case.images), default=0)
     with memory.take(WORKING_SHARE * largest):
         _look_at_images(facts, dataset)
-    if case.annotation is None or not case.annotation.exists():
+    if case.annotation is None or not is_there(case.annotation):
         facts.missing = True
         return facts
     files = [path for path in files_of(case) if path not in case.images]

@@ -12,8 +12,9 @@ from autoseg.datasets.description import Description
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.spec.dataset import Dataset
-from autoseg.spec.foreign.place import all_files_at
+from autoseg.formats.base import is_folder_image
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import all_files_at, place_of
 from autoseg.tasks import TASKS
 
 FOLDS = 5
@@ -75,15 +76,21 @@ def number_problems(dataset: Dataset) -> Iterator[Problem]:
         )
 
 
+def _whole_files(case: Case) -> list[Path]:
+    """Return the files of an image, chunks of one left aside: many are alike."""
+    whole = [path for path in case.images if not is_folder_image(place_of(path))]
+    return all_files_at(whole)
+
+
 def test_problems(dataset: Dataset) -> Iterator[Problem]:
     """Yield test images with missing files, and those that are training images too."""
     by_size: dict[int, list[Path]] = defaultdict(list)
     for case in dataset.training:
-        for path in all_files_at(case.images):
+        for path in _whole_files(case):
             if path.is_file():
                 by_size[path.stat().st_size].append(path)
     for case in dataset.test:
-        for path in all_files_at(case.images):
+        for path in _whole_files(case):
             if not path.is_file():
                 yield Problem(
                     "warning",

@@ -112,7 +112,7 @@ def _annotations(
     dataset: Dataset, kind: CheckKind, ids: Set[str], lost: bool
 ) -> Iterator[Problem]:
     """Yield files of labelsTr; ``lost``: that no image has one is told elsewhere."""
-    used = {case.annotation for case in dataset.training}
+    used = {place_of(c.annotation) for c in dataset.training if c.annotation}
     suffix = suffix_of(dataset)
     own: tuple[str, ...] = (dataset.annotation_ending,)
     if not _given_ending(dataset):

@@ -147,6 +147,10 @@ class Labels(OutputReadout):
         if names and job.output.name.lower().endswith(SEGMENTS):
             looks = looks_of(names.values(), self.model.dataset)
             name_segments(job.output, names, looks)
+        elif names:
+            looks = looks_of(names.values(), self.model.dataset)
+            colors = {name: look.color for name, look in looks.items()}
+            format.name_labels(job.output, names, colors)
 
     def check_files(self, files: Collection[str], parts: int) -> None:
         main_type(files)

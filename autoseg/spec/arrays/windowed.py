@@ -128,7 +128,8 @@ class Windowed(NDArrayOperatorsMixin):
     @property
     def strides(self) -> tuple[int, ...]:
         """Bytes from one number to the next along each axis, if it were in memory."""
-        steps, total = [], self.itemsize
+        total = self.itemsize
+        steps: list[int] = []
         for size in reversed(self.source.shape):
             steps.insert(0, total)
             total *= size
@@ -309,7 +310,7 @@ class Joined:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.result_type(*(array.dtype for array in self.arrays))
+        return np.dtype(np.result_type(*(array.dtype for array in self.arrays)))
 
     def read(self, box: Box) -> Array:
         parts, first = [], 0

@@ -13,6 +13,7 @@ from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import WIDTH, Summary
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
+from autoseg.outputs import is_written
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.job import Job as PredictionJob
 from autoseg.predict.readouts.uncertainty import Qualities, correlation
@@ -81,7 +82,7 @@ def _predict(job: Job, model: Model, kind: AfterKind, ranks: Ranks) -> None:
         jobs[case_id] = PredictionJob(case=case, output=output)
     missing = json.loads(
         ranks.told(
-            lambda: json.dumps([c for c, j in jobs.items() if not j.output.is_file()])
+            lambda: json.dumps([c for c, j in jobs.items() if not is_written(j.output)])
         )
     )
     waiting = [jobs[case_id] for case_id in ranks.of(missing)]
