@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from autoseg.formats._tiff.calibration import (
 )
 from autoseg.formats._tiff.layout import Layout, find_layout
 from autoseg.formats._tiff.pages import Content, content_of, pixels_of
+from autoseg.formats._tiff.windows import Segments, suits
 from autoseg.formats._upright import TURNED, upright, upright_axes, upright_note
 from autoseg.formats.base import Array, Format, match_ending
 from autoseg.formats.header import (
@@ -31,6 +33,7 @@ from autoseg.formats.header import (
     with_remarks,
 )
 from autoseg.geometry import mapped
+from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps
 
@@ -77,6 +80,34 @@ class TiffFiles(Format):
         except DAMAGE as error:
             raise _damaged(path, error) from None
         return array, geometry
+
+    def open(
+        self,
+        path: Path,
+        spacing: Sequence[float] | None,
+        unit: str | None,
+        channels: int | None,
+    ) -> tuple[Array, Geometry] | None:
+        import tifffile
+
+        file = None
+        try:
+            file = tifffile.TiffFile(path)
+            content = content_of(file, path)
+            small = not mapped.is_large(math.prod(content.shape))
+            if small or content.keyframe.is_memmappable or not suits(content):
+                return None
+            _must_be_whole(file, path)
+            layout = _layout(content, channels, path)
+            geometry = self._geometry(file, content, layout, path, spacing, unit)
+            lazy: Any = Windowed(Segments(file, content, path))
+            file = None  # the source keeps it open
+            return upright(_arranged(lazy, layout), content.orientation), geometry
+        except DAMAGE as error:
+            raise _damaged(path, error) from None
+        finally:
+            if file is not None:
+                file.close()
 
     def geometry(
         self,

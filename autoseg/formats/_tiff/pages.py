@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -300,7 +301,7 @@ class _Pages:
 def _pixels(part: Any, path: Path) -> Array:
     """Return the array of a series or a page; by ITK where tifffile lacks a decoder."""
     keyframe = part.keyframe
-    large = part.nbytes > mapped.IN_MEMORY
+    large = part.nbytes > mapped.IN_MEMORY or mapped.is_large(math.prod(part.shape))
     stored = getattr(part, "dataoffset", None) is not None and keyframe.is_memmappable
     out: Any = None
     if large:  # where it is, or unpacked into another file
