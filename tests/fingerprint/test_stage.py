@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import autoseg
-from autoseg.datasets import files
+from autoseg.datasets import maps
 from autoseg.errors import CaseErrors, DatasetError, PartDone, UsageError
 from autoseg.fingerprint import survey
 from autoseg.lock import locked
@@ -28,7 +28,7 @@ from tests import toy
 def reads(monkeypatch):
     """Counts how often each file is read."""
     counts = Counter()
-    image, labels = survey.read_image, files.read_labels
+    image, labels = survey.read_image, maps.read_labels
 
     def read_image(case, dataset, **how):
         counts.update(path.name for path in case.images)
@@ -39,7 +39,7 @@ def reads(monkeypatch):
         return labels(path, dataset, **how)
 
     monkeypatch.setattr(survey, "read_image", read_image)
-    monkeypatch.setattr(files, "read_labels", read_labels)
+    monkeypatch.setattr(maps, "read_labels", read_labels)
     return counts
 
 

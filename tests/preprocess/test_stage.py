@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import autoseg
-from autoseg.datasets import files
+from autoseg.datasets import maps
 from autoseg.errors import CaseErrors, DatasetError, PlanError, UsageError
 from autoseg.preprocess import forecast, stage
 from autoseg.preprocess.case import Placement
@@ -54,7 +54,7 @@ def _tree(root) -> dict[str, bytes]:
 def reads(monkeypatch):
     """Counts how often each file is read."""
     counts = Counter()
-    image, labels = stage.read_image, files.read_labels
+    image, labels = stage.read_image, maps.read_labels
 
     def read_image(case, dataset, **how):
         counts.update(path.name for path in case.images)
@@ -65,7 +65,7 @@ def reads(monkeypatch):
         return labels(path, dataset, **how)
 
     monkeypatch.setattr(stage, "read_image", read_image)
-    monkeypatch.setattr(files, "read_labels", read_labels)
+    monkeypatch.setattr(maps, "read_labels", read_labels)
     return counts
 
 
