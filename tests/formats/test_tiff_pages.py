@@ -228,6 +228,21 @@ def test_a_bilevel_mask_has_its_drawn_pixels(tmp_path, photometric):
     assert np.array_equal(_both(path)[0], mask)
 
 
+@pytest.mark.parametrize("software", ["tifffile.py", "another program"])
+def test_a_boolean_array_that_tifffile_stored_as_black_is_warned_of(tmp_path, software):
+    mask = np.zeros((40, 50), bool)
+    mask[5:15, 10:20] = True
+    path = tmp_path / "c.tif"
+    tifffile.imwrite(path, mask, software=software)  # True is black, unless asked for
+
+    labels, grid = TIFF.read_labels(path)
+
+    assert np.array_equal(labels, np.asarray(Picture.open(path)))
+    assert labels.sum() == 40 * 50 - 10 * 10
+    said = TIFF.remarks(grid) if software.startswith("tiff") else TIFF.notes(grid)
+    assert "white is read as 1" in said[0]
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_gray_where_0_is_white_is_read_as_stored_and_noted(tmp_path, kind):
     path = tmp_path / "c.tif"

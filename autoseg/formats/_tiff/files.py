@@ -165,7 +165,8 @@ class TiffFiles(Format):
                 found = with_remarks(found, size.remarks, size.notes)
         else:
             found = flat_geometry(path, shape, None, unit)
-        found = with_remarks(found, notes=notes)
+        remarks, also = _white_is_one(content)
+        found = with_remarks(found, remarks, (*notes, *also))
         return found if turned in TURNED else with_fields(found, "tiff", fields)
 
     def _ending(self, path: Path) -> str:
@@ -286,3 +287,25 @@ def _ome_pixels(file: Any) -> dict[str, Any] | None:
     first = image[0] if isinstance(image, list) else image
     pixels = first.get("Pixels")
     return pixels if isinstance(pixels, dict) else None
+
+
+def _white_is_one(content: Content) -> tuple[list[str], list[str]]:
+    """Return what to warn of and what to note about a bilevel file that stores black.
+
+    By TIFF's rules, and in viewers, its zeros are white. tifffile (2026.3) stores
+    boolean arrays so as they are, True as black, and scikit-image with it: nothing in
+    such a file tells it from one that other programs wrote.
+    """
+    if not content.is_inverted:
+        return [], []
+    found = (
+        "its values are of one bit, and 0 is white: white is read as 1, as viewers "
+        "show it"
+    )
+    if str(content.keyframe.software).startswith("tifffile"):
+        doubt = (
+            f"{found}; tifffile wrote it, which stores boolean arrays with True as "
+            "black: save them as uint8, or what was True is read as 0"
+        )
+        return [doubt], []
+    return [], [found]
