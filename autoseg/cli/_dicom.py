@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-TYPES = ("nifti", "dicom-seg", "rtstruct")  # predict.readouts.types has them, too
+TYPES = (
+    "nifti",
+    "dicom-seg",
+    "rtstruct",
+    "geojson",
+)  # predict.readouts.types has them, too
 
 
 def add_series(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +34,6 @@ def add_series(parser: argparse.ArgumentParser) -> None:
         choices=TYPES,
         default=(),
         help="what label maps are written as, one or several; by default as the "
-        "training annotations. dicom-seg and rtstruct are of DICOM series",
+        "training annotations. dicom-seg and rtstruct are of DICOM series; geojson has "
+        "outlines for QuPath, beside the label map",
     )

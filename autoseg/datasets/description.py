@@ -15,6 +15,7 @@ from autoseg.datasets.series.choice import SeriesChoice, choice_of
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case, annotated_in, entries_of
+from autoseg.spec.foreign.looks import looks_of
 from autoseg.spec.foreign.units import UNITS, unit_of
 from autoseg.spec.image import CROPS, NONZERO
 from autoseg.spec.json import load_json
@@ -33,6 +34,8 @@ KEYS = (
     "annotated",
     "annotation_ending",
     "channel_names",
+    "codes",
+    "colors",
     "components",
     "coordinates",
     "crop",
@@ -202,6 +205,13 @@ class Description:
         except DatasetError as error:
             self.problems.append(str(error))
             return SeriesChoice(channels=tuple(channels))
+
+    def looks(self) -> None:
+        """Look at ``colors`` and ``codes`` of classes."""
+        try:
+            looks_of((), self.raw)
+        except DatasetError as error:
+            self.problems.append(str(error))
 
     def groups(self) -> Callable[[str], str | None]:
         """Return a function from a case's id to its group."""

@@ -167,6 +167,7 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
             refuse_names(place, os.listdir(place))
     group_of = described.groups()
     problems = described.problems
+    described.looks()
     series = described.series(dataset.channel_names)
     folders = series if (wanted or SLICES).lower() == SLICES else None
     listed = described.listed_cases()

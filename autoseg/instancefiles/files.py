@@ -7,11 +7,12 @@ from pathlib import Path
 
 from autoseg.errors import UsageError
 from autoseg.instancefiles.coco import write_coco
-from autoseg.instancefiles.geojson import write_geojson
+from autoseg.instancefiles.geojson import NO_COLORS, write_geojson
 from autoseg.instancefiles.imagej import check_rois, write_rois
 from autoseg.instancefiles.measure import measure
 from autoseg.instancefiles.overlaps import OVERLAPS, write_overlaps
 from autoseg.instancefiles.table import write_table
+from autoseg.spec.foreign.looks import Color
 from autoseg.spec.image import Image
 from autoseg.spec.instances import Instances
 from autoseg.spec.json import dumps, write_text
@@ -59,6 +60,7 @@ def write_instance_files(
     classes: Mapping[int, str],
     channels: Sequence[str],
     kinds: Collection[str] = (),
+    colors: Mapping[str, Color] = NO_COLORS,
 ) -> list[Path]:
     """Write the table of instances, what overlaps, and what else is asked for.
 
@@ -79,6 +81,8 @@ def write_instance_files(
         Names of the image's channels.
     kinds : collection of str
         Of `KINDS`.
+    colors : mapping of str to tuple of int
+        Red, green and blue of classes, as far as they are given.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def write_instance_files(
             name = case_id if image.path is None else image.path.name
             write_coco(path, instances, measured, classes=classes, image=name)
         elif kind == "geojson":
-            write_geojson(path, instances, measured, classes=classes)
+            write_geojson(path, instances, measured, classes=classes, colors=colors)
         else:
             write_rois(path, instances, measured, grouped=len(classes) > 1)
         written.append(path)

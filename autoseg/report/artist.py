@@ -44,7 +44,7 @@ class Artist:
         task = make_task(choose_task(self.dataset))
         object.__setattr__(self, "task", task)
         kind = REPORT_KINDS.get(task.kind, ReportKind)
-        object.__setattr__(self, "kind", kind(task))
+        object.__setattr__(self, "kind", kind(task, self.dataset.raw))
 
     @property
     def colors(self) -> dict[str, str]:

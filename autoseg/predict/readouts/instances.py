@@ -30,6 +30,7 @@ from autoseg.predict.readouts.base import Opinion, Sight, Sink
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.uncertainty import Doubt, mean_score
 from autoseg.predict.windows.window import Block, counted
+from autoseg.spec.foreign.looks import given_colors
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
@@ -135,6 +136,7 @@ class InstanceReadout(OutputReadout):
             classes=self.task.class_names,
             channels=self.model.channels,
             kinds=files,
+            colors=given_colors(self.model.dataset),
         )
         ids = self.task.write(found)
         name = self.model.describe().format

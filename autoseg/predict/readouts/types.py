@@ -14,6 +14,7 @@ from autoseg.datasets.series.choice import KEY, is_bundle
 from autoseg.dicom.headers import ENDINGS
 from autoseg.dicom.made import Maker, Segment
 from autoseg.errors import UsageError
+from autoseg.instancefiles.geojson import write_regions
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.spec.foreign.looks import looks_of
@@ -22,8 +23,15 @@ from autoseg.tasks.base import Task
 Array = NDArray[Any]
 
 NIFTI, SEG, RTSTRUCT = "nifti", "dicom-seg", "rtstruct"
-TYPES = {NIFTI: ".nii.gz", SEG: "_seg.dcm", RTSTRUCT: "_rtstruct.dcm"}
-"""How files of a case end, by kind; the first that is asked for is the prediction."""
+GEOJSON = "geojson"
+TYPES = {
+    NIFTI: ".nii.gz",
+    SEG: "_seg.dcm",
+    RTSTRUCT: "_rtstruct.dcm",
+    GEOJSON: ".geojson",
+}
+"""How files of a case end, by kind; the first that is asked for is the prediction, but
+outlines are beside one."""
 
 
 def main_type(types: Collection[str]) -> str | None:
@@ -39,7 +47,7 @@ def main_type(types: Collection[str]) -> str | None:
         raise UsageError(
             f"There is no type of output {wrong[0]!r}; give {', '.join(TYPES)}."
         )
-    return next((name for name in TYPES if name in types), None)
+    return next((name for name in TYPES if name in types and name != GEOJSON), None)
 
 
 def files_of_types(job: Job, types: Collection[str]) -> dict[str, Path]:
@@ -67,7 +75,7 @@ def is_series(path: Path) -> bool:
 def write_types(
     labels: Array, job: Job, types: Collection[str], model: Model, task: Task
 ) -> None:
-    """Write the DICOM files of a prediction.
+    """Write the files of a prediction that are no label maps.
 
     Parameters
     ----------
@@ -98,6 +106,9 @@ def write_types(
             from autoseg.dicom.structure_files import write_structures
 
             write_structures(path, labels, source, segments, maker)
+        elif name == GEOJSON:
+            colors = {segment.name: segment.look.color for segment in segments}
+            write_regions(path, labels, names, colors)
 
 
 def maker_of(model: Model) -> Maker:

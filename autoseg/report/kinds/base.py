@@ -73,13 +73,13 @@ class ReportKind:
     marks_alone: ClassVar[str] = "the brighter, the higher the value"
     doubt: ClassVar[str] = "the mean score"
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, raw: Mapping[str, Any] | None = None) -> None:
+        self.task, self.raw = task, raw or {}
 
     @property
     def colors(self) -> dict[str, str]:
         """A color for each class."""
-        return class_colors(self.task.classes)
+        return class_colors(self.task.classes, self.raw)
 
     # Pictures of cases
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from autoseg.figures.figure import PALETTE
 from autoseg.report.pictures.planes import Plane
+from autoseg.spec.foreign.looks import Look, given_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,9 +32,21 @@ FINER = 4  # points on a voxel's edge, for lines
 SAMPLE = 200_000  # voxels that tell what is black and what is white
 
 
-def class_colors(names: Iterable[str]) -> dict[str, str]:
-    """Return a color for each class, the same in every picture of a data set."""
-    return {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(names)}
+def class_colors(
+    names: Iterable[str], raw: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return a color for each class, the same in every picture of a data set.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of the classes.
+    raw : mapping
+        dataset.json, whose ``colors`` count.
+    """
+    given = {n: Look(color=color).hex for n, color in given_colors(raw).items()}
+    usual = ((n, PALETTE[k % len(PALETTE)]) for k, n in enumerate(names))
+    return {name: given.get(name, color) for name, color in usual}
 
 
 def panel(figure: Figure, box: Box) -> Axes:
