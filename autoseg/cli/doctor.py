@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import textwrap
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,12 @@ EXTRAS = {
     "completion": ("shtab", "Tab completes commands and options in bash, zsh, tcsh"),
 }
 LOW_MEMORY = 4e9  # bytes; less does not even hold a common CT and a network
+
+WIDTH = 80
+WITHOUT_GPU = (
+    "1000 epochs, as nnU-Net trains, take days to weeks without a GPU: `autoseg run`, "
+    "or `train --time-budget 2h`, makes the network fit a time"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -242,10 +249,22 @@ def as_text(report: dict[str, Any]) -> str:
     for stage in ("predict", "train"):
         if report[stage] is not None:
             rows += [(stage, _choice(stage, report[stage]))]
+    if report["train"] is not None and report["train"]["device"] == "cpu":
+        rows.append(("length", WITHOUT_GPU))
     rows += [(p["severity"], f"{p['found']}: {p['fix']}") for p in report["problems"]]
     if not report["problems"]:
         rows.append(("problems", "none found"))
-    return "\n".join(f"{name:<10} {text}" for name, text in rows)
+    return "\n".join(
+        textwrap.fill(
+            text,
+            WIDTH,
+            initial_indent=f"{name:<10} ",
+            subsequent_indent=" " * 11,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, text in rows
+    )
 
 
 def _choice(stage: str, chosen: dict[str, Any]) -> str:
@@ -263,7 +282,9 @@ def _choice(stage: str, chosen: dict[str, Any]) -> str:
     return ", ".join(words).replace(", (", " (")
 
 
-def _wrapped(name: str, words: list[str], width: int = 76) -> list[tuple[str, str]]:
+def _wrapped(
+    name: str, words: list[str], width: int = WIDTH - 11
+) -> list[tuple[str, str]]:
     """Return words in rows of a width, the first with a name."""
     lines = [""]
     for word in words:

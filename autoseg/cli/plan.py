@@ -14,7 +14,7 @@ from typing import Any
 
 from autoseg.cli._arguments import add_dataset, add_planning, budget_of, chosen_datasets
 from autoseg.errors import UsageError
-from autoseg.gpu import gpu_memory_gb
+from autoseg.gpu import gpu_memory_gb, has_gpu
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, write_text
 from autoseg.spec.plan import Plan
@@ -80,6 +80,28 @@ def run(arguments: argparse.Namespace) -> None:
     for name, found in measured.items():
         print(f"measured {name}: {json.dumps(found)}")
     print(f"Written to {place.plan(made.name)}")
+    print(_length(measured))
+
+
+ITERATIONS = 250_000  # of nnU-Net's 1000 epochs
+DAY, HOUR = 86_400, 3600
+
+
+def _length(measured: dict[str, Any]) -> str:
+    """Return how long a training of the usual length will take, as far as known."""
+    said = []
+    for name, entry in measured.items():
+        hours = entry["seconds_per_step"] * ITERATIONS / HOUR
+        text = f"{hours:.1f} h" if hours * HOUR < 2 * DAY else f"{hours / 24:.1f} days"
+        said.append(f"1000 epochs of {name} take about {text} on this machine.")
+    if not has_gpu():
+        said.append(
+            "No GPU was found: `train --time-budget 2h` or `run` make the network fit "
+            "a time."
+        )
+    elif not said:
+        said.append("--measure says how long a step, and 1000 epochs, take here.")
+    return "\n".join(said)
 
 
 def _too_large(made: Plan) -> list[str]:

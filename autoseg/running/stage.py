@@ -144,7 +144,7 @@ def run(
             "It will take %s; --time-budget says another time.", spoken(one.seconds)
         )
         journal.begin(one.seconds)
-    _decide(journal, workspace, described, chosen, folds, budget, len(new))
+    _decide(journal, workspace, described, chosen, folds, budget, _count(new))
     _train(own, journal, init_from, seed, overwrite)
     model, parts = _select(own, journal, workspace, described)
     written = _predict(own, model, parts, new, target) if new else ()
@@ -321,6 +321,13 @@ def _new_images(described: Dataset, images: Any) -> list[Any]:
     if not folder.exists():
         raise UsageError(f"--images {folder} is not there.")
     return [folder]
+
+
+def _count(new: Sequence[Any]) -> int:
+    """Return how many images there are to predict, or files at least."""
+    if len(new) == 1 and isinstance(new[0], Path) and new[0].is_dir():
+        return sum(path.is_file() for path in new[0].iterdir())
+    return len(new)
 
 
 def _predict(
