@@ -8,12 +8,13 @@ import numpy as np
 
 from autoseg.losses import LOSSES
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.head import AT_ONCE
+from autoseg.spec.head import AT_ONCE, Head
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run
 from autoseg.spec.settings.recipe import Recipe
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
+from planners.memory.losses import PARTLY
 from planners.memory.model import StepCost, inference_bytes, step_cost
 from planners.setting import LossCost, Setting
 
@@ -31,12 +32,19 @@ def heads_of(task: Task) -> list[LossCost]:
     return [
         LossCost(
             channels=head.drawn,
-            loss=LOSSES.current(head.loss.name),
+            loss=_loss_of(head),
             ignore=head.loss.options.get("ignore_index") is not None,
             points=task.learns_points,
         )
         for head in task.heads
     ]
+
+
+def _loss_of(head: Head) -> str:
+    """Return what a head's loss is called where its maps are counted."""
+    name = LOSSES.current(head.loss.name)
+    whole = name in ("dice_ce", "dice_bce")
+    return PARTLY if whole and head.loss.options.get("partly") else name
 
 
 def inputs_of(task: Task, channels: int, *, cascade: bool) -> int:

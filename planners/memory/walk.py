@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from planners.memory.gradients import Gradients
 from planners.memory.graph import Graph, Op
+from planners.memory.losses import LABEL_MAPS
 from planners.memory.made import Made
 from planners.setting import LossCost, Setting
 
@@ -187,7 +188,9 @@ class Walk:
                 found += FLOAT * head.channels * voxels  # probabilities
             else:
                 logits = True
-            if head.loss not in ("dice_ce", "dice_bce"):
+            if head.loss in LABEL_MAPS:
+                found += LABEL_MAPS[head.loss].saved * FLOAT * head.channels * voxels
+            elif head.loss not in ("dice_ce", "dice_bce"):
                 found += 2 * FLOAT * head.channels * voxels  # target and difference
         return found + (self._logits(level) if logits else 0.0)
 
@@ -218,7 +221,9 @@ class Walk:
             full = head.channels * maps
             copy = full if self.e != FLOAT else 0.0
             extra = maps if head.ignore else 0.0
-            if head.loss == "dice_ce":
+            if head.loss in LABEL_MAPS:
+                worst = max(worst, copy + LABEL_MAPS[head.loss].forward * full)
+            elif head.loss == "dice_ce":
                 worst = max(worst, copy + full, full + 2 * maps + extra)
             else:
                 worst = max(worst, copy + 4 * maps + extra)
@@ -231,7 +236,9 @@ class Walk:
             full = head.channels * maps
             low = self.e != FLOAT
             last = self.e * head.channels * voxels if low else 0.0
-            if head.loss == "dice_ce":
+            if head.loss in LABEL_MAPS:
+                worst = max(worst, LABEL_MAPS[head.loss].backward * full + last)
+            elif head.loss == "dice_ce":
                 p = full if low else 0.0  # in float32 it is what was saved
                 worst = max(worst, 2 * p, p + full + max(4 * maps, last))
             else:

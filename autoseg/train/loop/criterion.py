@@ -107,7 +107,7 @@ class Criterion(nn.Module):
         self.stride = stride
         self.losses = nn.ModuleDict(
             {
-                head.name: _loss_of(head, batch_dice)
+                head.name: _loss_of(head, batch_dice, spacing)
                 for head in task.at_spacing(spacing, stride).heads
             }
         )
@@ -216,9 +216,9 @@ class Criterion(nn.Module):
         }
 
 
-def _loss_of(head: Head, batch_dice: bool) -> Loss:
+def _loss_of(head: Head, batch_dice: bool, spacing: tuple[float, ...]) -> Loss:
     """Return the loss of a head, or raise PlanError if it cannot leave voxels out."""
-    kind, options = LOSSES[head.loss.name], head.loss.options
+    kind, options = LOSSES[head.loss.name], dict(head.loss.options)
     known = inspect.signature(kind).parameters
     if options.get("ignore_index") is not None and "ignore_index" not in known:
         raise PlanError(
@@ -234,6 +234,9 @@ def _loss_of(head: Head, batch_dice: bool) -> Loss:
             "annotated. Choose another one (task.losses), or take `annotated` out of "
             "dataset.json."
         )
+    options = {k: v for k, v in options.items() if k in known or v is not None}
+    if "spacing" in known:
+        options.setdefault("spacing", spacing)
     made: Loss = kind(batch_dice=batch_dice, **options)
     return made
 
