@@ -114,7 +114,7 @@ def border_weights(inside: Any, height: float, sigma: float) -> Any:
     for number, box in enumerate(find_objects(objects), start=1):
         wide = tuple(slice(max(0, s.start - reach), s.stop + reach) for s in box)
         far = distance_transform_edt(objects[wide] != number).astype(np.float32)
-        first, second = near[(0, *wide)], near[(1, *wide)]
+        first, second = near[0][wide], near[1][wide]
         np.minimum(second, np.maximum(first, far), out=second)
         np.minimum(first, far, out=first)
     weights = 1 + height * np.exp(-np.square(near.sum(0)) / (2 * sigma**2))
