@@ -40,6 +40,9 @@ DEFAULT_PLAN = "unet"
 ALL_FOLDS = "all-folds"  # in a command: every fold of the cross-validation
 
 
+DESCRIPTIONS = ("dataset.json", "dataset_description.json")  # ours, and that of BIDS
+
+
 def find_root(root: str | os.PathLike[str] | None = None) -> Path:
     """Return ROOT: what is given, else ``$AUTOSEG_ROOT``, else ``./autoseg_root``."""
     return Path(root or os.environ.get("AUTOSEG_ROOT") or "autoseg_root").absolute()
@@ -66,7 +69,7 @@ def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
         If there is none, or a number fits several; the message says what there is.
     """
     given = Path(dataset)
-    if (given / "dataset.json").is_file():
+    if any((given / name).is_file() for name in DESCRIPTIONS):
         return given.absolute()
     if given.is_dir() and (given.is_absolute() or len(given.parts) > 1):
         raise UsageError(

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-TYPES = (
-    "nifti",
-    "dicom-seg",
-    "rtstruct",
-    "geojson",
-)  # predict.readouts.types has them, too
+TYPES = ("nifti", "dicom-seg", "rtstruct", "geojson", "bids")
 
 
 def add_series(parser: argparse.ArgumentParser) -> None:
@@ -35,5 +30,6 @@ def add_series(parser: argparse.ArgumentParser) -> None:
         default=(),
         help="what label maps are written as, one or several; by default as the "
         "training annotations. dicom-seg and rtstruct are of DICOM series; geojson has "
-        "outlines for QuPath, beside the label map",
+        "outlines for QuPath, beside the label map; bids writes derivatives of a BIDS "
+        "data set",
     )

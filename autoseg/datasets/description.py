@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.groups import group_finder
+from autoseg.datasets.groups import Splits, group_finder, read_splits
+from autoseg.datasets.layouts.bids import described
+from autoseg.datasets.layouts.names import is_bids
+from autoseg.datasets.layouts.patterns import without_patterns
 from autoseg.datasets.series.choice import SeriesChoice, choice_of
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
@@ -33,6 +36,7 @@ SPLIT_FILES = ("splits.json", "splits_final.json")  # ours, and nnU-Net's
 KEYS = (
     "annotated",
     "annotation_ending",
+    "bids",
     "channel_names",
     "codes",
     "colors",
@@ -59,8 +63,6 @@ KEYS = (
     "task",
     "unit",
 )
-
-Splits = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
 
 
 class Description:
@@ -92,13 +94,16 @@ class Description:
         if raw is not None:
             self.raw: dict[str, Any] = dict(raw)
             return
-        raw = load_json(folder / "dataset.json", error=DatasetError)
-        if not isinstance(raw, dict):
-            raise DatasetError(
-                f"{folder / 'dataset.json'} holds a {type(raw).__name__}, not an "
-                "object in braces. Copy one from datasets_template/."
-            )
-        self.raw = raw
+        file = folder / "dataset.json"
+        raw = None
+        if file.is_file() or not is_bids(folder):
+            raw = load_json(file, error=DatasetError)
+            if not isinstance(raw, dict):
+                raise DatasetError(
+                    f"{file} holds a {type(raw).__name__}, not an object in braces. "
+                    "Copy one from datasets_template/."
+                )
+        self.raw = described(folder, raw) or raw or {}
 
     def text(self, key: str) -> str | None:
         """Return a text, None if it is not given."""
@@ -264,6 +269,8 @@ class Description:
         if not isinstance(listed, dict):
             self.problems.append("`dataset` must map each case to its files")
             return None
+        listed, wrong = without_patterns(self.folder, listed)
+        self.problems += wrong
         cases = [self._listed_case(name, listed[name]) for name in sorted(listed)]
         return tuple(case for case in cases if case is not None)
 
@@ -299,45 +306,6 @@ class Description:
             if key not in KEYS
         }
         return {key: match[0] for key, match in near.items() if match}
-
-
-def read_splits(value: Any, where: str) -> Splits:
-    """Return training and validation ids of each fold.
-
-    Parameters
-    ----------
-    value : JSON value
-        A list of ``{"train": [...], "val": [...]}``, one for each fold.
-    where : str
-        Where it comes from, for the message.
-
-    Returns
-    -------
-    tuple of (tuple of str, tuple of str)
-        Training and validation ids of each fold.
-
-    Raises
-    ------
-    DatasetError
-        If it is anything else.
-    """
-    good = (
-        isinstance(value, list)
-        and value
-        and all(
-            isinstance(fold, dict)
-            and isinstance(fold.get("train"), list)
-            and isinstance(fold.get("val"), list)
-            and all(isinstance(c, str) for c in (*fold["train"], *fold["val"]))
-            for fold in value
-        )
-    )
-    if not good:
-        raise DatasetError(
-            f"{where} must be a list with one "
-            '{"train": ["CASE", ...], "val": ["CASE", ...]} for each fold'
-        )
-    return tuple((tuple(fold["train"]), tuple(fold["val"])) for fold in value)
 
 
 def is_file_name(name: str) -> bool:

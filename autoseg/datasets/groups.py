@@ -10,6 +10,8 @@ from autoseg.errors import DatasetError
 
 MOST_REPEATS = 3  # of any length, in one expression
 
+Splits = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
 
 def group_finder(groups: Any) -> Callable[[str], str | None]:
     """Return a function from a case's id to its group, None where it has none.
@@ -80,3 +82,42 @@ def _must_be_quick(expression: Any) -> None:
             repeats += 1
     if repeats > MOST_REPEATS:
         raise re.error(f"more than {MOST_REPEATS} repetitions can take forever")
+
+
+def read_splits(value: Any, where: str) -> Splits:
+    """Return training and validation ids of each fold.
+
+    Parameters
+    ----------
+    value : JSON value
+        A list of ``{"train": [...], "val": [...]}``, one for each fold.
+    where : str
+        Where it comes from, for the message.
+
+    Returns
+    -------
+    tuple of (tuple of str, tuple of str)
+        Training and validation ids of each fold.
+
+    Raises
+    ------
+    DatasetError
+        If it is anything else.
+    """
+    good = (
+        isinstance(value, list)
+        and value
+        and all(
+            isinstance(fold, dict)
+            and isinstance(fold.get("train"), list)
+            and isinstance(fold.get("val"), list)
+            and all(isinstance(c, str) for c in (*fold["train"], *fold["val"]))
+            for fold in value
+        )
+    )
+    if not good:
+        raise DatasetError(
+            f"{where} must be a list with one "
+            '{"train": ["CASE", ...], "val": ["CASE", ...]} for each fold'
+        )
+    return tuple((tuple(fold["train"]), tuple(fold["val"])) for fold in value)

@@ -14,6 +14,7 @@ from autoseg.datasets.files import (
     list_files,
     stem_of,
 )
+from autoseg.datasets.layouts.names import images_in, is_bids
 from autoseg.datasets.parts import cases_of_parts
 from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle
 from autoseg.datasets.series.choice import ENDING as SLICES
@@ -23,7 +24,12 @@ from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.readouts.lookup import kind_of
-from autoseg.predict.readouts.types import TYPES, is_series, main_type, needs_series
+from autoseg.predict.readouts.types import (
+    is_series,
+    main_type,
+    needs_series,
+    output_of,
+)
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.place import is_there
 
@@ -84,12 +90,10 @@ def find_jobs(
     if one_file:
         return [Job(case=cases[0], output=output)]
     main = main_type(wanted.types)
+    if main is not None:
+        return [Job(case=c, output=output_of(c, output, main)) for c in cases]
     return [
-        Job(
-            case=case,
-            output=output
-            / f"{case.id}{TYPES[main] if main else prediction_ending(case, model)}",
-        )
+        Job(case=case, output=output / f"{case.id}{prediction_ending(case, model)}")
         for case in cases
     ]
 
@@ -160,6 +164,8 @@ def _of_bundle(path: Path, model: Model, wanted: Wanted) -> list[Case]:
 
 
 def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
+    if is_bids(folder):
+        return _in_bids(folder, model, wanted)
     files = list_files(folder)
     refuse_names(folder, (path.name for path in files))
     names = model.channels if len(model.channels) > 1 else ()
@@ -185,6 +191,29 @@ def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
         _refuse_two_files(case)
         if len(model.channels) == 1 and not _is_one_file(case):
             raise UsageError(_named_as_channels(case, model))
+    return cases
+
+
+def _in_bids(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
+    """Return the subjects of a BIDS data set that have the images of all channels."""
+    said = model.dataset.get("bids")
+    known = said.get("suffixes") if isinstance(said, dict) else None
+    suffixes = wanted.series or known or model.channels
+    by_case: dict[str, dict[str, Path]] = {}
+    for path, name in images_in(folder).items():
+        by_case.setdefault(name.case, {})[name.suffix] = path
+    cases = [
+        Case(id=case, images=tuple(files[suffix] for suffix in suffixes))
+        for case, files in sorted(by_case.items())
+        if all(suffix in files for suffix in suffixes)
+    ]
+    if len(suffixes) != len(model.channels) or not cases:
+        there = sorted({suffix for files in by_case.values() for suffix in files})
+        raise UsageError(
+            f"{folder} is a BIDS data set with {some_of(there)}, and this model needs "
+            f"{', '.join(model.channels)}. Say which are the channels, in this order, "
+            f"with --series, such as --series {there[0] if there else 'T1w'}."
+        )
     return cases
 
 

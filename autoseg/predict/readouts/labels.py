@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.layouts.derivatives import (
+    files_of_derivatives,
+    write_description,
+)
 from autoseg.formats.base import find_format
 from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import name_segments
@@ -26,9 +30,12 @@ from autoseg.predict.readouts.ensemble import apart, decide, hand_on, open_outpu
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.probabilities import open_sink
 from autoseg.predict.readouts.types import (
+    BIDS,
     NIFTI,
     files_of_types,
     main_type,
+    maker_of,
+    root_of,
     write_types,
 )
 from autoseg.predict.readouts.uncertainty import Doubt, doubt_file
@@ -139,7 +146,7 @@ class Labels(OutputReadout):
     ) -> None:
         labels = np.asarray(found)
         write_types(labels, job, files, self.model, self.task)
-        if main_type(files) not in (None, NIFTI):
+        if main_type(files) not in (None, NIFTI, BIDS):
             return
         format = find_format(job.output, self.model.describe().format)
         format.write_labels(job.output, labels, geometry)
@@ -154,6 +161,20 @@ class Labels(OutputReadout):
 
     def check_files(self, files: Collection[str], parts: int) -> None:
         main_type(files)
+
+    def files_of_all(self, jobs: Sequence[Job], files: Collection[str]) -> list[Path]:
+        return files_of_derivatives(root_of(jobs[0])) if BIDS in files and jobs else []
+
+    def write_all(self, jobs: Sequence[Job], files: Collection[str]) -> None:
+        if BIDS not in files or not jobs:
+            return
+        names, maker = self.task.value_names, maker_of(self.model)
+        write_description(
+            root_of(jobs[0]),
+            names,
+            looks_of(names.values(), self.model.dataset),
+            {"Name": maker.algorithm, "Version": maker.version},
+        )
 
     def files_of(self, job: Job, files: Collection[str]) -> list[Path]:
         found = list(files_of_types(job, files).values())

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from autoseg import __version__
+from autoseg.datasets.layouts.names import place_in_data_set
 from autoseg.datasets.series.choice import KEY, is_bundle
 from autoseg.dicom.headers import ENDINGS
 from autoseg.dicom.made import Maker, Segment
@@ -17,14 +18,16 @@ from autoseg.errors import UsageError
 from autoseg.instancefiles.geojson import write_regions
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
+from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.looks import looks_of
 from autoseg.tasks.base import Task
 
 Array = NDArray[Any]
 
 NIFTI, SEG, RTSTRUCT = "nifti", "dicom-seg", "rtstruct"
-GEOJSON = "geojson"
+GEOJSON, BIDS = "geojson", "bids"
 TYPES = {
+    BIDS: "_desc-autoseg_dseg.nii.gz",
     NIFTI: ".nii.gz",
     SEG: "_seg.dcm",
     RTSTRUCT: "_rtstruct.dcm",
@@ -48,6 +51,31 @@ def main_type(types: Collection[str]) -> str | None:
             f"There is no type of output {wrong[0]!r}; give {', '.join(TYPES)}."
         )
     return next((name for name in TYPES if name in types and name != GEOJSON), None)
+
+
+def output_of(case: Case, folder: Path, kind: str) -> Path:
+    """Return the file of a prediction in a folder; derivatives of BIDS in their own.
+
+    Raises
+    ------
+    UsageError
+        If BIDS is asked for of what has no name of it.
+    """
+    if kind == BIDS:
+        place = place_in_data_set(case.images[0])
+        if place == Path():
+            raise UsageError(
+                f"{case.images[0]} is in no BIDS data set (no folder sub-...), so "
+                "--output-type bids has no place for it. Give nifti."
+            )
+        folder = folder / place
+    return folder / f"{case.id}{TYPES[kind]}"
+
+
+def root_of(job: Job) -> Path:
+    """Return the folder that predictions of BIDS are written to."""
+    up = len(place_in_data_set(job.case.images[0]).parts)
+    return job.output.parents[up]
 
 
 def files_of_types(job: Job, types: Collection[str]) -> dict[str, Path]:

@@ -1,0 +1,1 @@
+"""Layouts of data sets beside imagesTr: BIDS, and patterns of paths."""
