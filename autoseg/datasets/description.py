@@ -18,6 +18,7 @@ from autoseg.datasets.series.choice import SeriesChoice, choice_of
 from autoseg.errors import DatasetError
 from autoseg.formats import FORMATS
 from autoseg.spec.dataset import Case, annotated_in, entries_of
+from autoseg.spec.foreign.json import doubled_keys
 from autoseg.spec.foreign.looks import looks_of
 from autoseg.spec.foreign.units import UNITS, unit_of
 from autoseg.spec.image import CROPS, NONZERO
@@ -103,6 +104,10 @@ class Description:
                     f"{file} holds a {type(raw).__name__}, not an object in braces. "
                     "Copy one from datasets_template/."
                 )
+            self.problems += [
+                f"`{key}` stands there twice, and only the last would count"
+                for key in doubled_keys(file)
+            ]
         self.raw = described(folder, raw) or raw or {}
 
     def text(self, key: str) -> str | None:

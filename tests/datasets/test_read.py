@@ -400,3 +400,13 @@ def test_real_data_sets_are_read(real_data, name, cases, ending):
     assert all(
         c.images[0].is_file() and c.annotation.is_file() for c in dataset.training
     )
+
+
+def test_keys_that_stand_twice_are_told_for_json_keeps_the_last(tmp_path):
+    folder = _folder(tmp_path / "Toy", ["imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz"])
+    text = (folder / "dataset.json").read_text()
+    twice = text.replace('"organ": 1', '"organ": 1, "organ": 2')
+    (folder / "dataset.json").write_text(twice)
+
+    with pytest.raises(DatasetError, match="`organ` stands there twice"):
+        load_dataset(folder)

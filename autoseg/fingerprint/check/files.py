@@ -31,11 +31,12 @@ def description_problems(dataset: Dataset) -> Iterator[Problem]:
             f"Say one of {', '.join(map(repr, TASKS.names()))}.",
         )
     count = dataset.raw.get("numTraining")
-    if count is not None and count != len(dataset.training):
+    there = len(dataset.training)
+    if count is not None and count not in (there, str(there)):
         yield Problem(
             "warning",
             where,
-            f"`numTraining` says {count}, but there are {len(dataset.training)} "
+            f"`numTraining` says {count!r}, but there are {len(dataset.training)} "
             "training cases.",
             "Correct the number, or look for the missing files.",
         )

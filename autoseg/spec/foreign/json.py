@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,24 @@ def keys_of(path: Path) -> set[str]:
     except (FormatError, ValueError, OSError):
         return set()
     return set(raw) if isinstance(raw, dict) else set()
+
+
+def doubled_keys(path: Path) -> list[str]:
+    """Return the keys that an object of a JSON file has more than once.
+
+    Parameters
+    ----------
+    path : Path
+        JSON in UTF-8.
+    """
+    found: list[str] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            counts = Counter(key for key, _ in pairs)
+            found.extend(key for key, count in counts.items() if count > 1)
+        return made
+
+    json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=keep)
+    return found

@@ -609,6 +609,13 @@ def test_a_wrong_number_of_cases_is_a_warning(toy):
     assert "says 7, but there are 6" in toy.the_problem().found
 
 
+@pytest.mark.parametrize("number", ["6", 6.0])
+def test_a_right_number_of_cases_may_be_written_otherwise(toy, number):
+    toy.save(numTraining=number)
+
+    assert toy.problems() == []
+
+
 def test_a_misspelled_key_is_a_warning(toy):
     toy.save(file_endings=".png")
 
