@@ -19,6 +19,7 @@ from autoseg.evaluate.point_files import geometry_of
 from autoseg.formats.base import find_format
 from autoseg.formats.geometry import may_differ_in_unit
 from autoseg.formats.header import measured_in
+from autoseg.geometry.align import covers_same, turn_between
 from autoseg.parallel import current_cluster
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.units import common_unit
@@ -207,8 +208,17 @@ class EvaluateKind:
         return self.task.score(predicted, reference, geometry.spacing, **self.options)
 
     def read_prediction(self, path: Path, case: str) -> tuple[Any, Geometry]:
-        """Return a prediction in the task's inner form, and the grid it lies on."""
-        return read_prediction(path, self.dataset, self.task)
+        """Return a prediction in the task's inner form, and the grid it lies on.
+
+        Other programs may write it with other axes over the same place; then it is
+        turned to its image, as annotations are.
+        """
+        found, grid = read_prediction(path, self.dataset, self.task)
+        image = self.image_of(case)
+        turn = None if image is None else turn_between(grid, image)
+        if image is None or turn is None or not covers_same(grid, image, turn):
+            return found, grid
+        return read_prediction(path, self.dataset, self.task, image=image, case_id=case)
 
     def read(
         self, path: Path, image: Geometry | None = None, case: str | None = None

@@ -1,5 +1,6 @@
 """Label maps are found and scored as they lie, and a kind without a file like them."""
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -56,3 +57,22 @@ def test_a_kind_without_a_file_of_its_own_is_scored_alike(tmp_path, monkeypatch)
 
     assert taken == ["labels"]
     assert summary.mean("dice") == 0.5
+
+
+def test_a_prediction_with_other_axes_over_the_same_place_is_turned(tmp_path):
+    data = toy.volumes(tmp_path / "Toy", cases=2, test=0, shape=(4, 8, 10))
+    predictions = tmp_path / "predicted"
+    predictions.mkdir()
+    for path in sorted((data / "labelsTr").iterdir()):
+        drawn = nibabel.load(path)
+        # Two axes run backwards, and the shape stays.
+        turn = np.array([[0, -1], [1, -1], [2, 1]])
+        nibabel.save(drawn.as_reoriented(turn), predictions / path.name)
+
+    summary = evaluate(predictions, dataset=data, workers=1)
+
+    # The same voxels in the same places, by nibabel: nothing is missed.
+    for scores in summary.cases.values():
+        assert {name: of["dice"] for name, of in scores.items()} == dict.fromkeys(
+            scores, 1.0
+        )
