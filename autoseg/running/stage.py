@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 JOURNAL = "autoseg_run.json"
 FULL = "3d_fullres"
+LEAST_TRAINED = 0.2  # of a budget, whatever preparing took
 
 Choose = Callable[[Sequence[Length]], Length]
 
@@ -252,13 +253,16 @@ def _decide(
         log.info("Going on with a run of %s.", spoken(decided.budget))
         return
     free = journal.left - kept(decided.budget, images)
+    least = LEAST_TRAINED * decided.budget
+    if free < least:
+        log.warning(
+            "Preparing took %s of %s; training gets %s all the same, so it will take "
+            "longer in all.",
+            *map(spoken, (journal.spent, decided.budget, least)),
+        )
+    free = max(free, least)
     there = len(load_splits(workspace, described))
     count = min(folds, there) if folds else folds_in(free, there)
-    if free / count < 1:
-        raise UsageError(
-            f"Preparing took {spoken(journal.spent)}, and nothing is left of "
-            f"{spoken(decided.budget)} to train in. Give a longer --time-budget."
-        )
     journal.decide(
         configuration, {str(n): round(free / count, 1) for n in range(count)}
     )

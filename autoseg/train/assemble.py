@@ -74,10 +74,6 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
     placed = hardware.ranks.over_batch(hardware.place(network, settings.dim))
     criterion = criterion.to(hardware.device)
     cases = OpenCases(job.store.open)
-    seconds = None
-    if run.time_budget is not None:
-        left = run.time_budget - run.prepared - run.reserved
-        seconds = max(left, LEAST_SHARE * run.time_budget)
     score = PatchScore(
         task,
         whole.to(hardware.device),
@@ -90,10 +86,22 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
         criterion=criterion,
         recipe=recipe,
         hardware=hardware,
-        clock=Clock(run.iterations, seconds, _schedule_step(recipe, run.iterations)),
+        clock=Clock(
+            run.iterations,
+            seconds_to_train(run),
+            _schedule_step(recipe, run.iterations),
+        ),
         loader=make_loader(job, run, hardware, cases, job.training, TRAINING),
         validate=score,
     )
+
+
+def seconds_to_train(run: Run) -> float | None:
+    """Return what a time budget leaves for iterations; None without one."""
+    if run.time_budget is None:
+        return None
+    left = run.time_budget - run.prepared - run.reserved
+    return max(left, LEAST_SHARE * run.time_budget)
 
 
 def _schedule_step(recipe: Recipe, iterations: int | None) -> int:

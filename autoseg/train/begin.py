@@ -17,7 +17,7 @@ from autoseg.preprocess.sources import contents_in_store
 from autoseg.spec.json import from_json, to_json
 from autoseg.spec.run import Run
 from autoseg.train.adopt import adopt_network
-from autoseg.train.assemble import make_trainer, seconds_of_a_step
+from autoseg.train.assemble import make_trainer, seconds_of_a_step, seconds_to_train
 from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.data.loader import Batch
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
@@ -229,10 +229,11 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     check_other_folds(job)
     data = contents_in_store(job.store, (*job.training, *job.validation))
     run = replace(new_run(job, asked, hardware, fit), data=data)
-    if run.time_budget is not None:
-        run = replace(run, prepared=round(time.monotonic() - start, 3))
     logger.info("%s", describe(job, run))
     trainer = _ready(job, run, hardware, asked, None)
+    if run.time_budget is not None:
+        run = replace(run, prepared=round(time.monotonic() - start, 3))
+        trainer.clock.seconds = seconds_to_train(run)
     if asked.overwrite:
         start_again(job.folder)
     write_model_files(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import FormatError, some_of
+from autoseg.errors import FormatError, did_you_mean, some_of
 from autoseg.instancefiles.readers._classes import Classes, described
 from autoseg.instancefiles.readers._kind import Drawn, Picture, Places
 from autoseg.spec.annotation import IGNORED
@@ -220,7 +221,9 @@ def _refuse(
         )
     if strange:
         named = [f"{what} ({n} times)" for what, n in strange.items()]
+        quoted = re.search(r"'(.+)'", next(iter(strange)))
+        near = did_you_mean(quoted[1], labels.values()) if quoted else ""
         raise FormatError(
             f"{path}: {called} has {some_of(named)}; `labels` in dataset.json has "
-            f"{described(labels)}. Use the same names in both."
+            f"{described(labels)}. Use the same names in both.{near}"
         )

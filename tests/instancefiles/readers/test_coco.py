@@ -87,6 +87,7 @@ def test_files_that_number_differently_agree_by_name(tmp_path):
     [
         ({1: "nuclei", 2: "tumour"}, 1, "the class 1 'nuclei'"),
         ({1: "nuclei", 2: "tumor"}, 1, "the class 1 'nuclei'"),
+        ({1: "nucleu", 2: "tumor"}, 1, "both. Did you mean 'nucleus'?"),
         ({1: "nucleus", 2: "tumor"}, 3, "the class 3 has no name in the file"),
         ({1: "nucleus", 2: ""}, 2, "the class 2 has no name in the file"),
     ],

@@ -1,0 +1,80 @@
+"""A time budget counts what goes before the first iteration and after the last."""
+
+import dataclasses
+
+import pytest
+
+from autoseg.train.assemble import seconds_to_train
+from autoseg.train.loop import trainer as loop
+from autoseg.train.loop.schedule import Clock
+from autoseg.train.record import first_run
+from autoseg.train.setup.hardware import choose_hardware
+from autoseg.train.setup.job import find_job
+from autoseg.train.setup.options import Options
+
+
+@pytest.fixture
+def run(prepared):
+    asked = Options(device="cpu", time_budget=100.0)
+    job = find_job(prepared.dataset, "3d_fullres", 0, prepared.root, "unet", asked)
+    hardware = choose_hardware("cpu", compile="off", threads=1)
+    return first_run(job, asked, hardware)
+
+
+@pytest.mark.parametrize(
+    "prepared_for, reserved, left",
+    [(0.0, 0.0, 100.0), (20.0, 30.0, 50.0), (95, 30, 10)],
+)
+def test_what_is_left_is_trained_and_a_tenth_in_any_case(
+    run, prepared_for, reserved, left
+):
+    run = dataclasses.replace(run, prepared=prepared_for, reserved=reserved)
+    assert seconds_to_train(run) == left
+
+
+class _Training:
+    """As much of a trainer as a rehearsal touches."""
+
+    rehearse_once = loop.Trainer._rehearse
+
+    def __init__(self, progress, seconds):
+        self.clock = Clock(None, 100.0)
+        self.clock.progress = progress
+        self.clock.used = 40.0
+        self.asked = 0
+        self.network = self
+        self.rehearse = self._count
+        self._seconds = seconds
+
+    def _count(self):
+        self.asked += 1
+        return self._seconds
+
+    def train(self):
+        """Stand in for the network's."""
+
+
+@pytest.mark.parametrize(
+    "progress, seconds, asked, left",
+    [
+        (0.5, 70.0, 0, 100.0),  # too early
+        (0.6, 70.0, 1, 70.0),  # validation takes more than was thought
+        (0.9, 120.0, 1, 120.0),  # less
+        (0.9, None, 1, 100.0),  # it did not work
+    ],
+)
+def test_validation_is_rehearsed_once_late_in_a_training(
+    progress, seconds, asked, left
+):
+    training = _Training(progress, seconds)
+    training.rehearse_once()
+    training.rehearse_once()
+    assert (training.asked, training.clock.seconds) == (asked, left)
+
+
+def test_what_is_used_already_is_never_taken_back():
+    training = _Training(0.9, 5.0)
+    training.rehearse_once()
+    assert 40.0 <= training.clock.seconds < 41.0
+    training.clock.tick(0.1)
+    assert training.clock.finished
