@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autoseg.spec.settings.recipe import AUTO, recomputes
+from planners._reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +22,15 @@ class LossCost:
         Some voxels do not count, which takes one more map.
     points : bool
         It is one of points, whose logits are made late.
+    reading : Reading, optional
+        What makes the outputs of the network's channels.
     """
 
     channels: int
     loss: str = "dice_ce"
     ignore: bool = False
     points: bool = False
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

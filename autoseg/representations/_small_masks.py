@@ -57,7 +57,8 @@ def _shares(size: int, edge: int) -> NDArray[np.float32]:
     low, high = ends[:-1, None], ends[1:, None]
     first = np.arange(size)
     both = np.minimum(high, first + 1) - np.maximum(low, first)
-    return (np.maximum(both, 0) / (size / edge)).astype(np.float32)
+    shares: NDArray[np.float32] = np.maximum(both, 0) / (size / edge)
+    return shares.astype(np.float32)
 
 
 def _between(size: int, edge: int) -> NDArray[np.float32]:

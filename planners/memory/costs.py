@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ from autoseg.spec.run import Run
 from autoseg.spec.settings.recipe import Recipe
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
+from planners._reading import Reading, Readings
 from planners.memory.losses import PARTLY
 from planners.memory.model import StepCost, inference_bytes, step_cost
 from planners.setting import LossCost, Setting
@@ -35,6 +37,7 @@ def heads_of(task: Task) -> list[LossCost]:
             loss=_loss_of(head),
             ignore=head.loss.options.get("ignore_index") is not None,
             points=task.learns_points,
+            reading=reading_of(head),
         )
         for head in task.heads
     ]
@@ -45,6 +48,13 @@ def _loss_of(head: Head) -> str:
     name = LOSSES.current(head.loss.name)
     whole = name in ("dice_ce", "dice_bce")
     return PARTLY if whole and head.loss.options.get("partly") else name
+
+
+def reading_of(head: Head) -> Reading | None:
+    """Return what reads a network's channels for a head, if something does."""
+    if head.reader is None:
+        return None
+    return Reading(features=head.features, options=head.reader.options)
 
 
 def inputs_of(task: Task, channels: int, *, cascade: bool) -> int:
@@ -125,7 +135,9 @@ def window_bytes(plan: Plan, name: str, setting: Setting) -> float:
         out_channels=outputs,
         setting=setting,
     )
-    return per_window + fixed
+    read = Readings(one for one in map(reading_of, task.heads) if one)
+    voxels = math.prod(chosen.patch_size)
+    return per_window + fixed + read.window(voxels)
 
 
 def disk_bytes(plan: Plan, fingerprint: Fingerprint) -> Mapping[str, float]:

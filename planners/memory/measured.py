@@ -57,6 +57,7 @@ class MeasuredWalk(Walk):
     def _end_of_forward(self) -> None:
         super()._end_of_forward()
         self.kept = self.found.at("saved", self.shape)
+        self.kept += self.readings.kept(self.graph, self.levels)
         self.copies = self.found.fixed
 
 

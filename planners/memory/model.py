@@ -143,7 +143,7 @@ def step_cost(
         graph, first = walk.graph, []  # which layers see the image is not known
     per_sample, fixed = walk.run()
     return StepCost(
-        parameters=graph.parameters,
+        parameters=walk.parameters,
         multiply_adds=sum(op.multiply_adds for op in graph.ops),
         first_multiply_adds=sum(op.multiply_adds for op in first),
         saved_per_sample=walk.saved_per_sample,

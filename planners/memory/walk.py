@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from planners._reading import Readings
 from planners.memory.gradients import Gradients
 from planners.memory.graph import Graph, Op
 from planners.memory.losses import LABEL_MAPS
@@ -61,15 +62,16 @@ class Walk:
     def __init__(
         self, graph: Graph, heads: Sequence[LossCost], setting: Setting
     ) -> None:
-        self.graph, self.heads, self.setting = graph, heads, setting
+        self.graph, self.setting = graph, setting
+        self.heads = [head for head in heads if head.reading is None]
+        self.readings = Readings(head.reading for head in heads if head.reading)
         self.e = BYTES[setting.precision]
-        self.parameters = graph.parameters
+        self.parameters = graph.parameters + self.readings.parameters(graph.dim)
         self.held: Made | None = None  # made again, and there until another is
         active = len(graph.logits)
-        # No loss is behind the coarsest of several resolutions.
-        self.levels = graph.logits[
-            : active - 1 if active > 1 and not graph.full else active
-        ]
+        # No loss is behind the coarsest of several resolutions, unless it is read.
+        fewer = active > 1 and not (graph.full or self.readings)
+        self.levels = graph.logits[: active - fewer]
         self.moments: list[tuple[float, ...]] = []
         self.gradients = 0.0  # of weights, so far
         image = graph.elements(0)
@@ -91,6 +93,7 @@ class Walk:
                 self.savers[tensor] = self.savers.get(tensor, 0) + 1
         self.kept = sum(map(self._bytes, self.savers))
         self.kept += sum(map(self._aside, self.ops))
+        self.kept += self.readings.kept(self.graph, self.levels)
         self.copies = 0.0  # of weights, in the precision of the feature maps
         if self.e != FLOAT:
             self.copies = self.e * sum(op.weights for op in self.ops)
@@ -197,7 +200,7 @@ class Walk:
     def _losses(self) -> None:
         """Forward, finest level first; backward, coarsest level first."""
         logits = sum(map(self._logits, self.graph.logits))
-        done = 0.0
+        done = read = self.readings.loss(self.graph, self.levels)
         for level in self.levels:
             self._note(loss=logits + done + self._loss_forward(level))
             done += self._saved_by_loss(level) - self._kept_logits(level)
@@ -205,7 +208,7 @@ class Walk:
         gradients = 0.0
         for level in reversed(self.levels):
             inside = self._loss_backward(level)
-            self._note(loss=sum(waiting.values()) + gradients + inside)
+            self._note(loss=read + sum(waiting.values()) + gradients + inside)
             del waiting[level]
             gradients += self._logits(level)
 

@@ -1,0 +1,137 @@
+"""Memory of what reads a network's features: queries, their attention and matching.
+
+Counted is what autograd keeps, as for layers: the features with where they are, once
+for the last round and once for the rounds before it; of each voxel that is looked at,
+keys, values and their places; and of each object that is matched, its mask's loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+FLOAT = 4
+WIDTH = 64  # of `autoseg.networks._queries`; a test holds these three equal
+OCTAVES = 5
+MOST_TOKENS = 1024
+PER_TOKEN = 120  # numbers kept of a voxel that may be looked at: what and where it is
+PER_LOOK = 180  # of one in the round that looks at it: keys, values
+PER_PAIR = 3  # of a voxel and a query, in that round
+PER_QUERY = 12 * WIDTH  # of a query, in each round
+PER_OBJECT = 4  # of a voxel and a matched object, in the loss
+ROOM = 1.5  # queries for each object, as `Queries.configure` has it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A head whose outputs a reader makes of the network's features.
+
+    Parameters
+    ----------
+    features : int
+        Channels that the network gives.
+    options : mapping
+        Of the reader: ``queries`` and ``blocks``.
+    """
+
+    features: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def queries(self) -> int:
+        """How many there are."""
+        return int(self.options["queries"])
+
+    @property
+    def blocks(self) -> int:
+        """Rounds."""
+        return int(self.options["blocks"])
+
+    def parameters(self, dim: int) -> int:
+        """Return how many numbers a reader learns, for so many axes."""
+        linear = WIDTH * WIDTH + WIDTH
+        block = 8 * linear + 2 * (2 * WIDTH * WIDTH) + 3 * WIDTH + 3 * 2 * WIDTH
+        into = (self.features + 1) * WIDTH + (2 * OCTAVES * dim + 1) * WIDTH
+        embed = linear + (WIDTH + 1) * self.features
+        where = (WIDTH + 1) * (dim + 2)
+        own = self.queries * WIDTH + into + embed + where + 2 * WIDTH
+        return own + self.blocks * block
+
+    def kept(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes that it keeps of a sample for the backward pass.
+
+        Parameters
+        ----------
+        dim : int
+            Number of spatial axes.
+        voxels : sequence of int
+            Of each of the network's resolutions, finest first.
+        """
+        maps = (self.features + dim + 2) * voxels[0] * (1 + 0.5**dim)
+        looked = 0
+        tokens = self._tokens(dim, voxels)
+        for number, count in enumerate(tokens):
+            rounds = len(range(number, self.blocks, len(tokens)))
+            looked += count * PER_TOKEN
+            looked += count * rounds * (PER_LOOK + PER_PAIR * self.queries)
+        return FLOAT * (maps + looked + self.blocks * self.queries * PER_QUERY)
+
+    def loss(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes of outputs, and of matching and comparing a sample's."""
+        compared = voxels[0] * (1 + (self.blocks - 1) * 0.5**dim)
+        objects = math.ceil(self.queries / ROOM)
+        outputs = self.queries * voxels[0] * (1 + self.blocks * 0.5**dim)
+        gradient = self.queries * voxels[0]
+        saved = compared * (PER_OBJECT * objects + self.queries)
+        return FLOAT * (outputs + gradient + saved)
+
+    def window(self, voxels: int) -> float:
+        """Return the bytes that a window takes beside the network's own."""
+        maps = (self.features + self.queries) * voxels
+        looked = (
+            self.blocks * MOST_TOKENS * (PER_TOKEN + PER_LOOK + PER_PAIR * self.queries)
+        )
+        return float(FLOAT * (maps + looked))
+
+    def _tokens(self, dim: int, voxels: Sequence[int]) -> list[int]:
+        """Return how many voxels of each resolution are looked at, coarsest first."""
+        coarse = [count for count in voxels if count < voxels[0]] or [voxels[0]]
+        found = []
+        for count in reversed(coarse):
+            while count > MOST_TOKENS:
+                count //= 2**dim
+            found.append(count)
+        return found
+
+
+class Levels(Protocol):
+    """What is asked of a `planners.memory.graph.Graph`."""
+
+    dim: int
+    voxels: list[int]
+
+
+class Readings(tuple[Reading, ...]):
+    """All heads of a task that are read, and what they take together."""
+
+    __slots__ = ()
+
+    def parameters(self, dim: int) -> int:
+        """Return how many numbers readers learn, for so many axes."""
+        return sum(one.parameters(dim) for one in self)
+
+    def kept(self, graph: Levels, levels: Sequence[int]) -> float:
+        """Return the bytes kept of a sample; see `Reading.kept`."""
+        voxels = [graph.voxels[level] for level in levels]
+        return sum(one.kept(graph.dim, voxels) for one in self)
+
+    def loss(self, graph: Levels, levels: Sequence[int]) -> float:
+        """Return the bytes of a sample's losses; see `Reading.loss`."""
+        voxels = [graph.voxels[level] for level in levels]
+        return sum(one.loss(graph.dim, voxels) for one in self)
+
+    def window(self, voxels: int) -> float:
+        """Return the bytes that a window takes beside the network's own."""
+        return sum(one.window(voxels) for one in self)

@@ -1,0 +1,103 @@
+"""Memory of queries, their attention and matching."""
+
+import pytest
+import torch
+
+from autoseg.losses.set_matching import SetMatching
+from autoseg.networks import _queries
+from autoseg.networks._queries import QueryReader
+from planners import _reading
+from planners._reading import Reading
+from planners.memory.model import step_cost
+from planners.setting import LossCost, Setting
+
+
+def reader(queries=30, features=16, blocks=3, dim=2):
+    options = {"queries": queries, "blocks": blocks}
+    made = QueryReader(features, dim, **options)
+    return made, Reading(features=features, options=options)
+
+
+def test_what_it_is_counted_with_is_what_it_is():
+    for name in ("WIDTH", "OCTAVES", "MOST_TOKENS"):
+        assert getattr(_reading, name) == getattr(_queries, name)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_its_parameters_are_counted_to_the_last(dim):
+    for options in ({}, {"queries": 7, "features": 5, "blocks": 1}):
+        made, said = reader(dim=dim, **options)
+
+        assert said.parameters(dim) == sum(p.numel() for p in made.parameters())
+
+
+@pytest.mark.parametrize(
+    ("dim", "edge", "options"),
+    [
+        (2, 64, {}),
+        (2, 96, {"queries": 60}),
+        (2, 64, {"blocks": 1, "features": 32}),
+        (3, 24, {}),
+    ],
+    ids=["small", "queries", "one_round", "volume"],
+)
+def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
+    made, said = reader(dim=dim, **options)
+    levels = [
+        torch.randn(1, said.features, *[edge >> n] * dim, requires_grad=True)
+        for n in range(3)
+    ]
+    objects = torch.zeros((1, 2, *[edge] * dim), dtype=torch.int32)
+    count = round(said.queries / _reading.ROOM)
+    objects[0, 0] = torch.arange(edge**dim).reshape([edge] * dim) % count + 1
+    own = [*made.parameters(), *levels]
+    known = {x.untyped_storage().data_ptr() for x in own}
+    kept = {}
+
+    def pack(x):
+        storage = x.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        outputs = made(levels)
+        read = sum(kept.values())
+        losses = []
+        for output in outputs[:-1]:  # no loss is behind the last one
+            step = edge // output.shape[-1]
+            cut = (..., *[slice(step // 2, None, step)] * dim)
+            losses.append(SetMatching()(output, objects[cut]))
+    voxels = [(edge >> n) ** dim for n in range(3)]
+    assert said.kept(dim, voxels) == pytest.approx(read, rel=0.3)
+    held = sum(x.numel() for x in outputs) * 4 + outputs[0].numel() * 4
+    compared = sum(kept.values()) - read
+    assert said.loss(dim, voxels) == pytest.approx(compared + held, rel=0.2)
+
+
+def test_more_queries_make_a_step_dearer_by_about_what_they_take():
+    network = {
+        "features": [8, 16],
+        "kernels": [[3, 3]] * 2,
+        "strides": [[1, 1], [2, 2]],
+        "convs_encoder": [1, 1],
+        "convs_decoder": [1],
+        "dim": 2,
+    }
+
+    def peak(queries):
+        reading = Reading(features=16, options={"queries": queries, "blocks": 3})
+        return step_cost(
+            "plain_unet",
+            network,
+            (64, 64),
+            in_channels=1,
+            heads=[LossCost(channels=16, loss="set_matching", reading=reading)],
+            setting=Setting(precision="fp32", device="cpu"),
+        ).total(4)
+
+    one, other = (reader(queries=n)[1] for n in (20, 60))
+    voxels = [64 * 64, 32 * 32]
+    more = other.loss(2, voxels) - one.loss(2, voxels)
+    more += other.kept(2, voxels) - one.kept(2, voxels)
+    assert peak(60) - peak(20) == pytest.approx(4 * more, rel=0.1)
