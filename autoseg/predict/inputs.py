@@ -18,7 +18,7 @@ from autoseg.formats.header import as_filed, in_wanted
 from autoseg.model.model import Model
 from autoseg.predict.drift import unlike_place
 from autoseg.predict.readouts.lookup import save
-from autoseg.predict.units import in_model_unit, with_spacing
+from autoseg.predict.units import edges_of, in_model_unit, with_spacing
 from autoseg.preprocess.case import Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
@@ -210,7 +210,7 @@ def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> 
         )
     geometry = Geometry(
         shape=array.shape[1:],
-        spacing=tuple(float(edge) for edge in spacing),
+        spacing=edges_of(spacing),
         unit=model.plan.unit,
     )
     if seems_reversed(geometry, model.fingerprint):

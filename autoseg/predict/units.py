@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from autoseg.errors import UsageError
 from autoseg.formats.header import in_unit
 from autoseg.model.model import Model
 from autoseg.spec.dataset import Dataset
@@ -44,9 +45,23 @@ def in_model_unit(image: Image, model: Model) -> Image:
     return replace(image, geometry=geometry)
 
 
+def edges_of(spacing: Any) -> tuple[float, ...]:
+    """Return a spacing that a user gives, or raise UsageError if it cannot be one."""
+    try:
+        edges = tuple(float(edge) for edge in spacing)
+    except (TypeError, ValueError):
+        edges = ()
+    if not edges or not all(0 < edge < float("inf") for edge in edges):
+        raise UsageError(
+            f"spacing={spacing!r} cannot be: give the edge of a voxel along each axis, "
+            "positive numbers, slowest axis first."
+        )
+    return edges
+
+
 def with_spacing(dataset: Dataset, spacing: Any, model: Model) -> Dataset:
     """Return how files are read whose spacing a user gives, in the model's unit."""
-    given = tuple(float(edge) for edge in spacing)
+    given = edges_of(spacing)
     unit = unit_of_training(model)
     if dataset.unit is None and unit == "um":
         # Numbers without a unit are read as millimeters, and converted after that.

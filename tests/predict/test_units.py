@@ -9,7 +9,7 @@ import SimpleITK
 import tifffile
 from PIL import Image as Picture
 
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, UsageError
 from autoseg.predict.drift import unlike_training
 from autoseg.predict.inputs import read_files
 from tests.predict import toy_model as toy
@@ -236,3 +236,13 @@ def test_a_file_without_orientation_is_not_turned(tmp_path, caplog):
         found = predictor.predict(tmp_path / "c.nii")
     assert np.array_equal(found.labels, VOLUME)
     assert "how its axes lie" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "spacing", [(1, -1), (0, 1), (float("nan"), 1), "ab", 3, ()], ids=repr
+)
+def test_a_spacing_that_cannot_be_is_refused(spacing):
+    predictor = toy.knowing(toy.plan(dim=2, mirror=False))
+
+    with pytest.raises(UsageError, match="cannot be"):
+        predictor.predict(np.zeros((8, 8), np.float32), spacing=spacing)

@@ -19,6 +19,7 @@ from autoseg.spec.foreign.units import common_unit
 from autoseg.spec.image import Geometry
 
 FLAT = 3.0  # longest edge over shortest, of an image that cannot have cubic voxels
+LARGE_GROWTH = 100.0  # times the voxels by resampling: mostly a mistake
 LARGEST_RATIO = 25.0  # of the edges of one voxel
 OUTLIER = 10.0  # times the median, along an axis
 BODY = (1e-2, 50.0)  # millimeters: edges of a voxel that are no mistake of unit
@@ -179,7 +180,7 @@ def _converted(
 def _extremes(
     dataset: Dataset, real: Sequence[tuple[CaseFacts, Geometry]]
 ) -> Iterator[Problem]:
-    """Yield images whose size must be a mistake: preprocessing refuses them."""
+    """Yield images whose size must be a mistake, and those where it may be one."""
     spacings = np.sort([geometry.spacing for _, geometry in real], axis=1)
     usual = np.median(spacings, axis=0)
     for (fact, geometry), edges in zip(real, spacings, strict=True):
@@ -192,6 +193,15 @@ def _extremes(
                 f"is usual here, {tuple(usual.tolist())} in ascending order, that it "
                 f"would get {growth:.3g} times its voxels.",
                 "Correct the spacing or the unit in its header.",
+            )
+        elif growth > LARGE_GROWTH and (edges <= OUTLIER * usual).all():
+            yield Problem(  # what is further along an axis is said below
+                "warning",
+                fact.case.images[0],
+                f"Its voxels are {growth:.3g} times as large as is usual here: spacing "
+                f"{geometry.spacing} {geometry.unit}. Resampled, it gets as many more.",
+                "Correct the header if it is wrong; take the case out if it is not "
+                "worth the memory.",
             )
 
 

@@ -89,6 +89,9 @@ def unreadable(error: Exception, path: Path) -> Problem:
     """
     if isinstance(error, AutosegError):
         return problem_of(error, path)
+    if isinstance(error, IsADirectoryError):
+        fix = "Put the file that lies in it into its place."
+        return Problem("error", path, "It is a folder, and not a file.", fix)
     return Problem(
         "error",
         path,

@@ -408,7 +408,11 @@ def test_cubes_of_one_millimeter_are_odd_in_a_flat_volume(tmp_path):
 
 @pytest.mark.parametrize(
     ("spacing", "word"),
-    [((0.001, 0.0015, 0.002), "far from what is usual"), ((0.5, 0.5, 15), "30 times")],
+    [
+        ((0.001, 0.0015, 0.002), "far from what is usual"),
+        ((0.5, 0.5, 15), "30 times"),
+        ((8, 12, 16), "512 times as large"),  # 8 times as long along each axis
+    ],
 )
 def test_an_odd_spacing_is_a_warning(toy, spacing, word):
     toy.image("case1", spacing=spacing)
@@ -418,6 +422,14 @@ def test_an_odd_spacing_is_a_warning(toy, spacing, word):
 
     assert (problem.severity, problem.file.name) == ("warning", "case1_0000.nii.gz")
     assert word in problem.found
+
+
+def test_a_folder_in_place_of_an_annotation_is_called_that(toy):
+    path = toy.labels("case1")
+    path.unlink()
+    path.mkdir()
+
+    assert toy.the_problem().found == "It is a folder, and not a file."
 
 
 def test_a_spacing_of_zero_in_a_header_is_a_warning(tmp_path):
