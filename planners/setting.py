@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from autoseg.spec.choice import Choice
 from autoseg.spec.settings.recipe import AUTO, recomputes
-from planners._reading import Reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +22,15 @@ class LossCost:
         Some voxels do not count, which takes one more map.
     points : bool
         It is one of points, whose logits are made late.
-    reading : Reading, optional
-        What makes the outputs of the network's channels.
+    reader : Choice, optional
+        What makes the outputs of the network's ``channels``; see `Head.reader`.
     """
 
     channels: int
     loss: str = "dice_ce"
     ignore: bool = False
     points: bool = False
-    reading: Reading | None = None
+    reader: Choice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

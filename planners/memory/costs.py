@@ -15,9 +15,9 @@ from autoseg.spec.run import Run
 from autoseg.spec.settings.recipe import Recipe
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
-from planners._reading import Reading, Readings
 from planners.memory.losses import PARTLY
 from planners.memory.model import StepCost, inference_bytes, step_cost
+from planners.memory.reading import Readings
 from planners.setting import LossCost, Setting
 
 IMAGE_BYTES = 2  # float16, as `preprocess` stores images unless values are large
@@ -37,7 +37,7 @@ def heads_of(task: Task) -> list[LossCost]:
             loss=_loss_of(head),
             ignore=head.loss.options.get("ignore_index") is not None,
             points=task.learns_points,
-            reading=reading_of(head),
+            reader=head.reader,
         )
         for head in task.heads
     ]
@@ -48,13 +48,6 @@ def _loss_of(head: Head) -> str:
     name = LOSSES.current(head.loss.name)
     whole = name in ("dice_ce", "dice_bce")
     return PARTLY if whole and head.loss.options.get("partly") else name
-
-
-def reading_of(head: Head) -> Reading | None:
-    """Return what reads a network's channels for a head, if something does."""
-    if head.reader is None:
-        return None
-    return Reading(features=head.features, options=head.reader.options)
 
 
 def inputs_of(task: Task, channels: int, *, cascade: bool) -> int:
@@ -135,7 +128,7 @@ def window_bytes(plan: Plan, name: str, setting: Setting) -> float:
         out_channels=outputs,
         setting=setting,
     )
-    read = Readings(one for one in map(reading_of, task.heads) if one)
+    read = Readings.of(heads_of(task))
     voxels = math.prod(chosen.patch_size)
     return per_window + fixed + read.window(voxels)
 

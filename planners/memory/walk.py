@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from planners._reading import Readings
 from planners.memory.gradients import Gradients
 from planners.memory.graph import Graph, Op
 from planners.memory.losses import LABEL_MAPS
 from planners.memory.made import Made
+from planners.memory.reading import Readings
 from planners.setting import LossCost, Setting
 
 FLOAT = 4  # bytes of float32: weights, optimizer, losses, statistics
@@ -63,8 +63,8 @@ class Walk:
         self, graph: Graph, heads: Sequence[LossCost], setting: Setting
     ) -> None:
         self.graph, self.setting = graph, setting
-        self.heads = [head for head in heads if head.reading is None]
-        self.readings = Readings(head.reading for head in heads if head.reading)
+        self.heads = [head for head in heads if head.reader is None]
+        self.readings = Readings.of(heads)
         self.e = BYTES[setting.precision]
         self.parameters = graph.parameters + self.readings.parameters(graph.dim)
         self.held: Made | None = None  # made again, and there until another is

@@ -6,9 +6,10 @@ import torch
 from autoseg.losses.set_matching import SetMatching
 from autoseg.networks import _queries
 from autoseg.networks._queries import QueryReader
-from planners import _reading
-from planners._reading import Reading
+from autoseg.spec.choice import Choice
+from planners.memory import reading
 from planners.memory.model import step_cost
+from planners.memory.reading import Reading
 from planners.setting import LossCost, Setting
 
 
@@ -20,7 +21,7 @@ def reader(queries=30, features=16, blocks=3, dim=2):
 
 def test_what_it_is_counted_with_is_what_it_is():
     for name in ("WIDTH", "OCTAVES", "MOST_TOKENS"):
-        assert getattr(_reading, name) == getattr(_queries, name)
+        assert getattr(reading, name) == getattr(_queries, name)
 
 
 @pytest.mark.parametrize("dim", [2, 3])
@@ -48,7 +49,7 @@ def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
         for n in range(3)
     ]
     objects = torch.zeros((1, 2, *[edge] * dim), dtype=torch.int32)
-    count = round(said.queries / _reading.ROOM)
+    count = round(said.queries / reading.ROOM)
     objects[0, 0] = torch.arange(edge**dim).reshape([edge] * dim) % count + 1
     own = [*made.parameters(), *levels]
     known = {x.untyped_storage().data_ptr() for x in own}
@@ -86,13 +87,13 @@ def test_more_queries_make_a_step_dearer_by_about_what_they_take():
     }
 
     def peak(queries):
-        reading = Reading(features=16, options={"queries": queries, "blocks": 3})
+        reader = Choice(name="queries", options={"queries": queries, "blocks": 3})
         return step_cost(
             "plain_unet",
             network,
             (64, 64),
             in_channels=1,
-            heads=[LossCost(channels=16, loss="set_matching", reading=reading)],
+            heads=[LossCost(channels=16, loss="set_matching", reader=reader)],
             setting=Setting(precision="fp32", device="cpu"),
         ).total(4)
 

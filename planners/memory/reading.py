@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from planners.setting import LossCost
+
 FLOAT = 4
 WIDTH = 64  # of `autoseg.networks._queries`; a test holds these three equal
 OCTAVES = 5
@@ -117,6 +119,15 @@ class Readings(tuple[Reading, ...]):
     """All heads of a task that are read, and what they take together."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, heads: Sequence[LossCost]) -> Readings:
+        """Return those of the heads that a reader makes the outputs of."""
+        return cls(
+            Reading(features=head.channels, options=head.reader.options)
+            for head in heads
+            if head.reader is not None
+        )
 
     def parameters(self, dim: int) -> int:
         """Return how many numbers readers learn, for so many axes."""
