@@ -68,15 +68,16 @@ class Scale:
         Returns
         -------
         float
-            1 where the model knows such objects; else what makes them as large as the
-            usual ones of training.
+            1 where the model knows such objects. Smaller ones are made as large as the
+            usual ones of training, which loses nothing; larger ones as large as the
+            largest that it knows, so that no more detail is lost than has to be.
 
         Examples
         --------
         >>> scale = Scale(diameter=20, low=10, high=50)
         >>> scale.factor(15), scale.factor(80), scale.factor(5)
-        (1.0, 0.25, 4.0)
+        (1.0, 0.625, 4.0)
         """
         if self.low <= diameter <= self.high:
             return 1.0
-        return self.diameter / diameter
+        return (self.diameter if diameter < self.low else self.high) / diameter

@@ -68,7 +68,7 @@ def seer(low=4.0, high=60.0, levels=(0.0, 100.0)):
 
 @pytest.mark.parametrize(
     ("diameter", "expected"),
-    [(5, 20 / 5), (12, 1.0), (30, 1.0), (80, 20 / 80), (100, 20 / 100)],
+    [(5, 20 / 5), (12, 1.0), (30, 1.0), (80, 50 / 80), (100, 50 / 100)],
 )
 def test_an_image_is_seen_so_that_its_objects_are_as_large_as_training_s(
     diameter, expected
@@ -150,11 +150,11 @@ def test_a_given_diameter_is_taken_and_nothing_is_looked_for():
         return Predictor(model, Options(diameter=diameter, device="cpu")).view(image)
 
     assert view(40.0) == View()
-    assert view(100.0) == View(0.2)
+    assert view(100.0) == View(0.5)
     known = {"annotation": {"diameter": {"p5": 8.0, "p50": 20.0, "p95": 50.0}}}
     plain = _instance_model(fingerprint=known)
     predictor = Predictor(plain, Options(diameter=80.0, device="cpu"))
-    assert predictor.view(image) == View(0.25)
+    assert predictor.view(image) == View(0.625)
 
 
 def test_a_view_gives_the_network_more_pixels_and_the_image_its_own_back():
