@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def choose(stacks: Sequence[Stack], selector: str | None, where: Path | str) -> 
         meant = found
     if len(meant) == 1:
         return meant[0]
-    listed = listing(stacks)
+    listed, names = listing(stacks), selectors(stacks)
     if selector is not None and not found:
         raise FormatError(
             f"{where} has no series {selector!r}. There are:\n{listed}\n"
@@ -111,7 +112,7 @@ def choose(stacks: Sequence[Stack], selector: str | None, where: Path | str) -> 
     what = f"{len(series)} series" if len(series) > 1 else _several_parts(meant)
     raise FormatError(
         f"{where} has {what}, and an image is one of them:\n{listed}\n"
-        f"Choose with --series (such as --series {_quoted(meant[0].selector)}), or "
+        f"Choose with --series (such as --series {_quoted(names[id(meant[0])])}), or "
         "`dicom` in dataset.json."
     )
 
@@ -144,9 +145,22 @@ def matching(stacks: Sequence[Stack], selector: str) -> list[Stack]:
     return []
 
 
+def selectors(stacks: Sequence[Stack]) -> dict[int, str]:
+    """Return what chooses each stack, by its `id`: its number, if no other has it."""
+    numbers = Counter(number for number, _ in {_series(stack) for stack in stacks})
+    return {
+        id(stack): stack.selector(by_uid=numbers[stack.header.number] > 1)
+        for stack in stacks
+    }
+
+
+def _series(stack: Stack) -> tuple[str, str]:
+    return stack.header.number, stack.header.series
+
+
 def listing(stacks: Sequence[Stack]) -> str:
     """Return a line for each stack: what chooses it, and what it is."""
-    lines = []
+    lines, names = [], selectors(stacks)
     for stack in stacks[:SHOWN]:
         header = stack.header
         size = " x ".join(map(str, (len(stack.planes), *header.shape)))
@@ -164,7 +178,7 @@ def listing(stacks: Sequence[Stack]) -> str:
             words.append(f"no image: it {stack.problem}")
         if stack.tilt:
             words.append(f"tilted by {stack.tilt:.3g} degrees")
-        lines.append(f"  {_quoted(stack.selector)}: {', '.join(words)}")
+        lines.append(f"  {_quoted(names[id(stack)])}: {', '.join(words)}")
     if len(stacks) > SHOWN:
         lines.append(f"  and {len(stacks) - SHOWN} more")
     return "\n".join(lines)

@@ -26,6 +26,15 @@ LOOKED_AT = 8  # files of a folder, to tell whether it is DICOM
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
+STORED = "1.2.840.10008.5.1.4.1.1."
+IMAGES = tuple(  # classes whose files have voxels, or are cut off
+    STORED + kind
+    for kind in (
+        *("1", "1.1", "1.2", "2", "2.1", "4", "4.1", "6.1", "7", "12.1", "20"),
+        *("128", "130"),
+    )
+)
+NO_DICOM = "is cut off, or no DICOM as it says. Get it again, or take it away."
 NO_IMAGES = ("SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC")
 
 TAGS = (  # all that headers are asked for
@@ -126,7 +135,7 @@ def _visible(path: Path) -> bool:
 
 
 def read_headers(archive: Archive, names: list[str] | None = None) -> Iterator[Header]:
-    """Yield the header of each DICOM file; what is no DICOM is passed by.
+    """Yield the header of each DICOM file; what does not say it is one is passed by.
 
     Parameters
     ----------
@@ -134,6 +143,11 @@ def read_headers(archive: Archive, names: list[str] | None = None) -> Iterator[H
         A folder or a zip.
     names : list of str, optional
         Only these files.
+
+    Raises
+    ------
+    FormatError
+        If one is damaged: without it, a series might look whole.
     """
     for name in archive.names if names is None else names:
         if any(p.startswith(".") for p in name.split("/")) or "DICOMDIR" in name:
@@ -141,7 +155,9 @@ def read_headers(archive: Archive, names: list[str] | None = None) -> Iterator[H
         if archive.is_zip or is_dicom_file(archive.path / name):
             found = open_file(archive, name, header=True)
             if found is not None:
-                yield _header(found, name)
+                yield _header(found, name, archive.where(name))
+            elif not archive.is_zip or name.lower().endswith(ENDINGS):
+                raise FormatError(f"{archive.where(name)} {NO_DICOM}")
 
 
 def open_file(
@@ -198,10 +214,13 @@ def _start(source: Any) -> bytes:
         return file.read(length)
 
 
-def _header(found: Any, name: str) -> Header:
+def _header(found: Any, name: str, where: str) -> Header:
     modality = str(found.get("Modality") or "")
     rows, columns = int(found.get("Rows") or 0), int(found.get("Columns") or 0)
     pictured = rows and columns and modality not in NO_IMAGES
+    meta = getattr(found, "file_meta", {}).get("MediaStorageSOPClassUID")
+    if not (rows and columns) and {str(found.SOPClassUID), str(meta)} & {*IMAGES}:
+        raise FormatError(f"{where} {NO_DICOM}")
     kinds = [str(word).upper() for word in found.get("ImageType") or ()]
     return Header(
         name=name,

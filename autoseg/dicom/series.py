@@ -64,11 +64,11 @@ class Stack:
         plane = self.planes[0]
         return plane.position is not None and plane.orientation is not None
 
-    @property
-    def selector(self) -> str:
-        """Return what chooses this stack and no other."""
+    def selector(self, by_uid: bool = False) -> str:
+        """Return what chooses this stack: number or UID of its series, and its part."""
         part = f"@{self.part}" if self.part else ""
-        return f"{self.header.number or self.header.series}{part}"
+        number = "" if by_uid else self.header.number
+        return f"{number or self.header.series}{part}"
 
     def called(self) -> str:
         """Return its name for messages."""

@@ -153,6 +153,28 @@ def test_a_missing_slice_is_named_with_its_place(tmp_path):
         _read(tmp_path)
 
 
+def test_a_file_that_is_cut_off_is_named_and_not_passed_by(tmp_path):
+    write_series(tmp_path)
+    last = sorted(tmp_path.iterdir())[-1]
+    whole = last.read_bytes()
+    for length in (0, 400, len(whole) - 9):  # without it, four slices look whole
+        last.write_bytes(whole[:length])
+
+        with pytest.raises(FormatError, match=r"IM0005\.dcm .*Get it again"):
+            _read(tmp_path)
+
+
+def test_series_of_one_number_are_told_apart_by_their_uids(tmp_path):
+    ids = {"study": "1.2.3"}
+    write_series(tmp_path, series="1.2.3.4", **ids)
+    array = write_series(tmp_path, stored(seed=1), series="1.2.3.5", first=5, **ids)
+
+    with pytest.raises(FormatError, match=r"--series 1\.2\.3\.4\)"):
+        _read(tmp_path)
+    found = _read(tmp_path, series="1.2.3.5").array[0]
+    np.testing.assert_array_equal(found, array.astype(float) - 1024)
+
+
 def test_two_planes_at_one_place_are_named(tmp_path):
     at = places(4)
     write_series(tmp_path, positions=[at[0], at[1], at[1], at[2], at[3]])

@@ -166,7 +166,7 @@ def _each(
 
 
 def _word(stack: Stack) -> str:
-    return re.sub(r"[^\w.-]+", "_", stack.selector.replace("@", "_"))
+    return re.sub(r"[^\w.-]+", "_", stack.selector().replace("@", "_"))
 
 
 def case_name(path: Path) -> str:
