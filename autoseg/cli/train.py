@@ -92,6 +92,11 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         "ones would learn too little in it",
     )
     group.add_argument(
+        "--freeze",
+        choices=("encoder",),
+        help="with --init-from: let this part of the network stay as it is",
+    )
+    group.add_argument(
         "--keep-network",
         action="store_true",
         help="with --time-budget: train network and batch as planned all the same",
@@ -204,6 +209,7 @@ def _train(arguments: argparse.Namespace) -> None:
         "threads": arguments.threads,
         "workers": arguments.workers,
         "init_from": arguments.init_from,
+        "freeze": arguments.freeze,
         "keep_network": arguments.keep_network,
         "overwrite": arguments.overwrite,
         "retrain_changed": arguments.retrain_changed,

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from autoseg.augmentations.pipeline import Pipeline
+from autoseg.errors import UsageError
 from autoseg.networks.build import build_network, cascade_channels
 from autoseg.spec.run import Run
 from autoseg.spec.settings.recipe import recomputes
@@ -62,6 +64,7 @@ def make_trainer(job: Job, run: Run, hardware: Hardware) -> Trainer:
         deep_supervision=recipe.deep_supervision,
         late=task.learns_points,
     )
+    freeze(network, recipe.freeze)
     network.recompute = recomputes(recipe.recompute, hardware.device.type)
     settings, stride = job.settings, job.settings.head_stride
     criterion, whole = (
@@ -102,6 +105,33 @@ def seconds_to_train(run: Run) -> float | None:
         return None
     left = run.time_budget - run.prepared - run.reserved
     return max(left, LEAST_SHARE * run.time_budget)
+
+
+def freeze(network: nn.Module, part: str) -> None:
+    """Let a part of a network learn nothing: those parameters get no gradient.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    part : str
+        Name of a module in it; empty: none.
+
+    Raises
+    ------
+    UsageError
+        If it has no such part.
+    """
+    if not part:
+        return
+    inside = [p for n, p in network.named_parameters() if n.startswith(f"{part}.")]
+    if not inside:
+        raise UsageError(
+            f"train.freeze is {part}, and {type(network).__name__} has no part of that "
+            "name."
+        )
+    for parameter in inside:
+        parameter.requires_grad_(False)
 
 
 def _schedule_step(recipe: Recipe, iterations: int | None) -> int:

@@ -16,12 +16,10 @@ from autoseg.errors import TrainingError, UsageError
 from autoseg.preprocess.sources import contents_in_store
 from autoseg.spec.json import from_json, to_json
 from autoseg.spec.run import Run
-from autoseg.train.adopt import adopt_network
 from autoseg.train.assemble import make_trainer, seconds_of_a_step, seconds_to_train
 from autoseg.train.data.cascade import ensure_previous
 from autoseg.train.data.loader import Batch
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
-from autoseg.train.initialize import initialize, read_weights
 from autoseg.train.length import within_time
 from autoseg.train.loop.checkpoint import load_state
 from autoseg.train.loop.trainer import Trainer
@@ -50,6 +48,9 @@ from autoseg.train.setup.options import (
     check_same,
 )
 from autoseg.train.setup.ranks import ONE, Ranks
+from autoseg.train.start.adopt import adopt_network
+from autoseg.train.start.initialize import initialize
+from autoseg.train.start.origin import names_of, read_origin
 from autoseg.workspace import (
     CHECKPOINT_FINAL,
     CHECKPOINT_LATEST,
@@ -249,12 +250,19 @@ def _ready(
     state: dict[str, Any] | None,
 ) -> Trainer:
     """Return a trainer that goes on from a state, or begins after a batch was drawn."""
+    if run.recipe.get("freeze") and state is None and not asked.init_from:
+        raise UsageError(
+            f"--freeze {run.recipe['freeze']} without --init-from would keep weights "
+            "that nobody trained. Give a model to start from."
+        )
     trainer = make_trainer(job, run, hardware)
     if state is not None:
         trainer.load(state)
         logger.info("Going on after iteration %d.", trainer.clock.iteration)
     elif asked.init_from:
-        initialize(trainer.network, read_weights(asked.init_from), asked.init_from)
+        origin = read_origin(asked.init_from)
+        names = names_of(job.plan)
+        initialize(trainer.network, origin, asked.init_from, *names)
     if state is None:
         _first_batch(trainer)
     return trainer

@@ -12,7 +12,6 @@ from autoseg.spec.run import Run
 from autoseg.spec.settings.recipe import Recipe
 from autoseg.spec.settings.recipes import in_words
 from autoseg.train.fit import PLANNED, Fit
-from autoseg.train.initialize import hash_weights, read_weights
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.hardware import Hardware, choose_hardware
 from autoseg.train.setup.job import Job
@@ -24,6 +23,7 @@ from autoseg.train.setup.options import (
     with_changes,
 )
 from autoseg.train.setup.ranks import ONE, Ranks
+from autoseg.train.start.initialize import hash_weights, read_weights
 from autoseg.workspace import CHECKPOINT_FINAL
 
 logger = logging.getLogger(__name__)

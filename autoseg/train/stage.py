@@ -73,6 +73,7 @@ def train(
     threads: int | None = None,
     workers: int | None = None,
     init_from: str | os.PathLike[str] | None = None,
+    freeze: str | None = None,
     keep_network: bool = False,
     overwrite: bool = False,
     retrain_changed: bool = False,
@@ -131,6 +132,8 @@ def train(
         Threads of an operation on the CPU, and of the loader, of each process.
     init_from : path, optional
         A model, or a checkpoint of one, whose weights to start from.
+    freeze : str, optional
+        ``"encoder"``: what was taken for this part of the network stays as it is.
     keep_network : bool
         With a time budget, train network and batch as planned even if few iterations
         fit.

@@ -13,7 +13,7 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.model.bundle import write_bundle
 from autoseg.model.library import fetch, shelf
 from autoseg.model.load import load_model
-from autoseg.train.initialize import read_weights
+from autoseg.train.start.initialize import read_weights
 from tests.predict import toy_model as toy
 
 

@@ -4,10 +4,10 @@ import pytest
 
 from autoseg.model.bundle import write_bundle
 from autoseg.model.load import load_model
-from autoseg.train.adopt import adopt_network
 from autoseg.train.fit import PLANNED
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
+from autoseg.train.start.adopt import adopt_network
 from tests.predict import toy_model
 
 

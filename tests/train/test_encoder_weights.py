@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from autoseg.blueprints import encoders
 from autoseg.errors import TrainingError
 from autoseg.networks.encoder_unet import EncoderUNet
-from autoseg.train.initialize import initialize, read_weights
+from autoseg.train.start.initialize import initialize, read_weights
 
 
 def network(encoder="resnet18", channels=3, dim=2, seed=0, narrow=16):

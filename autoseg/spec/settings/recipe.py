@@ -64,6 +64,9 @@ class Recipe:
         ``"on"``: the backward pass makes feature maps again instead of keeping them,
         which halves their memory and changes no number; ``"off"``; ``"auto"``: see
         `recomputes`.
+    freeze : str
+        ``"encoder"``: its weights stay as they are when the training begins; ``""``:
+        all learn.
 
     References
     ----------
@@ -99,6 +102,7 @@ class Recipe:
     deep_supervision: bool = True
     augmentation: str = "nnunet"
     recompute: Literal["auto", "on", "off"] = "auto"
+    freeze: Literal["", "encoder"] = ""
 
     def __post_init__(self) -> None:
         faults = [
@@ -117,6 +121,7 @@ class Recipe:
                 ("optimizer", _one_of(OPTIMIZERS), self.optimizer in OPTIMIZERS),
                 ("schedule", _one_of(SCHEDULES), self.schedule in SCHEDULES),
                 ("recompute", _one_of(RECOMPUTE), self.recompute in RECOMPUTE),
+                ("freeze", "encoder", self.freeze in ("", "encoder")),
             )
             if not good
         ]

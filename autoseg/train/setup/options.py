@@ -55,6 +55,8 @@ class Options:
         Threads of an operation on the CPU, and of the loader.
     init_from : str or None
         A model, or a checkpoint of one, whose weights to start from.
+    freeze : str or None
+        ``"encoder"``: it learns nothing; the same as ``train.freeze``.
     keep_network : bool
         With a time budget, train network and batch as planned even if few iterations
         fit; see `autoseg.train.fit`.
@@ -85,6 +87,7 @@ class Options:
     threads: int | None = None
     workers: int | None = None
     init_from: str | None = None
+    freeze: str | None = None
     keep_network: bool = False
     overwrite: bool = False
     retrain_changed: bool = False
@@ -107,6 +110,8 @@ class Options:
         if self.seed is not None and self.seed >= 2**63:
             raise UsageError(f"--seed is {self.seed:.3g}; give less than 2**63.")
         settings = check_keys(self.settings)
+        if self.freeze is not None:
+            settings[f"{TRAIN}freeze"] = self.freeze
         named = settings.pop(RECIPE, self.recipe)
         if self.recipe not in (None, named):
             raise UsageError(

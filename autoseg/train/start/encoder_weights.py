@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.errors import TrainingError
-from autoseg.train.channels import adapted, differs_in_inputs
+from autoseg.train.start.channels import adapted, differs_in_inputs
 
 ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 INSIDE = "encoder."
@@ -109,7 +109,7 @@ def initialize_encoder(
     Returns
     -------
     dict of str to list of str
-        Names of tensors, as of `autoseg.train.initialize.initialize`.
+        Names of tensors, as of `autoseg.train.start.initialize.initialize`.
 
     Raises
     ------

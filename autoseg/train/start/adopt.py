@@ -16,11 +16,11 @@ from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.networks.build import build_network
 from autoseg.spec.json import to_json
-from autoseg.train.channels import differs_in_inputs
-from autoseg.train.encoder_weights import ENDINGS
 from autoseg.train.fit import PLANNED, Fit
 from autoseg.train.setup.job import Job
 from autoseg.train.setup.options import Options
+from autoseg.train.start.channels import differs_in_inputs
+from autoseg.train.start.encoder_weights import ENDINGS
 
 
 def adopt_network(job: Job, asked: Options) -> Fit:
