@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ class LabelsReport(ReportKind):
     marks_alone = ""
     doubt = "the agreement of mirrored copies"
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
+    def __init__(self, task: Task, raw: Mapping[str, Any] | None = None) -> None:
+        super().__init__(task, raw)
         members = {name: task.members(name) for name in task.classes}
         self.members = members if all(members.values()) else {}
         self.keeps_outputs = task.pointwise is not None and bool(self.members)
