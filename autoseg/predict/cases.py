@@ -173,7 +173,11 @@ def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
     cases = find_cases(folder, len(model.channels), names=names, series=choice)
     cases = cases_of_parts(cases)
     if not cases:
-        there = ", ".join(path.name for path in files[:3]) or "nothing"
+        there = ", ".join(path.name for path in files[:3])
+        inside = [path.name for path in sorted(folder.iterdir()) if path.is_dir()]
+        if not there and inside:
+            there = f"only folders: {some_of(inside, 3)}; give one of them"
+        there = there or "nothing"
         raise UsageError(
             f"{folder} has no image to predict (there is {there}). Expected: "
             f"{expected_files(model)}."

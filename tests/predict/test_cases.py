@@ -99,3 +99,10 @@ def test_a_volume_for_a_model_of_pictures_is_called_that(tmp_path):
 def test_a_path_is_no_model_and_the_way_to_load_one_is_said(tmp_path):
     with pytest.raises(UsageError, match="Predictor.load"):
         Predictor(tmp_path)
+
+
+def test_a_folder_of_folders_says_which_there_are(predictor, tmp_path):
+    (tmp_path / "x" / "patients").mkdir(parents=True)
+
+    with pytest.raises(UsageError, match="only folders: patients"):
+        predict(predictor, tmp_path / "x", tmp_path / "out")

@@ -76,11 +76,21 @@ def grid_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
         yield from _spacings(dataset, real)
 
 
+def _one_number_of_axes(known: Sequence[tuple[CaseFacts, Geometry]]) -> str:
+    """Return what to do where images of two and of three axes are together."""
+    if all(geometry.shape[0] == 1 for _, geometry in known if geometry.dim == 3):
+        return (
+            "Those with three have one slice: write all of them with two, or all with "
+            "three."
+        )
+    return "Make two data sets of two and three axes."
+
+
 def _mixtures(
     dataset: Dataset, known: Sequence[tuple[CaseFacts, Geometry]]
 ) -> Iterator[Problem]:
     kinds: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
-        ("axes", lambda g: g.dim, "Make two data sets of two and three axes."),
+        ("axes", lambda g: g.dim, _one_number_of_axes(known)),
         ("units", own_unit, "Give one `spacing` and `unit` for all of them."),
     )
     if len({geometry.unit for _, geometry in known}) == 1:

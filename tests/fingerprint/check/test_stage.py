@@ -477,6 +477,19 @@ def test_two_and_three_axes_together_are_an_error(toy):
     assert "axes" in problem.found
 
 
+def test_pictures_beside_volumes_of_one_slice_can_be_written_alike(tmp_path):
+    toy = Toy(tmp_path / "toy")
+    flat = np.array([[0, 1, 2, 0, 0, 0, 0]] * 8, np.uint8)
+    for number in range(6):
+        place = (None,) if number < 3 else ()
+        toy.image(f"case{number}", RNG.random((8, 7), dtype=np.float32)[place])
+        toy.labels(f"case{number}", flat[place])
+
+    (error,) = [p for p in toy.problems() if p.severity == "error"]
+
+    assert "axes" in error.found and "have one slice" in error.fix
+
+
 def test_a_spacing_that_is_not_used_is_a_note(toy):
     toy.save(spacing=[9, 9, 9])
 
@@ -498,6 +511,15 @@ def test_an_unknown_value_is_an_error_with_the_file(toy):
 
     assert (problem.severity, problem.file.name) == ("error", "case1.nii.gz")
     assert "value 9" in problem.found and "0, 1, 2" in problem.found
+
+
+@pytest.mark.parametrize(("value", "hint"), [(255, True), (9, False)])
+def test_a_value_that_tools_write_for_nothing_may_be_ignore(toy, value, hint):
+    array = np.zeros(SHAPE, np.uint8)
+    array[0, 0, :3] = 1, 2, value
+    toy.labels("case1", array)
+
+    assert (f'"ignore": {value}' in toy.the_problem().fix) == hint
 
 
 def test_masks_of_0_and_255_get_a_proposal_that_works(toy):

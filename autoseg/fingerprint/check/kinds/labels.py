@@ -30,6 +30,7 @@ from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
 from autoseg.tasks.base import Task
 
+VOID = {-1, 254, 255, 65_535}  # what tools write where nobody annotated
 MANY = 10  # more unknown values in one file than this are no forgotten classes
 
 
@@ -237,7 +238,13 @@ def _cure(unknown: set[int]) -> str:
             "or by JPEG, the file may be an image, or its values number instances "
             '(then say "task": "instance").'
         )
-    return "Add a name for it to `labels`, or correct the file."
+    cure = "Add a name for it to `labels`, or correct the file."
+    if unknown <= VOID and len(unknown) == 1:
+        (value,) = unknown
+        cure += (
+            f' If it marks what nobody annotated, say "ignore": {value} in `labels`.'
+        )
+    return cure
 
 
 def _nothing_to_learn(
