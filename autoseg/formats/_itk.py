@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
+from autoseg.formats._in_files.raw import as_channels, stored_meta, stored_nrrd
 from autoseg.formats._metaimage import read_meta_fields, write_meta_unit
 from autoseg.formats._metaimage import says_orientation as meta_says_orientation
 from autoseg.formats._nifti import (
@@ -90,10 +92,21 @@ class ItkFiles(Format):
         unit: str | None,
         channels: int | None,
     ) -> tuple[Array, Geometry] | None:
-        if not is_nifti(path) or not is_large(read_nifti_header(path).array.size):
+        if is_nifti(path):
+            if not is_large(read_nifti_header(path).array.size):
+                return None
+            file = open_nifti(path)
+            return file.scaled(), nifti_geometry(file, path, unit)
+        geometry = self.geometry(path, spacing, unit, channels)
+        found = None
+        if is_large(math.prod(geometry.shape)):
+            if is_nrrd(path):
+                found = stored_nrrd(path, geometry.dim)
+            elif path.name.lower().endswith(META):
+                found = stored_meta(path)
+        if found is None or not set(geometry.shape) <= set(found[0].shape):
             return None
-        file = open_nifti(path)
-        return file.scaled(), nifti_geometry(file, path, unit)
+        return as_channels(found[0].open(), found[1], geometry.dim), geometry
 
     def geometry(
         self,

@@ -94,7 +94,7 @@ def geometry_fields(header: Mapping[str, str], dim: int) -> dict[str, str] | Non
     """
     kept = {name: header[name] for name in GEOMETRY if name in header}
     axes = int(header.get("dimension", dim))
-    channel = _channel_axis(header, dim) if axes == dim + 1 else None
+    channel = channel_axis(header, dim) if axes == dim + 1 else None
     if axes != dim and channel is None:
         return None
     if "space directions" in kept:
@@ -165,7 +165,7 @@ def edges_of_limits(
     if "axis mins" not in fields or "axis maxs" not in fields:
         return None
     sizes = [int(word) for word in header["sizes"].split()]
-    channel = _channel_axis(header, dim) if len(sizes) == dim + 1 else None
+    channel = channel_axis(header, dim) if len(sizes) == dim + 1 else None
     if channel is not None:
         del sizes[channel]
     centers = _words(fields.get("centerings", "")) or ["cell"] * dim
@@ -241,7 +241,7 @@ def write_nrrd_unit(path: Path, word: str, dim: int) -> None:
     path.write_bytes(head + f"\nspace units: {said}".encode() + blank + voxels)
 
 
-def _channel_axis(header: Mapping[str, str], dim: int) -> int | None:
+def channel_axis(header: Mapping[str, str], dim: int) -> int | None:
     """Return which of D + 1 axes is not one of space; None if nothing says so."""
     for name, empty in (("space directions", "none"), ("spacings", "nan")):
         words = [word.lower() for word in _vectors(header.get(name, ""))]

@@ -22,6 +22,7 @@ from autoseg.formats._tiff.calibration import (
 )
 from autoseg.formats._tiff.layout import Layout, find_layout
 from autoseg.formats._tiff.pages import Content, content_of, pixels_of
+from autoseg.formats._tiff.pyramid import write_pyramid
 from autoseg.formats._tiff.windows import Segments, suits
 from autoseg.formats._upright import TURNED, upright, upright_axes, upright_note
 from autoseg.formats.base import Array, Format, match_ending
@@ -40,6 +41,7 @@ from autoseg.spec.json import dumps
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 COLORS = (2, 3, 5, 6, 8)  # RGB, palette, CMYK, YCbCr, CIELab by TIFF's numbers
 ALPHA = (1, 2)  # of extra samples
+OME = (".ome.tiff", ".ome.tif")
 TILE = (512, 512)  # of what is large: whoever looks at a part reads only that
 IMAGEJ_UNITS = {"px": "pixel", "um": "micron"}
 DAMAGE = (IndexError, ValueError, OSError)  # TiffFileError is a ValueError
@@ -182,6 +184,10 @@ class TiffFiles(Format):
         import tifffile
 
         axes = "CZYX"[-array.ndim :] if geometry.dim == 3 else "CYX"[-array.ndim :]
+        if match_ending(path.name, OME):
+            with atomically(path) as temporary:
+                write_pyramid(temporary, array, axes, as_filed(geometry))
+            return
         # ImageJ's own order.
         if axes == "CZYX":
             array, axes = np.moveaxis(array, 0, 1), "ZCYX"

@@ -261,9 +261,9 @@ def _transformed(
         kind = entry.get("type") if isinstance(entry, dict) else None
         if kind == "identity":
             continue
-        numbers = entry.get(kind) if kind in ("scale", "translation") else None
-        good = isinstance(numbers, list) and len(numbers) == count
-        if not good or not all(type(n) in (int, float) for n in numbers):
+        numbers = _list(entry.get(kind) if kind in ("scale", "translation") else None)
+        good = all(type(number) in (int, float) for number in numbers)
+        if len(numbers) != count or not good:
             raise _wrong(folder, f"has a transformation that is not known: {entry!r}")
         for i, number in enumerate(numbers):
             if kind == "scale":

@@ -267,7 +267,8 @@ class Held:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(self.array.dtype)
+        kind: np.dtype[Any] = np.dtype(self.array.dtype)
+        return kind
 
     def read(self, box: Box) -> Array:
         return np.asarray(self.array[box])
@@ -310,7 +311,8 @@ class Joined:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.result_type(*(array.dtype for array in self.arrays)))
+        kinds = [np.dtype(array.dtype) for array in self.arrays]
+        return np.result_type(*kinds)
 
     def read(self, box: Box) -> Array:
         parts, first = [], 0

@@ -1,0 +1,73 @@
+"""MetaImage and NRRD files that stay where they are hold what ITK reads of them."""
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from autoseg.errors import FormatError
+from autoseg.formats.base import find_format
+from autoseg.geometry import mapped
+
+SHAPE = (5, 6, 7)
+
+
+def _write(path, array, vector=False, packed=False):
+    image = SimpleITK.GetImageFromArray(array, isVector=vector)
+    image.SetSpacing((0.5, 0.75, 2.0))
+    image.SetOrigin((1.0, -2.0, 3.0))
+    SimpleITK.WriteImage(image, str(path), useCompression=packed)
+
+
+@pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd"])
+@pytest.mark.parametrize("packed", [False, True], ids=["raw", "packed"])
+@pytest.mark.parametrize("kind", ["uint8", "int16", "float32", "vector"])
+def test_voxels_are_those_of_itk(tmp_path, monkeypatch, ending, packed, kind):
+    vector = kind == "vector"
+    shape = (*SHAPE, 2) if vector else SHAPE
+    array = np.random.default_rng(0).integers(0, 99, shape)
+    array = array.astype("int16" if vector else kind)
+    path = tmp_path / f"a{ending}"
+    _write(path, array, vector, packed)
+    known = find_format(path).read_image([path])
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+
+    found = find_format(path).read_image([path], lazily=True)
+
+    assert mapped.is_mapped(found.array)
+    np.testing.assert_array_equal(found.array, known.array)
+    np.testing.assert_array_equal(
+        np.asarray(found.array[:, 1:3, 2:, ::-1]), known.array[:, 1:3, 2:, ::-1]
+    )
+    assert found.geometry == known.geometry
+
+
+@pytest.mark.parametrize("big", [False, True], ids=["little", "big"])
+def test_a_header_apart_says_byte_order_and_packing(tmp_path, monkeypatch, big):
+    array = np.arange(5 * 6 * 7, dtype=">i2" if big else "<i2").reshape(SHAPE)
+    (tmp_path / "voxels.raw").write_bytes(array.tobytes())
+    header = tmp_path / "a.nrrd"
+    header.write_text(
+        "NRRD0004\n# a remark\ntype: short\ndimension: 3\nsizes: 7 6 5\n"
+        f"spacings: 1 1 1\nendian: {'big' if big else 'little'}\nencoding: raw\n"
+        "data file: voxels.raw\n\n"
+    )
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+
+    found = find_format(header).read_labels(header, lazily=True)[0]
+
+    assert mapped.is_mapped(found)
+    np.testing.assert_array_equal(found, array)
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd"])
+@pytest.mark.parametrize("packed", [False, True], ids=["raw", "packed"])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, monkeypatch, ending, packed):
+    path = tmp_path / f"a{ending}"
+    _write(
+        path, np.random.default_rng(0).integers(0, 99, SHAPE, np.uint8), False, packed
+    )
+    path.write_bytes(path.read_bytes()[:-20])
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+
+    with pytest.raises(FormatError, match=f"a{ending}.*cut off"):
+        find_format(path).read_image([path], lazily=True)
