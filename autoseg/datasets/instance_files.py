@@ -19,7 +19,7 @@ from autoseg.datasets.instance_classes import (
     side_car_of,
     with_classes,
 )
-from autoseg.datasets.maps import read_map
+from autoseg.datasets.series.maps import read_map
 from autoseg.errors import DatasetError, FormatError, some_of
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers import base as readers

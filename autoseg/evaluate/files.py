@@ -41,10 +41,14 @@ def files_by_case(
         raise UsageError(f"{folder} is no folder; give the one with the label maps.")
     endings = known_endings() if endings is None else endings
     found: dict[str, Path] = {}
+    drawn: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         case = case_of(path.name, endings)
         other = path.name.startswith(".") or path.name == SUMMARY
         if case is None or other or not (path.is_file() or is_folder_image(path)):
+            continue
+        if path.name.endswith(DRAWN):
+            drawn[case.rpartition("_")[0]] = path
             continue
         if case in found:
             raise UsageError(
@@ -52,9 +56,13 @@ def files_by_case(
                 f"{path.name}. Take away the one that does not count."
             )
         found[case] = path
+    found = drawn | found  # a label map beside them is the same prediction
     return {
         c: path for c, path in sorted(found.items()) if not _is_preview(path, found)
     }
+
+
+DRAWN = ("_rtstruct.dcm", "_seg.dcm")  # predictions as DICOM; the later one counts
 
 
 def _is_preview(path: Path, found: Mapping[str, Path]) -> bool:

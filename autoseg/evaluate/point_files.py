@@ -9,6 +9,7 @@ from pathlib import Path
 from autoseg.datasets.files import find_cases, list_files
 from autoseg.datasets.points import ENDING as OURS
 from autoseg.datasets.points import conventions
+from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import UsageError
 from autoseg.evaluate.files import case_of, files_by_case
 from autoseg.evaluate.points import POINT_TABLE
@@ -91,7 +92,9 @@ def images_in(folder: PathLike | None, dataset: Dataset | None) -> list[Case]:
         return []
     if dataset is None:
         raise UsageError("How are the images read? Give the data set (-d), too.")
-    found = find_cases(Path(folder), max(1, len(dataset.channel_names)))
+    channels = dataset.channel_names
+    series = choice_of(dataset.raw, channels)
+    found = find_cases(Path(folder), max(1, len(channels)), series=series)
     if not found:
         raise UsageError(f"{folder} has no image of a known format.")
     return found

@@ -1,11 +1,15 @@
 """Series of DICOM files are predicted, and their predictions written as DICOM."""
 
+import shutil
+
+import nibabel
 import numpy as np
 import pytest
 
 from autoseg.dicom.annotation import open_drawings, paint, values_by_name
 from autoseg.dicom.voxels import read_volume
 from autoseg.errors import UsageError
+from autoseg.evaluate.stage import evaluate
 from autoseg.formats.base import find_format
 from autoseg.predict.stage import predict
 from tests.dicom.made import write_series
@@ -79,3 +83,25 @@ def test_dicom_is_written_of_dicom_alone(written, tmp_path):
             tmp_path,
             output_type=["rtstruct"],
         )
+
+
+@pytest.mark.parametrize("kinds", [("nifti", "dicom-seg"), ("rtstruct",)])
+def test_predictions_in_dicom_are_scored(written, tmp_path, kinds):
+    image = nibabel.Nifti1Image(LABELS.T.astype(np.uint8), np.diag([-1, -1, 1, 1]))
+    (tmp_path / "truth").mkdir()
+    nibabel.save(image, tmp_path / "truth" / "patient.nii.gz")
+    (tmp_path / "found").mkdir()
+    endings = {"nifti": ".nii.gz", "dicom-seg": "_seg.dcm", "rtstruct": "_rtstruct.dcm"}
+    for kind in kinds:
+        name = f"patient{endings[kind]}"
+        shutil.copy(written / "out" / name, tmp_path / "found" / name)
+
+    summary = evaluate(
+        tmp_path / "found",
+        annotations=tmp_path / "truth",
+        labels={"one": 1, "two": 2},
+        output=tmp_path / "summary",
+    )
+
+    assert list(summary.cases) == ["patient"]
+    assert summary.cases["patient"]["two"]["dice"] == 1.0

@@ -21,7 +21,7 @@ from autoseg.datasets.instance_classes import (
 from autoseg.datasets.instance_files import is_many_files, needs_classes, read_many
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
-from autoseg.datasets.maps import image_of, read_map_on_image
+from autoseg.datasets.series.maps import image_of, read_map_on_image
 from autoseg.datasets.vain import Vain, masks_for_ids, never_complete
 from autoseg.errors import DatasetError
 from autoseg.formats.base import is_folder_image

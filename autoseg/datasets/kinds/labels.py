@@ -10,8 +10,8 @@ import numpy as np
 
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.kinds.base import DatasetKind
-from autoseg.datasets.maps import read_map_on_image
 from autoseg.datasets.series.drawn import folders_of_drawings
+from autoseg.datasets.series.maps import read_map_on_image
 from autoseg.datasets.vain import Vain, never_annotated, unwritable
 from autoseg.errors import DatasetError
 from autoseg.spec.arrays.windowed import Windowed

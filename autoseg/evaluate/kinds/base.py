@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from autoseg.datasets.annotations import read_annotation, read_prediction
+from autoseg.datasets.series.drawn import is_drawn
 from autoseg.errors import AutosegError, FormatError
 from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.files import files_by_case
@@ -196,7 +197,14 @@ class EvaluateKind:
         FormatError, DatasetError
             If a file cannot be read, or they do not lie on one grid.
         """
-        predicted, its_geometry = self.read_prediction(prediction, case)
+        grid = self._grid_of_drawn(prediction, annotation, case)
+        predicted, its_geometry = (
+            self.read_prediction(prediction, case)
+            if grid is None
+            else read_prediction(
+                prediction, self.dataset, self.task, image=grid, case_id=case
+            )
+        )
         reference, geometry = self.read_reference(annotation, its_geometry, case)
         reason = differing_grids(its_geometry, geometry)
         if reason:
@@ -206,6 +214,15 @@ class EvaluateKind:
             )
         self.unit = geometry.unit
         return self.task.score(predicted, reference, geometry.spacing, **self.options)
+
+    def _grid_of_drawn(
+        self, prediction: Path, annotation: Path, case: str
+    ) -> Geometry | None:
+        """Return the grid that a DICOM prediction is read on; None of other files."""
+        if not is_drawn(prediction):
+            return None
+        image = self.image_of(case)
+        return self.read(annotation, None, case)[1] if image is None else image
 
     def read_prediction(self, path: Path, case: str) -> tuple[Any, Geometry]:
         """Return a prediction in the task's inner form, and the grid it lies on.

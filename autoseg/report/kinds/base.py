@@ -42,6 +42,8 @@ class ReportKind:
     ----------
     task : Task
         What annotations mean.
+    raw : mapping, optional
+        dataset.json, whose colors count.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Label maps of files, on the grid of their image."""
+"""Label maps of files, DICOM or not, on the grid of their image."""
 
 from __future__ import annotations
 
