@@ -93,11 +93,12 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--instance-files",
         nargs="+",
-        choices=("coco", "geojson", "roi"),
+        choices=("coco", "geojson", "roi", "layers"),
         default=(),
         metavar="KIND",
-        help="coco, geojson, roi, of instances: beside label map and table also COCO "
-        "JSON (2-D), GeoJSON for QuPath, regions for ImageJ (needs roifile)",
+        help="coco, geojson, roi, layers, of instances: beside label map and table "
+        "also COCO JSON (2-D), GeoJSON for QuPath, regions for ImageJ (needs roifile), "
+        "a TIFF of maps in which no two objects overlap",
     )
     group.add_argument(
         "--point-files",

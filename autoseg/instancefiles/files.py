@@ -10,7 +10,7 @@ from autoseg.instancefiles.coco import write_coco
 from autoseg.instancefiles.geojson import NO_COLORS, write_geojson
 from autoseg.instancefiles.imagej import check_rois, write_rois
 from autoseg.instancefiles.measure import measure
-from autoseg.instancefiles.overlaps import OVERLAPS, write_overlaps
+from autoseg.instancefiles.overlaps import OVERLAPS, write_layers, write_overlaps
 from autoseg.instancefiles.table import write_table
 from autoseg.spec.foreign.looks import Color
 from autoseg.spec.image import Image
@@ -21,6 +21,7 @@ KINDS = {
     "coco": "_coco.json",
     "geojson": ".geojson",
     "roi": "_rois.zip",
+    "layers": "_layers.tif",
 }
 """What can be asked for beside the table, and how the files' names end."""
 
@@ -114,6 +115,8 @@ def write_instance_files(
             write_coco(path, instances, measured, classes=classes, image=name)
         elif kind == "geojson":
             write_geojson(path, instances, measured, classes=classes, colors=colors)
+        elif kind == "layers":
+            write_layers(path, instances, geometry.spacing)
         else:
             write_rois(path, instances, measured, grouped=len(classes) > 1)
         written.append(path)

@@ -6,16 +6,17 @@ one, as run lengths in its box.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.instancefiles._listing import write_listing
-from autoseg.spec.arrays.overlaps import Mask
+from autoseg.spec.arrays.overlaps import Mask, in_layers
 from autoseg.spec.foreign.json import load_json
 from autoseg.spec.instances import Instances
 
@@ -46,6 +47,34 @@ def write_overlaps(path: Path, instances: Instances) -> None:
             }
 
     write_listing(path, {"shape": list(instances.shape)}, "objects", entries())
+
+
+def write_layers(path: Path, instances: Instances, spacing: Sequence[float]) -> None:
+    """Write all objects whole, as maps of ids of which none overlaps with itself.
+
+    Parameters
+    ----------
+    path : Path
+        A TIFF, written atomically; its pages are the maps, of volumes their planes.
+    instances : Instances
+        Each object is in one map, with the id that it has in the label map.
+    spacing : sequence of float, length D
+        Edge of a voxel.
+    """
+    from tifffile import imwrite
+
+    arranged = instances.arranged
+    layers = np.maximum(in_layers(arranged.codes, arranged.shares), 0)
+    wide = int(layers.max(initial=0)) > np.iinfo(np.uint16).max
+    with atomically(path) as temporary:
+        imwrite(
+            temporary,
+            layers.astype(np.uint32 if wide else np.uint16),
+            compression="zlib",
+            photometric="minisblack",
+            resolution=(1 / spacing[-1], 1 / spacing[-2]),
+            metadata={"axes": f"Q{'ZYX'[-len(spacing) :]}"},
+        )
 
 
 def with_overlaps(path: Path, instances: Instances) -> Instances:

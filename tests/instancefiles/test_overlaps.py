@@ -11,7 +11,11 @@ from autoseg.errors import AutosegError, FormatError
 from autoseg.formats.base import find_format
 from autoseg.instancefiles.coco import write_coco
 from autoseg.instancefiles.measure import measure
-from autoseg.instancefiles.overlaps import with_overlaps, write_overlaps
+from autoseg.instancefiles.overlaps import (
+    with_overlaps,
+    write_layers,
+    write_overlaps,
+)
 from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
@@ -106,3 +110,18 @@ def test_table_and_run_lengths_are_of_whole_objects(tmp_path):
     written = json.loads((tmp_path / "a.json").read_text())["annotations"]
     assert [one["area"] for one in written] == [20, 20, 4]
     assert written[0]["bbox"] == [5, 1, 2, 10]
+
+
+def test_layers_hold_every_object_whole_with_its_id(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    truth, path = crossing(), tmp_path / "a_layers.tif"
+
+    write_layers(path, truth, (2.0, 1.0))
+
+    found = tifffile.imread(path)
+    assert found.shape == (2, 12, 14)
+    for i in truth.ids:
+        (layer,) = (one for one in found if (one == i).any())
+        mask = truth.mask_of(i)
+        assert (layer == i).sum() == mask.size
+        assert (layer[mask.box][mask.inside] == i).all()

@@ -27,6 +27,7 @@ from autoseg.report.pictures.layers import Layer
 from autoseg.report.pictures.turned import Turned
 from autoseg.report.reliability import rank_correlation, reliability, tally
 from autoseg.report.statistics import Region
+from autoseg.spec.arrays.overlaps import in_layers
 from autoseg.spec.instances import as_instances
 
 Array = NDArray[Any]
@@ -47,6 +48,8 @@ class InstancesReport(ReportKind):
         return InstanceLayer(
             prediction=turned.array(np.asarray(first)),
             reference=None if second is None else turned.array(np.asarray(second)),
+            under=[turned.array(one) for one in whole_layers(first)],
+            under_reference=[turned.array(one) for one in whole_layers(second)],
         )
 
     def metric(self, cases: Mapping[str, Scores]) -> str:
@@ -116,6 +119,15 @@ class InstancesReport(ReportKind):
 
     def no_calibration(self, where: str) -> str:
         return "no prediction of a held-out case has a table with scores beside it."
+
+
+def whole_layers(annotation: Any) -> Sequence[Array]:
+    """Return maps that hold objects whole that overlap; none where nothing does."""
+    found = None if annotation is None else as_instances(annotation)
+    if found is None or not found.masks:
+        return ()
+    arranged = found.arranged
+    return list(in_layers(arranged.codes, arranged.shares))
 
 
 def score_pairs(predicted: Any, reference: Any, scores: Mapping[int, float]) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +31,15 @@ class InstanceLayer(Layer):
         Ids, 0 for background.
     reference : ndarray of int, shape S, optional
         Ids of the annotation, drawn as white lines.
+    under, under_reference : sequence of ndarray of int, shape S
+        Where objects overlap, maps that hold each of them whole: what others are on top
+        of is shown by its outline.
     """
 
     prediction: Array
     reference: Array | None
+    under: Sequence[Array] = ()
+    under_reference: Sequence[Array] = ()
 
     def focus(self) -> Array:
         there = self.reference is not None and np.any(self.reference > 0)
@@ -51,11 +56,16 @@ class InstanceLayer(Layer):
         painted[..., :3] = table[(ids * 2) % len(PALETTE)]
         painted[..., 3] = np.where(ids > 0, 0.5, 0.0)
         painted[_edges(ids), 3] = 1.0
+        for below in map(plane.cut, self.under):
+            edge = _edges(below)
+            painted[edge, :3] = table[(below[edge] * 2) % len(PALETTE)]
+            painted[edge, 3] = 1.0
         axes.imshow(painted, extent=plane.extent, interpolation="nearest",
                     aspect="auto")  # fmt: skip
         if self.reference is not None:
             lines = np.zeros((*ids.shape, 4))
-            lines[_edges(plane.cut(self.reference))] = (1, 1, 1, 0.9)
+            for drawn in (self.reference, *self.under_reference):
+                lines[_edges(plane.cut(drawn))] = (1, 1, 1, 0.9)
             axes.imshow(lines, extent=plane.extent, interpolation="nearest",
                         aspect="auto")  # fmt: skip
 
@@ -67,8 +77,15 @@ class InstanceLayer(Layer):
         ]
         painted = fill_and_line(shown, [])
         painted[_edges(ids), 3] = 255
+        for below in map(cut, self.under):
+            edge = _edges(below)
+            color = (below * 2) % count
+            parts = [(edge & (color == n), PALETTE[n]) for n in range(count)]
+            painted[edge, :3] = fill_and_line(parts, [])[edge, :3]
+            painted[edge, 3] = 255
         if self.reference is not None:
-            painted[_edges(cut(self.reference))] = 255
+            for drawn in (self.reference, *self.under_reference):
+                painted[_edges(cut(drawn))] = 255
         return painted
 
     def legend(self) -> list[Any]:
@@ -83,7 +100,9 @@ class InstanceLayer(Layer):
         alike = InstanceLayer(
             prediction=_like(self.prediction, self.reference), reference=self.reference
         )
-        truth = InstanceLayer(prediction=self.reference, reference=None)
+        truth = InstanceLayer(
+            prediction=self.reference, reference=None, under=self.under_reference
+        )
         return {"truth": truth, "prediction": alike}
 
 
