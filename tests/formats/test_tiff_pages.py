@@ -317,3 +317,26 @@ def test_a_doubt_about_channels_is_noted_only_where_they_are_read_as_slices(tmp_
 
     assert [note for note in TIFF.notes(slices) if "read as slices" in note]
     assert TIFF.notes(channels) == ()
+
+
+@pytest.mark.parametrize(
+    ("spacing", "unit", "remarks", "notes"),
+    [
+        ((0.5, 0.5), "um", 0, 0),  # as the file says
+        ((0.0005, 0.0005), "mm", 0, 0),
+        ((0.5, 0.6), "um", 0, 1),
+        ((0.5, 0.5), None, 1, 0),  # without a unit, these are millimeters
+    ],
+)
+def test_a_size_in_the_file_that_dataset_json_overrules_is_told(
+    tmp_path, spacing, unit, remarks, notes
+):
+    path = tmp_path / "i.tif"
+    said = {"axes": "YX", "unit": "um"}
+    tifffile.imwrite(path, STACK[0], imagej=True, resolution=(2, 2), metadata=said)
+
+    grid = TIFF.read_image([path], spacing=spacing, unit=unit).geometry
+
+    assert grid.spacing == spacing
+    assert (len(TIFF.remarks(grid)), len(TIFF.notes(grid))) == (remarks, notes)
+    assert all("0.5 x 0.5 um" in text for text in TIFF.remarks(grid))

@@ -35,6 +35,7 @@ from autoseg.formats.header import (
 )
 from autoseg.geometry import mapped
 from autoseg.spec.arrays.windowed import Windowed
+from autoseg.spec.foreign.units import factor_between
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps
 
@@ -42,6 +43,8 @@ LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 COLORS = (2, 3, 5, 6, 8)  # RGB, palette, CMYK, YCbCr, CIELab by TIFF's numbers
 ALPHA = (1, 2)  # of extra samples
 OME = (".ome.tiff", ".ome.tif")
+SAME = 0.01  # relative: sizes in metadata are rounded
+MISTAKEN = 10.0  # times; no other size, but another unit
 TILE = (512, 512)  # of what is large: whoever looks at a part reads only that
 IMAGEJ_UNITS = {"px": "pixel", "um": "micron"}
 DAMAGE = (IndexError, ValueError, OSError)  # TiffFileError is a ValueError
@@ -157,6 +160,8 @@ class TiffFiles(Format):
             found = flat_geometry(path, shape, side_car[0], side_car[1] or unit)
         elif spacing is not None:
             found = flat_geometry(path, shape, spacing, unit)
+            if self.trusts_metadata:
+                found = with_remarks(found, *_overruled(file, found))
         elif self.trusts_metadata:
             size, fields = _calibration(file, len(shape), unit)
             edges = None if size is None else upright_axes(size.spacing, turned)
@@ -315,3 +320,28 @@ def _white_is_one(content: Content) -> tuple[list[str], list[str]]:
         )
         return [doubt], []
     return [], [found]
+
+
+def _overruled(file: Any, used: Geometry) -> tuple[list[str], list[str]]:
+    """Return what to warn of, and to note, where a file's own size is another.
+
+    Ten times and more is a mistake of unit.
+    """
+    size, _ = _calibration(file, used.dim, None)
+    factor = None if size is None else factor_between(size.unit, used.unit)
+    if size is None or factor is None or used.unit == "px":
+        return [], []
+    own = np.multiply(size.spacing, factor)
+    if not (np.isfinite(own) & (own > 0)).all():
+        return [], []
+    apart = float(np.exp(np.abs(np.log(own / used.spacing)).max()))
+    if apart < 1 + SAME:
+        return [], []
+    sizes = (
+        f"{' x '.join(f'{edge:.4g}' for edge in spacing)} {unit}"
+        for spacing, unit in ((size.spacing, size.unit), (used.spacing, used.unit))
+    )
+    said = "it says a spacing of {}, and that of dataset.json, {}, is used".format(
+        *sizes
+    )
+    return ([said], []) if apart >= MISTAKEN else ([], [said])
