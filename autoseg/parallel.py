@@ -11,11 +11,12 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from autoseg.errors import CaseErrors, UsageError
@@ -273,25 +274,25 @@ def map_cases(
     executor = _executor(stage, len(items), workers, resources)
     results = Results(items, name, done)
     work = partial(_alone, function)
-    queue = iter(enumerate(items))
+    left = iter(enumerate(items))
     running: dict[Future[Result], int] = {}
+    done_now: SimpleQueue[Future[Result]] = SimpleQueue()
     try:
         with Progress(len(items), stage) as bar:
             while True:
                 # No more than a few ahead of each worker, so that results cannot pile
                 # up that are to be handed on.
                 while executor.has_room(len(running), results.waiting):
-                    entry = next(queue, None)
+                    entry = next(left, None)
                     if entry is None:
                         break
-                    running[executor.submit(work, entry[1])] = entry[0]
+                    future = executor.submit(work, entry[1])
+                    running[future] = entry[0]
+                    future.add_done_callback(done_now.put)
                 if not running:
                     break
                 executor.flush()
-                finished, _ = wait(running, PATIENCE, return_when=FIRST_COMPLETED)
-                if not finished:
-                    executor.watch()
-                for future in finished:
+                for future in _finished(done_now, executor):
                     index = running.pop(future)
                     results.take(index, future, stage)
                     bar.step(name(items[index]))
@@ -303,6 +304,20 @@ def map_cases(
         failed = len(results.failures)
         raise CaseErrors(stage, results.failures, len(items) - failed)
     return results.kept
+
+
+def _finished(
+    done: SimpleQueue[Future[Result]], executor: Executor
+) -> list[Future[Result]]:
+    """Return what is done, once there is something; none after a while."""
+    try:
+        found = [done.get(timeout=PATIENCE)]
+    except Empty:
+        executor.watch()
+        return []
+    while not done.empty():
+        found.append(done.get())
+    return found
 
 
 def _executor(
