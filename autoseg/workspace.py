@@ -19,6 +19,7 @@
                                            confidence.json of landmarks
             decoding.json                  how instances are read from outputs
             validation/                    CASE.ext, summary.json
+    ROOT/results/DATASET/autoseg_run.json  what `run` has decided and spent
     ROOT/results/DATASET/best/             what `find_best` chose
         model.zip  model.json              the bundle, and why it is this
         outputs/PLAN/CONFIGURATION/        CASE_probabilities.b2nd (of instances
@@ -222,6 +223,11 @@ class Workspace:
     def model(self, plan: str, configuration: str) -> Path:
         """Return the folder of a trained configuration: all its folds."""
         return self.results / plan / configuration
+
+    @property
+    def run(self) -> Path:
+        """What `autoseg.run` has decided and spent."""
+        return self.results / "autoseg_run.json"
 
     @property
     def best(self) -> Path:

@@ -29,7 +29,6 @@ from autoseg.workspace import DEFAULT_PLAN, Workspace, find_dataset, find_root
 
 log = logging.getLogger(__name__)
 
-JOURNAL = "autoseg_run.json"
 FULL = "3d_fullres"
 LEAST_TRAINED = 0.2  # of a budget, whatever preparing took
 
@@ -133,7 +132,7 @@ def run(
     described, workspace = open_dataset(dataset, root)
     new = _new_images(described, images)
     target = Path(output) if output else workspace.results / "predictions"
-    journal = Journal(workspace.results / JOURNAL, again=overwrite)
+    journal = Journal(workspace.run, again=overwrite)
     budget = seconds_of(time_budget)
     if journal.decided is None and budget is not None:
         journal.begin(budget, start)

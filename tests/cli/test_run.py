@@ -81,7 +81,7 @@ def test_without_a_budget_the_shortest_length_is_taken(ran, monkeypatch):
 
     root = place / "root"
     stage.run(place / "d", root, overwrite=True, choose=shortest, workers=1)
-    journal = Journal(root / "results" / "d" / stage.JOURNAL)
+    journal = Journal(root / "results" / "d" / "autoseg_run.json")
     assert [length.seconds for length in asked] == [1200, 7200, 36000]
     assert journal.decided.budget == 1200
     assert list(journal.decided.folds) == ["0"]
