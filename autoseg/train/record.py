@@ -175,7 +175,7 @@ def describe(job: Job, run: Run) -> str:
     if run.processes > 1:
         together = f"{run.processes} processes, each on "
     if run.fitted:
-        fitted = f"  made to fit the time: {run.fitted_because}\n"
+        fitted = f"  not as planned: {run.fitted_because}\n"
     return (
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
         f"{amount(run.training_cases, 'case')}, {run.validation_cases} to validate\n"
