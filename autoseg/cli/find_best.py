@@ -82,10 +82,11 @@ def run(arguments: argparse.Namespace) -> None:
         print(selection.text())
         print()
         tell_page(dataset, arguments.root)
-        print("Predictions of any folder of images (-i):")
+        print("The report again, and predictions of any folder of images (-i):")
+        print(f"Next: {command('report', dataset, root=arguments.root)}")
         images = _images(dataset, arguments.root)
         following = command("predict", "-m", path, "-i", images, "-o", "OUT")
-        print(f"Next: {following}")
+        print(f"      {following}")
 
 
 def _images(dataset: str, root: Path | None) -> str:
