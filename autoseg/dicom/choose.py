@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ from autoseg.workspace import stamps_of
 
 PART = re.compile(r"(.*)@(\d+)")
 SHOWN = 30  # series that a message lists
-_KEPT = 4  # places whose headers are remembered
+_KEPT = 32  # places whose headers are remembered
+_lock = threading.Lock()
 _known: dict[str, tuple[object, list[Header]]] = {}
 
 
@@ -44,7 +46,8 @@ def headers_at(path: Path) -> list[Header]:
     if not place.exists():
         raise FormatError(f"{place} does not exist. Correct the path.")
     stamp = stamps_of(files_at(place))
-    known = _known.get(str(place))
+    with _lock:
+        known = _known.get(str(place))
     if known is not None and known[0] == stamp:
         return known[1]
     with open_place(place) as archive:
@@ -55,9 +58,10 @@ def headers_at(path: Path) -> list[Header]:
             f"{place} has no DICOM file that can be read. Get it again, or take "
             "it away."
         )
-    while len(_known) >= _KEPT:
-        _known.pop(next(iter(_known)), None)
-    _known[str(place)] = (stamp, found)
+    with _lock:
+        while len(_known) >= _KEPT:
+            del _known[next(iter(_known))]
+        _known[str(place)] = (stamp, found)
     return found
 
 

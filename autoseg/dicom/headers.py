@@ -7,6 +7,7 @@ or many, a frame has a position and an orientation in the patient (LPS, millimet
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -113,8 +114,7 @@ def is_dicom_file(path: Path) -> bool:
 def is_dicom(path: Path) -> bool:
     """Return whether a file, a folder or a zip has DICOM files, by its first ones."""
     if path.is_dir():
-        inside = (p for p in sorted(path.rglob("*")) if p.is_file())
-        seen = list(islice(filter(_visible, inside), LOOKED_AT))
+        seen = islice(filter(_visible, _files(path)), LOOKED_AT)
         return any(map(is_dicom_file, seen))
     if path.suffix.lower() != ".zip" or not path.is_file():
         return path.is_file() and is_dicom_file(path)
@@ -128,6 +128,13 @@ def is_dicom(path: Path) -> bool:
             )
     except FormatError:
         return False
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files in a folder and below, one after the other."""
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(place) / name for name in sorted(names))
 
 
 def _visible(path: Path) -> bool:
