@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from autoseg.errors import PlanError
 from autoseg.losses import LOSSES
 from autoseg.losses.base import Loss
 from autoseg.spec.choice import Choice
 from autoseg.tasks import TASKS
+from autoseg.tasks.semantic import SemanticTask
 from autoseg.train.loop.criterion import Criterion, level_weights, shrink
 
 LABELS = {"background": 0, "one": 1, "two": 2}
@@ -97,3 +99,20 @@ def test_ids_are_encoded_though_all_losses_of_the_task_take_integers():
 
     assert targets["foreground"].tolist() == [[[0, 1], [1, 1]]]
     assert len(targets["embedding"].unique()) == 3
+
+
+def test_a_loss_that_asks_for_it_is_told_the_spacing_of_the_patch():
+    labels = {"background": 0, "one": 1}
+    task = SemanticTask(labels=labels, losses={"classes": "boundary"})
+
+    criterion = Criterion(task, False, (3.0, 1.0, 0.5))
+
+    assert criterion.losses["classes"].spacing == (3.0, 1.0, 0.5)
+
+
+def test_a_loss_that_knows_nothing_of_unknown_classes_is_refused():
+    labels = {"background": 0, "one": 1, "two": 2}
+    task = SemanticTask(labels=labels, partly=[["one"]], losses={"classes": "affinity"})
+
+    with pytest.raises(PlanError, match="cannot learn from cases of which some"):
+        Criterion(task, False, (1.0, 1.0))
