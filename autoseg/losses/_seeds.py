@@ -93,8 +93,7 @@ class SeedLoss(Loss):
             sure = sure + _told(output[0], several, seen)
             for one in _objects(layers, several):
                 wanted = _sides(one).to(output.dtype) / self.scale
-                at = (slice(None), *one.asked.unbind(1))
-                told = output[1 : 1 + 2 * self.axes][at].T
+                told = told_by(output[1 : 1 + 2 * self.axes], one).T
                 sides = sides + smooth_l1_loss(told, wanted)
                 masks = masks + self.compare(output, one, seen)
                 count += 1
@@ -119,6 +118,13 @@ class SeedLoss(Loss):
         if self.ignore_index is None:
             return torch.ones_like(layers[0], dtype=torch.bool)
         return (layers != self.ignore_index).any(0)
+
+
+def told_by(output: Tensor, one: Seen) -> Tensor:
+    """Return what an object's asked voxels say, (C, K), of an output (C, *P)."""
+    where: Any = (slice(None), *one.asked.unbind(1))
+    said: Tensor = output[where]
+    return said
 
 
 def entropy_and_dice(logits: Tensor, truth: Tensor) -> Tensor:

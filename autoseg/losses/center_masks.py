@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from autoseg.losses import LOSSES
-from autoseg.losses._seeds import SeedLoss, Seen
+from autoseg.losses._seeds import SeedLoss, Seen, told_by
 from autoseg.losses.base import Loss
-from autoseg.representations._small_masks import shrunk
+from autoseg.spec.arrays.small_masks import shrunk
 
 
 @LOSSES.register
@@ -59,7 +59,7 @@ class CenterMasks(SeedLoss):
         self.edge = edge
 
     def compare(self, output: Tensor, one: Seen, seen: Tensor) -> Tensor:
-        told = output[1 + 2 * self.axes :][(slice(None), *one.asked.unbind(1))].T
+        told = told_by(output[1 + 2 * self.axes :], one).T
         truth = self._small(one.inside[one.box]).to(output)
         counted = self._small(seen[one.box]).to(output.device) > 1 - 1e-4
         if not counted.any():

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._seeds import SeedLoss, Seen, entropy_and_dice, widened
+from autoseg.losses._seeds import (
+    SeedLoss,
+    Seen,
+    entropy_and_dice,
+    told_by,
+    widened,
+)
 from autoseg.losses.base import Loss
 
 
@@ -53,7 +59,7 @@ class PrototypeMasks(SeedLoss):
     def compare(self, output: Tensor, one: Seen, seen: Tensor) -> Tensor:
         first = 1 + 2 * self.axes
         count = (len(output) - first) // 2
-        weights = output[first : first + count][(slice(None), *one.asked.unbind(1))]
+        weights = told_by(output[first : first + count], one)
         box = widened(one.box, seen.shape)
         counted = seen[box]
         maps = output[(slice(first + count, None), *box)][:, counted]

@@ -148,7 +148,8 @@ class _Scale:
 
     def maps(self, weights: Tensor) -> Tensor:
         """Return the same as maps, (B, Q, *S)."""
-        return self.masks(weights).unflatten(2, self.shape)
+        found: Tensor = self.masks(weights).unflatten(2, self.shape)
+        return found
 
     def masks(self, weights: Tensor) -> Tensor:
         """Return the logits (B, Q, T) of masks with such weights."""
@@ -188,16 +189,16 @@ class _Attention(nn.Module):
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None
     ) -> Tensor:
-        parts = [
+        q, k, v = (
             layer(x).unflatten(2, (PARTS, -1)).transpose(1, 2)
             for layer, x in (
                 (self.query, query),
                 (self.key, key),
                 (self.value, value),
             )
-        ]
-        mask = None if bias is None else bias[:, None].to(parts[0].dtype)
-        found = functional.scaled_dot_product_attention(*parts, attn_mask=mask)
+        )
+        mask = None if bias is None else bias[:, None].to(q.dtype)
+        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         out: Tensor = self.out(found.transpose(1, 2).flatten(2))
         return out
 

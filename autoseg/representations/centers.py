@@ -9,7 +9,6 @@ import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._seeds import SURE, box_of, drawn, owners, sides, sigmoid
-from autoseg.representations._small_masks import enlarged, shrunk
 from autoseg.representations.base import (
     Array,
     Ids,
@@ -19,6 +18,7 @@ from autoseg.representations.base import (
     masks_in,
 )
 from autoseg.spec.arrays.overlaps import Mask
+from autoseg.spec.arrays.small_masks import enlarged, shrunk
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from autoseg.representations._small_masks import enlarged, shrunk
 from autoseg.representations.centers import Centers
+from autoseg.spec.arrays.small_masks import enlarged, shrunk
 from tests.representations.test_prototypes import CROSS, FLAT, crossing, wholes
 
 
