@@ -16,6 +16,7 @@ LEAST_OF_A_FOLD = 40 * MINUTE
 KEPT_SHARE = 0.12  # of the time, for selection, report and predictions
 MOST_KEPT = 5 * MINUTE
 LEAST_KEPT = 15.0
+PICTURES_SHARE = 0.4  # of what preparing took; 0.2 to 0.75 were seen
 CASE_SECONDS = 2.0  # of an image to be predicted, beside what its windows take
 
 
@@ -65,15 +66,26 @@ def offered(gpu: bool, seconds_of_a_step: float | None) -> list[Length]:
     return found
 
 
-def kept(budget: float, images: int = 0) -> float:
+def kept(budget: float, images: int = 0, prepared: float = 0.0) -> float:
     """Return the seconds that are kept for what follows the training.
+
+    Parameters
+    ----------
+    budget : float
+        Of everything together.
+    images : int
+        That are to be predicted.
+    prepared : float
+        Seconds that checking and preparing took: where images are large or the machine
+        is busy, the report's pictures take long, too.
 
     Examples
     --------
-    >>> kept(1200), kept(36_000), kept(60)
-    (144.0, 300.0, 15.0)
+    >>> kept(1200), kept(36_000), kept(60), kept(240, prepared=200)
+    (144.0, 300.0, 15.0, 80.0)
     """
     share = min(MOST_KEPT, max(LEAST_KEPT, KEPT_SHARE * budget))
+    share = max(share, PICTURES_SHARE * prepared)
     return min(share + CASE_SECONDS * images, budget / 2)
 
 

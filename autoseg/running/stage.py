@@ -251,7 +251,7 @@ def _decide(
     if decided.folds:
         log.info("Going on with a run of %s.", spoken(decided.budget))
         return
-    free = journal.left - kept(decided.budget, images)
+    free = journal.left - kept(decided.budget, images, journal.spent)
     least = LEAST_TRAINED * decided.budget
     if free < least:
         log.warning(
