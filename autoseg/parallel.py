@@ -63,12 +63,12 @@ def on_cluster(
         If there is no such cluster.
     """
     open_one = _cluster.get()
-    if word is None or open_one is not None:
-        if open_one is None:
-            yield
-            return
+    if open_one is not None:
         with open_one.seeing(*paths, written=written):
             yield
+        return
+    if word is None:
+        yield
         return
     with opened(word) as cluster, cluster.seeing(*paths, written=written):
         token = _cluster.set(cluster)
@@ -239,8 +239,7 @@ def map_cases(
     ----------
     function : callable
         Called with one item, in a thread, or inside `on_cluster` on a worker: then
-        function, items and results travel, so that they should hold nothing that is
-        not needed.
+        function, items and results travel, and should hold no more than is needed.
     items : sequence
         What to work on.
     stage : str
@@ -268,8 +267,7 @@ def map_cases(
 
     Notes
     -----
-    Ctrl-C does not wait for the cases in work: their threads end when the program
-    does, so a function that writes must leave a file complete or absent.
+    Ctrl-C waits for no case: a function that writes leaves a file complete or absent.
     """
     executor = _executor(stage, len(items), workers, resources)
     results = Results(items, name, done)
@@ -280,8 +278,7 @@ def map_cases(
     try:
         with Progress(len(items), stage) as bar:
             while True:
-                # No more than a few ahead of each worker, so that results cannot pile
-                # up that are to be handed on.
+                # A few ahead of each worker, so that results cannot pile up.
                 while executor.has_room(len(running), results.waiting):
                     entry = next(left, None)
                     if entry is None:
