@@ -170,8 +170,8 @@ def read_many(
         if not needs_classes(path, classes):
             return instances, geometry
         names = names_of(path, path.name)
-        found = with_classes(path, instances.labels, classes, names, instances.masks)
-        return found, geometry
+        known = instances.labels, classes, names, instances.masks
+        return with_classes(path, *known), geometry
     case = case_id or readers.case_id(path)
     crowds = crowds_are_objects(dataset)
     found = readers.read_objects(path, case, classes, image, crowds=crowds)

@@ -129,7 +129,8 @@ def _seen(
         light[mask] += rng.uniform(0.6, 1.2)
     blurred = gaussian_filter(light, 0.9) * rng.uniform(80, 160)
     noisy = rng.poisson(blurred) + rng.normal(scale=3.0, size=shape)
-    return (100 + 8.0 * noisy).astype(np.float32)
+    found: NDArray[np.float32] = (100 + 8.0 * noisy).astype(np.float32)
+    return found
 
 
 def _write(seed: int, number: int, size: int, image: Path, annotation: Path) -> None:

@@ -124,4 +124,5 @@ def drawn(
 
 def sigmoid(x: Array) -> NDArray[np.float32]:
     """Return 1 / (1 + exp(-x)), float32."""
-    return (1 / (1 + np.exp(-np.clip(x, -30, 30)))).astype(np.float32)
+    found: NDArray[np.float32] = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+    return found.astype(np.float32)

@@ -104,13 +104,15 @@ class Centers(Overlapping):
         for i, mask in masks_in(layers):
             inside = np.nonzero(owner[mask.box] == i)
             places = tuple(at + low for at, low in zip(inside, mask.start, strict=True))
-            output[(0, *places)] = SURE
-            far = slice(1, 1 + 2 * self.axes)
-            output[(far, *places)] = sides(mask, places) / self.scale
+            far = 1 + 2 * self.axes
+            output[0][places] = SURE
+            box: Any = (slice(1, far), *places)
+            output[box] = sides(mask, places) / self.scale
             small = shrunk(mask.inside, self.edge).ravel()
             likely = np.clip(small, 1e-4, 1 - 1e-4)
             logit = np.log(likely / (1 - likely))
-            output[(slice(far.stop, None), *places)] = logit[:, None]
+            grid: Any = (slice(far, None), *places)
+            output[grid] = logit[:, None]
         return {"centers": output}
 
     def every(
@@ -120,7 +122,8 @@ class Centers(Overlapping):
         shape = output.shape[1:]
 
         def draw(at: tuple[int, ...]) -> tuple[tuple[int, ...], Array]:
-            here = output[(slice(None), *at)]
+            where: Any = (slice(None), *at)
+            here = output[where]
             box = box_of(at, here[1:far] * self.scale, shape)
             small = sigmoid(here[far:]).reshape((self.edge,) * self.axes)
             size = [side.stop - side.start for side in box]

@@ -115,8 +115,10 @@ class Prototypes(Overlapping):
             inside = np.nonzero(owner[mask.box] == i)
             places = tuple(at + low for at, low in zip(inside, mask.start, strict=True))
             sure[places] = SURE
-            far[(slice(None), *places)] = sides(mask, places) / self.scale
-            weights[(color, *places)] = SURE
+            every: Any = (slice(None), *places)
+            own: Any = (color, *places)
+            far[every] = sides(mask, places) / self.scale
+            weights[own] = SURE
             maps[color][mask.box][mask.inside] = 1.0
         return {"prototypes": output}
 
@@ -126,7 +128,7 @@ class Prototypes(Overlapping):
         sure, far, weights, maps = self._parts(outputs["prototypes"])
 
         def draw(at: tuple[int, ...]) -> tuple[tuple[int, ...], Array]:
-            here = (slice(None), *at)
+            here: Any = (slice(None), *at)
             box = widened(box_of(at, far[here] * self.scale, sure.shape), sure.shape)
             part = np.tensordot(weights[here], maps[(slice(None), *box)], 1)
             return tuple(side.start for side in box), sigmoid(part)

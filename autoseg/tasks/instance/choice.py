@@ -149,7 +149,7 @@ def overlaps_decide(measured: Mapping[str, Any]) -> bool:
     cutting = [c["ap"] for n, c in ceilings.items() if not REPRESENTATIONS[n].holds]
     if measured.get("overlapping", 0.0) < OVERLAP or not holding:
         return False
-    return max(holding) > max(cutting, default=0.0) + MARGIN
+    return bool(max(holding) > max(cutting, default=0.0) + MARGIN)
 
 
 def _known(ceilings: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,18 +55,19 @@ def try_out(
             continue
         made = kind(labels.ndim, **kind.configure(measured))
         start = time.perf_counter()
+        masks = None
         if isinstance(made, Overlapping):
             decoded = made.find(made.encode(layers, spacing), spacing)
-            numbers = compared_masks([mask for mask, _ in decoded], layers)
+            masks = [mask for mask, _ in decoded]
         else:
-            decoded, _ = made.decode(made.encode(labels, spacing), spacing)
-            whole = overlap and len(layers) > 1
-            numbers = (
-                compared_masks([m for _, m in masks_in(decoded[None])], layers)
-                if whole
-                else compared(decoded, labels)
-            )
+            ids, _ = made.decode(made.encode(labels, spacing), spacing)
+            if len(layers) > 1:
+                masks = [mask for _, mask in masks_in(ids[None])]
         seconds = time.perf_counter() - start
+        if masks is None:
+            numbers = compared(ids, labels)
+        else:
+            numbers = compared_masks(masks, layers)
         found[name] = {**numbers, "seconds": round(seconds, 4)}
     return found
 

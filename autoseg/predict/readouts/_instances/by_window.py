@@ -158,10 +158,10 @@ def resized(mask: Mask, old: Sequence[int], new: Sequence[int]) -> Mask | None:
     inside = map_coordinates(
         mask.inside.astype(np.float32), grid, order=1, mode="grid-constant"
     )
-    at = np.nonzero(inside >= HALF)
-    if not len(at[0]):
+    there = np.nonzero(inside >= HALF)
+    if not len(there[0]):
         return None
-    return Mask.of_places([axis + low for axis, low in zip(at, start, strict=True)])
+    return Mask.of_places([at + low for at, low in zip(there, start, strict=True)])
 
 
 class _Caught:
