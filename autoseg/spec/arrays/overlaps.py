@@ -83,7 +83,8 @@ class Arranged(Annotation):
         return self._with(LabelMap(self.codes).masked(mask))
 
     def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
-        return LabelMap(self.codes).region()
+        inside: NDArray[np.bool_] = self.codes > 0
+        return inside
 
     @property
     def map(self) -> Array:
