@@ -24,9 +24,9 @@ from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
 from autoseg.datasets.pairing import Annotations, common_suffixes, find_annotations
-from autoseg.datasets.parts import cases_of_parts, stems_of_parts
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.choice import SeriesChoice
+from autoseg.datasets.series.parts import cases_of_parts, stems_of_parts
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats.base import known_endings, writable
 from autoseg.spec.dataset import Case, Dataset

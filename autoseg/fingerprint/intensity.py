@@ -33,10 +33,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
+from autoseg.fingerprint.counted import added
 from autoseg.spec.fingerprint import Histogram, Intensity
 
 MOST_BINS = 2**16  # every value of a 16-bit image has a bin of its own
-MOST_DISTINCT = 2**24  # of one case; more are rounded, so that they fit in memory
 BARS = 64  # of a histogram for people, about
 MANTISSA_BITS = 23  # of float32
 ROUNDING = 1e-12  # of sums of weights, which must not decide between two values
@@ -108,7 +108,7 @@ class Sketch:
         for part in parts:
             flat = np.asarray(part, dtype=np.float32).ravel()
             more = np.unique(_ordered(flat), return_counts=True)
-            bits, counts = _added(bits, counts, *more)
+            bits, counts = added(bits, counts, *more)
         if not len(bits):
             return cls()
         distinct, size = _values(bits), int(counts.sum())
@@ -293,36 +293,6 @@ class Sketch:
             shift += 1
             keys, weights = _joined(keys >> 1, weights)
         return replace(self, keys=keys, weights=weights, shift=shift)
-
-
-def _added(
-    bits: NDArray[np.int32],
-    counts: NDArray[np.int64],
-    more: NDArray[np.int32],
-    more_counts: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Join two tables of values, ascending, and how often each is there."""
-    if not len(bits):
-        return more, more_counts.astype(np.int64)
-    both = np.concatenate([bits, more])
-    found, place = np.unique(both, return_inverse=True)
-    total = np.bincount(place, np.concatenate([counts, more_counts]), len(found))
-    return _thinned(found, total.astype(np.int64))
-
-
-def _thinned(
-    bits: NDArray[np.int32], counts: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Round values, a bit further each time, while they are too many for memory."""
-    shift = 0
-    while len(bits) > MOST_DISTINCT:
-        shift += 1
-        # The middle of a bin stands for what is in it.
-        rounded = ((bits.astype(np.int64) >> shift) << shift) + (1 << (shift - 1))
-        found, place = np.unique(rounded, return_inverse=True)
-        counts = np.bincount(place, counts, len(found)).astype(np.int64)
-        bits = found.astype(np.int32)
-    return bits, counts
 
 
 def _joined(

@@ -18,9 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-from numpy.typing import NDArray
-
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.identity import (
     all_files,
@@ -30,7 +27,7 @@ from autoseg.datasets.identity import (
     short_hash,
 )
 from autoseg.datasets.kinds import DATASET_KINDS
-from autoseg.errors import DatasetError, FormatError
+from autoseg.errors import DatasetError
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.fingerprint.outside import (
     Outside,
@@ -39,9 +36,10 @@ from autoseg.fingerprint.outside import (
     outside_text,
 )
 from autoseg.fingerprint.shape import CaseShape, Shapes, measure_shape
+from autoseg.fingerprint.sketches import must_be_finite, sketches_of
 from autoseg.formats.base import read_image
-from autoseg.geometry.crop import crop_box, nonzero
-from autoseg.geometry.mapped import held_bytes, in_rows, is_mapped, keeping_to
+from autoseg.geometry.crop import crop_box
+from autoseg.geometry.mapped import held_bytes, keeping_to
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
@@ -162,7 +160,7 @@ class Survey:
             content = content_of(case)
             image = read_image(case, self.dataset, lazily=True)
             share.correct(WORKING_SHARE * held_bytes(image.array) or BY_PARTS)
-            _must_be_finite(image)
+            must_be_finite(image)
             annotation = _annotation(case, self.dataset, task, image)
             region = as_annotation(annotation).region(task.ignore_index)
             # What has no inside, as points, is measured wherever the image is not 0.
@@ -299,56 +297,6 @@ class _Measurements(Sequence[Mapping[str, Any]]):
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         return (self[i] for i in range(len(self)))
-
-
-def sketches_of(array: Any, region: Any) -> tuple[list[Sketch], bool]:
-    """Return the sketch of each channel's values in a region.
-
-    Parameters
-    ----------
-    array : ndarray or Windowed, shape (C, *S)
-        An image; one that is in a file is read part by part.
-    region : ndarray or Windowed of bool, shape S, or None
-        None: wherever a channel is not 0.
-
-    Returns
-    -------
-    list of Sketch
-        One for each channel.
-    bool
-        Whether the region is empty.
-    """
-    if not is_mapped(array) and not is_mapped(region):
-        inside = (array != 0).any(0) if region is None else np.asarray(region)
-        return [Sketch.of(channel[inside]) for channel in array], not inside.any()
-    seen = False
-
-    def parts(channel: int) -> Iterator[NDArray[Any]]:
-        nonlocal seen
-        for rows, values in in_rows(array[channel]):
-            if region is None:
-                inside = nonzero(np.asarray(array[:, rows]))
-            else:
-                inside = np.asarray(region[rows])
-            seen = seen or bool(inside.any())
-            yield values[inside]
-
-    found = [Sketch.of_parts(parts(channel)) for channel in range(len(array))]
-    return found, not seen
-
-
-def _must_be_finite(image: Image) -> None:
-    if image.array.dtype.kind in "iub":
-        return
-    # One NaN or infinity makes the sum one, which is quicker than looking at each.
-    sums = (np.sum(p, dtype=np.float64) for c in image.array for _, p in in_rows(c))
-    if not np.isfinite(list(sums)).all():
-        fine = (np.isfinite(p) for c in image.array for _, p in in_rows(c))
-        bad = image.array.size - sum(int(np.count_nonzero(p)) for p in fine)
-        raise FormatError(
-            f"{image.path} has {bad} of {image.array.size} values that are NaN or "
-            "infinite. Replace them in the file, for example by 0."
-        )
 
 
 def _must_be_of_use(dataset: Dataset, task: Task, measured: Mapping[str, Any]) -> None:

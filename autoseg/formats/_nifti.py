@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._in_files.nifti_layout import LAYOUTS, MAGIC
 from autoseg.formats._in_files.packed import beginning, unpacked
 from autoseg.formats._in_files.stored import RAW, ZLIB, Stored
 from autoseg.geometry.mapped import in_rows, is_mapped
@@ -28,69 +29,6 @@ from autoseg.spec.arrays.windowed import windowed
 
 Array = NDArray[Any]
 
-NIFTI1 = np.dtype(
-    [
-        ("sizeof_hdr", "<i4"),
-        ("unused", "V36"),
-        ("dim", "<i2", 8),
-        ("intent_p", "<f4", 3),
-        ("intent_code", "<i2"),
-        ("datatype", "<i2"),
-        ("bitpix", "<i2"),
-        ("slice_start", "<i2"),
-        ("pixdim", "<f4", 8),
-        ("vox_offset", "<f4"),
-        ("scl_slope", "<f4"),
-        ("scl_inter", "<f4"),
-        ("slice_end", "<i2"),
-        ("slice_code", "u1"),
-        ("xyzt_units", "u1"),
-        ("cal", "<f4", 2),
-        ("time", "<f4", 2),
-        ("gl", "<i4", 2),
-        ("descrip", "S80"),
-        ("aux_file", "S24"),
-        ("qform_code", "<i2"),
-        ("sform_code", "<i2"),
-        ("quatern", "<f4", 3),
-        ("qoffset", "<f4", 3),
-        ("srow", "<f4", (3, 4)),
-        ("intent_name", "S16"),
-        ("magic", "S4"),
-    ]
-)
-NIFTI2 = np.dtype(
-    [
-        ("sizeof_hdr", "<i4"),
-        ("magic", "S8"),
-        ("datatype", "<i2"),
-        ("bitpix", "<i2"),
-        ("dim", "<i8", 8),
-        ("intent_p", "<f8", 3),
-        ("pixdim", "<f8", 8),
-        ("vox_offset", "<i8"),
-        ("scl_slope", "<f8"),
-        ("scl_inter", "<f8"),
-        ("cal", "<f8", 2),
-        ("time", "<f8", 2),
-        ("slice", "<i8", 2),
-        ("descrip", "S80"),
-        ("aux_file", "S24"),
-        ("qform_code", "<i4"),
-        ("sform_code", "<i4"),
-        ("quatern", "<f8", 3),
-        ("qoffset", "<f8", 3),
-        ("srow", "<f8", (3, 4)),
-        ("slice_code", "<i4"),
-        ("xyzt_units", "<i4"),
-        ("intent_code", "<i4"),
-        ("intent_name", "S16"),
-        ("dim_info", "u1"),
-        ("unused", "V15"),
-    ]
-)
-LAYOUTS = {348: NIFTI1, 540: NIFTI2}
-MAGIC = {348: b"n+1", 540: b"n+2\x00\r\n\x1a\n"}
 KINDS = {  # code of a number type in the header
     2: "u1",
     4: "i2",

@@ -15,9 +15,9 @@ from autoseg.datasets.files import (
     stem_of,
 )
 from autoseg.datasets.layouts.names import images_in, is_bids
-from autoseg.datasets.parts import cases_of_parts
 from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle
 from autoseg.datasets.series.choice import ENDING as SLICES
+from autoseg.datasets.series.parts import cases_of_parts
 from autoseg.datasets.series.studies import Wanted, cases_of_study, is_study
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import is_folder_image, known_endings, match_ending

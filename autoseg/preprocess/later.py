@@ -243,7 +243,8 @@ def _normalized(
                 stretches = _inside(array[index], own)
             changes.append(_change(normalizers[index], stretches))
         masks.append(None if own is None else inside)
-    return turn.undo(Windowed(Later(filed, changes, masks)))
+    later: Any = Windowed(Later(filed, changes, masks))
+    return turn.undo(later)
 
 
 def _change(normalizer: NormalizerInPieces, stretches: Stretches) -> Change:

@@ -290,7 +290,8 @@ def _write_by_chunks(
 
 def _boxes(shape: Sequence[int], chunks: Sequence[int]) -> Iterator[tuple[slice, ...]]:
     """Yield boxes of whole chunks that cover an array, of bounded size."""
-    edges, count = [], math.prod(chunks)
+    count = math.prod(chunks)
+    edges: list[int] = []
     for size, chunk in zip(reversed(shape), reversed(chunks), strict=True):
         together = max(1, min(-(-size // chunk), AT_ONCE // max(1, 4 * count)))
         edges.insert(0, together * chunk)

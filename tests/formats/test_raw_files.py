@@ -20,7 +20,7 @@ def _write(path, array, vector=False, packed=False):
 
 @pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd"])
 @pytest.mark.parametrize("packed", [False, True], ids=["raw", "packed"])
-@pytest.mark.parametrize("kind", ["uint8", "int16", "float32", "vector"])
+@pytest.mark.parametrize("kind", ["int16", "vector"])
 def test_voxels_are_those_of_itk(tmp_path, monkeypatch, ending, packed, kind):
     vector = kind == "vector"
     shape = (*SHAPE, 2) if vector else SHAPE

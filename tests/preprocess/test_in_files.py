@@ -82,8 +82,9 @@ def _prepared(folder, root, **settings):
     return (made / "fingerprint.json").read_text(), cases
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("spacing", [None, [2.0, 1.3, 0.8]])
+@pytest.mark.parametrize(
+    ("packed", "spacing"), [(False, None), (True, [2.0, 1.3, 0.8])]
+)
 def test_what_is_read_by_parts_is_prepared_to_the_bit_as_what_is_in_memory(
     tmp_path, request, monkeypatch, packed, spacing
 ):

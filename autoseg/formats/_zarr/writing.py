@@ -119,7 +119,8 @@ def _write_levels(
     lead = int(channels)
     steps, spacing = [1] * geometry.dim, list(geometry.spacing)
     place = list(geometry.origin[::-1])
-    source, found = array if channels else array[0], []
+    source: Any = array if channels else array[0]
+    found: list[dict[str, Any]] = []
     while True:
         name = str(len(found))
         made = _create(folder / name, source.shape[lead:], array, lead, version, steps)
@@ -172,11 +173,8 @@ def _create(
         codec = zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
         how |= {"zarr_format": 3, "compressors": codec, "dimension_names": list(names)}
     else:
-        import numcodecs
-
-        codec = numcodecs.Blosc("zstd", clevel=3, shuffle=numcodecs.Blosc.SHUFFLE)
         encoding = {"name": "v2", "separator": "/"}
-        how |= {"zarr_format": 2, "compressors": codec, "chunk_key_encoding": encoding}
+        how |= {"zarr_format": 2, "chunk_key_encoding": encoding}
     folder.parent.mkdir(parents=True, exist_ok=True)
     return zarr.create_array(store=zarr.storage.LocalStore(folder), **how)
 

@@ -7,43 +7,21 @@ axes read nothing: what is looked at last is read, and no more than that.
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
+from autoseg.spec.arrays.sources import Box as Box
+from autoseg.spec.arrays.sources import Each, Source
+from autoseg.spec.arrays.sources import Held as Held
+from autoseg.spec.arrays.sources import map_behind as map_behind
+
 Array = NDArray[Any]
 AT_ONCE = 2**22  # numbers that are read at once where nobody says how many
-Box = tuple[slice, ...]
-"""A slice for each axis, with start and stop, without a step."""
-
-
-class Source(Protocol):
-    """What voxels are read from.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Length of each axis.
-    dtype : dtype
-        What `read` gives.
-    """
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-
-    def read(self, box: Box) -> Array:
-        """Return what is in a box, of its shape."""
-
-    def let_go(self) -> None:
-        """Forget what was read; it is read again when it is looked at."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +167,7 @@ class Windowed(NDArrayOperatorsMixin):
         dtype : dtype
             Of what it returns.
         """
-        each = _Each(self.source, function, np.dtype(dtype))
+        each = Each(self.source, function, np.dtype(dtype))
         return Windowed(each)._seen(self._axes, self._fixed)
 
     def rows(self, numbers: int = 0) -> Iterator[tuple[slice, Array]]:
@@ -256,49 +234,6 @@ class Windowed(NDArrayOperatorsMixin):
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
-    """An array as a source; a memory map reads nothing before it is looked at."""
-
-    array: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.array.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        kind: np.dtype[Any] = np.dtype(self.array.dtype)
-        return kind
-
-    def read(self, box: Box) -> Array:
-        return np.asarray(self.array[box])
-
-    def let_go(self) -> None:
-        owner = map_behind(self.array)
-        if owner is not None and hasattr(mmap, "MADV_DONTNEED"):
-            owner.madvise(mmap.MADV_DONTNEED)
-
-
-@dataclass(frozen=True, eq=False)
-class _Each:
-    """What a function makes of each number of a source."""
-
-    source: Source
-    function: Callable[[Array], Array]
-    dtype: np.dtype[Any]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.source.shape
-
-    def read(self, box: Box) -> Array:
-        return self.function(self.source.read(box))
-
-    def let_go(self) -> None:
-        self.source.let_go()
-
-
-@dataclass(frozen=True, eq=False)
 class Joined:
     """Arrays one behind the other along their first axis, as a source."""
 
@@ -351,15 +286,6 @@ def pieces(array: Any, numbers: int = 0) -> Iterator[Array]:
 
 def _least(function: Callable[..., Any], found: list[Any], initial: Any) -> Any:
     return function(found if initial is None else [*found, initial])
-
-
-def map_behind(array: Any) -> mmap.mmap | None:
-    """Return the memory map that an array is a view of, if it is shared with a file."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and array.mode == "c":
-            return None  # what was written exists nowhere else
-        array = array.base
-    return array if isinstance(array, mmap.mmap) else None
 
 
 def windowed(array: Any) -> Windowed:
