@@ -112,11 +112,10 @@ def plan_and_preprocess(
         work. The last part plans and prepares what is left.
     """
     given = preset, gpu_memory, budget_rule, settings, network, operations, gpus
-    budget = make_budget(budget, *given)
-    name = name or network
-    check_part(num_parts, part_id)
+    budget, called = make_budget(budget, *given), name or network
     described, workspace = open_dataset(dataset, root)
     check_settings(described.task, planner, budget)
+    check_part(num_parts, part_id)
     parts = _Parts(workspace, num_parts, part_id)
     share: dict[str, Any] = {"num_parts": num_parts, "part_id": part_id}
     first = {"workers": fingerprint_workers or workers, **share}
@@ -138,7 +137,7 @@ def plan_and_preprocess(
         except PartDone:
             parts.wait_for_measures()
             measure()
-        made = plan(dataset, root, planner=planner, name=name, budget=budget)
+        made = plan(dataset, root, planner=planner, name=called, budget=budget)
         if preprocessing:
             with parts.at(PREPARE):
                 prepare(plan=made.name, overwrite=overwrite, **share)
