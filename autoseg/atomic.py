@@ -57,7 +57,9 @@ def atomically(path: Path) -> Iterator[Path]:
         for extra in sorted(folder.iterdir()):
             if extra.name != path.name:
                 os.replace(extra, path.parent / extra.name)
-        if path.is_dir() and not path.is_symlink():  # which nothing replaces at once
+        # Folders are replaced by folders only, in two steps; never by a file.
+        both = (folder / path.name).is_dir() and path.is_dir()
+        if both and not path.is_symlink():
             os.replace(path, folder / f"{path.name}.before")
         os.replace(folder / path.name, path)
     finally:
