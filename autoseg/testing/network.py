@@ -185,7 +185,7 @@ def its_weights_start_so_that_a_loss_falls(kind: Kind, dim: int) -> None:
     """In a few steps of AdamW on one batch, whose answer is the image's sign."""
     network, image = _make(kind, dim)
     wanted = (image[:, :1] > 0).float()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, fused=True)
     losses = []
     for _ in range(STEPS):
         outputs = network(image)
