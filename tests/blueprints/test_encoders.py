@@ -8,6 +8,7 @@ from autoseg.blueprints.parts import Layers
 from autoseg.errors import PlanError
 from autoseg.networks.encoder_unet import EncoderUNet
 from autoseg.networks.linknet import Linknet
+from tests.networks.encoded import options
 
 LAYERS = {"norm": "batch", "act": "relu", "bias": False}
 # Counted by building them with 3 channels, without what classifies: torchvision 0.29.1,
@@ -79,3 +80,14 @@ def test_a_row_that_needs_half_the_resolution_says_so():
 
     with pytest.raises(PlanError, match="mit_b0 has none"):
         Linknet.drawing({**options, "encoder": "mit_b0"}, (64, 64), 1, 2)
+
+
+def test_the_last_features_of_densenet_may_be_negative():
+    # The activation after its last norm belongs to the classifier, in
+    # segmentation_models.pytorch, too: who reads the norm enlarges it, no more.
+    chosen = options(5, encoder="densenet121")
+    drawing = EncoderUNet.drawing(chosen, (64, 64), 3, 2)
+
+    (norm,) = (layer for layer in drawing.layers if layer.name == "encoder.norm5")
+    readers = [layer for layer in drawing.layers if norm.outputs[0] in layer.inputs]
+    assert [layer.kind for layer in readers] == ["resize"]

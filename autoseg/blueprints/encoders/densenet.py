@@ -60,7 +60,10 @@ class DenseNet:
                     x = net.cat(x, more)
             last = number == len(self.counts)
             name = "norm5" if last else f"transition{number}.norm"
-            y = layers.activate(net, layers.normalize(net, x, name))
+            y = layers.normalize(net, x, name)
+            # The last one's activation belongs to what classifies, as in
+            # segmentation_models.pytorch.
+            y = y if last else layers.activate(net, y)
             features.append(y)
             if number + 1 < len(strides):
                 y = net.conv(
