@@ -230,8 +230,10 @@ def difference(one: Compared) -> tuple[float, float, Sequence[str]]:
     image = torch.randn(2, *one.shape)
     theirs.train()
     with torch.no_grad():
-        for name, value in theirs.named_parameters():
-            if value.dim() == 1:  # zeros and ones at the start hide what is not the same
+        for value in theirs.parameters():
+            if (
+                value.dim() == 1
+            ):  # zeros and ones at the start hide what is not the same
                 value.add_(0.2 * torch.rand_like(value))
         for _ in range(5):  # norms learn what they see
             theirs(image)
