@@ -231,9 +231,8 @@ def difference(one: Compared) -> tuple[float, float, Sequence[str]]:
     theirs.train()
     with torch.no_grad():
         for value in theirs.parameters():
-            if (
-                value.dim() == 1
-            ):  # zeros and ones at the start hide what is not the same
+            # Zeros and ones at the start hide what is not the same.
+            if value.dim() == 1:
                 value.add_(0.2 * torch.rand_like(value))
         for _ in range(5):  # norms learn what they see
             theirs(image)
