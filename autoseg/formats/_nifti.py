@@ -85,7 +85,8 @@ class NiftiFile:
 
         if is_mapped(self.array):
             lazy: Any = windowed(self.array).each(scale, kind)
-            return lazy
+            found: Array = lazy  # it is used like one
+            return found
         result = np.empty(self.array.shape, dtype=kind)
         for channel, out in zip(self.array, result, strict=True):
             out[...] = scale(channel)

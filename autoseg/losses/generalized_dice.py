@@ -38,11 +38,13 @@ class GeneralizedDice(LabelLoss):
 
     def of(self, seen: Seen) -> Tensor:
         p, g, counts = seen.p * seen.known, seen.g, seen.spoken_of
-        sums = (p * g).sum(2) * counts, p.sum(2) * counts, g.sum(2) * counts
+        overlap = (p * g).sum(2) * counts
+        predicted, reference = p.sum(2) * counts, g.sum(2) * counts
         if self.batch_dice:
-            sums = tuple(one.sum(0, keepdim=True) for one in sums)
-            *sums, counts = self.batch.total(*sums, counts.sum(0, keepdim=True))
-        overlap, predicted, reference = sums
+            sums = (overlap, predicted, reference, counts)
+            overlap, predicted, reference, counts = self.batch.total(
+                *(one.sum(0, keepdim=True) for one in sums)
+            )
         weights = 1 / reference.clamp(min=1).square()
         # 1 for an absent class would be far more than any other class has.
         there = torch.where(reference > 0, weights, 0.0).amax(1, keepdim=True)

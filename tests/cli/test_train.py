@@ -73,8 +73,8 @@ def test_every_flag_reaches_the_stage(called):
     words += " --batch-size 4 --seed 7 --device cpu --precision fp32 --compile off"
     words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
     words += " --init-from other.pt --keep-network --overwrite --no-validation"
-    words += " --retrain-changed --extend-splits train"
-    words += " --network segnet --processes 2"
+    words += " --freeze encoder --retrain-changed --extend-splits train"
+    words += " --network segnet --processes 2 --cluster local:2"
 
     assert main(words.split()) == 0
 
@@ -99,11 +99,13 @@ def test_every_flag_reaches_the_stage(called):
         "threads": 1,
         "workers": 0,
         "init_from": "other.pt",
+        "freeze": "encoder",
         "keep_network": True,
         "overwrite": True,
         "retrain_changed": True,
         "extend_splits": "train",
         "validation": False,
+        "cluster": "local:2",
     }
 
 

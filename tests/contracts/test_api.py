@@ -30,7 +30,7 @@ ONLY_FLAGS = {
     # A folder of ONNX is made by a function of its own, in a layer above.
     "export": {"dataset", "plan", "root", "format"},
     "doctor": set(),
-    "models": {"json"},
+    "models": set(),
     "compare": set(),
 }
 # Spelled otherwise on the terminal, or the other way round.
