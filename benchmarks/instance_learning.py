@@ -26,8 +26,8 @@ from autoseg.phantoms.rods import make_rods
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.base import Overlapping, masks_in
 from autoseg.representations.maps import numbered
-from autoseg.spec.arrays.overlaps import Arranged, Mask
-from autoseg.spec.instances import Instances
+from autoseg.spec.arrays.overlaps import Mask
+from autoseg.spec.instances import Arranged, Instances
 from autoseg.tasks import TASKS
 from autoseg.tasks.instance.trial import compared_masks, pool_trials
 from autoseg.train.loop.criterion import Criterion

@@ -66,6 +66,11 @@ def write_page(
         See `live_page`.
     pictures : bool
         Show cases, too: for that their images are read.
+
+    Returns
+    -------
+    Path or None
+        The page.
     """
     from autoseg.report.stage import report
 

@@ -82,7 +82,7 @@ class Cluster:
             if written is not None:
                 written.mkdir(parents=True, exist_ok=True)
                 mark = written / f".cluster-{os.getpid()}-{time.time_ns()}"
-                mark.write_text("Workers look for this file.\n")
+                mark.write_text("Workers look for this file.\n", encoding="utf-8")
                 stack.callback(mark.unlink, missing_ok=True)
                 self._files |= files_to_see(written, mark)
             try:

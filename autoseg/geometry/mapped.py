@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 from autoseg.atomic import reserve
 from autoseg.errors import AutosegError
 from autoseg.geometry.orientation import Turn
-from autoseg.spec.arrays.windowed import AT_ONCE, Windowed, map_behind, windowed
+from autoseg.spec.arrays.windowed import AT_ONCE, Held, Windowed
 
 Array = NDArray[Any]
 
@@ -117,7 +117,7 @@ def in_rows(array: Any, voxels: int = 0) -> Iterator[tuple[slice, Array]]:
 
 def is_mapped(array: Any) -> bool:
     """Return whether an array is in a file: a memory map, a view of one, windowed."""
-    return isinstance(array, Windowed) or map_behind(array) is not None
+    return isinstance(array, Windowed) or Held(array).map_behind is not None
 
 
 def held_bytes(array: Any) -> int:
@@ -133,7 +133,8 @@ def let_go(array: Any) -> None:
     array : ndarray or Windowed
         A memory map of a file, or a view of one; anything else stays as it is.
     """
-    windowed(array).let_go()
+    source = array if isinstance(array, Windowed) else Held(array)
+    source.let_go()
 
 
 def file_turn(array: Any, dim: int) -> Turn:

@@ -251,19 +251,37 @@ class Predictor(SingleModel):
         annotation, or None
             See `predict_image`; None if the sink wants outputs only.
         """
-        if self.is_joint and begun.image is not None:
-            found = self._look_together(begun.image, progress, sink, doubt)
-            return self.readout.finish(found, begun.geometry, doubt)
-        prepared, previous = begun.prepared, begun.previous
-        if prepared is None and begun.image is not None:
-            previous = self.before.look(self.before.begin(begun.image))
-            prepared = self.prepare(begun.image, previous)
-        if prepared is None:
+        watching = (progress, sink, doubt)
+        found = begun.previous
+        for one in self._stages(begun):  # no call within a call: few are on the stack
+            now, watch = (begun, watching) if one is self else one._begun_alone(begun)
+            if one.is_joint and now.image is not None:
+                found = one._look_together(now.image, *watch)
+            else:
+                prepared = now.prepared
+                if prepared is None and now.image is not None:
+                    prepared = one.prepare(now.image, found)
+                if prepared is None:
+                    raise ValueError("neither an image nor a prepared one was begun")
+                factor = now.view.factor
+                found = one.readout.look(one.sight(prepared, found, *watch, factor))
+            found = one.readout.finish(found, begun.geometry, watch[-1])
+        return found
+
+    def _stages(self, begun: Begun) -> list[Predictor]:
+        """Return the models of a cascade that have to look, this one last."""
+        stages = [self]
+        if begun.prepared is not None:
+            return stages
+        while stages[0].is_second and not stages[0].is_joint:
+            stages.insert(0, stages[0].before)
+        return stages
+
+    def _begun_alone(self, begun: Begun) -> tuple[Begun, tuple[None, None, None]]:
+        """Begin for a later stage, which nobody watches."""
+        if begun.image is None:
             raise ValueError("neither an image nor a prepared one was begun")
-        factor = begun.view.factor
-        sight = self.sight(prepared, previous, progress, sink, doubt, factor)
-        found = self.readout.look(sight)
-        return self.readout.finish(found, begun.geometry, doubt)
+        return self.begin(begun.image), (None, None, None)
 
     def _look_together(
         self,

@@ -15,11 +15,98 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.spec.annotation import IGNORED, Annotation, LabelMap, Turning
-from autoseg.spec.arrays.overlaps import Arranged, Mask, arrange, members_of, on_top
+from autoseg.spec.arrays.overlaps import Mask, Shares, coded, members_of, on_top
 
 Array = NDArray[Any]
 
 _NOTHING: Mapping[int, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Arranged(Annotation):
+    """A map of ids in which each set of objects that share voxels has a value, too.
+
+    ``numpy.asarray`` of it is the map of the ids on top.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape S
+        Ids, and for shared voxels ``base`` plus the position of their set. Values
+        below 1 are as in a map of ids.
+    sets : tuple of tuple of int
+        The objects that share voxels, the one on top first, and then by their ids.
+    base : int
+        Larger than every id.
+    """
+
+    codes: Array
+    sets: tuple[tuple[int, ...], ...]
+    base: int
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the map of the ids on top."""
+        found = on_top(self.codes, self.shares)
+        return found if dtype is None else found.astype(dtype)
+
+    @property
+    def shares(self) -> Shares:
+        """What the values of shared voxels mean."""
+        return Shares(self.sets, self.base)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.codes.shape
+
+    @property
+    def nbytes(self) -> int:
+        return self.codes.nbytes
+
+    @property
+    def empty(self) -> bool:
+        return not (self.codes > 0).any()
+
+    def turned(self, turn: Any) -> Arranged:
+        return self._with(LabelMap(self.codes).turned(turn))
+
+    def transposed(self, axes: Sequence[int]) -> Arranged:
+        return self._with(LabelMap(self.codes).transposed(axes))
+
+    def cropped(self, box: Sequence[slice]) -> Arranged:
+        return self._with(LabelMap(self.codes).cropped(box))
+
+    def resized(self, shape: Sequence[int], resample: Any) -> Arranged:
+        return self._with(LabelMap(self.codes).resized(shape, resample))
+
+    def masked(self, mask: NDArray[np.bool_]) -> Arranged:
+        return self._with(LabelMap(self.codes).masked(mask))
+
+    def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = self.codes > 0
+        return inside
+
+    @property
+    def map(self) -> Array:
+        return self.codes
+
+    def to_stored(self) -> dict[str, Any]:
+        return {"shares": self.shares.to_json()}
+
+    def _with(self, found: LabelMap) -> Arranged:
+        return Arranged(found.labels, self.sets, self.base)
+
+
+def arrange(labels: Array, masks: Mapping[int, Mask]) -> Arranged:
+    """Return a map of ids and whole masks as one map.
+
+    Parameters
+    ----------
+    labels : ndarray of int32, shape S
+        Ids of the objects on top.
+    masks : mapping of int to Mask
+        The whole mask of each object that shares voxels.
+    """
+    codes, shares = coded(labels, masks)
+    return Arranged(codes, shares.sets, shares.base)
 
 
 @dataclass(frozen=True, eq=False)

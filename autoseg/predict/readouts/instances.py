@@ -6,7 +6,7 @@ Letters: K outputs of all heads, N cropped grid.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,19 @@ from autoseg.instancefiles.files import (
 from autoseg.instancefiles.overlaps import OVERLAPS
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
-from autoseg.predict.readouts._instances.by_window import in_image, objects_in
+from autoseg.predict.readouts._instances.by_window import (
+    Objects,
+    Window,
+    in_image,
+    predict_windows,
+)
 from autoseg.predict.readouts._instances.decode import HeldOutputs
 from autoseg.predict.readouts._rows import Grids, Rows, Stream, Whole, join
 from autoseg.predict.readouts.base import Opinion, Sight, Sink
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.uncertainty import Doubt, mean_score
-from autoseg.predict.windows.window import Block, counted
+from autoseg.predict.windows.window import Block
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.foreign.looks import given_colors
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.instances import Instances
@@ -67,9 +73,21 @@ class InstanceReadout(OutputReadout):
     def outputs(self) -> int:
         return 1 if self.by_window else super().outputs  # windows are forgotten
 
-    def look(self, sight: Sight) -> Any:
+    def predicted(self, sight: Sight, progress: Callable[[int], None]) -> Iterator[Any]:
         if not self.by_window:
-            return super().look(sight)
+            return super().predicted(sight, progress)
+        array = sight.prepared.array
+        return predict_windows(sight.networks, array, sight.windows, progress)
+
+    def reader(self, sight: Sight) -> Reader:
+        if self.by_window:
+            return self._window_reader(sight)
+        task = self.task
+        if sight.factor != 1:
+            task = task.on_finer_grid(sight.factor**-self.model.settings.dim)
+        return InstanceReader(task, self._grids(sight), sight.sink, sight.memory)
+
+    def _window_reader(self, sight: Sight) -> WindowReader:
         if sight.sink is not None:
             name = self.task.decoding_name
             raise UsageError(
@@ -78,24 +96,15 @@ class InstanceReadout(OutputReadout):
             )
         meaning = self.task.meaning  # type: ignore[attr-defined]
         grids = self._grids(sight)
-        shape = sight.prepared.array.shape[1:]
-        found = objects_in(
-            sight.networks,
-            sight.prepared.array,
-            sight.windows,
+        objects = Objects(
+            sight.windows.grid(sight.prepared.array.shape[1:]),
+            len(sight.networks),
             lambda logits: decode_objects(
                 meaning, grids.activate(logits), self.model.settings.spacing
             ),
             meaning.representation.same,
-            counted(sight.progress, sight.windows.grid(shape).count),
         )
-        return in_image(found, sight.prepared.placement)
-
-    def reader(self, sight: Sight) -> Reader:
-        task = self.task
-        if sight.factor != 1:
-            task = task.on_finer_grid(sight.factor**-self.model.settings.dim)
-        return InstanceReader(task, self._grids(sight), sight.sink, sight.memory)
+        return WindowReader(objects, sight.prepared.placement)
 
     def _grids(self, sight: Sight) -> Grids:
         return Grids(
@@ -161,6 +170,27 @@ class InstanceReadout(OutputReadout):
     @classmethod
     def save(cls, path: Path, annotation: Any, geometry: Geometry) -> None:
         super().save(path, annotation.labels, geometry)
+
+
+class WindowReader(Reader):
+    """Finds objects window by window.
+
+    Parameters
+    ----------
+    objects : Objects
+        Of the network's grid.
+    placement : Placement
+        Of the prepared image.
+    """
+
+    def __init__(self, objects: Objects, placement: Placement) -> None:
+        self._objects, self._placement = objects, placement
+
+    def take(self, block: Window) -> None:
+        self._objects.take(block)
+
+    def result(self) -> Instances:
+        return in_image(self._objects.united(), self._placement)
 
 
 class InstanceReader(Reader):

@@ -6,6 +6,7 @@ Letters: K outputs of all heads, S network's grid, C channels of a head.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from autoseg.formats.base import find_format
 from autoseg.predict.readouts.base import Readout, Sight
 from autoseg.predict.readouts.uncertainty import Doubt
-from autoseg.predict.windows.window import Block, counted, predict_outputs
+from autoseg.predict.windows.window import counted, predict_outputs
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 
@@ -26,8 +27,14 @@ class Reader(ABC):
     """Takes the finished outputs of an image, some rows after the other."""
 
     @abstractmethod
-    def take(self, block: Block) -> None:
-        """Take the next rows; the block is overwritten afterwards."""
+    def take(self, block: Any) -> None:
+        """Take the next rows; the block is overwritten afterwards.
+
+        Parameters
+        ----------
+        block : Block
+            Or whatever else `OutputReadout.predicted` yields.
+        """
 
     @abstractmethod
     def result(self) -> Any:
@@ -44,14 +51,28 @@ class OutputReadout(Readout):
     def reader(self, sight: Sight) -> Reader:
         """Return what reads the outputs for an image."""
 
+    def predicted(self, sight: Sight, progress: Callable[[int], None]) -> Iterator[Any]:
+        """Return what the networks say about an image, part by part.
+
+        Parameters
+        ----------
+        sight : Sight
+            The image.
+        progress : callable
+            Told how many windows were predicted since it was last called.
+        """
+        array = sight.prepared.array
+        return predict_outputs(sight.networks, array, sight.windows, progress)
+
     def look(self, sight: Sight) -> Any:
-        array, windows, doubt = sight.prepared.array, sight.windows, sight.doubt
-        count = counted(sight.progress, windows.grid(array.shape[1:]).count)
+        windows, doubt = sight.windows, sight.doubt
+        shape = sight.prepared.array.shape[1:]
+        count = counted(sight.progress, windows.grid(shape).count)
         reader = self.reader(sight)
         if windows.doubted:
             doubt = doubt or Doubt()
-            doubt.open(array.shape[1:])
-        for block in predict_outputs(sight.networks, array, windows, count):
+            doubt.open(shape)
+        for block in self.predicted(sight, count):
             if windows.doubted and doubt is not None:
                 block = doubt.take(block)
             reader.take(block)

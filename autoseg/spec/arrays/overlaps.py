@@ -18,88 +18,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.annotation import Annotation, LabelMap
 from autoseg.spec.arrays.masks import Mask as Mask
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Arranged(Annotation):
-    """A map of ids in which each set of objects that share voxels has a value, too.
-
-    ``numpy.asarray`` of it is the map of the ids on top.
+@dataclass(frozen=True)
+class Shares:
+    """What the values of shared voxels in a map of codes mean.
 
     Parameters
     ----------
-    codes : ndarray of int, shape S
-        Ids, and for shared voxels ``base`` plus the position of their set. Values
-        below 1 are as in a map of ids.
     sets : tuple of tuple of int
         The objects that share voxels, the one on top first, and then by their ids.
     base : int
-        Larger than every id.
+        Larger than every id; a shared voxel is ``base`` plus the position of its set.
     """
-
-    codes: Array
-    sets: tuple[tuple[int, ...], ...]
-    base: int
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """Return the map of the ids on top."""
-        found = on_top(self.codes, self.shares)
-        return found if dtype is None else found.astype(dtype)
-
-    @property
-    def shares(self) -> Shares:
-        """What the values of shared voxels mean."""
-        return Shares(self.sets, self.base)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.codes.shape
-
-    @property
-    def nbytes(self) -> int:
-        return self.codes.nbytes
-
-    @property
-    def empty(self) -> bool:
-        return not (self.codes > 0).any()
-
-    def turned(self, turn: Any) -> Arranged:
-        return self._with(LabelMap(self.codes).turned(turn))
-
-    def transposed(self, axes: Sequence[int]) -> Arranged:
-        return self._with(LabelMap(self.codes).transposed(axes))
-
-    def cropped(self, box: Sequence[slice]) -> Arranged:
-        return self._with(LabelMap(self.codes).cropped(box))
-
-    def resized(self, shape: Sequence[int], resample: Any) -> Arranged:
-        return self._with(LabelMap(self.codes).resized(shape, resample))
-
-    def masked(self, mask: NDArray[np.bool_]) -> Arranged:
-        return self._with(LabelMap(self.codes).masked(mask))
-
-    def region(self, ignored: int | None = None) -> NDArray[np.bool_]:
-        inside: NDArray[np.bool_] = self.codes > 0
-        return inside
-
-    @property
-    def map(self) -> Array:
-        return self.codes
-
-    def to_stored(self) -> dict[str, Any]:
-        return {"shares": self.shares.to_json()}
-
-    def _with(self, found: LabelMap) -> Arranged:
-        return Arranged(found.labels, self.sets, self.base)
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What the values of shared voxels mean; see `Arranged`."""
 
     sets: tuple[tuple[int, ...], ...]
     base: int
@@ -152,7 +86,7 @@ def in_layers(codes: Array, shares: Shares | None) -> NDArray[np.int32]:
     Parameters
     ----------
     codes : ndarray of int, shape S
-        See `Arranged`; what is below 1 stands in every layer.
+        See `Shares`; what is below 1 stands in every layer.
     shares : Shares or None
         What shared voxels mean; None: there are none.
 
@@ -183,8 +117,8 @@ def in_layers(codes: Array, shares: Shares | None) -> NDArray[np.int32]:
     return found
 
 
-def arrange(labels: Array, masks: Mapping[int, Mask]) -> Arranged:
-    """Return a map of ids and whole masks as one map.
+def coded(labels: Array, masks: Mapping[int, Mask]) -> tuple[Array, Shares]:
+    """Return a map of ids and whole masks as one map of codes.
 
     Parameters
     ----------
@@ -192,6 +126,13 @@ def arrange(labels: Array, masks: Mapping[int, Mask]) -> Arranged:
         Ids of the objects on top.
     masks : mapping of int to Mask
         The whole mask of each object that shares voxels.
+
+    Returns
+    -------
+    codes : ndarray of int32, shape S
+        Ids, and for shared voxels what `Shares` says.
+    shares : Shares
+        What the values of shared voxels mean.
     """
     flat = [np.ravel_multi_index(m.places, labels.shape) for m in masks.values()]
     who = [np.full(len(f), i, np.int64) for i, f in zip(masks, flat, strict=True)]
@@ -220,7 +161,7 @@ def arrange(labels: Array, masks: Mapping[int, Mask]) -> Arranged:
         (int(row[0]), *(int(i) for i in row[1:] if i not in (0, row[0])))
         for row in kinds
     )
-    return Arranged(codes, sets, base)
+    return codes, Shares(sets, base)
 
 
 def members_of(codes: Array, shares: Shares) -> Iterator[tuple[int, Mask]]:
@@ -229,7 +170,7 @@ def members_of(codes: Array, shares: Shares) -> Iterator[tuple[int, Mask]]:
     Parameters
     ----------
     codes : ndarray of int, shape S
-        See `Arranged`.
+        See `Shares`.
     shares : Shares
         What shared voxels mean.
 

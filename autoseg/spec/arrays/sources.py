@@ -58,9 +58,19 @@ class Held:
         return np.asarray(self.array[box])
 
     def let_go(self) -> None:
-        owner = map_behind(self.array)
+        owner = self.map_behind
         if owner is not None and hasattr(mmap, "MADV_DONTNEED"):
             owner.madvise(mmap.MADV_DONTNEED)
+
+    @property
+    def map_behind(self) -> mmap.mmap | None:
+        """The memory map that the array is a view of, if it is shared with a file."""
+        array = self.array
+        while isinstance(array, np.ndarray):
+            if isinstance(array, np.memmap) and array.mode == "c":
+                return None  # what was written exists nowhere else
+            array = array.base
+        return array if isinstance(array, mmap.mmap) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,12 +90,3 @@ class Each:
 
     def let_go(self) -> None:
         self.source.let_go()
-
-
-def map_behind(array: Any) -> mmap.mmap | None:
-    """Return the memory map that an array is a view of, if it is shared with a file."""
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap) and array.mode == "c":
-            return None  # what was written exists nowhere else
-        array = array.base
-    return array if isinstance(array, mmap.mmap) else None

@@ -18,7 +18,6 @@ from numpy.typing import DTypeLike, NDArray
 from autoseg.spec.arrays.sources import Box as Box
 from autoseg.spec.arrays.sources import Each, Source
 from autoseg.spec.arrays.sources import Held as Held
-from autoseg.spec.arrays.sources import map_behind as map_behind
 
 Array = NDArray[Any]
 AT_ONCE = 2**22  # numbers that are read at once where nobody says how many

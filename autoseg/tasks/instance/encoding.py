@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.arrays.overlaps import Arranged, Shares, in_layers, on_top
+from autoseg.spec.arrays.overlaps import Shares, in_layers, on_top
+from autoseg.spec.instances import Arranged
 from autoseg.tasks.base import Array
 from autoseg.tasks.instance.decoding import Meaning
 from autoseg.tasks.instance.heads import CLASSES

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from autoseg.representations.maps import numbered
 from autoseg.spec.annotation import IGNORED
-from autoseg.spec.arrays.overlaps import Arranged, arrange
-from autoseg.spec.instances import Instances
+from autoseg.spec.instances import Arranged, Instances, arrange
 
 Array = NDArray[Any]
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from autoseg.predict.readouts._instances.by_window import (
+    Objects,
     in_image,
-    objects_in,
+    predict_windows,
     resized,
     through_slices,
 )
@@ -41,6 +42,13 @@ def decode(logits):
         if len(places[0]):
             found.append((Mask.of_places(places), 0.9 - 0.1 * number, 1))
     return found
+
+
+def objects_in(networks, array, windows, decode, same, progress):
+    objects = Objects(windows.grid(array.shape[1:]), len(networks), decode, same)
+    for window in predict_windows(networks, array, windows, progress):
+        objects.take(window)
+    return objects.united()
 
 
 def keys(objects):

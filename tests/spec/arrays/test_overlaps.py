@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from autoseg.spec.arrays.overlaps import Mask, Shares, arrange, in_layers, painted
-from autoseg.spec.instances import Instances
+from autoseg.spec.arrays.overlaps import Mask, Shares, in_layers, painted
+from autoseg.spec.instances import Instances, arrange
 
 
 def boxes(seed, shape=(30, 40), count=8):

@@ -5,8 +5,8 @@ Letters: K outputs of all heads, P patch, D axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from autoseg.metrics.masks import overlapping_boxes
 from autoseg.predict.readouts._instances.united import (
     Object,
     Piece,
+    View,
     in_array,
     unite,
     views_of,
 )
 from autoseg.predict.windows.canvas import Canvas
+from autoseg.predict.windows.tiling import Grid
 from autoseg.predict.windows.window import Network, Windows, corner_of, cut
 from autoseg.preprocess.case import Placement
 from autoseg.spec.arrays.overlaps import Mask, painted
@@ -33,34 +35,50 @@ SLICES = 0.25  # IoU from which on objects of neighboring slices are one
 HALF = 0.5
 
 
-def objects_in(
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """What one network says about one window.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (K, *P)
+        Of all heads.
+    corner : tuple of int, length D
+        The array's voxel that the window begins with; negative: it overhangs.
+    view : View
+        What it sees of the array.
+    """
+
+    logits: torch.Tensor
+    corner: tuple[int, ...]
+    view: View
+
+
+def predict_windows(
     networks: Sequence[Network],
     array: Any,
     windows: Windows,
-    decode: Callable[[torch.Tensor], Found],
-    same: float,
     progress: Callable[[int], None],
-) -> list[Object]:
-    """Return the objects of an array.
+) -> Iterator[Window]:
+    """Predict an array window by window.
 
     Parameters
     ----------
     networks : sequence of Network
-        Each looks at every window; objects that at most half of them find are none.
+        Each looks at every window.
     array : ndarray of float32, shape (C, *S)
         A preprocessed image.
     windows : Windows
         How to cut it.
-    decode : callable
-        From the logits of a window, (K, *P), to masks, scores and numbers of classes.
-    same : float
-        See `unite`.
     progress : callable
         Told how many windows were predicted since it was last called.
+
+    Yields
+    ------
+    Window
+        Each as often as there are networks.
     """
-    shape = array.shape[1:]
-    grid = windows.grid(shape)
-    pieces: list[Piece] = []
+    grid = windows.grid(array.shape[1:])
     number = 0
     for group in grid.groups:
         for indices in windows.chunks(grid, group):
@@ -76,15 +94,49 @@ def objects_in(
                 ):
                     view = views_of(grid, index, number)
                     number += 1
-                    for mask, score, kind in decode(logits):
-                        if grid.sliced:
-                            mask = Mask((0, *mask.start), mask.inside[None])
-                        placed = in_array(mask, corner, shape)
-                        if placed is not None:
-                            pieces.append(Piece(Object(placed, score, kind), view))
+                    yield Window(logits=logits, corner=corner, view=view)
             progress(len(indices))
-    found = unite(pieces, len(networks), same)
-    return through_slices(found) if grid.sliced else found
+
+
+class Objects:
+    """Objects of an array, from what is found in its windows.
+
+    Parameters
+    ----------
+    grid : Grid
+        The windows.
+    networks : int
+        How many look at every window; objects that at most half of them find are none.
+    decode : callable
+        From the logits of a window, (K, *P), to masks, scores and numbers of classes.
+    same : float
+        See `unite`.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        networks: int,
+        decode: Callable[[torch.Tensor], Found],
+        same: float,
+    ) -> None:
+        self._grid, self._networks = grid, networks
+        self._decode, self._same = decode, same
+        self._pieces: list[Piece] = []
+
+    def take(self, window: Window) -> None:
+        """Find what a window shows."""
+        for mask, score, kind in self._decode(window.logits):
+            if self._grid.sliced:
+                mask = Mask((0, *mask.start), mask.inside[None])
+            placed = in_array(mask, window.corner, self._grid.shape)
+            if placed is not None:
+                self._pieces.append(Piece(Object(placed, score, kind), window.view))
+
+    def united(self) -> list[Object]:
+        """Return each object once, when all windows were taken."""
+        found = unite(self._pieces, self._networks, self._same)
+        return through_slices(found) if self._grid.sliced else found
 
 
 def through_slices(found: Sequence[Object]) -> list[Object]:
