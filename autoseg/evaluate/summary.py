@@ -13,6 +13,7 @@ from typing import Any
 
 from autoseg.errors import PlanError, amount
 from autoseg.evaluate.aggregate import Scores, Statistic, caution, metric_names
+from autoseg.evaluate.numbers import floats, plain
 from autoseg.evaluate.points import ALL
 from autoseg.metrics.instances import SIZES
 from autoseg.metrics.points import QUANTILES, RADII
@@ -21,7 +22,6 @@ from autoseg.spec.json import dumps, from_json, load_object, to_json, write_text
 from autoseg.spec.shown.html import html_table
 
 SCHEMA = 1
-INFINITY = "Infinity"  # strict JSON has no infinite numbers
 
 # Columns of the table for people: the first line of which a task has the first.
 SHOWN = (
@@ -128,11 +128,11 @@ class Summary:
             raise PlanError(
                 f"{path} has schema {raw.get('schema')}; this autoseg reads {SCHEMA}."
             )
-        scores = _floats(raw.pop("cases", {}))
+        scores = floats(raw.pop("cases", {}))
         statistics = {
-            name: _floats(raw.pop(name, {})) for name in ("foreground", "classes")
+            name: floats(raw.pop(name, {})) for name in ("foreground", "classes")
         }
-        points = _floats(raw.pop("points", {}))
+        points = floats(raw.pop("points", {}))
         rest = from_json(_Rest, raw, str(path))
         return cls(
             points=points,
@@ -330,26 +330,6 @@ def _cell_text(statistic: Statistic, metric: str, interval: bool) -> str:
         low, high = pattern.format(statistic.low), pattern.format(statistic.high)
         text += f" [{low}, {high}]"
     return text + missed
-
-
-def plain(value: Any) -> Any:
-    """Return JSON values without NaN and infinity."""
-    if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [plain(entry) for entry in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        if math.isnan(value):
-            return None
-        return INFINITY if value > 0 else f"-{INFINITY}"
-    return value
-
-
-def _floats(value: Any) -> Any:
-    """Undo `plain` where only numbers can be."""
-    if isinstance(value, dict):
-        return {key: _floats(entry) for key, entry in value.items()}
-    return math.nan if value is None else float(value)
 
 
 def _statistics(raw: Mapping[str, Any]) -> dict[str, Statistic]:

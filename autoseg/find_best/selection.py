@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autoseg.errors import amount
 from autoseg.evaluate.measures import measure_of
-from autoseg.evaluate.summary import plain
+from autoseg.evaluate.numbers import plain
 from autoseg.find_best.step import Step
 from autoseg.find_best.table import Gain
 from autoseg.model.decoding import Decoding

@@ -36,9 +36,9 @@ from autoseg.predict.drift import unlike_training
 from autoseg.predict.inputs import read_files
 from autoseg.predict.job import Job
 from autoseg.predict.predictor import Begun, Predictor
-from autoseg.predict.readouts.base import Sink
 from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.predict.readouts.probabilities import open_sink
+from autoseg.predict.readouts.sight import Sink
 from autoseg.predict.readouts.uncertainty import Doubt, Qualities, doubt_file
 from autoseg.predict.written import Written
 from autoseg.progress import Progress

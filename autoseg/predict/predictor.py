@@ -15,7 +15,7 @@ from autoseg.model.model import Model
 from autoseg.predict import inputs
 from autoseg.predict.magnification import View
 from autoseg.predict.options import Options
-from autoseg.predict.readouts.base import Progress, Sink
+from autoseg.predict.readouts.sight import Progress, Sink
 from autoseg.predict.readouts.uncertainty import Doubt
 from autoseg.predict.single import SingleModel
 from autoseg.preprocess.case import Prepared

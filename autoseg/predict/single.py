@@ -19,7 +19,7 @@ from autoseg.predict.device import find_device
 from autoseg.predict.magnification import View, find_view
 from autoseg.predict.options import Options, resolve
 from autoseg.predict.readouts import READOUTS
-from autoseg.predict.readouts.base import Progress, Sight, Sink
+from autoseg.predict.readouts.sight import Progress, Sight, Sink
 from autoseg.predict.readouts.uncertainty import Doubt
 from autoseg.predict.window_choice import WindowChoice
 from autoseg.predict.windows.window import Network, Windows
@@ -62,11 +62,6 @@ class SingleModel:
         task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
         self.options = resolve(options, self.task, self.device)
-        if options.diameter is not None and self.task.decode_margin is None:
-            raise UsageError(
-                "A diameter is that of instances, and this model finds none. Leave it "
-                "out."
-            )
         self.readout = READOUTS[self.task.kind](model, self.task, self.options)
         self.readout.check_options()
         self._choice = WindowChoice(self.readout, self.device)
@@ -132,7 +127,7 @@ class SingleModel:
         previous : annotation, optional
             As there.
         progress, sink, doubt, factor
-            See `autoseg.predict.readouts.base.Sight`.
+            See `autoseg.predict.readouts.sight.Sight`.
         """
         return Sight(
             prepared=prepared,

@@ -16,21 +16,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
-from autoseg.geometry.crop import crop_box, nonzero_mask, paste
+from autoseg.errors import AutosegError, DatasetError, FormatError
+from autoseg.geometry.crop import crop_box, nonzero_mask
 from autoseg.geometry.mapped import in_rows, is_mapped
-from autoseg.geometry.orientation import turn_to
 from autoseg.geometry.resample import (
     resample_image,
     resample_labels,
     resampled_shape,
 )
 from autoseg.normalizers import NORMALIZERS
-from autoseg.preprocess.placement import Placement as Placement
+from autoseg.preprocess.placement import (
+    Placement,
+    annotation_in_plan_order,
+    place,
+    to_plan_order,
+)
 from autoseg.preprocess.reach import must_be_in_reach
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.configuration import Configuration
-from autoseg.spec.image import NONZERO, Geometry, Image
+from autoseg.spec.image import NONZERO, Image
 from autoseg.spec.plan import Plan
 
 Array = NDArray[Any]
@@ -217,42 +221,6 @@ def normalize_case(
     return Normalized(array=array, annotation=inner, placement=placement)
 
 
-def place(
-    geometry: Geometry, plan: Plan, shape: tuple[int, ...], box: Sequence[slice]
-) -> Placement:
-    """Return the placement of an image that is cropped and not resampled.
-
-    Parameters
-    ----------
-    geometry : Geometry
-        Of the image.
-    plan : Plan
-        Gives orientation and axis order.
-    shape : tuple of int, length D
-        Of the image in the plan's order.
-    box : sequence of slice, length D
-        What is cut out of that.
-
-    Returns
-    -------
-    Placement
-        The way back.
-    """
-    spacing = _spacing_in_plan_order(geometry, plan)
-    cropped = tuple(part.stop - part.start for part in box)
-    return Placement(
-        geometry=geometry,
-        orientation=plan.orientation if geometry.dim == 3 else None,
-        transpose=plan.transpose,
-        box=tuple((part.start, part.stop) for part in box),
-        shape_before_crop=shape,
-        cropped_shape=cropped,
-        shape=cropped,
-        cropped_spacing=spacing,
-        spacing=spacing,
-    )
-
-
 def _other_axes(where: Any, shape: Sequence[int], dim: int) -> str:
     """Return what to do about a volume for a plan of pictures, or the reverse."""
     grid = " x ".join(map(str, shape))
@@ -307,32 +275,6 @@ def check_image(
         )
 
 
-def to_plan_order(array: Array, geometry: Geometry, plan: Plan) -> Array:
-    """Return a view of (*S) or (C, *S) with spatial axes in the plan's order."""
-    if plan.orientation and geometry.dim == 3:
-        array = turn_to(geometry, plan.orientation).apply(array)
-    lead = array.ndim - plan.dim
-    return array.transpose(*range(lead), *(lead + axis for axis in plan.transpose))
-
-
-def annotation_in_plan_order(
-    annotation: Array | Annotation, geometry: Geometry, plan: Plan
-) -> Annotation:
-    """Return an inner annotation of an image with the axes in the plan's order."""
-    placed = as_annotation(annotation)
-    if plan.orientation and geometry.dim == 3:
-        placed = placed.turned(turn_to(geometry, plan.orientation))
-    return placed.transposed(plan.transpose)
-
-
-def _spacing_in_plan_order(geometry: Geometry, plan: Plan) -> tuple[float, ...]:
-    spacing = geometry.spacing
-    if plan.orientation and geometry.dim == 3:
-        turn = turn_to(geometry, plan.orientation)
-        spacing = tuple(spacing[axis] for axis in turn.axes)
-    return tuple(spacing[axis] for axis in plan.transpose)
-
-
 def _normalize(
     array: Array, plan: Plan, mask: NDArray[np.bool_] | None, image: Image
 ) -> Array:
@@ -357,57 +299,3 @@ def named(image: Image, channel: str) -> Iterator[None]:
         raise type(error)(
             f"{image.path or 'the image'}, channel {channel!r}: {error}"
         ) from None
-
-
-def restore_labels(labels: Array, placement: Placement, fill: int = 0) -> Array:
-    """Bring labels from the cropped grid back to the image's.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape ``placement.cropped_shape``
-        On the image's own spacing, cropped, axes in the plan's order.
-    placement : Placement
-        Of the prepared image.
-    fill : int
-        Label outside the crop.
-
-    Returns
-    -------
-    ndarray, shape ``placement.geometry.shape``
-        In C order, of the dtype of ``labels``.
-    """
-    return restore_outputs(labels, placement, fill)
-
-
-def restore_outputs(
-    outputs: Array, placement: Placement, fill: float | Sequence[float] = 0.0
-) -> Array:
-    """Bring outputs from the cropped grid back to the image's.
-
-    Parameters
-    ----------
-    outputs : ndarray, shape (*S) or (K, *S) with S = ``placement.cropped_shape``
-        On the image's own spacing, cropped, axes in the plan's order.
-    placement : Placement
-        Of the prepared image.
-    fill : float or sequence of float, length K
-        Outputs outside the crop, one for all heads or one for each.
-
-    Returns
-    -------
-    ndarray, shape (*G) or (K, *G) with G = ``placement.geometry.shape``
-        In C order, of the dtype of ``outputs``.
-    """
-    dim = len(placement.transpose)
-    if outputs.shape[-dim:] != placement.cropped_shape:
-        raise UsageError(
-            f"an array of shape {outputs.shape} does not end in the cropped shape "
-            f"{placement.cropped_shape}; resample it to that first."
-        )
-    whole = paste(outputs, placement.slices, placement.shape_before_crop, fill)
-    lead = whole.ndim - dim
-    back = np.argsort(placement.transpose)
-    whole = whole.transpose(*range(lead), *(lead + int(axis) for axis in back))
-    if placement.orientation:
-        whole = turn_to(placement.geometry, placement.orientation).undo(whole)
-    return np.ascontiguousarray(whole)

@@ -21,14 +21,12 @@ from autoseg.normalizers.base import Change, NormalizerInPieces, Stretches
 from autoseg.preprocess.case import (
     Normalized,
     Prepared,
-    annotation_in_plan_order,
     check_image,
     named,
     normalize_case,
-    place,
     prepare_image,
-    to_plan_order,
 )
+from autoseg.preprocess.placement import annotation_in_plan_order, place, to_plan_order
 from autoseg.spec.annotation import Annotation
 from autoseg.spec.arrays.windowed import Box, Windowed
 from autoseg.spec.image import NONZERO, Image

@@ -17,7 +17,7 @@ from autoseg.datasets.files import find_cases
 from autoseg.datasets.read import open_dataset
 from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import AutosegError, DatasetError, UsageError
-from autoseg.evaluate.summary import plain
+from autoseg.evaluate.numbers import plain
 from autoseg.find_best.candidates import held_out, quote
 from autoseg.find_best.outputs import ensure_outputs
 from autoseg.lock import is_held

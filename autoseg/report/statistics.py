@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.evaluate.summary import plain
+from autoseg.evaluate.numbers import plain
 from autoseg.spec.foreign.cells import text_cell
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.json import dumps, write_text

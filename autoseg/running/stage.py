@@ -19,6 +19,7 @@ from autoseg.predict.stage import predict
 from autoseg.prepare import plan_and_preprocess
 from autoseg.preprocess.folds import load_splits
 from autoseg.report.stage import report
+from autoseg.running.images import count_of, new_images
 from autoseg.running.journal import Journal
 from autoseg.running.lengths import Length, folds_in, kept, offered, spoken
 from autoseg.spec.dataset import Dataset
@@ -130,7 +131,7 @@ def run(
     )
     _check(own)
     described, workspace = open_dataset(dataset, root)
-    new = _new_images(described, images)
+    new = new_images(described, images)
     target = Path(output) if output else workspace.results / "predictions"
     journal = Journal(workspace.run, again=overwrite)
     budget = seconds_of(time_budget)
@@ -144,7 +145,7 @@ def run(
             "It will take %s; --time-budget says another time.", spoken(one.seconds)
         )
         journal.begin(one.seconds)
-    _decide(journal, workspace, described, chosen, folds, budget, _count(new))
+    _decide(journal, workspace, described, chosen, folds, budget, count_of(new))
     _train(own, journal, init_from, seed, overwrite)
     model, parts = _select(own, journal, workspace, described)
     written = _predict(own, model, parts, new, target) if new else ()
@@ -314,23 +315,6 @@ def _select(
     return find_best(own.dataset, own.root, device=own.device, workers=own.workers)[
         0
     ], []
-
-
-def _new_images(described: Dataset, images: Any) -> list[Any]:
-    """Return images to predict."""
-    if images is None:
-        return [case.images for case in described.test]
-    folder = Path(images)
-    if not folder.exists():
-        raise UsageError(f"--images {folder} is not there.")
-    return [folder]
-
-
-def _count(new: Sequence[Any]) -> int:
-    """Return how many images there are to predict, or files at least."""
-    if len(new) == 1 and isinstance(new[0], Path) and new[0].is_dir():
-        return sum(path.is_file() for path in new[0].iterdir())
-    return len(new)
 
 
 def _predict(

@@ -9,13 +9,8 @@ from scipy import ndimage
 
 from autoseg.errors import DatasetError, FormatError, UsageError
 from autoseg.geometry.orientation import reorient
-from autoseg.preprocess.case import (
-    Placement,
-    normalize_case,
-    prepare_image,
-    restore_labels,
-    restore_outputs,
-)
+from autoseg.preprocess.case import normalize_case, prepare_image
+from autoseg.preprocess.placement import Placement, restore_labels, restore_outputs
 from autoseg.preprocess.points import restore_coordinates
 from autoseg.spec.choice import Choice
 from autoseg.spec.configuration import Configuration, Resampling

@@ -18,7 +18,7 @@ import autoseg
 from autoseg.datasets import maps
 from autoseg.errors import CaseErrors, DatasetError, PlanError, UsageError
 from autoseg.preprocess import forecast, stage
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from autoseg.predict.readouts.kept import KeptOutputs
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry
 from tests.predict import toy_model

@@ -19,6 +19,7 @@ READOUTS: Registry[type[Readout]] = Registry(
         "lookup",
         "outputs",
         "probabilities",
+        "sight",
         "types",
         "uncertainty",
     ),

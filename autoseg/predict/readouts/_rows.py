@@ -18,7 +18,7 @@ from autoseg.geometry.resample import resample_outputs
 from autoseg.geometry.streaming import RowResampler, streams
 from autoseg.predict.windows.memory import EXPORTED
 from autoseg.predict.windows.window import Block
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.configuration import Resampling
 from autoseg.spec.head import Head
 

@@ -5,13 +5,11 @@ Letters: K outputs of all heads, N cropped grid, G image's grid.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -21,97 +19,17 @@ from autoseg.formats.base import known_endings, match_ending, writable
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.predict.options import Options
+from autoseg.predict.readouts.sight import Opinion, Sight, Sink
 from autoseg.predict.readouts.uncertainty import Doubt
-from autoseg.predict.windows.window import Network, Windows
-from autoseg.preprocess.case import Placement, Prepared
 from autoseg.spec.dataset import Case
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry, Image
 from autoseg.tasks.base import Task
 
 Array = NDArray[Any]
-Progress = Callable[[int, int], None]
-"""Told the windows predicted so far, and all of the case."""
 
 LOSSY = (".jpg", ".jpeg")  # would change label values
 PNG, JSON = ".png", ".json"
-
-
-class Sink(Protocol):
-    """Takes activated outputs, some rows at a time.
-
-    Attributes
-    ----------
-    alone : bool
-        Whether it wants instances' outputs only, and no prediction made of them.
-    """
-
-    alone: bool
-
-    def open(self, placement: Placement) -> None:
-        """Be told the grids before the first rows."""
-
-    def put(self, outputs: Array, axis: int, start: int) -> None:
-        """Take float32 outputs (K, *N), but some rows along ``axis`` from ``start``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sight:
-    """An image before its networks.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        The image on the network's grid.
-    networks : sequence of Network
-        One for each fold.
-    windows : Windows
-        How the image is cut.
-    coarse : annotation, optional
-        Of a stage that refines, what the stage before found.
-    progress : callable, optional
-        Told windows done and windows in all.
-    sink : Sink, optional
-        Where activated outputs go, if somebody wants them.
-    doubt : Doubt, optional
-        Takes the disagreement, where ``windows.doubted`` says that there is one.
-    memory : callable
-        Returns the bytes of main memory that may still be taken.
-    factor : float
-        By which the image is enlarged for the networks, beside what spacing asks for.
-    """
-
-    prepared: Prepared
-    networks: Sequence[Network]
-    windows: Windows
-    coarse: Any = None
-    progress: Progress | None = None
-    sink: Sink | None = None
-    doubt: Doubt | None = None
-    memory: Callable[[], float] = lambda: math.inf
-    factor: float = 1.0
-
-
-@dataclass(kw_only=True)
-class Opinion:
-    """What one of several models says about an image.
-
-    Parameters
-    ----------
-    found : annotation
-        What `Readout.look` gave.
-    file : Path, optional
-        Where its outputs are.
-    sink : Sink, optional
-        Puts them there.
-    doubt : Doubt, optional
-        What the model's own folds and mirrors disagree about.
-    """
-
-    found: Any = None
-    file: Path | None = None
-    sink: Sink | None = None
-    doubt: Doubt | None = None
 
 
 class Readout(ABC):
@@ -133,11 +51,14 @@ class Readout(ABC):
     refines : bool
         A second stage looks again where the first one found something, and is told by
         `Sight.coarse`. Otherwise the labels of the first are channels of its image.
+    sizes : bool
+        What it finds has a diameter, which may be told (`Options.diameter`).
     file_option : str
         Option of `predict` that names files to write beside predictions; mostly none.
     """
 
     refines: ClassVar[bool] = False
+    sizes: ClassVar[bool] = False
     file_option: ClassVar[str] = ""
 
     def __init__(self, model: Model, task: Task, options: Options) -> None:
@@ -190,6 +111,11 @@ class Readout(ABC):
 
     def check_options(self) -> None:
         """Raise UsageError if the options cannot be for this kind."""
+        if self.options.diameter is not None and not self.sizes:
+            raise UsageError(
+                "A diameter is that of instances, and this model finds none. Leave it "
+                "out."
+            )
         if self.options.uncertainty and not self.can_judge:
             raise UsageError(
                 "The uncertainty is the disagreement of folds and mirrored copies of "

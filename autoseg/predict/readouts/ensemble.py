@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from autoseg.errors import UsageError
 from autoseg.model.postprocessing import members_of
 from autoseg.predict.readouts._rows import PIECE
-from autoseg.predict.readouts.base import Sink
 from autoseg.predict.readouts.probabilities import LEVELS
-from autoseg.preprocess.case import Placement
+from autoseg.predict.readouts.sight import Sink
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 

@@ -31,8 +31,8 @@ from autoseg.predict.readouts._instances.by_window import (
 )
 from autoseg.predict.readouts._instances.decode import HeldOutputs
 from autoseg.predict.readouts._rows import Grids, Rows, Stream, Whole, join
-from autoseg.predict.readouts.base import Opinion, Sight, Sink
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
+from autoseg.predict.readouts.sight import Opinion, Sight, Sink
 from autoseg.predict.readouts.uncertainty import Doubt, mean_score
 from autoseg.predict.windows.window import Block
 from autoseg.preprocess.placement import Placement
@@ -55,6 +55,7 @@ class InstanceReadout(OutputReadout):
     `autoseg.predict.readouts.kept` for a sink that takes them in a prediction's place.
     """
 
+    sizes = True
     file_option = "instance_files"
 
     @classmethod

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autoseg.atomic import naming_full_disk, sweep_temporaries, temporary_of
 from autoseg.predict.readouts._instances.decode import decode_kept
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.instances import Instances
 from autoseg.spec.json import dumps, load_object, write_text
 from autoseg.tasks.base import Task
@@ -85,7 +85,7 @@ class KeptOutputs:
 
 
 class _Sink:
-    """Takes outputs, some rows at a time; see `readouts.base.Sink`."""
+    """Takes outputs, some rows at a time; see `readouts.sight.Sink`."""
 
     alone = True
 

@@ -25,10 +25,10 @@ from autoseg.geometry.mapped import in_rows, let_go, zeros
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts._rows import Grids, Stream, Whole, join
-from autoseg.predict.readouts.base import Opinion, Sight, Sink
 from autoseg.predict.readouts.ensemble import apart, decide, hand_on, open_outputs
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.probabilities import open_sink
+from autoseg.predict.readouts.sight import Opinion, Sight, Sink
 from autoseg.predict.readouts.types import (
     BIDS,
     NIFTI,

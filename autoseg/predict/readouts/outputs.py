@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.formats.base import find_format
-from autoseg.predict.readouts.base import Readout, Sight
+from autoseg.predict.readouts.base import Readout
+from autoseg.predict.readouts.sight import Sight
 from autoseg.predict.readouts.uncertainty import Doubt
 from autoseg.predict.windows.window import counted, predict_outputs
 from autoseg.spec.image import Geometry

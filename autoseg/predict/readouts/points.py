@@ -23,8 +23,9 @@ from autoseg.predict.readouts._points.files import (
     write_point_files,
 )
 from autoseg.predict.readouts._points.fine import find_landmarks
-from autoseg.predict.readouts.base import Opinion, Readout, Sight, Sink
+from autoseg.predict.readouts.base import Readout
 from autoseg.predict.readouts.consensus import average
+from autoseg.predict.readouts.sight import Opinion, Sight, Sink
 from autoseg.predict.readouts.uncertainty import Doubt, mean_score
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from autoseg.atomic import naming_full_disk, reserve, temporary_of
 from autoseg.predict.windows.canvas import Canvas
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.json import dumps, write_text
 from autoseg.tasks.base import Task
 

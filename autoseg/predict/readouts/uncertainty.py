@@ -32,7 +32,7 @@ from autoseg.geometry.resample import resample_outputs
 from autoseg.predict.job import Job
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.predict.windows.window import Block
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.configuration import Resampling
 from autoseg.spec.json import dumps, load_object, write_text
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.geometry.orientation import Turn, turn_to
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from autoseg import __version__
 from autoseg.evaluate.aggregate import aggregate
 from autoseg.evaluate.compare import verdict
 from autoseg.evaluate.measures import measure_of
-from autoseg.evaluate.summary import plain
+from autoseg.evaluate.numbers import plain
 from autoseg.figures.figure import PALETTE
 from autoseg.report.compare.comparison import MEAN, Comparison, numbers
 from autoseg.report.compare.costs import Cost, sentence

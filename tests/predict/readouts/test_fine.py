@@ -14,7 +14,8 @@ from autoseg.predict.readouts._points.fine import (
 )
 from autoseg.predict.readouts._points.views import predict_points
 from autoseg.predict.windows.window import Windows
-from autoseg.preprocess.case import Placement, Prepared
+from autoseg.preprocess.case import Prepared
+from autoseg.preprocess.placement import Placement
 from autoseg.preprocess.points import place_coordinates, restore_coordinates
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points

@@ -11,7 +11,7 @@ from autoseg.predict.readouts._instances.decode import HeldOutputs, block_edges
 from autoseg.predict.readouts._rows import Grids
 from autoseg.predict.readouts.instances import InstanceReader
 from autoseg.predict.windows.window import Block
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.representations import REPRESENTATIONS
 from autoseg.spec.choice import Choice
 from autoseg.spec.configuration import Resampling

@@ -7,10 +7,11 @@ import torch
 from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.predict.options import Options
 from autoseg.predict.readouts import READOUTS
-from autoseg.predict.readouts.base import Sight
 from autoseg.predict.readouts.lookup import save
+from autoseg.predict.readouts.sight import Sight
 from autoseg.predict.windows.window import Block, Windows
-from autoseg.preprocess.case import Placement, Prepared
+from autoseg.preprocess.case import Prepared
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.image import Geometry
 from autoseg.tasks import make_task
 from tests.predict import toy_model as toy

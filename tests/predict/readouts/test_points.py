@@ -13,7 +13,7 @@ from autoseg.networks.base import LateLogits
 from autoseg.predict.readouts._points.views import predict_points, restore
 from autoseg.predict.readouts.consensus import average, combine
 from autoseg.predict.windows.window import Windows
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.choice import Choice
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points

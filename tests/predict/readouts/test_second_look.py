@@ -7,7 +7,8 @@ import torch
 from autoseg.landmarks.shape import fit_shapes
 from autoseg.predict.readouts._points.fine import find_landmarks
 from autoseg.predict.windows.window import Windows
-from autoseg.preprocess.case import Placement, Prepared
+from autoseg.preprocess.case import Prepared
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.image import Geometry
 from autoseg.tasks.landmark import HEAD, LandmarkTask
 

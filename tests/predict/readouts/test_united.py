@@ -14,7 +14,7 @@ from autoseg.predict.readouts._instances.by_window import (
 from autoseg.predict.readouts._instances.united import Object, Piece, unite, views_of
 from autoseg.predict.windows.tiling import Grid
 from autoseg.predict.windows.window import Windows
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.image import Geometry
 

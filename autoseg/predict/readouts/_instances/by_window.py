@@ -25,7 +25,7 @@ from autoseg.predict.readouts._instances.united import (
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.predict.windows.tiling import Grid
 from autoseg.predict.windows.window import Network, Windows, corner_of, cut
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.instances import Instances
 

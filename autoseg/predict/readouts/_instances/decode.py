@@ -21,7 +21,7 @@ from autoseg.predict.readouts._instances.blockwise import (
 from autoseg.predict.readouts._instances.halo import Box
 from autoseg.predict.readouts.outputs import by_head
 from autoseg.predict.windows.canvas import Canvas
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.instances import Instances, as_instances
 from autoseg.tasks.base import Task
 

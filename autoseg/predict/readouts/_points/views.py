@@ -28,7 +28,7 @@ from autoseg.networks.base import LateLogits
 from autoseg.predict.device import PRECISIONS
 from autoseg.predict.windows.mirrors import flip
 from autoseg.predict.windows.window import Windows, corner_of, cut
-from autoseg.preprocess.case import Placement
+from autoseg.preprocess.placement import Placement
 from autoseg.preprocess.points import restore_coordinates
 from autoseg.spec.points import Points
 from autoseg.tasks.landmark import AT_ONCE, HEAD, LandmarkTask
