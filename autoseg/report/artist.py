@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from autoseg.datasets.annotations import read_annotation, read_prediction
 from autoseg.errors import UsageError
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind
 from autoseg.formats.base import read_image
+from autoseg.geometry.mapped import COPIES, keeping_to
 from autoseg.report.kinds import REPORT_KINDS
 from autoseg.report.kinds.base import ReportKind
+from autoseg.report.pictures import turned as turning
 from autoseg.report.pictures.case import CaseView
 from autoseg.report.pictures.turned import Turned
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.image import Geometry
 from autoseg.tasks import choose_task, make_task
 from autoseg.tasks.base import Task
 
@@ -71,27 +78,38 @@ class Artist:
         Returns
         -------
         CaseView
-            Medical volumes turned to ITK's standard orientation (LPS).
+            Medical volumes turned to ITK's standard orientation (LPS); of images that
+            are far larger than a picture, every so many voxels (see `Turned`).
         """
-        image = read_image(case, self.dataset)
-        turned = Turned(image.geometry)
+        with keeping_to(COPIES * 4.0 * turning.SHOWN):
+            image = read_image(case, self.dataset, lazily=True)
+            found = self._found(case, image.geometry, prediction, annotation)
+            turned = Turned(image.geometry)
+            second = found[1] if len(found) > 1 else None
+            return CaseView(
+                image=turned.array(image.array).astype(np.float32, copy=False),
+                spacing=turned.spacing,
+                layer=self.kind.layer(found[0], second, turned),
+                unit=image.geometry.unit,
+                steps=turned.steps,
+            )
+
+    def _found(
+        self,
+        case: Case,
+        image: Geometry,
+        prediction: Path | None,
+        annotation: Path | None,
+    ) -> list[Any]:
+        """Return a prediction and an annotation, as far as they are there."""
         found = [
-            read(path, self.dataset, self.task, image=image.geometry, case_id=case.id)[
-                0
-            ]
+            read(path, self.dataset, self.task, image=image, case_id=case.id)[0]
             for path, read in (
                 (prediction, read_prediction),
-                (annotation, read_annotation),
+                (annotation, partial(read_annotation, lazily=True)),
             )
             if path is not None
         ]
         if not found:
             raise UsageError(f"{case.id} has neither a prediction nor an annotation.")
-        second = found[1] if len(found) > 1 else None
-        layer = self.kind.layer(found[0], second, turned)
-        return CaseView(
-            image=turned.array(image.array),
-            spacing=turned.spacing,
-            layer=layer,
-            unit=image.geometry.unit,
-        )
+        return found

@@ -23,6 +23,7 @@ from autoseg.report.statistics import (
     measure_regions,
     write_regions,
 )
+from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.image import Image
 from autoseg.tasks.base import Task
 
@@ -108,7 +109,9 @@ class ReportKind:
         )
 
     def _map(self, annotation: Any, turned: Turned) -> Array:
-        array = np.asarray(annotation)
+        array = (
+            annotation if isinstance(annotation, Windowed) else np.asarray(annotation)
+        )
         if array.shape != turned.before:
             raise UsageError(
                 f"annotations of the kind {self.task.kind!r} are no maps, and nothing "

@@ -52,8 +52,8 @@ class LabelsReport(ReportKind):
         if not self.members:
             return super().layer(first, second, turned)
         return LabelLayer(
-            prediction=turned.array(np.asarray(first)),
-            reference=None if second is None else turned.array(np.asarray(second)),
+            prediction=turned.array(first),
+            reference=None if second is None else turned.array(second),
             members=self.members,
             colors=self.colors,
         )

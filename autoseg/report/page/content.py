@@ -149,13 +149,13 @@ def describe_stages(file: Path) -> list[dict[str, Any]]:
     -------
     list of dict of str to JSON value
         ``stage``, ``seconds``, ``processor_seconds``, ``memory`` in bytes, ``when``,
-        and of trainings ``configuration`` and ``fold``.
+        ``configuration`` and ``fold``; these two are None but of trainings.
     """
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in read_log(file) if file.is_file() else ():
         kind = tuple(line.get(key) for key in ("stage", "configuration", "fold"))
         found.pop(kind, None)
-        found[kind] = line
+        found[kind] = {"configuration": None, "fold": None} | line
     return list(found.values())
 
 

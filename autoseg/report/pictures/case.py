@@ -37,12 +37,15 @@ class CaseView:
         What is painted over it.
     unit : str
         Of the spacing, for the scale bar.
+    steps : tuple of int, length D
+        From one of these voxels to the next in the case's own; empty: they are those.
     """
 
     image: Array
     spacing: tuple[float, ...]
     layer: Layer
     unit: str = "mm"
+    steps: tuple[int, ...] = ()
 
 
 def draw_case(view: CaseView) -> bytes:

@@ -86,6 +86,7 @@ def sheets_of(view: CaseView) -> list[Sheet]:
         if not isinstance(others, slice):  # a plane lies along the two other axes
             raise ValueError("a plane does not lie along the axis")
         at = plane.index[axis]
+        step = view.steps[axis] if view.steps else 1
         places = _chosen(range(others.start, others.stop), int(at))  # type: ignore[arg-type]
         height, width = _size(plane.height, plane.width)
         grays, colors = [], []
@@ -103,7 +104,7 @@ def sheets_of(view: CaseView) -> list[Sheet]:
                 width=width,
                 height=height,
                 columns=min(COLUMNS, len(places)),
-                places=tuple(places),
+                places=tuple(step * place for place in places),
                 start=places.index(int(at)),  # type: ignore[arg-type]
             )
         )
