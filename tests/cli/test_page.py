@@ -62,8 +62,10 @@ def test_a_command_that_ends_well_is_noted_and_the_last_one_counts(tmp_path):
     words = {"dataset": "Toy", "root": tmp_path, "configuration": "2d", "fold": "0"}
     given = argparse.Namespace(**words)
 
+    of_all = argparse.Namespace(dataset="Toy", root=tmp_path)
+
     for name in ("train", "plan", "train", "check"):
-        with _stages.recorded(name, given):
+        with _stages.recorded(name, of_all if name == "plan" else given):
             pass
     with pytest.raises(ValueError), _stages.recorded("predict", given):
         raise ValueError

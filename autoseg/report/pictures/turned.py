@@ -18,7 +18,9 @@ Array = NDArray[Any]
 
 HEAD_UP = "LPS"  # ITK's standard: every patient lies the same way in every picture
 SHOWN = 2**26  # voxels of an image that is shown as it is
-THINNED = 2**24  # voxels at most that are left of a larger one: as many as are seen
+THINNED = (
+    2**23
+)  # voxels at most that are left of a larger one: about as many as are seen
 
 
 class Turned:

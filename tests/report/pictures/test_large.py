@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from autoseg.datasets.read import open_dataset
+from autoseg.formats.base import find_format
 from autoseg.report.artist import Artist
 from autoseg.report.pictures import turned
 from autoseg.report.pictures.slices import sheets_of
@@ -51,7 +52,12 @@ def test_a_large_case_is_read_by_parts_and_every_second_voxel_is_kept(
         read.append(part.size)
         return part
 
+    def refuse(*ignored):
+        pytest.fail("a file was read as a whole")
+
     monkeypatch.setattr(Held, "read", count)
+    for way in ("load", "load_labels"):
+        monkeypatch.setattr(type(find_format(".nii")), way, refuse)
     dataset, _ = open_dataset("Dataset001_Large", tmp_path)
     case = dataset.training[0]
 
