@@ -261,8 +261,10 @@ class Survey:
         if case.annotation is None:
             raise DatasetError(f"case {case.id} has no annotation.")
         with memory.take(WORKING_SHARE * loaded_bytes(all_files(case))):
+            # Outlines are drawn on the grid of their image, which the case says.
+            alone = replace(self.dataset, training=(case,))
             annotation, geometry = read_annotation(
-                case.annotation, self.dataset, task, case_id=case.id
+                case.annotation, alone, task, case_id=case.id
             )
             return dict(task.trial(annotation, geometry.spacing, measured))
 

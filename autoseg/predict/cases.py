@@ -267,10 +267,12 @@ def _group(paths: Sequence[Path], channels: int) -> list[Case]:
         together = channels > 1 and CHANNEL.fullmatch(stem)
         found.setdefault(_id_of(path) if together else str(path), []).append(path)
     ids = [_id_of(files[0]) for files in found.values()]
+    stems = {_stem(files[0]) for files in found.values()}
     return [
         Case(
-            # A name without its number that several have is not the name of any.
-            id=name if ids.count(name) == 1 else _stem(files[0]),
+            # A name without its number that several have is not the name of any, unless
+            # one is called that: then it is not known which of them is meant.
+            id=name if ids.count(name) == 1 or name in stems else _stem(files[0]),
             images=tuple(sorted(files)),
         )
         for name, files in zip(ids, found.values(), strict=True)

@@ -599,7 +599,9 @@ def test_regions_and_ignored_voxels_are_known(toy):
     array[0, 0, :3] = 1, 2, 5
     toy.labels("case1", array)
 
-    assert toy.problems() == []
+    # One voxel of all in the annotations is ignored, which is told.
+    (problem,) = toy.problems()
+    assert problem.severity == "note" and "ignore" in problem.found + problem.fix
 
 
 def test_annotations_as_jpeg_are_an_error(tmp_path):
