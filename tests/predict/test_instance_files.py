@@ -149,7 +149,7 @@ def test_a_large_picture_that_stays_in_its_file_gives_the_same(
     )
     predict(predictor, tmp_path / "large", tmp_path / "out", progress=False)
 
-    assert isinstance(prepared[0].array, Later)
+    assert isinstance(prepared[0].array.source, Later)
     found = np.array(Image.open(tmp_path / "out" / "a.png"))
     assert np.array_equal(found, _annotation())
     tables = [tmp_path / name / "a_instances.csv" for name in ("small", "out")]
