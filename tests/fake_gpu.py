@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -29,6 +30,8 @@ def fake() -> Iterator[None]:
     with (
         FakeTensorMode(allow_non_fake_inputs=True),
         _answers(),
+        # What the checkpoints of torch ask about a device's random numbers: it has none.
+        mock.patch.object(torch, TRAINS.type, SimpleNamespace(), create=True),
         mock.patch("torch.Generator", _generators),
         mock.patch("torch.cuda.is_bf16_supported", lambda *_, **__: True),
         mock.patch("torch.cuda.amp.common.amp_definitely_not_available", lambda: False),

@@ -27,9 +27,10 @@ def add_series(parser: argparse.ArgumentParser) -> None:
         "--output-type",
         nargs="+",
         choices=TYPES,
+        metavar="TYPE",
         default=(),
-        help="what label maps are written as, one or several; by default as the "
-        "training annotations. dicom-seg and rtstruct are of DICOM series; geojson has "
+        help=f"what label maps are written as, one or several of {', '.join(TYPES)}; by "
+        "default as the training annotations. dicom-seg and rtstruct are of DICOM series; geojson has "
         "outlines for QuPath, beside the label map; bids writes derivatives of a BIDS "
         "data set",
     )

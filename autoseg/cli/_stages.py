@@ -36,12 +36,12 @@ def recorded(name: str, arguments: argparse.Namespace) -> Iterator[None]:
     name : str
         The command.
     arguments : Namespace
-        Says of which data set it is; without one, nothing is noted.
+        Says of which data set it is; without one, or with several, nothing is noted.
     """
     start, used = time.monotonic(), _processor_seconds()
     yield
-    dataset = getattr(arguments, "dataset", None)
-    if name not in RECORDED or not isinstance(dataset, str):
+    datasets = _datasets(arguments)
+    if name not in RECORDED or len(datasets) != 1:
         return
     line: dict[str, Any] = {
         "stage": name,
@@ -54,13 +54,22 @@ def recorded(name: str, arguments: argparse.Namespace) -> Iterator[None]:
         if isinstance(getattr(arguments, key, None), str):
             line[key] = getattr(arguments, key)
     try:
-        space = Workspace.find(dataset, getattr(arguments, "root", None))
+        space = Workspace.find(datasets.pop(), getattr(arguments, "root", None))
         if not space.preprocessed.is_dir():
             return
         with space.stages.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     except (AutosegError, OSError) as error:  # a note is no reason to fail
         log.debug("%s was not noted: %s", name, error)
+
+
+def _datasets(arguments: argparse.Namespace) -> set[str]:
+    """Return the data sets that a command was given, by position or by ``-d``."""
+    found: set[str] = set()
+    for key in ("dataset", "dataset_option"):
+        given = getattr(arguments, key, None)
+        found |= {given} if isinstance(given, str) else set(given or ())
+    return found
 
 
 def _processor_seconds() -> float:

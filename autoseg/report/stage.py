@@ -106,9 +106,11 @@ def report(
         If there is no such data set, it has no fingerprint yet, a file is damaged, or
         one would be replaced that autoseg did not write.
     """
-    described, workspace, fingerprint = _opened(dataset, root)
+    described, workspace = open_dataset(dataset, root)
     file = _output_file(workspace, output)
     refuse_foreign([file, file.with_suffix(".json")], overwrite=overwrite)
+    fingerprint = Fingerprint.load(workspace.fingerprint)
+    described = replace(described, lengths=fingerprint.unit)
     trained = find_trained(workspace)
     artist = _artist(described)
     content = _content(described, fingerprint, workspace, trained)
@@ -152,15 +154,6 @@ def report(
     write_text(file.with_suffix(".json"), dumps(plain(content)))
     write_text(file, page)
     return file
-
-
-def _opened(
-    dataset: PathLike, root: PathLike | None
-) -> tuple[Dataset, Workspace, Fingerprint]:
-    """Return a data set that counts in the unit of its fingerprint, and both."""
-    described, workspace = open_dataset(dataset, root)
-    fingerprint = Fingerprint.load(workspace.fingerprint)
-    return replace(described, lengths=fingerprint.unit), workspace, fingerprint
 
 
 def _content(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import autoseg
-from autoseg.datasets import maps
+from autoseg.datasets.series import maps
 from autoseg.errors import CaseErrors, DatasetError, PartDone, UsageError
 from autoseg.fingerprint import survey
 from autoseg.lock import locked

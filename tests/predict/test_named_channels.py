@@ -4,13 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from autoseg.datasets.series.studies import Wanted
 from autoseg.predict.cases import _find_cases
 
 
 def model(*channels):
     described = SimpleNamespace(image_ending=".nii.gz", annotation_ending=".nii.gz")
     plan = SimpleNamespace(dim=3)
-    return SimpleNamespace(channels=channels, describe=lambda: described, plan=plan)
+    return SimpleNamespace(
+        channels=channels, describe=lambda: described, plan=plan, dataset={}
+    )
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def folder(tmp_path):
 def test_channels_may_be_called_by_their_names(folder, how):
     given = folder if how == "folder" else sorted(folder.iterdir(), reverse=True)
 
-    cases = _find_cases(given, model("FLAIR", "T1"))
+    cases = _find_cases(given, model("FLAIR", "T1"), Wanted())
 
     assert {case.id: [path.name for path in case.images] for case in cases} == {
         "p1": ["p1_flair.nii.gz", "p1_T1.nii.gz"],
@@ -34,6 +37,6 @@ def test_channels_may_be_called_by_their_names(folder, how):
 
 
 def test_of_one_channel_a_name_at_the_end_is_part_of_the_case(folder):
-    cases = _find_cases(folder, model("T1"))
+    cases = _find_cases(folder, model("T1"), Wanted())
 
     assert [case.id for case in cases] == ["p1_T1", "p1_flair", "p2_T1", "p2_flair"]

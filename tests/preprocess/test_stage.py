@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import autoseg
-from autoseg.datasets import maps
+from autoseg.datasets.series import maps
 from autoseg.errors import CaseErrors, DatasetError, PlanError, UsageError
 from autoseg.preprocess import forecast, stage
 from autoseg.preprocess.placement import Placement

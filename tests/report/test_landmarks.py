@@ -92,7 +92,7 @@ def page_of(selection=None):
     }  # fmt: skip
     return {
         "data": data, "trained": [trained], "plans": [], "selection": selection,
-        "predictions": None,
+        "predictions": None, "stages": [],
     }  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def _chosen(places: range, must: int) -> list[int]:
     Examples
     --------
     >>> _chosen(range(4, 8), 5), len(_chosen(range(0, 300), 7))
-    ([4, 5, 6, 7], 41)
+    ([4, 5, 6, 7], 39)
     """
     step = max(1, math.ceil(len(places) / MOST_SLICES))
     return sorted({*places[::step], must})
