@@ -30,7 +30,7 @@ def fake() -> Iterator[None]:
     with (
         FakeTensorMode(allow_non_fake_inputs=True),
         _answers(),
-        # What the checkpoints of torch ask about a device's random numbers: it has none.
+        # What torch's checkpoints ask about a device's random numbers: it has none.
         mock.patch.object(torch, TRAINS.type, SimpleNamespace(), create=True),
         mock.patch("torch.Generator", _generators),
         mock.patch("torch.cuda.is_bf16_supported", lambda *_, **__: True),

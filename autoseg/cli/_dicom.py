@@ -29,8 +29,8 @@ def add_series(parser: argparse.ArgumentParser) -> None:
         choices=TYPES,
         metavar="TYPE",
         default=(),
-        help=f"what label maps are written as, one or several of {', '.join(TYPES)}; by "
-        "default as the training annotations. dicom-seg and rtstruct are of DICOM series; geojson has "
-        "outlines for QuPath, beside the label map; bids writes derivatives of a BIDS "
-        "data set",
+        help=f"what label maps are written as, one or several of {', '.join(TYPES)}; "
+        "by default as the training annotations. dicom-seg and rtstruct are of DICOM "
+        "series; geojson has outlines for QuPath, beside the label map; bids writes "
+        "derivatives of a BIDS data set",
     )

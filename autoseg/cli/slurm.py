@@ -72,16 +72,16 @@ submit() {
 # SLURM tells the shell, which tells autoseg and waits until it has written.
 fold() {
   cat <<'JOB'
-again=
-trap 'again=1; kill -USR1 "$$training"' USR1
+again= told=
+trap 'again=1 told=1; kill -USR1 "$$training"' USR1
 "$$@" "$$SLURM_ARRAY_TASK_ID"$train &
 training=$$!
-code=0
-wait "$$training" || code=$$?
-while kill -0 "$$training" 2>/dev/null; do
-  code=0
+# A wait that is interrupted says nothing of the training, however soon that ends.
+while
+  told='' code=0
   wait "$$training" || code=$$?
-done
+  [ -n "$$told" ]
+do :; done
 if [ -n "$$again" ] && [ "$$code" -eq 0 ]; then
   scontrol requeue "$${SLURM_ARRAY_JOB_ID}_$${SLURM_ARRAY_TASK_ID}"
 fi
