@@ -109,8 +109,7 @@ def report(
     described, workspace = open_dataset(dataset, root)
     file = _output_file(workspace, output)
     refuse_foreign([file, file.with_suffix(".json")], overwrite=overwrite)
-    fingerprint = Fingerprint.load(workspace.fingerprint)
-    described = replace(described, lengths=fingerprint.unit)
+    described, fingerprint = _measured(described, workspace)
     trained = find_trained(workspace)
     artist = _artist(described)
     content = _content(described, fingerprint, workspace, trained)
@@ -154,6 +153,12 @@ def report(
     write_text(file.with_suffix(".json"), dumps(plain(content)))
     write_text(file, page)
     return file
+
+
+def _measured(dataset: Dataset, workspace: Workspace) -> tuple[Dataset, Fingerprint]:
+    """Return a data set that counts in the unit of its fingerprint, and that."""
+    fingerprint = Fingerprint.load(workspace.fingerprint)
+    return replace(dataset, lengths=fingerprint.unit), fingerprint
 
 
 def _content(

@@ -263,12 +263,15 @@ def test_without_dask_it_says_what_to_install(monkeypatch):
             pass
 
 
+TIMED = ("autoseg_files.jsonl", "stages.jsonl")  # they say when, and how long it took
+
+
 def _contents(folder: Path) -> dict[str, bytes]:
     """Return all files, but for times of the copied sources and journals."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "autoseg_files.jsonl"
+        if path.is_file() and path.name not in TIMED
     }
 
 
