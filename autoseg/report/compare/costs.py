@@ -13,7 +13,7 @@ from autoseg.figures.progress import spoken
 from autoseg.report.compare.runs import Run
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run as Record
-from autoseg.train.after.results import ALL, Fold, read_fold
+from autoseg.train.after.results import Fold, read_fold
 from autoseg.train.setup.options import Options, with_changes
 from autoseg.workspace import MODEL_PLAN, RUN
 from planners.memory.costs import cost_of, setting_of
@@ -113,7 +113,9 @@ def read_costs(runs: Sequence[Run]) -> dict[str, Cost]:
 def _cost(source: Path) -> Cost | None:
     folders = [source] if (source / RUN).is_file() else sorted(source.glob("fold_*"))
     folds = [read_fold(folder) for folder in folders]
-    folds = [f for f in folds if f.log and f.run and (f.name != ALL or len(folds) == 1)]
+    # Only whose cases are compared: a fold that is still trained cost too little yet.
+    folds = [f for f in folds if f.log and f.run and f.summary is not None]
+    folds = [f for f in folds if f.held_out or len(folders) == 1]
     if not folds:
         return None
     memory, operations, parameters, network = _planned(folds[0])

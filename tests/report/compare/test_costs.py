@@ -80,6 +80,19 @@ def test_costs_are_means_of_folds(runs):
     assert costs["one"].memory < costs["other"].memory < 2.01 * costs["one"].memory
 
 
+def test_a_fold_that_is_still_trained_does_not_count(models, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(models[0], model)
+    begun = model / "fold_2"
+    begun.mkdir()
+    write(begun, seconds=1.0, iterations=2)
+    runs = read_runs([str(models[0]), f"begun={model}"], tmp_path)
+
+    cost = compare(runs).costs["begun"]
+
+    assert (cost.folds, cost.seconds, cost.iterations) == (2, 110, 40)
+
+
 def test_what_is_equal_and_what_is_not_is_said(runs):
     last = compare(runs).sentences()[-1]
 
