@@ -6,6 +6,7 @@ N voxels of one sample.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -282,9 +283,9 @@ class LabelLoss(Loss):
         exclusive = self.regions is None
         return look(logits, target, table, exclusive, self.ignore_index)
 
+    @abstractmethod
     def of(self, seen: Seen) -> Tensor:
         """Return the loss of what is known, a scalar."""
-        raise NotImplementedError
 
     def scored(self, score: Callable[..., Tensor], seen: Seen, *sums: Tensor) -> Tensor:
         """Return `mean_score` of sums over voxels, (B, F)."""
