@@ -138,11 +138,14 @@ def _stacks(headers: list[Header]) -> list[Stack]:
             )
             groups[kind].append((header, plane))
     parted: list[tuple[str, list[tuple[Header, Plane]], str]] = []
-    for key, members in groups.items():
-        names = _words(key, list(groups))
+    # Parts have numbers, which must not follow the order of files.
+    named = sorted(
+        ((_words(key, list(groups)), members) for key, members in groups.items()),
+        key=lambda entry: entry[0],
+    )
+    for names, members in named:
         for word, part, problem in _parts(members):
             parted.append((", ".join(filter(None, (names, word))), part, problem))
-    parted.sort(key=lambda entry: entry[0])
     several = len(parted) > 1
     return [
         _stack(members, part=number if several else 0, differs=words, problem=problem)

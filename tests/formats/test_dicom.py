@@ -223,6 +223,26 @@ def test_acquisitions_at_the_same_places_are_parts_to_choose_from(tmp_path):
     np.testing.assert_array_equal(image.array[0], arrays[1].astype(float) - 1024)
 
 
+def test_parts_are_numbered_as_people_count_whatever_the_files_are_called(tmp_path):
+    # As text, 10 comes before 2; and files come from the last one to the first.
+    moments = (10, 2, 1)
+    for place, moment in enumerate(moments):
+        array = np.full((2, 3, 4), 1000 + moment, np.uint16)
+        write_series(
+            tmp_path,
+            array,
+            first=2 * place,
+            TemporalPositionIdentifier=moment,
+            study="1.2.3",
+            series="1.2.3.4",
+        )
+
+    found = [_read(tmp_path, series=f"3@{part}").array[0] for part in (1, 2, 3)]
+
+    assert [int(one[0, 0, 0]) + 24 for one in found] == [1, 2, 10]  # 1000 - 1024
+    assert all((one == one[0, 0, 0]).all() for one in found)
+
+
 @pytest.mark.parametrize("said", ["4", "bone", "BONE kernel", "*kernel", "1.2.3.5"])
 def test_one_of_two_series_is_chosen(tmp_path, said):
     write_series(tmp_path, study="1.2.3", series="1.2.3.4")
