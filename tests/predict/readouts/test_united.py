@@ -11,7 +11,13 @@ from autoseg.predict.readouts._instances.by_window import (
     resized,
     through_slices,
 )
-from autoseg.predict.readouts._instances.united import Object, Piece, unite, views_of
+from autoseg.predict.readouts._instances.united import (
+    Object,
+    Piece,
+    View,
+    unite,
+    views_of,
+)
 from autoseg.predict.windows.tiling import Grid
 from autoseg.predict.windows.window import Windows
 from autoseg.preprocess.placement import Placement
@@ -153,3 +159,34 @@ def test_crop_and_order_of_axes_are_undone_and_the_surest_is_on_top():
     assert (wide.start, wide.inside.shape) == ((5, 1), (2, 7))
     assert found.scores == {1: 0.9, 2: 0.6} and found.classes == {1: 2, 2: 1}
     assert (found.labels[5:7, 4:6] == 1).all()
+
+
+LEFT = View((slice(0, 12), slice(0, 24)), (slice(0, 12), slice(0, 20)), 0)
+RIGHT = View((slice(0, 12), slice(16, 40)), (slice(0, 12), slice(20, 40)), 1)
+
+
+def seen(view, *masks):
+    return [Piece(Object(mask, 0.8, 1), view) for mask in masks]
+
+
+def test_objects_of_two_windows_that_only_touch_stay_two():
+    # Both windows show columns 16 to 23, where the rods share 4 voxels of 32.
+    one, other = rod(2, 4, 3, 18), rod(4, 18, 3, 18)
+
+    found = unite([*seen(LEFT, one), *seen(RIGHT, other)], 1, 0.9)
+
+    assert keys(found) == [((2, 4), (3, 18), 54), ((4, 18), (3, 18), 54)]
+
+
+def test_two_objects_of_one_window_are_not_made_one_by_another_window():
+    # Where both look, the right piece is like the first (36 of 48 voxels) and like the
+    # second (30 of 54), but the left window saw that these are two.
+    first, second = rod(2, 4, 6, 18), rod(3, 4, 6, 18)
+    beyond = rod(2, 16, 6, 18)
+
+    found = unite([*seen(LEFT, first, second), *seen(RIGHT, beyond)], 1, 0.9)
+
+    assert len(found) == 2
+    assert ((3, 4), (6, 18), 108) in keys(found)
+    longest = max(found, key=lambda one: one.mask.size)
+    assert longest.mask.start == (2, 4) and longest.mask.inside.shape == (6, 30)
