@@ -6,12 +6,21 @@ network on the same cases with its 95 % interval, and what it cost::
 
     python benchmarks/networks.py DATASET --iterations 300
     python benchmarks/networks.py DATASET --seconds 600 --networks plain_unet mednext
+    python benchmarks/networks.py DATASET --seconds 600 --scale planned --batch 4 \\
+        --networks plain_unet plain_unet@fit light_unet@2G
 
-With ``--iterations`` all take as many steps, with ``--seconds`` all have as much time,
-validation included, whatever they make of it. Networks are small and patches are of one
-size, so that a CPU can do it: this compares networks at this size, and says nothing of
-how good they can be. Finished runs are kept in WORK/runs.jsonl, and the same command
-goes on with the others; --table only prints what is there.
+With ``--iterations`` all take as many steps, with ``--seconds`` all train equally long,
+whatever they make of it; preprocessing and validation come before and after. Networks
+are small and patches are of one size, so that a CPU can do it: this compares networks
+at this size, and says nothing of how good they can be. ``--scale planned`` takes
+networks and patches as they are planned by default instead. ``NAME@2G`` is planned with
+``--operations 2G``; ``NAME@fit`` is made as small as fits into the time, which
+``autoseg train --time-budget`` does unless it is told to keep the network.
+
+Objects of a data set of instances are learnt as one class, the foreground. Finished
+runs are kept in WORK/runs.jsonl: the same command goes on with the others, also after a
+stop in the middle of a training, and commands with other networks or data sets may run
+at the same time. --table only prints what is there.
 """
 
 from __future__ import annotations
@@ -23,16 +32,21 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoseg.evaluate.compare import compare_pair
 from autoseg.evaluate.measures import mean_over_classes
 from autoseg.evaluate.summary import Summary
+from autoseg.formats.base import find_format
 from autoseg.spec.plan import Plan
-from autoseg.workspace import LOG, SUMMARY, VALIDATION, Workspace
+from autoseg.spec.run import Run
+from autoseg.workspace import LOG, RUN, SUMMARY, VALIDATION, Workspace
 from planners.memory.costs import cost_of
 from planners.setting import Setting
 
@@ -44,22 +58,26 @@ NETWORKS = (
     "mednext",
     "segnet",
     "unetr",
+    "resunet",
+    "u_mamba",
+    "light_unet",
 )
+SMALL_SCALE, PLANNED = "small", "planned"
 # By data set and configuration: what fits a CPU.
 SMALL: dict[str, dict[str, dict[str, Any]]] = {
     "Dataset004_Hippocampus": {
+        "3d_fullres": {"patch_size": [32, 48, 32], "batch_size": 2},
         "2d": {"patch_size": [48, 32], "batch_size": 8},
-        "3d_fullres": {"patch_size": [32, 32, 32], "batch_size": 2},
     },
-    "Dataset018_DSB2018": {"2d": {"patch_size": [64, 64], "batch_size": 8}},
+    "Dataset018_DSB2018": {"2d": {"patch_size": [128, 128], "batch_size": 4}},
 }
-WIDTHS = {"network.features": [4, 8, 16, 32]}
+WIDTHS = {"network.features": [8, 16, 32, 64]}
 # Networks whose widths are others; UNETR's at a width that is as dear as the others.
 OWN: dict[str, dict[str, Any]] = {
     "unetr": {
-        "network.features": [4, 8, 16],
-        "network.hidden": 48,
-        "network.mlp": 96,
+        "network.features": [8, 16, 32],
+        "network.hidden": 96,
+        "network.mlp": 192,
         "network.attention": 4,
     },
 }
@@ -72,13 +90,20 @@ class Job:
     dataset: str
     configuration: str
     network: str
+    scale: str
     length: str
     seed: int
 
     @property
     def plan(self) -> str:
         """Return a name for its plan, and so for its folder."""
-        return f"{self.network}_{self.length}_{self.seed}".replace(" ", "")
+        name = f"{self.network}_{self.scale}_{self.length}_{self.seed}"
+        return name.replace(" ", "").replace("@", "_")
+
+    @property
+    def how(self) -> str:
+        """Return what stands behind the network's name: a budget, ``fit`` or none."""
+        return self.network.partition("@")[2]
 
 
 def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
@@ -88,7 +113,7 @@ def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     for seed in arguments.seeds:
         for configuration in arguments.configurations or SMALL[name]:
             for network in arguments.networks:
-                yield Job(name, configuration, network, length, seed)
+                yield Job(name, configuration, network, arguments.scale, length, seed)
 
 
 def run(words: Sequence[object], log: Path) -> None:
@@ -96,17 +121,25 @@ def run(words: Sequence[object], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as file:
         command = [sys.executable, "-m", "autoseg", *map(str, words)]
-        done = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            command, check=False, stdout=file, stderr=subprocess.STDOUT
+        )
     if done.returncode:
         sys.exit("\n".join([*log.read_text().splitlines()[-15:], f"failed; see {log}"]))
 
 
-def some_cases(dataset: Path, count: int, work: Path) -> Path:
-    """Return a data set of the first cases of another, which it links to."""
-    folder = work / "raw" / dataset.name
-    if folder.is_dir():
-        return folder
+def semantic_cases(dataset: Path, count: int | None, work: Path) -> Path:
+    """Return a data set of the first cases of another, objects as one class.
+
+    Images are links. What is of labels and has all cases is returned as it is.
+    """
     described = json.loads((dataset / "dataset.json").read_text())
+    objects = described.pop("task", "semantic") == "instance"
+    if not count and not objects:
+        return dataset
+    folder = work / "raw" / dataset.name
+    if (folder / "dataset.json").is_file():
+        return folder
     labels = sorted(p for p in (dataset / "labelsTr").iterdir() if p.name[0] != ".")
     chosen = labels[:count]
     cases = {path.name.split(".")[0] for path in chosen}
@@ -116,9 +149,15 @@ def some_cases(dataset: Path, count: int, work: Path) -> Path:
         if path.name.split(".")[0].rpartition("_")[0] in cases
     ]
     for part, files in (("labelsTr", chosen), ("imagesTr", images)):
-        (folder / part).mkdir(parents=True)
+        (folder / part).mkdir(parents=True, exist_ok=True)
         for file in files:
-            (folder / part / file.name).symlink_to(file)
+            made = folder / part / file.name
+            if objects and part == "labelsTr":
+                kind = find_format(file)
+                found, geometry = kind.read_labels(file)
+                kind.write_labels(made, (found > 0).astype(np.uint8), geometry)
+            elif not made.is_symlink():
+                made.symlink_to(file)
     described["numTraining"] = len(chosen)
     described.pop("training", None)
     (folder / "dataset.json").write_text(json.dumps(described))
@@ -127,6 +166,8 @@ def some_cases(dataset: Path, count: int, work: Path) -> Path:
 
 def settings_of(job: Job) -> list[str]:
     """Return what is set, as words of a command."""
+    if job.scale == PLANNED:
+        return []
     shared = WIDTHS if job.network not in OWN else {}
     chosen = {
         **shared,
@@ -136,6 +177,32 @@ def settings_of(job: Job) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
 
 
+def prepare(job: Job, arguments: argparse.Namespace, log: Path) -> None:
+    """Plan a network, and bring the cases to its grid."""
+    where = ["--root", arguments.work / "autoseg"]
+    words = ["plan", arguments.dataset, *where, "--name", job.plan]
+    words += ["--network", job.network.partition("@")[0]]
+    if job.how not in ("", "fit"):
+        words += ["--operations", job.how]
+    settings = settings_of(job)
+    run([*words, "--set", *settings] if settings else words, log)
+    words = [arguments.dataset, "--plan", job.plan, "-c", job.configuration, *where]
+    run(["preprocess", *words, "--workers", 1], log)
+
+
+def length_of(job: Job, arguments: argparse.Namespace) -> list[object]:
+    """Return seed, length and batch of a training, as words of a command."""
+    words: list[object] = ["--seed", job.seed]
+    if arguments.seconds:
+        words += ["--time-budget", f"{arguments.seconds}s"]
+        words += [] if job.how == "fit" else ["--keep-network"]
+    else:
+        words += ["--iterations", arguments.iterations]
+    if arguments.batch and job.how != "fit":
+        words += ["--batch-size", arguments.batch]
+    return words
+
+
 def train(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
     """Plan, train, predict and score; return a row of the table."""
     root, dataset = arguments.work / "autoseg", arguments.dataset
@@ -143,24 +210,22 @@ def train(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
     where = ["--root", root]
     if not space.fingerprint.is_file():
         run(["fingerprint", dataset, *where], log)
-    words = ["plan", dataset, *where, "--network", job.network, "--name", job.plan]
-    run([*words, "--set", *settings_of(job)], log)
+    prepare(job, arguments, log)
     words = ["train", dataset, job.configuration, arguments.fold, *where]
-    words += ["--plan", job.plan, "--seed", job.seed, "--device", arguments.device]
-    if arguments.seconds:
-        words += ["--time-budget", f"{arguments.seconds}s", "--keep-network"]
-    else:
-        words += ["--iterations", arguments.iterations]
+    words += ["--plan", job.plan, "--device", arguments.device]
     if arguments.threads:
         words += ["--threads", arguments.threads]
-    run(words, log)
+    run([*words, *length_of(job, arguments), "--no-validation"], log)
+    start = time.perf_counter()
+    run(words, log)  # the validation that was left out
+    validation = time.perf_counter() - start
     # The largest child so far: it grows only where this network needs more.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     folder = space.fold(job.plan, job.configuration, arguments.fold)
     rows = [json.loads(row) for row in (folder / LOG).read_text().splitlines()]
-    plan = Plan.load(folder.parent / "plan.json")
+    plan = Plan.load(folder.parent / "plan.json")  # what was trained, if it was fitted
     cost = cost_of(plan, job.configuration, Setting(precision="fp32", device="cpu"))
-    batch = plan.configuration(job.configuration).batch_size
+    batch = Run.load(folder / RUN).batch_size
     summary = Summary.load(folder / VALIDATION / SUMMARY)
     pace = [row["seconds_per_iteration"] for row in rows]
     return {
@@ -172,11 +237,15 @@ def train(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
         },
         "parameters": cost.parameters,
         "operations": cost.operations(batch),
+        "patch": list(plan.configuration(job.configuration).patch_size),
+        "batch": batch,
+        "pass_operations": 2 * cost.multiply_adds,
         "step_bytes": cost.total(batch),
         "peak_bytes": peak,
         "iterations": rows[-1]["iteration"],
         "seconds": rows[-1]["seconds"],
         "seconds_per_iteration": statistics.median(pace),
+        "validation_seconds": validation,
         "load": os.getloadavg()[0],
     }
 
@@ -184,17 +253,18 @@ def train(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Return accuracy, gain over the first network and costs, in Markdown."""
     lines = []
-    for dataset, configuration, length in dict.fromkeys(map(_kind, rows)):
-        mine = [r for r in rows if _kind(r) == (dataset, configuration, length)]
+    for kind in dict.fromkeys(map(_kind, rows)):
+        dataset, configuration, scale, length = kind
+        mine = [row for row in rows if _kind(row) == kind]
         cases, seeds = len(mine[0]["cases"]), {row["seed"] for row in mine}
         lines += [
             "",
-            f"{dataset}, {configuration}, {length}, {cases} held-out cases, "
+            f"{dataset}, {configuration}, {scale}, {length}, {cases} held-out cases, "
             f"{len(seeds)} seed{'s' * (len(seeds) > 1)}",
             "",
-            "| network | Dice | gain over the first [95 %] | parameters | operations a "
-            "step | memory of a step | seconds a step | steps |",
-            "|---" * 8 + "|",
+            "| network | Dice | gain over the first [95 %] | patch, batch | parameters "
+            "| operations a pass | memory of a step | seconds a step | steps |",
+            "|---" * 9 + "|",
         ]
         names = list(dict.fromkeys(row["network"] for row in mine))
         values = {name: _values(mine, name) for name in names}
@@ -204,8 +274,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _kind(row: dict[str, Any]) -> tuple[str, str, str]:
-    return row["dataset"], row["configuration"], row["length"]
+def _kind(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    return row["dataset"], row["configuration"], row["scale"], row["length"]
 
 
 def _values(rows: Sequence[dict[str, Any]], name: str) -> dict[str, float]:
@@ -229,7 +299,8 @@ def _line(
     one = own[0]
     return (
         f"| `{name}` | {statistics.fmean(values[name].values()):.3f} | {gain} "
-        f"| {one['parameters'] / 1e6:.2f} M | {one['operations'] / 1e9:.1f} G "
+        f"| {'x'.join(map(str, one['patch']))}, {one['batch']} "
+        f"| {one['parameters'] / 1e6:.2f} M | {one['pass_operations'] / 1e9:.2f} G "
         f"| {one['step_bytes'] / 1e6:.0f} MB | {pace:.2f} | {steps:.0f} |"
     )
 
@@ -248,6 +319,8 @@ def main() -> None:
     length.add_argument("--seconds", type=int)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--fold", default="0")
+    parser.add_argument("--scale", choices=(SMALL_SCALE, PLANNED), default=SMALL_SCALE)
+    parser.add_argument("--batch", type=int, help="instead of the planned one")
     parser.add_argument("--cases", type=int, help="take the first of the data set only")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int)
@@ -255,8 +328,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.work = arguments.work.absolute()
     arguments.dataset = arguments.dataset.absolute()
-    if arguments.cases:
-        arguments.dataset = some_cases(
+    if not arguments.table:
+        arguments.dataset = semantic_cases(
             arguments.dataset, arguments.cases, arguments.work
         )
     record = arguments.work / "runs.jsonl"
