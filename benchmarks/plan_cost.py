@@ -5,25 +5,32 @@ are all listed in it, runs ``autoseg plan`` on each and prints the processor tim
 planning alone and of the whole command, and the command's peak of physical memory::
 
     python benchmarks/plan_cost.py
+
+With ``--networks`` it plans each network of `docs/networks.md` (or those that are
+named) instead, by ``--network``, for three of the data sets.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plan_memory import DATA, PLANNED, fingerprint_of
 
+from autoseg.networks import NETWORKS
 from autoseg.spec.fingerprint import Fingerprint, Intensity
 from autoseg.workspace import Workspace
 
 MANY = 100_000
+SOME = ("hippocampus", "liver CT", "cells")  # data sets for which all are planned
 MEASURE = """
 import json, sys, time
 start = time.process_time()
@@ -48,6 +55,7 @@ except SystemExit as end:
 # Not getrusage: its peak begins with that of the process that started this one.
 status = open("/proc/self/status").read()
 peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
+assert "torch" not in sys.modules
 row = [spent[0], time.process_time() - start, peak]
 print(json.dumps(row), file=out)
 """
@@ -72,30 +80,51 @@ class Cost:
 
 def main() -> None:
     """Plan all of them and print the table."""
-    print("| data | planner | rule | planning s | command s | peak MB |")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--networks", nargs="*", help="by default all there are")
+    arguments = parser.parse_args()
+    print("| data | what | rule | planning s | command s | peak MB |")
     print("|---|---|---|---|---|---|")
     worst = Cost(0, 0, 0)
     with tempfile.TemporaryDirectory() as folder:
         for name, fingerprint in fingerprints():
+            if arguments.networks is None:
+                ways = list(by_planner())
+            elif name in SOME:
+                chosen = arguments.networks or NETWORKS.names()
+                ways = [
+                    ("unet", "bytes", network, ["--network", network])
+                    for network in chosen
+                ]
+            else:
+                continue
             root = write(Path(folder), fingerprint)
-            for planner, preset, _ in (*PLANNED, ("residual_unet", "XL", 40)):
-                for rule in ("nnunet", "bytes"):
-                    cost = measure(root, fingerprint.dataset, planner, preset, rule)
-                    worst = Cost(
-                        max(worst.planning, cost.planning),
-                        max(worst.whole, cost.whole),
-                        max(worst.peak, cost.peak),
-                    )
-                    print(
-                        f"| {name} | {planner} {preset or ''} | {rule} | "
-                        f"{cost.planning:.2f} | {cost.whole:.2f} | "
-                        f"{cost.peak / 1e6:.0f} |",
-                        flush=True,
-                    )
+            for planner, rule, title, words in ways:
+                cost = measure(root, fingerprint.dataset, planner, rule, words)
+                worst = Cost(
+                    max(worst.planning, cost.planning),
+                    max(worst.whole, cost.whole),
+                    max(worst.peak, cost.peak),
+                )
+                print(
+                    f"| {name} | {title} | {rule} | {cost.planning:.2f} "
+                    f"| {cost.whole:.2f} | {cost.peak / 1e6:.0f} |",
+                    flush=True,
+                )
     print(
         f"worst: {worst.planning:.2f} s planning, {worst.whole:.2f} s of the command, "
         f"{worst.peak / 1e6:.0f} MB"
     )
+
+
+def by_planner() -> Iterator[tuple[str, str, str, list[str]]]:
+    """Yield planner, rule, title and further words of each command."""
+    for planner, preset, _ in (*PLANNED, ("residual_unet", "XL", 40)):
+        words = ["--preset", preset] if preset else []
+        for rule in ("nnunet", "bytes"):
+            yield planner, rule, f"{planner} {preset or ''}", words
 
 
 def fingerprints() -> list[tuple[str, Fingerprint]]:
@@ -137,11 +166,11 @@ def write(folder: Path, fingerprint: Fingerprint) -> Path:
 
 
 def measure(
-    root: Path, dataset: str, planner: str, preset: str | None, rule: str
+    root: Path, dataset: str, planner: str, rule: str, more: Sequence[str]
 ) -> Cost:
     """Run the command in a process of its own."""
     words = ["plan", dataset, "--root", str(root), "--planner", planner]
-    words += ["--budget-rule", rule] + (["--preset", preset] if preset else [])
+    words += ["--budget-rule", rule, *more]
     command = [sys.executable, "-c", MEASURE, "", planner, *words]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(

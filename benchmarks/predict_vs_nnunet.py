@@ -73,9 +73,10 @@ def main() -> None:
     parser.add_argument(
         "--also", nargs="+", default=[], help="flags of one more way to run autoseg"
     )
+    parser.add_argument("--folder", type=Path, help="keep the predictions here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        compare(arguments, Path(folder))
+        compare(arguments, arguments.folder or Path(folder))
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> None:
