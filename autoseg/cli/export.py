@@ -2,8 +2,8 @@
 
 The file (--format bundle) holds the plan, the weights of the folds (safetensors), what
 the model was trained on, its scores and checksums; no pickle. `autoseg predict -m FILE`
-needs nothing else. --format onnx writes a folder instead: the networks, a runner that
-needs NumPy and onnxruntime alone, a sample with its labels, and checksums.
+needs nothing else. --format onnx or openvino writes a folder instead: the networks, a
+runner that needs NumPy and that runtime alone, a sample with its labels, and checksums.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-chk", dest="checkpoint", default="final", help="final or best"
     )
     parser.add_argument(
-        "-o", dest="output", type=Path, required=True, help="FILE.zip; of onnx a folder"
+        "-o", dest="output", type=Path, required=True, help="FILE.zip, or a folder"
     )
     parser.add_argument(
         "--format",
-        choices=("bundle", "onnx"),
+        choices=("bundle", "onnx", "openvino"),
         default="bundle",
-        help="default %(default)s; onnx needs `pip install autoseg[onnx]`",
+        help="default %(default)s; the others need `pip install "
+        "'autoseg[onnx,openvino]'`",
     )
     parser.add_argument(
         "--license", default="not stated", help="terms of the weights, for the card"
@@ -67,10 +68,12 @@ def run(arguments: argparse.Namespace) -> None:
         "checkpoint": arguments.checkpoint,
         "overwrite": arguments.overwrite,
     }
-    if arguments.format == "onnx":
-        from autoseg.interop.onnx.folder import export_onnx
+    if arguments.format != "bundle":
+        from autoseg.interop.runners.folder import export_folder
 
-        path = export_onnx(folder, arguments.output, **which)
+        path = export_folder(
+            folder, arguments.output, runtime=arguments.format, **which
+        )
         print(f"{path}: README.md says how to predict with it.")
         return
     from autoseg.model.export import export

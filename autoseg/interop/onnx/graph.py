@@ -54,20 +54,21 @@ def to_onnx(drawing: Drawing, weights: Mapping[str, Array], fixed: bool) -> Any:
     finest = drawing.finest_first()[0].logits
     sheet = Sheet(weights)
     names = {0: "image"}
-    layers = drawing.needed((finest,))
-    for layer in layers:
-        writer = WRITERS.get(layer.kind)
-        if writer is None:
-            raise UsageError(
-                f"No ONNX is written for layers of the kind {layer.kind!r} yet; there "
-                f"is for {', '.join(WRITERS)}. `autoseg export -o FILE.zip` takes all."
-            )
-        made = writer(sheet, drawing, layer, [names[n] for n in layer.inputs])
+    kinds = unwritten(drawing)
+    if kinds:
+        raise UsageError(
+            f"No ONNX is written for layers of the kind {', '.join(kinds)} yet; there "
+            f"is for {', '.join(WRITERS)}. `--format openvino` takes all networks that "
+            "are drawn, and `autoseg export -o FILE.zip` any."
+        )
+    for layer in drawing.needed((finest,)):
+        write = WRITERS[layer.kind]
+        made = write(sheet, drawing, layer, [names[n] for n in layer.inputs])
         made = [made] if isinstance(made, str) else made
         names.update(zip(layer.outputs, made, strict=True))
     sheet.nodes.append(helper.make_node("Identity", [names[finest]], ["logits"]))
     shape: Sequence[Any] = drawing.image.shape
-    if not (fixed or any(map(shape_counts, layers))):
+    if not is_for_one_shape(drawing, fixed):
         shape = AXES[-drawing.dim :]
     graph = helper.make_graph(
         sheet.nodes,
@@ -82,6 +83,18 @@ def to_onnx(drawing: Drawing, weights: Mapping[str, Array], fixed: bool) -> Any:
     )
     checker.check_model(model)
     return model
+
+
+def unwritten(drawing: Drawing) -> list[str]:
+    """Return the kinds of layers that no ONNX is written for yet."""
+    layers = drawing.needed((drawing.finest_first()[0].logits,))
+    return sorted({layer.kind for layer in layers} - set(WRITERS))
+
+
+def is_for_one_shape(drawing: Drawing, fixed: bool) -> bool:
+    """Return whether what is written takes images of the drawn shape only."""
+    layers = drawing.needed((drawing.finest_first()[0].logits,))
+    return fixed or any(map(shape_counts, layers))
 
 
 def _value(name: str, channels: int, shape: Sequence[Any], kind: Any) -> Any:

@@ -137,20 +137,40 @@ class _Joined(nn.Module):
         return torch.cat(list(self.network(batch).values()), dim=1)
 
 
-def _compile(network: nn.Module, shape: tuple[int, ...], precision: str) -> Any:
+def converted(network: nn.Module, shape: tuple[int, ...]) -> Any:
+    """Return a network as a model of OpenVINO, as torch runs it on one shape.
+
+    Parameters
+    ----------
+    network : Module
+        Gives a dict of logits by head; its heads are joined in that order.
+    shape : tuple of int
+        Of what it is given: (B, C, *P).
+
+    Returns
+    -------
+    openvino.Model
+        From (B, C, *P) to (B, K, *P), float32.
+    """
     import openvino
 
     with warnings.catch_warnings():
         # Tracing warns of the check of the window's shape, which is always the same.
         warnings.simplefilter("ignore")
-        converted = openvino.convert_model(
+        return openvino.convert_model(
             _Joined(network).eval(),
             example_input=torch.zeros(shape),
             input=[list(shape)],
         )
+
+
+def _compile(network: nn.Module, shape: tuple[int, ...], precision: str) -> Any:
+    import openvino
+
+    model = converted(network, shape)
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": cores(),
         "PERFORMANCE_HINT": "LATENCY",
     }
-    return openvino.Core().compile_model(converted, "CPU", settings)
+    return openvino.Core().compile_model(model, "CPU", settings)

@@ -44,18 +44,34 @@ def sample_of(
     return image.astype(np.float32), [float(spacing[axis]) for axis in back]
 
 
-def checked_by_runner(folder: Path, labels: NDArray[Any]) -> str:
-    """Run the runner on the sample, if onnxruntime is there; say what was found.
+def checked_by_runner(folder: Path, labels: NDArray[Any], runtime: str) -> str:
+    """Run the runner on the sample, if its runtime is there; say what was found.
+
+    Parameters
+    ----------
+    folder : Path
+        With the runner and the sample.
+    labels : ndarray of int
+        What autoseg says of the sample.
+    runtime : str
+        The package that the runner imports.
+
+    Returns
+    -------
+    str
+        For the README.
 
     Raises
     ------
     ModelError
         If its labels are others.
     """
-    if importlib.util.find_spec("onnxruntime") is None:
+    if importlib.util.find_spec(runtime) is None:
         logger.warning(
-            "onnxruntime is not installed, so the runner was not run on the sample: "
-            "pip install onnxruntime, and compare with sample_labels.npz."
+            "%s is not installed, so the runner was not run on the sample: pip install "
+            "%s, and compare with sample_labels.npz.",
+            runtime,
+            runtime,
         )
         return "the runner was not run when this was written"
     found = folder / "found.npz"
