@@ -58,6 +58,9 @@ class Loss(nn.Module, ABC):
     takes_layers : bool
         The target is objects that may overlap, integers of shape (B, L, *S): none does
         within a layer.
+    rounds : bool
+        Further outputs than the finest are other answers to the same, not coarser ones:
+        all of them count alike.
     lowest : float
         What it falls to where everything is right; it is shown from there on.
     sums_up : bool
@@ -76,6 +79,7 @@ class Loss(nn.Module, ABC):
     takes_labels: ClassVar[bool] = False
     takes_layers: ClassVar[bool] = False
     takes_points: ClassVar[bool] = False
+    rounds: ClassVar[bool] = False
     sums_up: ClassVar[bool] = False
     lowest: ClassVar[float] = 0.0
     batch: Share = ALONE

@@ -12,10 +12,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from autoseg.losses import LOSSES
 from autoseg.losses._dice import precise
+from autoseg.losses._masks import (
+    SMOOTH,
+    counted,
+    first_look,
+    mask_losses,
+    objects_of,
+)
 from autoseg.losses.base import Loss
 
 POINTS = 4096  # voxels, evenly spread, that matching looks at
-SMOOTH = 1.0
 
 
 @LOSSES.register
@@ -26,6 +32,9 @@ class SetMatching(Loss):
     Hungarian method [1]_: how unsure the query is, and cross-entropy and Dice of its
     mask with the object. Then the masks of matched queries are compared with their
     objects, and of all queries, how sure they are, with whether they were matched [2]_.
+
+    Of maps that voxels of a coarse resolution tell of, (B, *T, *S), each voxel's is
+    compared with the object that it is of alone: there is nothing to match.
 
     A query is as sure of an object as of the voxel that it is the surest of, so that
     the map of one that stands for none is empty.
@@ -54,6 +63,7 @@ class SetMatching(Loss):
     """
 
     takes_layers = True
+    rounds = True
 
     def __init__(
         self,
@@ -74,48 +84,42 @@ class SetMatching(Loss):
 
         Parameters
         ----------
-        logits : Tensor, shape (B, Q, *P)
-            A map for each query.
+        logits : Tensor, shape (B, Q, *P) or (B, *T, *S)
+            A map for each query, or for each voxel of a coarse resolution.
         target : Tensor of int, shape (B, L, *P)
             Ids of objects, none of which overlap within a layer.
         """
-        logits = logits.to(precise(logits)).flatten(2)
-        target = target.flatten(2)
-        masks = told = weights = logits.new_zeros(())
+        logits = logits.to(precise(logits))
+        if logits.dim() > target.dim():
+            weights = (self.sure, self.entropy, self.dice)
+            return first_look(logits, target, self.ignore_index, weights)
+        logits, target = logits.flatten(2), target.flatten(2)
+        masks = told = total = logits.new_zeros(())
         count = 0
         for own, layers in zip(logits, target, strict=True):
-            seen = self._seen(layers)
+            seen = counted(layers, self.ignore_index)
             if not seen.any():
                 masks = masks + 0 * own.sum()
                 continue
-            objects, own = _objects(layers)[:, seen], own[:, seen]
+            objects, own = objects_of(layers)[:, seen], own[:, seen]
             sure = own.amax(1)
             wanted = torch.zeros_like(sure)
             if len(objects):
                 rows, columns = self._match(own, sure, objects)
                 wanted[rows] = 1.0
-                masks = masks + self._compare(own[rows], objects[columns])
+                masks = (
+                    masks
+                    + mask_losses(
+                        own[rows], objects[columns], self.entropy, self.dice
+                    ).sum()
+                )
                 count += len(rows)
             weight = torch.where(wanted > 0, 1.0, self.empty)
             told = told + binary_cross_entropy_with_logits(
                 sure, wanted, weight, reduction="sum"
             )
-            weights = weights + weight.sum()
-        return self.sure * told / weights.clamp(min=1) + masks / max(1, count)
-
-    def _seen(self, layers: Tensor) -> Tensor:
-        if self.ignore_index is None:
-            return torch.ones_like(layers[0], dtype=torch.bool)
-        return (layers != self.ignore_index).any(0)
-
-    def _compare(self, logits: Tensor, objects: Tensor) -> Tensor:
-        """Return the sum over objects (M, N) of the loss of their masks' logits."""
-        truth = objects.to(logits.dtype)
-        entropy = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-        p = logits.sigmoid()
-        both = (p * truth).sum(1)
-        dice = (2 * both + SMOOTH) / (p.sum(1) + truth.sum(1) + SMOOTH)
-        return (self.entropy * _balanced(entropy, truth) + self.dice * (1 - dice)).sum()
+            total = total + weight.sum()
+        return self.sure * told / total.clamp(min=1) + masks / max(1, count)
 
     @torch.no_grad()
     def _match(
@@ -149,23 +153,3 @@ class SetMatching(Loss):
         perfect[:, 0][target[:, 0] == 1] = 200.0
         perfect[:, 2][target[:, 1] == 7] = 200.0
         return cls(), target, perfect
-
-
-def _objects(layers: Tensor) -> Tensor:
-    """Return the masks (M, N) of all objects in layers (L, N)."""
-    found = [
-        layer[None] == ids[:, None]
-        for layer in layers
-        for ids in [torch.unique(layer[layer > 0])]
-    ]
-    return torch.cat(found)
-
-
-def _balanced(entropy: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean (M,) of what is inside and of what is outside, in equal parts.
-
-    Most voxels of a patch are far from an object, and easy.
-    """
-    inside = (entropy * truth).sum(1) / truth.sum(1).clamp(min=1)
-    outside = (entropy * (1 - truth)).sum(1) / (1 - truth).sum(1).clamp(min=1)
-    return (inside + outside) / 2

@@ -8,28 +8,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.networks._looks import (
+    Answers,
+    Scale,
+    apart,
+    looked_at,
+    pooled,
+    shrunk,
+    taken,
+)
+
 WIDTH = 64  # channels of a query
 PARTS = 4  # of an attention
-MOST_TOKENS = 1024  # voxels of a resolution that queries look at: others are pooled
 OCTAVES = 5  # of the waves that tell where a voxel is
 LEAST_SEEN = -8.0  # logarithm of how little of a voxel is seen at least
-REACH = 1.5  # distances of neighboring queries that one reaches over at the start
 
 
 class QueryReader(nn.Module):
-    """Learned queries; each becomes a map.
+    """Queries that begin at voxels; each becomes a map.
 
-    A query begins somewhere in the patch. In each round it looks at one resolution
-    after the other, from the coarsest on, mostly where its mask is so far [1]_, then
-    at the other queries. Its mask is a product of its own numbers with the channels of
-    each voxel, less the further a voxel is from where the query says that its object
-    is.
+    Each voxel of a coarse resolution gives an answer by itself: the first look. The
+    surest become queries, but none that lies in the mask of a surer one, so that
+    objects that cross have a query each [1]_. In each round queries look at one
+    resolution, from the coarsest on, mostly where their mask is so far [2]_, and then
+    at each other. A mask is the product of an answer's numbers with the channels of
+    each voxel [3]_, less the further a voxel is from where the answer says that its
+    object is; how far is told by an ellipse, which it says, too.
 
     Parameters
     ----------
@@ -41,37 +50,38 @@ class QueryReader(nn.Module):
         Q.
     blocks : int
         Rounds.
+    scale : float
+        Voxels that a distance of 1 is, about half an object.
 
     References
     ----------
-    .. [1] Cheng et al., "Masked-attention mask transformer for universal image
+    .. [1] Li et al., "Mask DINO: towards a unified transformer-based framework for
+       object detection and segmentation", CVPR 2023. arXiv:2206.02777
+    .. [2] Cheng et al., "Masked-attention mask transformer for universal image
        segmentation", CVPR 2022. arXiv:2112.01527
+    .. [3] Tian et al., "Conditional convolutions for instance segmentation", ECCV 2020.
+       arXiv:2003.05664
     """
 
     def __init__(
-        self, features: int, dim: int, *, queries: int = 50, blocks: int = 3
+        self,
+        features: int,
+        dim: int,
+        *,
+        queries: int = 50,
+        blocks: int = 1,
+        scale: float = 10.0,
     ) -> None:
         super().__init__()
-        self.queries, self.dim = queries, dim
-        self.content = nn.Parameter(torch.randn(queries, WIDTH) * 0.5)
-        self.register_buffer("anchors", anchors(queries, dim), persistent=True)
+        self.queries, self.dim, self.scale = queries, dim, scale
         self.project = nn.Linear(features, WIDTH)
-        self.place = nn.Linear(2 * OCTAVES * dim, WIDTH)
+        if blocks:
+            self.place = nn.Linear(2 * OCTAVES * dim, WIDTH)
         self.blocks = nn.ModuleList(_Block() for _ in range(blocks))
-        self.norm = nn.LayerNorm(WIDTH)
-        self.embed = nn.Sequential(
-            nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, features)
-        )
-        self.where = nn.Linear(WIDTH, dim + 2)  # where, how near, and how much
-        apart = 2 / queries ** (1 / dim)
-        near = 4 / (REACH * apart) ** 2
-        with torch.no_grad():
-            self.where.weight.mul_(0.1)
-            self.where.bias.zero_()
-            self.where.bias[dim] = math.log(math.expm1(near)) if near < 20 else near
+        self.answers = Answers(WIDTH, features, dim)
 
     def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        """Return outputs (B, Q, *S), those of the last round first.
+        """Return outputs, those of the last round first.
 
         Parameters
         ----------
@@ -81,79 +91,41 @@ class QueryReader(nn.Module):
         Returns
         -------
         list of Tensor
-            The first has the finest resolution. Those of earlier rounds, which are
-            for training only, have half of it.
+            The first has the finest resolution, (B, Q, *S). The others are for training
+            only: those of earlier rounds, with half of it, and the first look, (B, *T,
+            *T): of each voxel of a coarse resolution a map in that resolution.
         """
-        finest = levels[0]
-        scales = [_Scale(pooled(level)) for level in _scales(levels)]
-        keys = [self.project(scale.tokens) for scale in scales]
-        places = [self.place(waves(scale.places)) for scale in scales]
-        queries = self.content.expand(len(finest), -1, -1)
-        rounds = [self._weights(queries)]
+        finest = levels[0].float()
+        shape = tuple(finest.shape[2:])
+        scales = [
+            Scale(pooled(level), shape, self.scale) for level in looked_at(levels)
+        ]
+        first = scales[-1]
+        found = self.project(first.tokens)
+        look = self.answers(found, first.places)
+        looks = Scale(shrunk(finest, first.shape), shape, self.scale).masks(look)
+        chosen = apart(looks.detach(), self.queries)
+        queries, answer = taken(found, chosen), taken(look, chosen)
+        anchors, answers = first.places[chosen], []
         for number, block in enumerate(self.blocks):
-            at = number % len(scales)
-            own = self.place(waves(rounds[-1].center))
-            seen = scales[at].masks(rounds[-1].weights).detach()
+            scale = scales[number % len(scales)]
+            where = Scale(shrunk(finest, scale.shape), shape, self.scale)
+            seen = where.masks(answer.detach())
             bias = functional.logsigmoid(seen).clamp(min=LEAST_SEEN)
-            queries = block(queries, own, keys[at], places[at], bias)
-            rounds.append(self._weights(queries))
-        outputs = [_Scale(finest).maps(rounds[-1].weights)]
+            own = self.place(waves(anchors / first.ends))
+            places = self.place(waves(scale.places / first.ends))
+            queries = block(queries, own, self.project(scale.tokens), places, bias)
+            answer = self.answers(queries, anchors)
+            answers.append(answer)
+        outputs = [Scale(finest, shape, self.scale).maps(answer)]
         if not self.training and not torch.is_grad_enabled():
             return outputs
-        half = functional.avg_pool2d if self.dim == 2 else functional.avg_pool3d
-        steps = [2 if size % 2 == 0 else 1 for size in finest.shape[2:]]
-        coarse = half(finest, steps)
-        scale = _Scale(coarse)
-        for one in rounds[-2::-1]:
-            outputs.append(scale.maps(one.weights))
-        return outputs
-
-    def _weights(self, queries: Tensor) -> _Answer:
-        """Return what queries (B, Q, W) say."""
-        x = self.norm(queries)
-        where = self.where(x)
-        center = self.anchors + where[..., : self.dim]
-        near = functional.softplus(where[..., self.dim : self.dim + 1])
-        level = where[..., self.dim + 1 :]
-        away = center.square().sum(-1, keepdim=True)
-        parts = [self.embed(x), -near, 2 * near * center, level - near * away]
-        return _Answer(torch.cat(parts, -1), center)
-
-
-class _Answer(NamedTuple):
-    """What queries say: weights of their masks, and where they are."""
-
-    weights: Tensor
-    center: Tensor
-
-
-class _Scale:
-    """One resolution: its voxels one after the other, with where they are."""
-
-    def __init__(self, level: Tensor) -> None:
-        self.shape = shape = tuple(level.shape[2:])
-        axes = [
-            (2 * torch.arange(size, device=level.device) + 1) / size - 1
-            for size in shape
-        ]
-        grid = torch.meshgrid(*axes, indexing="ij")
-        places = torch.stack(grid).flatten(1).to(level.dtype)  # (D, T)
-        self.places = places.T
-        away = places.square().sum(0, keepdim=True)
-        ones = torch.ones_like(away)
-        flat = level.flatten(2)
-        same = torch.cat([away, places, ones]).expand(len(flat), -1, -1)
-        self.tokens = flat.transpose(1, 2)  # (B, T, E)
-        self._maps = torch.cat([flat, same], 1)
-
-    def maps(self, weights: Tensor) -> Tensor:
-        """Return the same as maps, (B, Q, *S)."""
-        found: Tensor = self.masks(weights).unflatten(2, self.shape)
-        return found
-
-    def masks(self, weights: Tensor) -> Tensor:
-        """Return the logits (B, Q, T) of masks with such weights."""
-        return torch.bmm(weights, self._maps.to(weights.dtype))
+        if len(answers) > 1:
+            half = shrunk(finest, [n // 2 if n % 2 == 0 else n for n in shape])
+            coarse = Scale(half, shape, self.scale)
+            outputs += [coarse.maps(one) for one in answers[-2::-1]]
+        looks = looks.unflatten(2, first.shape).unflatten(1, first.shape)
+        return [*outputs, looks]
 
 
 class _Block(nn.Module):
@@ -162,9 +134,10 @@ class _Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.look, self.talk = _Attention(), _Attention()
-        self.think = nn.Sequential(
-            nn.Linear(WIDTH, 2 * WIDTH), nn.ReLU(), nn.Linear(2 * WIDTH, WIDTH)
-        )
+        last = nn.Linear(2 * WIDTH, WIDTH)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.think = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.ReLU(), last)
         self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(3))
 
     def forward(
@@ -185,6 +158,8 @@ class _Attention(nn.Module):
         super().__init__()
         self.query, self.key = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
         self.value, self.out = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WIDTH)
+        nn.init.zeros_(self.out.weight)  # at first, what a voxel said by itself
+        nn.init.zeros_(self.out.bias)
 
     def forward(
         self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None
@@ -203,22 +178,6 @@ class _Attention(nn.Module):
         return out
 
 
-def _scales(levels: Sequence[Tensor]) -> list[Tensor]:
-    """Return what queries look at, coarsest first: all but the finest, if there are."""
-    coarse = [level for level in levels if level.shape != levels[0].shape]
-    return coarse[::-1] or [levels[0]]
-
-
-def pooled(level: Tensor) -> Tensor:
-    """Return features (B, E, *S) with at most `MOST_TOKENS` voxels, by their means."""
-    pool = functional.avg_pool2d if level.dim() == 4 else functional.avg_pool3d
-    while math.prod(level.shape[2:]) > MOST_TOKENS:
-        shape = level.shape[2:]
-        longest = max(shape)
-        level = pool(level, [2 if 2 * size > longest else 1 for size in shape])
-    return level
-
-
 def waves(places: Tensor) -> Tensor:
     """Return sines and cosines (..., 2 * OCTAVES * D) of places (..., D), -1 to 1."""
     scales = math.pi * 2.0 ** torch.arange(
@@ -226,17 +185,3 @@ def waves(places: Tensor) -> Tensor:
     )
     angles = (places[..., None] * scales / 2).flatten(-2)
     return torch.cat([angles.sin(), angles.cos()], -1)
-
-
-def anchors(count: int, dim: int) -> Tensor:
-    """Return evenly spread places (count, D) from -1 to 1.
-
-    Multiples of irrational steps, one for each axis, are far from each other however
-    many there are.
-    """
-    root = 2.0
-    for _ in range(60):  # of x**(D + 1) = x + 1
-        root = (1 + root) ** (1 / (dim + 1))
-    steps = torch.tensor([root ** -(axis + 1) for axis in range(dim)])
-    numbers = torch.arange(1, count + 1)[:, None]
-    return 2 * ((0.5 + numbers * steps) % 1) - 1

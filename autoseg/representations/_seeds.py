@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.representations._sets import distinct, largest_piece
+from autoseg.representations._sets import distinct
+from autoseg.representations.maps import largest_piece
 from autoseg.spec.arrays.overlaps import Mask
 
 Array = NDArray[Any]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.representations.maps import largest_piece
 from autoseg.spec.arrays.overlaps import Mask
 
 Array = NDArray[Any]
@@ -36,17 +37,6 @@ def from_probabilities(output: Array, inside: float) -> Mask | None:
         box.append(slice(int(ends[0]), int(ends[-1]) + 1))
     start = tuple(part.start for part in box)
     return largest_piece(Mask(start, there[tuple(box)]))
-
-
-def largest_piece(mask: Mask) -> Mask:
-    """Return the largest of the pieces of a mask, which is not empty."""
-    from scipy.ndimage import find_objects, label
-
-    pieces, _ = label(mask.inside, np.ones((3,) * mask.inside.ndim))
-    number = int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    box = find_objects(pieces)[number]
-    start = tuple(low + part.start for low, part in zip(mask.start, box, strict=True))
-    return Mask(start, pieces[box] == number + 1)
 
 
 def firm(output: Array, mask: Mask) -> float:

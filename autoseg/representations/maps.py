@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.spec.arrays.masks import Mask
+
 Array = NDArray[Any]
 Ids = NDArray[np.int32]
 
@@ -256,3 +258,14 @@ def connected(labels: Ids) -> Ids:
     """Keep the largest piece of each instance; give the others to a neighbor."""
     stray = (labels > 0) & ~largest_pieces(labels)
     return filled(np.where(stray, 0, labels), labels > 0)
+
+
+def largest_piece(mask: Mask) -> Mask:
+    """Return the largest of the pieces of a mask, which is not empty."""
+    from scipy.ndimage import find_objects, label
+
+    pieces, _ = label(mask.inside, np.ones((3,) * mask.inside.ndim))
+    number = int(np.argmax(np.bincount(pieces.ravel())[1:]))
+    box = find_objects(pieces)[number]
+    start = tuple(low + part.start for low, part in zip(mask.start, box, strict=True))
+    return Mask(start, pieces[box] == number + 1)

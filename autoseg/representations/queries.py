@@ -33,10 +33,10 @@ ROOM = 1.5  # queries for each object of the fullest image: some have to lose
 class Queries(Overlapping):
     """A fixed number of queries, each with a mask or none.
 
-    Queries are learned and look at the network's features of every resolution; in
-    training the best one-to-one match of queries and objects says which has to answer
-    with which, so that none has to be suppressed [1]_ [2]_. Two objects may share any
-    voxels.
+    Queries begin at voxels that are sure of their object, and look at the network's
+    features of every resolution and at each other; in training the best one-to-one
+    match of queries and objects says which has to answer with which, so that none has
+    to be suppressed [1]_ [2]_. Two objects may share any voxels.
 
     The outputs are a map for each query; one that stands for no object is empty.
 
@@ -53,6 +53,8 @@ class Queries(Overlapping):
         Channels that the network gives the queries.
     blocks : int
         Rounds in which they look at features and at each other.
+    scale : float
+        Voxels that a distance of 1 is, for the network: about half an object.
     sure : float
         Mean probability of a mask from which on it is an object.
     inside : float
@@ -75,7 +77,8 @@ class Queries(Overlapping):
         queries: int = 50,
         layers: int = 2,
         features: int = 16,
-        blocks: int = 3,
+        blocks: int = 1,
+        scale: float = 10.0,
         sure: float = 0.6,
         inside: float = 0.5,
         same: float = 0.6,
@@ -84,6 +87,7 @@ class Queries(Overlapping):
         super().__init__(axes)
         self.queries, self.layers, self.features = queries, layers, features
         self.blocks = blocks
+        self.scale = scale
         self.sure, self.inside, self.same, self.least = sure, inside, same, least
         self.most = queries
 
@@ -92,6 +96,7 @@ class Queries(Overlapping):
         objects = measured["objects_per_image"]["p100"]
         return {
             "queries": int(np.clip(np.ceil(ROOM * objects), FEWEST, MOST)),
+            "scale": round(max(1.0, float(np.mean(measured["voxels_along"])) / 2), 2),
             "layers": max(2, int(measured.get("layers", 1))),
             "least": int(measured["least_voxels"]),
         }
@@ -99,7 +104,12 @@ class Queries(Overlapping):
     @property
     def heads(self) -> tuple[Head, ...]:
         reader = Choice(
-            name="queries", options={"queries": self.queries, "blocks": self.blocks}
+            name="queries",
+            options={
+                "queries": self.queries,
+                "blocks": self.blocks,
+                "scale": self.scale,
+            },
         )
         return (
             Head(

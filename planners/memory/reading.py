@@ -1,8 +1,9 @@
 """Memory of what reads a network's features: queries, their attention and matching.
 
 Counted is what autograd keeps, as for layers: the features with where they are, once
-for the last round and once for the rounds before it; of each voxel that is looked at,
-keys, values and their places; and of each object that is matched, its mask's loss.
+for each resolution that masks are made in; of each voxel that tells of a mask, what is
+known of it and its mask; of each that is looked at, keys, values and places; and of
+each object that is matched, its mask's loss.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from typing import Any, Protocol
 from planners.setting import LossCost
 
 FLOAT = 4
-WIDTH = 64  # of `autoseg.networks._queries`; a test holds these three equal
+WIDTH = 64  # of `autoseg.networks._queries`; a test holds these equal
 OCTAVES = 5
 MOST_TOKENS = 1024
-PER_TOKEN = 120  # numbers kept of a voxel that may be looked at: what and where it is
-PER_LOOK = 180  # of one in the round that looks at it: keys, values
-PER_PAIR = 3  # of a voxel and a query, in that round
-PER_QUERY = 12 * WIDTH  # of a query, in each round
-PER_OBJECT = 4  # of a voxel and a matched object, in the loss
+MOST_TOLD = 256
+PER_TOKEN = 207  # numbers kept of a voxel that tells of a mask, beside its answer
+PER_LOOK = 252  # of one in the round that looks at it: keys, values, places
+PER_PAIR = 7  # of a voxel and a query, in that round
+PER_QUERY = 1330  # of a query, in each round
+PER_OBJECT = 3  # of a voxel and an object that its mask is compared with
 ROOM = 1.5  # queries for each object, as `Queries.configure` has it
 
 
@@ -55,11 +57,11 @@ class Reading:
         """Return how many numbers a reader learns, for so many axes."""
         linear = WIDTH * WIDTH + WIDTH
         block = 8 * linear + 2 * (2 * WIDTH * WIDTH) + 3 * WIDTH + 3 * 2 * WIDTH
-        into = (self.features + 1) * WIDTH + (2 * OCTAVES * dim + 1) * WIDTH
-        embed = linear + (WIDTH + 1) * self.features
-        where = (WIDTH + 1) * (dim + 2)
-        own = self.queries * WIDTH + into + embed + where + 2 * WIDTH
-        return own + self.blocks * block
+        into = (self.features + 1) * WIDTH
+        if self.blocks:
+            into += (2 * OCTAVES * dim + 1) * WIDTH
+        answers = 2 * WIDTH + linear + (WIDTH + 1) * (self.features + _own(dim))
+        return into + answers + self.blocks * block
 
     def kept(self, dim: int, voxels: Sequence[int]) -> float:
         """Return the bytes that it keeps of a sample for the backward pass.
@@ -71,31 +73,33 @@ class Reading:
         voxels : sequence of int
             Of each of the network's resolutions, finest first.
         """
-        maps = (self.features + dim + 2) * voxels[0] * (1 + 0.5**dim)
-        looked = 0
+        answer = self.features + _own(dim)
         tokens = self._tokens(dim, voxels)
-        for number, count in enumerate(tokens):
-            rounds = len(range(number, self.blocks, len(tokens)))
-            looked += count * PER_TOKEN
-            looked += count * rounds * (PER_LOOK + PER_PAIR * self.queries)
-        return FLOAT * (maps + looked + self.blocks * self.queries * PER_QUERY)
+        rounds = max(0, self.blocks - 1)
+        kept = answer * (voxels[0] + rounds * voxels[0] * 0.5**dim + tokens[-1])
+        kept += tokens[-1] * (PER_TOKEN + answer)
+        for number in range(self.blocks):
+            count = tokens[number % len(tokens)]
+            kept += count * (PER_LOOK + answer + PER_PAIR * self.queries)
+        return FLOAT * (kept + self.blocks * self.queries * PER_QUERY)
 
     def loss(self, dim: int, voxels: Sequence[int]) -> float:
         """Return the bytes of outputs, and of matching and comparing a sample's."""
-        compared = voxels[0] * (1 + (self.blocks - 1) * 0.5**dim)
+        told = self._tokens(dim, voxels)[-1]
+        finest = voxels[0] * (1 + max(0, self.blocks - 1) * 0.5**dim)
         objects = math.ceil(self.queries / ROOM)
-        outputs = self.queries * voxels[0] * (1 + self.blocks * 0.5**dim)
+        outputs = self.queries * finest + told**2
         gradient = self.queries * voxels[0]
-        saved = compared * (PER_OBJECT * objects + self.queries)
+        saved = finest * (PER_OBJECT * objects + self.queries)
+        saved += told * (told + PER_OBJECT * min(told, MOST_TOLD))
         return FLOAT * (outputs + gradient + saved)
 
     def window(self, voxels: int) -> float:
         """Return the bytes that a window takes beside the network's own."""
         maps = (self.features + self.queries) * voxels
-        looked = (
-            self.blocks * MOST_TOKENS * (PER_TOKEN + PER_LOOK + PER_PAIR * self.queries)
-        )
-        return float(FLOAT * (maps + looked))
+        told = MOST_TOKENS * (MOST_TOKENS + PER_TOKEN)
+        looked = self.blocks * MOST_TOKENS * (PER_LOOK + PER_PAIR * self.queries)
+        return float(FLOAT * (maps + told + looked))
 
     def _tokens(self, dim: int, voxels: Sequence[int]) -> list[int]:
         """Return how many voxels of each resolution are looked at, coarsest first."""
@@ -106,6 +110,11 @@ class Reading:
                 count //= 2**dim
             found.append(count)
         return found
+
+
+def _own(dim: int) -> int:
+    """Return how many numbers say where an object is, its ellipse, and how much."""
+    return dim + dim * (dim + 1) // 2 + 1
 
 
 class Levels(Protocol):

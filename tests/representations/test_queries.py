@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from autoseg.networks import NETWORKS
-from autoseg.networks._queries import MOST_TOKENS, QueryReader, anchors, pooled
+from autoseg.networks._looks import MOST_TOKENS, apart, pooled
+from autoseg.networks._queries import QueryReader
 from autoseg.networks._reading import ReadNetwork, with_readers
 from autoseg.representations.queries import Queries
 from autoseg.spec.arrays.overlaps import Mask
@@ -70,21 +71,46 @@ def test_any_network_is_read_in_two_and_three_dimensions():
 
         assert isinstance(network, ReadNetwork)
         assert levels[0].shape == (2, 7, *shape)
-        assert all(level.shape[:2] == (2, 7) for level in levels)
+        assert len(levels) == 2
+        assert levels[1].dim() == 1 + 2 * dim  # a map for each of some voxels
         network.deep_supervision = False
         assert network.eval()(torch.randn(1, 1, *shape))["queries"].shape[1] == 7
 
 
-def test_a_query_begins_near_its_place():
+def test_a_mask_is_a_ball_about_its_voxel_before_anything_is_learnt():
     torch.manual_seed(0)
-    reader = QueryReader(4, 2, queries=9, blocks=0)
+    reader = QueryReader(4, 2, queries=9, blocks=0, scale=5.0)
+    with torch.no_grad():
+        reader.answers.where.weight.zero_()
 
-    (maps, *_) = reader([torch.zeros(1, 4, 30, 30)])
+    _, looks = reader([torch.zeros(1, 4, 32, 32), torch.zeros(1, 4, 16, 16)])
 
-    places = ((anchors(9, 2) + 1) / 2 * 30).long()
-    highest = maps[0].flatten(1).argmax(1)
-    for place, at in zip(places.tolist(), highest.tolist(), strict=True):
-        assert abs(at // 30 - place[0]) <= 6 and abs(at % 30 - place[1]) <= 6
+    rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    # Voxels of this resolution are 2 wide, and 5 of the finest are a distance of 1.
+    away = ((rows - 3) ** 2 + (columns - 12) ** 2) * (2 / 5) ** 2
+    torch.testing.assert_close(looks[0, 3, 12], -away.float(), atol=1e-4, rtol=1e-4)
+
+
+def test_of_voxels_with_one_mask_only_the_surest_is_taken():
+    looks = torch.full((1, 5, 5), -1.0)
+    looks[0, 0, 0] = looks[0, 0, 1] = looks[0, 1, 0] = 3.0  # both tell of 0 and 1
+    looks[0, 0, 1] = 4.0
+    looks[0, 3, 3] = 2.0
+
+    # Then 3, which no mask hides; then others, those in masks last.
+    assert apart(looks, 2).tolist() == [[0, 3]]
+    assert apart(looks, 5)[0, -1] == 1
+
+
+def test_rounds_change_nothing_before_they_have_learnt():
+    torch.manual_seed(0)
+    one = QueryReader(4, 2, queries=3, blocks=0)
+    other = QueryReader(4, 2, queries=3, blocks=2)
+    other.load_state_dict({**other.state_dict(), **one.state_dict()})
+    levels = [torch.randn(1, 4, 16, 16), torch.randn(1, 4, 8, 8)]
+
+    with torch.no_grad():
+        torch.testing.assert_close(one(levels)[0], other(levels)[0])
 
 
 def test_what_queries_look_at_is_limited_and_keeps_its_mean():

@@ -25,7 +25,8 @@ LEAST_SMALL = 6.0  # voxels across small objects (5th percentile)
 
 RULE = (
     "of the representations whose ceiling (encode the annotation, decode it, compare: "
-    f"mean AP at IoU 0.5 to 0.9) is no more than {MARGIN} below the best, the first "
+    "mean AP at IoU 0.5 to 0.9; where objects are cut by others on top, without those, "
+    f"if that is better) is no more than {MARGIN} below the best, the first "
     f"of: border_core where fewer than {APART:.0%} of instances touch; affinities "
     f"where slices are thick and objects have fewer than {FEW_SLICES:g} of them, or "
     f"foreground fills over {CROWDED:.0%}; else flow_distance; but one that states no "
@@ -111,19 +112,27 @@ def _about_choice(
     choice = Decision(
         field="task.representation", value=name, rule=RULE, because=because
     )
-    listed = "; ".join(
-        f"{other} {c['ap']:.3f} ({c['ap_50']:.3f}/{c['ap_70']:.3f}/{c['ap_90']:.3f} at "
-        f"0.5/0.7/0.9)"
-        for other, c in sorted(ceilings.items(), key=lambda item: -item[1]["ap"])
-    )
+    ranked = sorted(ceilings.items(), key=lambda item: -reach(item[1]))
+    listed = "; ".join(f"{other} {_said(ceiling)}" for other, ceiling in ranked)
     if not listed:
         return [choice]
-    own = f"{ceilings[name]['ap']:.3f}" if name in ceilings else "unknown"
+    own = f"{reach(ceilings[name]):.3f}" if name in ceilings else "unknown"
     rule = "mean AP of annotations that were encoded and decoded again"
     return [
         choice,
         Decision(field="task.ceilings", value=own, rule=rule, because=listed),
     ]
+
+
+def _said(ceiling: Mapping[str, Any]) -> str:
+    """Return a ceiling, and what annotations themselves give, in words."""
+    at = "/".join(f"{ceiling[f'ap_{t}']:.3f}" for t in (50, 70, 90))
+    if "most" not in ceiling:
+        return f"{ceiling['ap']:.3f} ({at} at 0.5/0.7/0.9)"
+    return (
+        f"{ceiling['most']:.3f} without what others cover ({ceiling['ap']:.3f} with "
+        f"it, {at} at 0.5/0.7/0.9)"
+    )
 
 
 def _about_overlaps(measured: Mapping[str, Any]) -> list[Decision]:
@@ -145,11 +154,16 @@ def _about_overlaps(measured: Mapping[str, Any]) -> list[Decision]:
 def overlaps_decide(measured: Mapping[str, Any]) -> bool:
     """Return whether only what holds objects that overlap may be chosen."""
     ceilings = _known(measured.get("ceilings", {}))
-    holding = [c["ap"] for n, c in ceilings.items() if REPRESENTATIONS[n].holds]
-    cutting = [c["ap"] for n, c in ceilings.items() if not REPRESENTATIONS[n].holds]
+    holding = [reach(c) for n, c in ceilings.items() if REPRESENTATIONS[n].holds]
+    cutting = [reach(c) for n, c in ceilings.items() if not REPRESENTATIONS[n].holds]
     if measured.get("overlapping", 0.0) < OVERLAP or not holding:
         return False
     return bool(max(holding) > max(cutting, default=0.0) + MARGIN)
+
+
+def reach(ceiling: Mapping[str, Any]) -> float:
+    """Return the mean AP that a representation can reach, as `pool_trials` found it."""
+    return float(ceiling.get("most", ceiling["ap"]))
 
 
 def _known(ceilings: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,11 +215,11 @@ def _by_rule(
     }
     if not ceilings:
         return DEFAULT, "no ceilings were measured"
-    best = max(ceiling["ap"] for ceiling in ceilings.values())
-    good = [n for n, ceiling in ceilings.items() if ceiling["ap"] >= best - MARGIN]
+    best = max(map(reach, ceilings.values()))
+    good = [n for n, ceiling in ceilings.items() if reach(ceiling) >= best - MARGIN]
     situation, why = _situation(measured)
     orders = {name: REPRESENTATIONS[name].order for name in good}
-    ranked = sorted(good, key=lambda n: (-ceilings[n]["ap"], not orders[n]))
+    ranked = sorted(good, key=lambda n: (-reach(ceilings[n]), not orders[n]))
     name = ranked[0]
     if orders[name]:  # one without an order is taken for being the best
         placed = {n: orders[n][situation] for n in ranked if orders[n]}

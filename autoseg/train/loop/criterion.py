@@ -147,11 +147,13 @@ class Criterion(nn.Module):
             if isinstance(levels, Tensor):
                 levels = [levels]
             same = levels[0].shape == levels[-1].shape
-            weights = level_weights(len(levels), same)
+            weights = level_weights(len(levels), same or loss.rounds)
             for logits, weight in zip(levels, weights, strict=True):
                 if weight == 0:
                     continue
-                target = shrink(learned[name], logits.shape[2:])
+                target = learned[name]
+                if not (loss.takes_layers and logits.dim() > target.dim()):
+                    target = shrink(target, logits.shape[2:])
                 term = weight * self._of(loss, logits, target)
                 total = term if total is None else total + term
         if total is None:

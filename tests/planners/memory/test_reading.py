@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from autoseg.losses import _masks
 from autoseg.losses.set_matching import SetMatching
-from autoseg.networks import _queries
+from autoseg.networks import _looks, _queries
 from autoseg.networks._queries import QueryReader
 from autoseg.spec.choice import Choice
 from planners.memory import reading
@@ -13,20 +14,25 @@ from planners.memory.reading import Reading
 from planners.setting import LossCost, Setting
 
 
-def reader(queries=30, features=16, blocks=3, dim=2):
+def reader(queries=30, features=16, blocks=1, dim=2):
     options = {"queries": queries, "blocks": blocks}
     made = QueryReader(features, dim, **options)
     return made, Reading(features=features, options=options)
 
 
 def test_what_it_is_counted_with_is_what_it_is():
-    for name in ("WIDTH", "OCTAVES", "MOST_TOKENS"):
-        assert getattr(reading, name) == getattr(_queries, name)
+    for name, there in (
+        ("WIDTH", _queries),
+        ("OCTAVES", _queries),
+        ("MOST_TOKENS", _looks),
+        ("MOST_TOLD", _masks),
+    ):
+        assert getattr(reading, name) == getattr(there, name)
 
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_its_parameters_are_counted_to_the_last(dim):
-    for options in ({}, {"queries": 7, "features": 5, "blocks": 1}):
+    for options in ({}, {"queries": 7, "features": 5, "blocks": 3}, {"blocks": 0}):
         made, said = reader(dim=dim, **options)
 
         assert said.parameters(dim) == sum(p.numel() for p in made.parameters())
@@ -37,10 +43,10 @@ def test_its_parameters_are_counted_to_the_last(dim):
     [
         (2, 64, {}),
         (2, 96, {"queries": 60}),
-        (2, 64, {"blocks": 1, "features": 32}),
+        (2, 64, {"blocks": 3, "features": 32}),
         (3, 24, {}),
     ],
-    ids=["small", "queries", "one_round", "volume"],
+    ids=["small", "queries", "rounds", "volume"],
 )
 def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
     made, said = reader(dim=dim, **options)
@@ -65,10 +71,11 @@ def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
         outputs = made(levels)
         read = sum(kept.values())
         losses = []
-        for output in outputs[:-1]:  # no loss is behind the last one
+        for output in outputs[:-1]:
             step = edge // output.shape[-1]
             cut = (..., *[slice(step // 2, None, step)] * dim)
             losses.append(SetMatching()(output, objects[cut]))
+        losses.append(SetMatching()(outputs[-1], objects))  # the first look
     voxels = [(edge >> n) ** dim for n in range(3)]
     assert said.kept(dim, voxels) == pytest.approx(read, rel=0.3)
     held = sum(x.numel() for x in outputs) * 4 + outputs[0].numel() * 4
@@ -87,7 +94,7 @@ def test_more_queries_make_a_step_dearer_by_about_what_they_take():
     }
 
     def peak(queries):
-        reader = Choice(name="queries", options={"queries": queries, "blocks": 3})
+        reader = Choice(name="queries", options={"queries": queries, "blocks": 1})
         return step_cost(
             "plain_unet",
             network,

@@ -11,7 +11,7 @@ from autoseg.representations import REPRESENTATIONS
 from autoseg.representations.flow_distance import FlowDistance
 from autoseg.tasks.instance import InstanceTask
 from autoseg.tasks.instance.choice import choose, fit_spacing
-from autoseg.tasks.instance.trial import pool_trials
+from autoseg.tasks.instance.trial import pool_trials, try_out, uncovered
 from tests.representations.maps import cells, rods
 
 
@@ -179,3 +179,44 @@ def test_counts_of_cases_are_added_before_they_are_divided():
 
     assert pooled["ap_50"] == 0.5
     np.testing.assert_allclose(pooled["sq"], 0.9)
+
+
+def crossed():
+    layers = np.zeros((2, 20, 40), np.int32)
+    layers[0, 2:18, 8:12] = 4  # cut in two by the next one, a quarter of it covered
+    layers[0, 2:18, 28:32] = 5  # covered at its end
+    layers[1, 8:12, 2:22] = 9
+    layers[1, 14:18, 26:38] = 10
+    return layers
+
+
+def test_what_others_cut_in_two_is_left_out_and_what_they_cover_a_little_stays():
+    found = uncovered(crossed())
+
+    assert found.max() == 3
+    assert (found > 0).sum() == 16 * 4 - 16 + 4 * 20 + 4 * 12
+    assert not found[2:8, 8:12].any() and found[2:14, 28:32].all()
+
+
+def test_a_map_of_ids_reaches_more_than_the_annotation_that_it_is_made_of():
+    measured = _measured(overlapping=0.5, layers=2)
+
+    trial = try_out(crossed(), (1.0, 1.0), measured)["affinities"]
+    found = pool_trials([{"affinities": trial}])["affinities"]
+
+    # Both cut: of one are two pieces left, 3/8 of it each; of the other 3/4.
+    assert trial["hits"][0] == 3 and trial["extra"][0] == 2
+    assert trial["best"]["hits"][0] == 3 and trial["best"]["extra"][0] == 0
+    # IoU over 0.50 to 0.70 and to 0.90: three and two of four objects.
+    assert found["ap_50"] == pytest.approx(3 / 6)
+    assert found["most"] == pytest.approx((5 * 3 / 4 + 4 * 2 / 5) / 9, abs=1e-4)
+
+
+def test_what_can_be_reached_decides_whether_overlaps_are_held():
+    known = {"flow_distance": 0.7, "queries": 1.0}
+    measured = _measured(0.3, known, overlapping=0.2, shared=0.1, layers=2)
+    assert _chosen(measured) == "queries"
+
+    measured["ceilings"]["flow_distance"]["most"] = 0.99
+
+    assert _chosen(measured) == "flow_distance"

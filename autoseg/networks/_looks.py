@@ -1,0 +1,177 @@
+"""Masks that voxels tell of: an answer at a voxel, and a map of each answer.
+
+An answer is a row of numbers. A mask is the product of these with the channels of each
+voxel [1]_, less the further a voxel is from where the answer says that its object is;
+how far is told by an ellipse, which it says, too.
+
+Legend: B batch, Q queries, E channels of the features, W channels of a query, S shape
+of a resolution, T voxels of it that are looked at, D axes, R numbers of an answer.
+
+References
+----------
+.. [1] Tian et al., "Conditional convolutions for instance segmentation", ECCV 2020.
+   arXiv:2003.05664
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MOST_TOKENS = 1024  # voxels of a resolution that are looked at: others are pooled
+HIDDEN = 1e4  # taken from how sure a voxel is that lies in another one's mask
+
+
+class Answers(nn.Module):
+    """From what is known at places to answers.
+
+    Parameters
+    ----------
+    width : int
+        W.
+    features : int
+        E.
+    dim : int
+        D.
+    """
+
+    def __init__(self, width: int, features: int, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.think = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU()
+        )
+        self.embed = nn.Linear(width, features)
+        # Where, the ellipse, and how much.
+        self.where = nn.Linear(width, dim + len(pairs(dim)[0]) + 1)
+        with torch.no_grad():
+            self.where.weight.mul_(0.1)
+            self.where.bias.zero_()
+            self.where.bias[dim : 2 * dim] = 1.0  # a ball with a radius of 1
+
+    def forward(self, known: Tensor, anchors: Tensor) -> Tensor:
+        """Return the answers (B, Q, R) of what is known (B, Q, W) at (..., Q, D)."""
+        x = self.think(known)
+        embedded, where = self.embed(x).float(), self.where(x).float()
+        center = anchors + where[..., : self.dim]
+        rows, columns = pairs(self.dim)
+        parts = where[..., self.dim : -1]
+        root = parts.new_zeros((*parts.shape[:-1], self.dim, self.dim))
+        root[..., rows, columns] = parts
+        root[..., columns, rows] = parts
+        # Of the distance |root (p - c)|^2: what p p, p and 1 are multiplied with.
+        form = (root[..., None] * root[..., None, :, :]).sum(-2)
+        toward = (form * center[..., None, :]).sum(-1)
+        twice = torch.tensor(
+            [1.0 if r == c else 2.0 for r, c in zip(rows, columns, strict=True)],
+            device=form.device,
+        )
+        squares = form[..., rows, columns] * twice
+        level = where[..., -1:] - (toward * center).sum(-1, keepdim=True)
+        return torch.cat([embedded, -squares, 2 * toward, level], -1)
+
+
+class Scale:
+    """One resolution: its voxels one after the other, with where they are.
+
+    Parameters
+    ----------
+    level : Tensor, shape (B, E, *S)
+        Features.
+    finest : sequence of int, length D
+        Voxels of the finest resolution.
+    scale : float
+        How many of these a distance of 1 is.
+    """
+
+    def __init__(self, level: Tensor, finest: Sequence[int], scale: float) -> None:
+        self.shape = tuple(level.shape[2:])
+        axes = [
+            ((torch.arange(n, device=level.device) + 0.5) / n - 0.5) * whole / scale
+            for n, whole in zip(self.shape, finest, strict=True)
+        ]
+        grid = torch.meshgrid(*axes, indexing="ij")
+        self.places = torch.stack(grid, -1).flatten(0, -2)  # (T, D)
+        self.ends = self.places.new_tensor([n / 2 / scale for n in finest])
+        self._level = level.flatten(2)
+
+    @property
+    def tokens(self) -> Tensor:
+        """Features, (B, T, E)."""
+        return self._level.transpose(1, 2)
+
+    def maps(self, answer: Tensor) -> Tensor:
+        """Return the logits of masks as maps, (B, Q, *S)."""
+        found: Tensor = self.masks(answer).unflatten(2, self.shape)
+        return found
+
+    def masks(self, answer: Tensor) -> Tensor:
+        """Return the logits (B, Q, T) of masks that are told by (B, Q, R)."""
+        rows, columns = pairs(self.places.shape[1])
+        squares = self.places[:, rows] * self.places[:, columns]
+        same = torch.cat([squares, self.places, torch.ones_like(self.places[:, :1])], 1)
+        with torch.autocast(answer.device.type, enabled=False):
+            level = self._level.float()
+            every = torch.cat([level, same.T.expand(len(level), -1, -1)], 1)
+            return torch.bmm(answer, every)
+
+
+def pairs(dim: int) -> tuple[list[int], list[int]]:
+    """Return rows and columns of a symmetric matrix, its diagonal first."""
+    pairs = [(i + off, i) for off in range(dim) for i in range(dim - off)]
+    return [row for row, _ in pairs], [column for _, column in pairs]
+
+
+def apart(looks: Tensor, count: int) -> Tensor:
+    """Return the surest voxels, (B, Q), none of them in the mask of one before it.
+
+    Parameters
+    ----------
+    looks : Tensor, shape (B, T, T)
+        Of each voxel the logits of a mask.
+    count : int
+        Q; once none is left, those in masks follow.
+    """
+    left = looks.amax(2)
+    inside = looks > 0
+    batch = torch.arange(len(looks), device=looks.device)
+    chosen = []
+    for _ in range(count):
+        at = left.argmax(1)
+        chosen.append(at)
+        left = left - HIDDEN * inside[batch, at]
+        left = left.scatter(1, at[:, None], -HIDDEN * HIDDEN)
+    return torch.stack(chosen, 1)
+
+
+def taken(values: Tensor, chosen: Tensor) -> Tensor:
+    """Return rows (B, Q, N) of (B, T, N)."""
+    return values.gather(1, chosen[..., None].expand(-1, -1, values.shape[-1]))
+
+
+def looked_at(levels: Sequence[Tensor]) -> list[Tensor]:
+    """Return all resolutions but the finest, coarsest first; that, if it is alone."""
+    coarse = [level for level in levels if level.shape != levels[0].shape]
+    return coarse[::-1] or [levels[0]]
+
+
+def pooled(level: Tensor) -> Tensor:
+    """Return features (B, E, *S) with at most `MOST_TOKENS` voxels, by their means."""
+    pool = functional.avg_pool2d if level.dim() == 4 else functional.avg_pool3d
+    while math.prod(level.shape[2:]) > MOST_TOKENS:
+        shape = level.shape[2:]
+        longest = max(shape)
+        level = pool(level, [2 if 2 * size > longest else 1 for size in shape])
+    return level
+
+
+def shrunk(level: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return features (B, E, *S) in a coarser resolution, by their means."""
+    if tuple(level.shape[2:]) == tuple(shape):
+        return level
+    found: Tensor = functional.interpolate(level, list(shape), mode="area")
+    return found
