@@ -253,6 +253,7 @@ CHECKPOINT_FINAL = "checkpoint_final.pt"
 RUN = "run.json"
 LOG = "log.jsonl"
 PROGRESS = "progress.png"
+LOGGERS_FILE = "loggers.json"  # which run of each logger a fold is
 VALIDATION = "validation"
 SUMMARY = "summary.json"
 POSTPROCESSING = "postprocessing.json"  # in a bundle

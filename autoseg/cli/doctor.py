@@ -43,6 +43,9 @@ EXTRAS = {
     "onnx": ("onnx", "models as ONNX, which run without torch"),
     "roi": ("roifile", "ImageJ's ROI files, read and written"),
     "sleap": ("h5py", "landmarks from SLEAP's HDF5 files"),
+    "tensorboard": ("tensorboard", "curves of trainings: train --log tensorboard"),
+    "mlflow": ("mlflow-skinny", "curves of trainings: train --log mlflow"),
+    "wandb": ("wandb", "curves of trainings: train --log wandb"),
     "completion": ("shtab", "Tab completes commands and options in bash, zsh, tcsh"),
 }
 LOW_MEMORY = 4e9  # bytes; less does not even hold a common CT and a network

@@ -78,6 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not predict and score the validation cases at the end",
     )
+    parser.add_argument(
+        "--log",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="who is told of the curves, too: tensorboard, mlflow, wandb; a training "
+        "that goes on goes on there",
+    )
 
 
 def _add_length(parser: argparse.ArgumentParser) -> None:
@@ -216,6 +224,7 @@ def _train(arguments: argparse.Namespace) -> None:
         "extend_splits": arguments.extend_splits,
         "validation": not arguments.no_validation,
         "cluster": arguments.cluster,
+        "log": tuple(arguments.log),
     }
     with live_page(arguments.dataset, arguments.root, speaks()):
         lines = _trained(arguments, options)

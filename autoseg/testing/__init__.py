@@ -12,6 +12,7 @@ found. autoseg's own plug-ins are held to the same rules, which docs/extending.m
 
 from autoseg.testing.augmentation import check_augmentation as check_augmentation
 from autoseg.testing.format import check_format as check_format
+from autoseg.testing.logger import check_logger as check_logger
 from autoseg.testing.loss import check_loss as check_loss
 from autoseg.testing.network import check_network as check_network
 from autoseg.testing.normalizer import check_normalizer as check_normalizer

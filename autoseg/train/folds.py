@@ -31,6 +31,7 @@ from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
 from autoseg.train.setup.options import Options
 from autoseg.train.setup.ranks import is_one_of_several
 from autoseg.train.stage import check_network, train
+from autoseg.train.telling import check_loggers
 from autoseg.workspace import (
     ALL_FOLDS,
     CHECKPOINT_FINAL,
@@ -103,6 +104,8 @@ def train_folds(
     device = str(options.pop("device", "auto"))
     processes = options.pop("processes", None)
     elsewhere = cluster is not None or current_cluster() is not None
+    if not elsewhere:
+        check_loggers(options.get("log", ()))
     devices = [one_device(device)] if elsewhere else _devices(device)
     if processes is not None or is_one_of_several():
         devices_of(device, processes)  # raises if they do not fit together

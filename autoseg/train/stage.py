@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,13 @@ import torch
 
 from autoseg.atomic import sweep, sweep_temporaries
 from autoseg.networks.build import build_network
+from autoseg.spec.json import to_json
 from autoseg.train.after.final_validation import validate_fold
 from autoseg.train.after.rehearsal import CHECKPOINT, rehearse
 from autoseg.train.begin import Begun, begin
 from autoseg.train.elsewhere import train_one
 from autoseg.train.launch import devices_of, train_together
+from autoseg.train.loggers.base import Subject
 from autoseg.train.loop.checkpoint import Saver, remove_state, save_weights
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.trainer import Trainer
@@ -39,6 +41,7 @@ from autoseg.train.setup.ranks import (
     device_here,
     is_one_of_several,
 )
+from autoseg.train.telling import Telling, check_loggers, telling
 from autoseg.workspace import (
     CHECKPOINT_BEST,
     CHECKPOINT_FINAL,
@@ -81,6 +84,7 @@ def train(
     validation: bool = True,
     checkpoint_seconds: float = 60.0,
     cluster: str | None = None,
+    log: Sequence[str] = (),
 ) -> Path:
     """Train one fold; a training that was stopped goes on by itself.
 
@@ -150,6 +154,9 @@ def train(
         A checkpoint is written no more often than this.
     cluster : str, optional
         Which Dask cluster trains it, on one of its workers; see docs/cluster.md.
+    log : sequence of str
+        ``"tensorboard"``, ``"mlflow"`` or ``"wandb"``: who is told of its numbers, too.
+        A training that goes on goes on telling them.
 
     Returns
     -------
@@ -190,12 +197,14 @@ def _asked(given: Mapping[str, Any], device: str) -> Options:
             "settings": own["settings"] or {},
             "device": device,
             "init_from": None if start is None else os.fspath(start),
+            "log": tuple(own["log"]),
         }
     )
 
 
 def _train_here(find: Callable[[], Job], asked: Options) -> Path:
     """Train in this process, be it alone or one of several."""
+    asked = replace(asked, log=check_loggers(asked.log))
     with joined(asked.device) as ranks:
         job = ranks.led(find)
         check_network(job)
@@ -210,14 +219,37 @@ def _train_alone(job: Job, asked: Options, ranks: Ranks) -> None:
         sweep_temporaries(job.folder, alone=True)
         sweep([job.folder / PROGRESS])
     begun = begin(job, asked, ranks)
+    # Also on cases that joined the fold after it was trained.
+    whole = replace(begun.job, validation=job.validation)
     if begun.trainer is None:
         logger.info("%s is trained already; --overwrite trains it again.", job.folder)
-    else:
-        _fit(begun, begun.trainer, asked, ranks)
-    if asked.validation:
-        # Also on cases that joined the fold after it was trained.
-        whole = replace(begun.job, validation=job.validation)
-        validate_fold(whole, str(begun.hardware.device), ranks)
+        if asked.validation:
+            validate_fold(whole, str(begun.hardware.device), ranks)
+        return
+    clock = begun.trainer.clock
+    with _told(begun, asked, clock.iteration) if ranks.first else nullcontext() as told:
+        _fit(begun, begun.trainer, asked, ranks, told)
+        if asked.validation:
+            summary = validate_fold(whole, str(begun.hardware.device), ranks)
+            if told is not None:
+                told.scores(clock.iteration, summary)
+
+
+def _told(
+    begun: Begun, asked: Options, iteration: int
+) -> AbstractContextManager[Telling]:
+    """Return the loggers that are told of a training."""
+    job = begun.job
+    subject = Subject(
+        folder=job.folder,
+        dataset=job.dataset.name,
+        plan=job.plan.name,
+        configuration=job.configuration,
+        fold=job.fold,
+        settings=to_json(begun.run),
+        iteration=iteration,
+    )
+    return telling(subject, asked.log)
 
 
 def check_network(job: Job) -> None:
@@ -232,10 +264,18 @@ def check_network(job: Job) -> None:
         build_network(job.plan, job.configuration)
 
 
-def _fit(begun: Begun, trainer: Trainer, asked: Options, ranks: Ranks) -> None:
+def _fit(
+    begun: Begun,
+    trainer: Trainer,
+    asked: Options,
+    ranks: Ranks,
+    told: Telling | None,
+) -> None:
     job = begun.job
     # The others have a logbook and a saver, too, and never write.
     logbook = Logbook(job.folder, trainer.clock.iteration, kept=ranks.first)
+    if told is not None:
+        logbook.tell = told.entry
 
     def keep(name: str) -> None:
         weights = trainer.network.state_dict()

@@ -27,6 +27,7 @@ from autoseg.report.kinds import REPORT_KINDS
 from autoseg.representations import REPRESENTATIONS
 from autoseg.tasks import TASKS
 from autoseg.train.after.kinds import AFTER_KINDS
+from autoseg.train.loggers import LOGGERS
 from planners import PLANNERS
 from tests.contracts.sources import ROOT, SOURCES, name_of, nodes, tree
 
@@ -41,6 +42,7 @@ REGISTRIES = (
     FIND_BEST_KINDS,
     FORMATS,
     LOADERS,
+    LOGGERS,
     INSTANCEFILES,
     LOSSES,
     NETWORKS,

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class Logbook:
     def __init__(self, folder: Path, iteration: int = 0, kept: bool = True) -> None:
         self.folder = folder
         self.entries: list[dict[str, Any]] = []
+        self.tell: Callable[[dict[str, Any]], None] | None = None  # of each entry
         self._drawn = -math.inf
         self._in_picture = 0  # entries
         path = folder / LOG
@@ -108,6 +109,8 @@ class Logbook:
         self.entries.append(entry)
         with (self.folder / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+        if self.tell is not None:
+            self.tell(entry)
         if time.monotonic() - self._drawn > DRAW_SECONDS:
             self.draw()
 

@@ -71,6 +71,8 @@ class Options:
         Predict and score the fold's validation cases at the end.
     checkpoint_seconds : float
         A checkpoint is written no more often than this.
+    log : sequence of str
+        Loggers that are told of it; see `autoseg.train.loggers`.
     """
 
     recipe: str | None = None
@@ -94,6 +96,7 @@ class Options:
     extend_splits: str | None = None
     validation: bool = True
     checkpoint_seconds: float = 60.0
+    log: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         lengths = ("epochs", "iterations", "time_budget")
