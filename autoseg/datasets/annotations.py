@@ -8,7 +8,7 @@ from typing import Any
 from autoseg.datasets.groups import group_finder
 from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.errors import DatasetError
-from autoseg.spec.dataset import KEY, Dataset, annotated_in, entries_of
+from autoseg.spec.dataset import KEY, Case, Dataset, annotated_in, entries_of
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 
@@ -63,6 +63,50 @@ def read_annotation(
         if annotated is not None:
             found = _partly(found, annotated, task, path)
     return found, geometry
+
+
+def annotation_of(case: Case, dataset: Dataset, task: Task, image: Geometry) -> Any:
+    """Read the annotation of a case to learn from it, and refuse what cannot be meant.
+
+    Parameters
+    ----------
+    case : Case
+        Of training.
+    dataset : Dataset
+        The data set.
+    task : Task
+        What annotations mean.
+    image : Geometry
+        Of the case's image.
+
+    Returns
+    -------
+    annotation
+        In the task's inner form, on the grid of the image; a large label map may still
+        be in its file.
+
+    Raises
+    ------
+    FormatError, DatasetError
+        See `read_annotation`; or if there is none, if it is on another grid, or if it
+        lies where the image is not.
+    """
+    if case.annotation is None:
+        raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
+    annotation, geometry = read_annotation(
+        case.annotation, dataset, task, image=image, case_id=case.id, lazily=True
+    )
+    if geometry.shape != image.shape:
+        raise DatasetError(
+            f"{case.annotation} has shape {geometry.shape}, its image {image.shape}; "
+            "both must be on one grid. Resample one of them."
+        )
+    wrong = DATASET_KINDS[task.kind]().misplaced(
+        annotation, case.annotation, image, dataset
+    )
+    if wrong is not None:
+        raise DatasetError(f"{wrong.file}: {wrong.found} {wrong.fix}")
+    return annotation
 
 
 def annotated_of(

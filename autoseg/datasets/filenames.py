@@ -9,6 +9,8 @@ from pathlib import Path
 
 from autoseg.errors import DatasetError, printable, some_of
 
+ANNOTATION = "_annotation"  # behind a case's id, in the name of a prepared file
+
 
 def refuse_names(folder: Path, names: Iterable[str]) -> None:
     """Raise DatasetError if names cannot be given to the libraries that read files.
@@ -33,6 +35,38 @@ def refuse_names(folder: Path, names: Iterable[str]) -> None:
             f"{folder} has names that are no printable text: {shown}. "
             f"{_cure_of_names(bad)}"
         )
+
+
+def odd_ids(ids: Iterable[str]) -> tuple[str, str] | None:
+    """Return that ids of cases cannot be names of files, None if all can.
+
+    Parameters
+    ----------
+    ids : iterable of str
+        Of the training cases; each becomes the name of prepared files.
+
+    Returns
+    -------
+    tuple of str or None
+        What was found, and what to do.
+    """
+    known = set(ids)
+    odd = [i for i in sorted(known) if i != Path(i).name or i[:1] == "."]
+    odd += [i for i in sorted(known) if i.removesuffix(ANNOTATION) in known - {i}]
+    if not odd:
+        return None
+    return (
+        f"Case ids become file names, which these cannot: {some_of(odd)}.",
+        "Rename the cases, without slashes and leading dots and without "
+        f"{ANNOTATION!r} behind another case's id.",
+    )
+
+
+def refuse_ids(ids: Iterable[str]) -> None:
+    """Raise DatasetError if ids of cases cannot be names of files."""
+    odd = odd_ids(ids)
+    if odd is not None:
+        raise DatasetError(" ".join(odd))
 
 
 def _cure_of_names(names: Iterable[str]) -> str:

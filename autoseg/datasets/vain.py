@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from autoseg.errors import FormatError, some_of
 from autoseg.formats.base import find_format, known_endings, match_ending
-from autoseg.spec.dataset import KEY, Dataset
+from autoseg.spec.dataset import KEY, Dataset, entries_of, fits
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
 
@@ -38,6 +38,39 @@ def jpeg_maps(dataset: Dataset) -> Vain | None:
         "written as such.",
         "Convert them to png, round to the values that are meant, and set "
         '"label_ending": ".png".',
+    )
+
+
+def fits_nothing(dataset: Dataset) -> Iterator[Vain]:
+    """Yield what ``annotated`` says of cases that are not there.
+
+    It was meant for a case that would now count as annotated in full.
+    """
+    for key in entries_of(dataset.raw):
+        if not any(fits(key, case.id, case.group) for case in dataset.training):
+            yield Vain(
+                dataset.folder / "dataset.json",
+                f"`{KEY}` has {key!r}, which is no case, no group, and fits none.",
+                "Correct it, or take it out; `*` stands for anything.",
+            )
+
+
+def never_present(dataset: Dataset, present: bool) -> Vain | None:
+    """Return that there is no point in any case, None if there is one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of points.
+    present : bool
+        Whether any landmark is present in any case.
+    """
+    if present:
+        return None
+    return Vain(
+        dataset.folder / "dataset.json",
+        "No training case has any of the landmarks, so there is nothing to learn.",
+        "Look whether names and status in the files are those of dataset.json.",
     )
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
+from autoseg.datasets.filenames import refuse_ids
 from autoseg.datasets.identity import (
     Sources,
     remember_origin,
@@ -85,6 +86,7 @@ def fingerprint(
     """
     check_part(num_parts, part_id)
     described, workspace = open_dataset(dataset, root)
+    refuse_ids(case.id for case in described.training)
     task = choose_task(described)
     survey = Survey(
         dataset=described,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import annotation_of, read_annotation
 from autoseg.datasets.identity import (
     all_files,
     case_stamps,
@@ -45,7 +45,7 @@ from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.image import NONZERO, Image
+from autoseg.spec.image import NONZERO
 from autoseg.spec.json import to_json, write_text
 from autoseg.tasks import TASKS, make_task
 from autoseg.tasks.base import Task
@@ -161,7 +161,7 @@ class Survey:
             image = read_image(case, self.dataset, lazily=True)
             share.correct(WORKING_SHARE * held_bytes(image.array) or BY_PARTS)
             must_be_finite(image)
-            annotation = _annotation(case, self.dataset, task, image)
+            annotation = annotation_of(case, self.dataset, task, image.geometry)
             region = as_annotation(annotation).region(task.ignore_index)
             # What has no inside, as points, is measured wherever the image is not 0.
             sketches, blank = sketches_of(image.array, region)
@@ -306,26 +306,6 @@ def _must_be_of_use(dataset: Dataset, task: Task, measured: Mapping[str, Any]) -
     vain = DATASET_KINDS[task.kind]().vain(dataset, task, measured)
     if vain is not None:
         raise DatasetError(f"{vain.file}: {vain.found} {vain.fix}")
-
-
-def _annotation(case: Case, dataset: Dataset, task: Task, image: Image) -> Any:
-    """Read a case's annotation in the task's inner form."""
-    if case.annotation is None:
-        raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
-    annotation, geometry = read_annotation(
-        case.annotation,
-        dataset,
-        task,
-        image=image.geometry,
-        case_id=case.id,
-        lazily=True,
-    )
-    if geometry.shape != image.geometry.shape:
-        raise DatasetError(
-            f"{case.annotation} has shape {geometry.shape}, its image "
-            f"{image.geometry.shape}; both must be on one grid. Resample one of them."
-        )
-    return annotation
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

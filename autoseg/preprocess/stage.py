@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.annotations import annotation_of
+from autoseg.datasets.filenames import refuse_ids
 from autoseg.datasets.identity import (
     all_files,
     remember_origin,
@@ -44,14 +44,11 @@ from autoseg.preprocess.forecast import (
 from autoseg.preprocess.later import normalize
 from autoseg.preprocess.sources import is_made_of, source_of
 from autoseg.preprocess.store import CaseStore
-from autoseg.preprocess.stored_case import ANNOTATION
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.image import Geometry
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS, make_task
-from autoseg.tasks.base import Task
 from autoseg.workspace import (
     DEFAULT_PLAN,
     Workspace,
@@ -201,7 +198,9 @@ class _Work:
             image = read_image(case, self.dataset, lazily=True)
             in_file = is_mapped(image.array)
             share.correct(WORKING_SHARE * held_bytes(image.array) or BY_PARTS)
-            annotation = _read_annotation(case, self.dataset, task, image.geometry)
+            annotation = annotation_of(case, self.dataset, task, image.geometry)
+            if not is_mapped(annotation):
+                annotation = task.stored(annotation)
             normalized = normalize(image, self.plan, annotation)
             del image, annotation
             for name in configurations:
@@ -255,15 +254,7 @@ def _check(plan: Plan, dataset: Dataset) -> None:
             ", ".join(changed),
             again,
         )
-    ids = {case.id for case in dataset.training}
-    odd = [i for i in sorted(ids) if i != Path(i).name or i[:1] == "."]
-    odd += [i for i in sorted(ids) if i.removesuffix(ANNOTATION) in ids - {i}]
-    if odd:
-        raise DatasetError(
-            f"case ids become file names, which these cannot: {', '.join(odd[:5])}. "
-            "Rename the cases, without slashes and leading dots and without "
-            f"{ANNOTATION!r} behind another case's id."
-        )
+    refuse_ids(case.id for case in dataset.training)
 
 
 def _stores(
@@ -310,20 +301,3 @@ def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
         fingerprint, work.plan, list(work.stores), num_cases, workspace.preprocessed
     )
     prepare_threads(fingerprint, work.plan, list(work.stores))
-
-
-def _read_annotation(
-    case: Case, dataset: Dataset, task: Task, geometry: Geometry
-) -> Any:
-    """Read a case's annotation as what is stored: a map, or points."""
-    if case.annotation is None:
-        raise DatasetError(f"case {case.id} has no annotation; put one into labelsTr.")
-    annotation, _ = read_annotation(
-        case.annotation,
-        dataset,
-        task,
-        image=geometry,
-        case_id=case.id,
-        lazily=True,
-    )
-    return annotation if is_mapped(annotation) else task.stored(annotation)

@@ -29,10 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.atomic import naming_full_disk
+from autoseg.datasets.filenames import ANNOTATION
 from autoseg.errors import DatasetError, UsageError
 from autoseg.geometry.mapped import is_mapped, let_go
 from autoseg.preprocess.packing import PRECISIONS, layout, precision_of, smallest
-from autoseg.preprocess.stored_case import ANNOTATION, FILES, REDO, StoredCase
+from autoseg.preprocess.stored_case import FILES, REDO, StoredCase
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.json import write_text
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.filenames import ANNOTATION
 from autoseg.errors import DatasetError
 from autoseg.spec.arrays.overlaps import Shares
 from autoseg.spec.points import Points
 
-ANNOTATION = "_annotation"  # behind a case's id, in the name of a file
 REDO = "Run `autoseg preprocess` again to have the case redone."
 FILES = {
     "image": "{}.b2nd",

@@ -163,7 +163,7 @@ def initial_patch(
     dim = len(spacing)
     inverse = [1 / step for step in spacing]
     scale = ((largest or LARGEST[dim]) ** dim / math.prod(inverse)) ** (1 / dim)
-    wanted = [round(edge * scale) for edge in inverse]
+    wanted = [max(1, round(edge * scale)) for edge in inverse]
     patch = list(map(min, wanted, median_shape))
     if math.prod(patch) < 2:
         patch[-1] = 2  # a single voxel has no deviation to normalize by

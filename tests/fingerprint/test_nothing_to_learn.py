@@ -7,8 +7,12 @@ import pytest
 from PIL import Image as Picture
 
 import autoseg
-from autoseg.errors import DatasetError
+from autoseg.datasets.annotations import annotation_of
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import CaseErrors, DatasetError
 from autoseg.fingerprint.check.stage import examine
+from autoseg.spec.image import Geometry
+from autoseg.tasks import choose_task, make_task
 from tests import toy
 
 
@@ -28,10 +32,10 @@ def _maps(folder, annotations, labels, **entries):
     )
 
 
-def _faces(folder, pictures):
+def _faces(folder, pictures, place=lambda points: points):
     for number, picture in enumerate(pictures):
         _write(folder / f"imagesTr/p{number}.png", picture)
-        points = {"eye": [4 + number, 5], "nose": [10, 9]}
+        points = place({"eye": [4 + number, 5], "nose": [10, 9]})
         path = folder / f"labelsTr/p{number}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"points": points}))
@@ -112,3 +116,54 @@ def test_one_image_that_shows_something_is_enough(tmp_path, value):
     shown = 1 if value == 0 else 3 * 20 * 24
     found = autoseg.fingerprint(folder, tmp_path / "root")
     assert found.intensities[0].voxels == shown
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        # x, y in pictures of 20 rows: rows 25 and 29 are more than two pixels out
+        (
+            lambda p: {n: [y, x + 20] for n, (y, x) in p.items()},
+            "2 of 2 points are",
+        ),
+        (lambda p: {n: [-y, -x] for n, (y, x) in p.items()}, "2 of 2 points are"),
+        (lambda p: {**p, "nose": [1e300, 1e300]}, "1 of 2 points are outside"),
+        (lambda p: dict.fromkeys(p, None), "case has any of the landmarks"),
+        (lambda p: {n: {"status": "absent"} for n in p}, "case has any of the landm"),
+    ],
+    ids=["shifted", "mirrored", "one far away", "nowhere", "absent"],
+)
+def test_points_that_check_refuses_are_not_learnt_from(tmp_path, place, said):
+    pictures = np.random.default_rng(0).integers(1, 250, (3, 20, 24))
+    folder = _faces(tmp_path / "Faces", pictures, place)
+
+    errors = _errors(folder)
+
+    assert errors and all(said in error.found for error in errors)
+    with pytest.raises((DatasetError, CaseErrors), match=said):
+        autoseg.fingerprint(folder, tmp_path / "root")
+
+
+def test_points_a_little_outside_are_a_slip_that_check_tells_and_training_takes(
+    tmp_path,
+):
+    pictures = np.random.default_rng(0).integers(1, 250, (3, 20, 24))
+    folder = _faces(tmp_path / "Faces", pictures, lambda p: {**p, "nose": [10, 21]})
+
+    (warning, *_) = [p for p in examine(folder).problems if "outside" in p.found]
+    assert warning.severity == "warning"
+    found = autoseg.fingerprint(folder, tmp_path / "root")
+    assert found.annotation["status"]["nose"]["present"] == 3
+
+
+def test_points_that_went_astray_after_the_fingerprint_are_not_prepared(tmp_path):
+    folder = _faces(tmp_path / "Faces", np.ones((3, 20, 24)))
+    dataset = load_dataset(folder)
+    task = make_task(choose_task(dataset))
+    image = Geometry(shape=(20, 24), spacing=(1.0, 1.0), unit="px")
+    (case, *_) = dataset.training
+    assert annotation_of(case, dataset, task, image).present.all()
+
+    case.annotation.write_text('{"points": {"eye": [30, 30], "nose": [10, 90]}}')
+    with pytest.raises(DatasetError, match=r"p0\.json: 2 of 2 points are outside"):
+        annotation_of(case, dataset, task, image)

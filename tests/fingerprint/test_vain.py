@@ -1,6 +1,7 @@
 """What check refuses, no stage trains on: the fingerprint refuses it, too."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,6 +39,10 @@ VAIN = {
         },
         "'other' is annotated in no case",
     ),
+    "no such case": (
+        {"labels": CELLS, "annotated": {"c0": ["cell"], "d*": ["cell"]}},
+        "'d\\*', which is no case",
+    ),
     "jpeg": ({"labels": CELLS, "ending": ".jpg", "maps": (0, 0)}, "are JPEG files"),
 }
 
@@ -52,9 +57,42 @@ def test_the_fingerprint_refuses_what_check_refuses(tmp_path, which):
             Image.fromarray(labels + 1).save(path, quality=100)
 
     errors = [p.found for p in check(folder) if p.severity == "error"]
-    assert any(said in found for found in errors)
+    assert any(re.search(said, found) for found in errors)
     with pytest.raises(DatasetError, match=said):
         fingerprint(folder, tmp_path / "root", workers=1)
+
+
+@pytest.mark.parametrize("name", ["c0_annotation", ".c0"])
+def test_an_id_that_cannot_name_prepared_files_is_refused_before_anything(
+    tmp_path, name
+):
+    folder = data_set(tmp_path / "Toy", CELLS, maps=(1, 0))
+    (folder / "imagesTr/c1_0000.png").rename(folder / f"imagesTr/{name}_0000.png")
+    (folder / "labelsTr/c1.png").rename(folder / f"labelsTr/{name}.png")
+    if name[0] == ".":  # hidden in a folder, but not in a list
+        images = {"c0": "c0", name: name}
+        (folder / "dataset.json").write_text(
+            json.dumps(
+                {
+                    "channel_names": ["a"],
+                    "labels": CELLS,
+                    "file_ending": ".png",
+                    "dataset": {
+                        case: {
+                            "images": [f"imagesTr/{case}_0000.png"],
+                            "label": f"labelsTr/{case}.png",
+                        }
+                        for case in images
+                    },
+                }
+            )
+        )
+
+    errors = [p.found for p in check(folder) if p.severity == "error"]
+    assert errors == [f"Case ids become file names, which these cannot: {name}."]
+    with pytest.raises(DatasetError, match=f"these cannot: {re.escape(name)}"):
+        fingerprint(folder, tmp_path / "root", workers=1)
+    assert not (tmp_path / "root").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
-from autoseg.datasets.vain import Vain, jpeg_maps
+from autoseg.datasets.vain import Vain, fits_nothing, jpeg_maps
 from autoseg.formats.base import known_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -78,7 +78,25 @@ class DatasetKind(ABC):
         measured : mapping
             What `Task.pool` made of them.
         """
-        return jpeg_maps(dataset)
+        return jpeg_maps(dataset) or next(fits_nothing(dataset), None)
+
+    def misplaced(
+        self, annotation: Any, path: Path, image: Geometry, dataset: Dataset
+    ) -> Vain | None:
+        """Return that an annotation cannot be meant for its image, None if it can.
+
+        Parameters
+        ----------
+        annotation : Any
+            In the task's inner form.
+        path : Path
+            Its file.
+        image : Geometry
+            Of the image.
+        dataset : Dataset
+            The data set.
+        """
+        return None
 
     @abstractmethod
     def read(

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.vain import fits_nothing
 from autoseg.errors import DatasetError, amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.spec.dataset import KEY, Dataset, entries_of, fits
+from autoseg.spec.dataset import KEY, Dataset, entries_of
 from autoseg.tasks.base import Task
 
 
@@ -29,14 +30,8 @@ def annotated_problems(dataset: Dataset, task: Task | None) -> Iterator[Problem]
         entries = entries_of(dataset.raw)
     except DatasetError:
         return  # said already, with all that is wrong with dataset.json
-    for key in entries:
-        if not any(fits(key, case.id, case.group) for case in dataset.training):
-            yield Problem(
-                "error",
-                where,
-                f"`{KEY}` has {key!r}, which is no case, no group, and fits none.",
-                "Correct it, or take it out; `*` stands for anything.",
-            )
+    for vain in fits_nothing(dataset):
+        yield Problem("error", *vain)
     names: Sequence[str] = task.classes if task is not None else ()
     if not entries or not names or not dataset.training:
         return

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autoseg.datasets.description import Description
+from autoseg.datasets.filenames import odd_ids
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
@@ -75,6 +76,13 @@ def number_problems(dataset: Dataset) -> Iterator[Problem]:
             f"There are {count} training cases, so there will be {count} folds.",
             "Add cases if you can.",
         )
+
+
+def id_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Yield ids that cannot be names of prepared files."""
+    odd = odd_ids(case.id for case in dataset.training)
+    if odd is not None:
+        yield Problem("error", dataset.folder / "imagesTr", *odd)
 
 
 def _whole_files(case: Case) -> list[Path]:

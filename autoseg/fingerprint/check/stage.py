@@ -191,6 +191,7 @@ def _problems(
     return [
         *files.description_problems(dataset),
         *files.number_problems(dataset),
+        *files.id_problems(dataset),
         *files.split_problems(dataset),
         *files.group_problems(dataset),
         *unread(dataset, kind, facts),

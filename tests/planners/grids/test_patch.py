@@ -40,6 +40,11 @@ def test_a_patch_starts_as_a_cube_of_256_voxels_in_millimeters():
     assert initial_patch((3.0, 1.0, 1.0), (999, 999, 999)) == (123, 369, 369)
 
 
+def test_a_patch_of_needles_has_a_voxel_along_each_axis():
+    # 256 * (1 / 100,000) ** (2 / 3) = 0.12 of a voxel
+    assert initial_patch((1e5, 1.0, 1.0), (16, 16, 16)) == (1, 16, 16)
+
+
 def test_a_slice_starts_as_a_square_of_2048_pixels():
     assert initial_patch((0.5, 0.5), (9999, 9999)) == (2048, 2048)
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.datasets.frames import has_convention, strayed
 from autoseg.datasets.points import conventions, read_points
+from autoseg.datasets.vain import never_present
 from autoseg.errors import AutosegError, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
-from autoseg.fingerprint.check.frames import has_convention, inside, too_large, way_in
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind, json_problems
 from autoseg.fingerprint.check.problem import Problem
@@ -26,7 +27,6 @@ from autoseg.spec.points import UNKNOWN, Points
 
 CROWDED = 2.0  # voxels: no image is made of so small a scene
 SAME = 1e-3  # voxels: two landmarks nearer than that are one place
-FAR = 2.0  # voxels outside, from which on the frame may be wrong
 SHOWN = 5  # names in a message
 LEAST_SAME = 3  # cases with a landmark at one place, before that is called odd
 SAME_SHARE = 0.1  # of the cases: in fewer it may be chance
@@ -74,6 +74,12 @@ class PointsCheck(CheckKind):
             )
         if given:
             where = self.dataset.folder / "dataset.json"
+            vain = never_present(
+                self.dataset, any(f.found.present.any() for f in given)
+            )
+            if vain is not None:
+                yield Problem("error", *vain)
+                return
             yield from _never_seen(where, given)
             yield from _unknown_notes(where, given)
             yield from _one_place(where, given)
@@ -113,23 +119,9 @@ def point_problems(
         return [Problem("warning", path, found, fix)]
     geometry = geometry or Geometry(shape=points.shape, spacing=(1.0,) * points.dim)
     problems = []
-    outside = ~inside(present, points.shape)
-    if outside.any():
-        which = ", ".join(itertools.compress(names, outside))
-        found = (
-            f"{outside.sum()} of {len(names)} points are outside of the image of "
-            f"{' x '.join(map(str, points.shape))} voxels: {which}."
-        )
-        # A slip of the hand is no other frame.
-        beyond = np.maximum(-0.5 - present, present - np.asarray(points.shape) + 0.5)
-        change = ""
-        many = 2 * outside.sum() >= len(names)
-        if beyond.max() > FAR:
-            change = way_in(present, geometry, path, dataset)
-            if not change and many:
-                change = too_large(present, points.shape)
-        severe = change or (many and beyond.max() > FAR)
-        fix = change or "Correct the points."
+    found_outside = strayed(points, geometry, path, dataset)
+    if found_outside is not None:
+        found, fix, severe = found_outside
         problems.append(Problem("error" if severe else "warning", path, found, fix))
     if len(names) > 2 and (np.ptp(present, axis=0) < CROWDED).all():
         problems.append(

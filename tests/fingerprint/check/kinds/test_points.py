@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage import io
 
-from autoseg.fingerprint.check.frames import mistaken_frame
+from autoseg.datasets.frames import mistaken_frame
 from autoseg.fingerprint.check.kinds.points import point_problems
 from autoseg.fingerprint.check.stage import check
 from autoseg.spec.image import Geometry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,64 @@ from autoseg.errors import AutosegError
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
+from autoseg.spec.points import Points
 
+FAR = 2.0  # voxels outside, from which on the frame may be wrong
 SLICER = {".mrk.json": "coordinateSystem", ".fcsv": "CoordinateSystem"}
+
+
+class Strayed(NamedTuple):
+    """What was found and what to do, sentences; and whether no slip of the hand is it.
+
+    What is severe is refused by `check` and by every stage that learns from the points.
+    """
+
+    found: str
+    fix: str
+    severe: bool
+
+
+def strayed(
+    points: Points, geometry: Geometry, path: Path, dataset: Dataset | None
+) -> Strayed | None:
+    """Return which points are outside of the image, None if none is.
+
+    Parameters
+    ----------
+    points : Points
+        On the image's grid.
+    geometry : Geometry
+        Of the image.
+    path : Path
+        Their file.
+    dataset : Dataset or None
+        What is said of coordinates.
+
+    Returns
+    -------
+    Strayed or None
+        Severe where a point is further outside than `FAR` and another frame or order
+        of axes would put all of them in, or at least half of them are outside.
+    """
+    names = list(itertools.compress(points.names, points.present))
+    present = points.coordinates[points.present]
+    outside = ~inside(present, points.shape)
+    if not outside.any():
+        return None
+    which = ", ".join(itertools.compress(names, outside))
+    found = (
+        f"{outside.sum()} of {len(names)} points are outside of the image of "
+        f"{' x '.join(map(str, points.shape))} voxels: {which}."
+    )
+    beyond = np.maximum(-0.5 - present, present - np.asarray(points.shape) + 0.5)
+    change = ""
+    many = bool(2 * outside.sum() >= len(names))
+    if beyond.max() > FAR:
+        change = way_in(present, geometry, path, dataset)
+        if not change and many:
+            change = too_large(present, points.shape)
+    severe = bool(change) or (many and bool(beyond.max() > FAR))
+    return Strayed(found, change or "Correct the points.", severe)
 
 
 def way_in(
