@@ -147,6 +147,7 @@ def test_kept_probabilities_are_compared_with_what_was_drawn(kept):
     voxels = sum((toy.labels_of(n) == 1).sum() for n in range(2))
     assert found["classes"]["one"]["count"] == voxels  # no sure background
     assert "too little sure" in html
+    assert '<section id="calibration">' in html and 'href="#calibration"' in html
 
 
 def test_outputs_that_are_older_than_their_fold_are_not_shown(kept):
@@ -157,6 +158,7 @@ def test_outputs_that_are_older_than_their_fold_are_not_shown(kept):
     html, found = read(kept)
 
     assert found is None
+    assert 'id="calibration"' not in html and 'href="#calibration"' not in html
     words = shlex.split(re.search(r"autoseg report .* --calibration", html)[0])
     assert words[2] == str(kept / "raw" / "Toy") and words[4] == str(kept)
 

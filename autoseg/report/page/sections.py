@@ -41,7 +41,8 @@ def frame(content: Json, pictures: bool = True) -> Json:
     if with_scores:
         sections += [("scores", "Scores")]
         sections += [("cases", "Cases")] if pictures else []
-        sections += [("calibration", "Calibration")]
+        known = any(one["calibration"] for one in with_scores)
+        sections += [("calibration", "Calibration")] if known else []
     sections += [("selection", "Chosen model")] if content["selection"] else []
     sections += [("failures", "Failures")] if content["trained"] else []
     sections += [("predictions", "Predictions")] if content["predictions"] else []
