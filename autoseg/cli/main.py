@@ -330,11 +330,13 @@ def _open_streams() -> None:
         (2, "stderr", "w"),
     ):
         if getattr(sys, name) is None:
-            with contextlib.suppress(OSError):
+            where: int | str = os.devnull  # the number may be another file's by now
+            try:
                 os.fstat(number)
-                continue
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+            except OSError:
+                where = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+            own = isinstance(where, str)
+            setattr(sys, name, open(where, mode, encoding="utf-8", closefd=own))
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is spelled out, and no error.
         with contextlib.suppress(AttributeError, ValueError):
