@@ -136,14 +136,28 @@ def apart(looks: Tensor, count: int) -> Tensor:
     count : int
         Q; once none is left, those in masks follow.
     """
-    left = looks.amax(2)
-    inside = looks > 0
-    batch = torch.arange(len(looks), device=looks.device)
+    return first_apart(looks.amax(2), looks > 0, count)
+
+
+def first_apart(sure: Tensor, hides: Tensor, count: int) -> Tensor:
+    """Return the surest (B, Q), none of which one before it hides.
+
+    Parameters
+    ----------
+    sure : Tensor, shape (B, T)
+        Logits.
+    hides : Tensor of bool, shape (B, T, T)
+        Whether the first one hides the second.
+    count : int
+        Q; once none is left, hidden ones follow.
+    """
+    left = sure
+    batch = torch.arange(len(sure), device=sure.device)
     chosen = []
     for _ in range(count):
         at = left.argmax(1)
         chosen.append(at)
-        left = left - HIDDEN * inside[batch, at]
+        left = left - HIDDEN * hides[batch, at]
         left = left.scatter(1, at[:, None], -HIDDEN * HIDDEN)
     return torch.stack(chosen, 1)
 

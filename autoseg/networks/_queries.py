@@ -7,7 +7,7 @@ of a resolution, T voxels of it that are looked at, D axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -80,13 +80,19 @@ class QueryReader(nn.Module):
         self.blocks = nn.ModuleList(_Block() for _ in range(blocks))
         self.answers = Answers(WIDTH, features, dim)
 
-    def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
+    def forward(
+        self,
+        levels: Sequence[Tensor],
+        beside: Mapping[str, Sequence[Tensor]] | None = None,
+    ) -> list[Tensor]:
         """Return outputs, those of the last round first.
 
         Parameters
         ----------
         levels : sequence of Tensor, shape (B, E, *S)
             The network's features, finest first.
+        beside : mapping of str to sequence of Tensor, optional
+            What the network gives for every head; not looked at.
 
         Returns
         -------
@@ -126,6 +132,34 @@ class QueryReader(nn.Module):
             outputs += [coarse.maps(one) for one in answers[-2::-1]]
         looks = looks.unflatten(2, first.shape).unflatten(1, first.shape)
         return [*outputs, looks]
+
+
+class LocationReader(QueryReader):
+    """Voxels of a coarse resolution that answer by themselves, the surest of them.
+
+    They are cells of a grid that have a mask each, made by kernels of their own [1]_.
+
+    Parameters
+    ----------
+    features : int
+        E.
+    dim : int
+        D.
+    locations : int
+        Q.
+    scale : float
+        Voxels that a distance of 1 is, about half an object.
+
+    References
+    ----------
+    .. [1] Wang et al., "SOLOv2: dynamic and fast instance segmentation", NeurIPS 2020.
+       arXiv:2003.10152
+    """
+
+    def __init__(
+        self, features: int, dim: int, *, locations: int = 50, scale: float = 10.0
+    ) -> None:
+        super().__init__(features, dim, queries=locations, blocks=0, scale=scale)
 
 
 class _Block(nn.Module):

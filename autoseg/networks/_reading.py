@@ -12,12 +12,18 @@ from torch import Tensor, nn
 
 from autoseg.blueprints.modules.trainable import Outputs, Trainable
 from autoseg.errors import PlanError
-from autoseg.networks._queries import QueryReader
+from autoseg.networks._queries import LocationReader, QueryReader
+from autoseg.networks._regions import RegionReader
 from autoseg.spec.head import Head
 
-READERS: Mapping[str, type[nn.Module]] = {"queries": QueryReader}
+READERS: Mapping[str, type[nn.Module]] = {
+    "queries": QueryReader,
+    "locations": LocationReader,
+    "regions": RegionReader,
+}
 """By the name in `Head.reader`. Made as ``kind(features, dim, **options)``; called with
-the features of all resolutions, it returns outputs, those of the finest one first."""
+the features of all resolutions and with what the network gives for every head, it
+returns outputs, those of the finest resolution first."""
 
 
 class ReadNetwork(Trainable):
@@ -54,7 +60,9 @@ class ReadNetwork(Trainable):
     def forward(self, image: Tensor) -> Outputs:
         features = cast(dict[str, list[Tensor]], self.body(image))
         outputs = {
-            name: self.readers[name](levels) if name in self.readers else levels
+            name: self.readers[name](levels, features)
+            if name in self.readers
+            else levels
             for name, levels in features.items()
         }
         if self.deep_supervision:

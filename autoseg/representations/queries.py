@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._sets import (
-    distinct,
-    firm,
-    from_probabilities,
-)
-from autoseg.representations.base import (
-    Array,
-    Ids,
-    Overlapping,
-    held,
-    layers_of,
-    masks_in,
-)
-from autoseg.spec.arrays.overlaps import Mask
+from autoseg.representations._sets import MapForEach, maps_for, options_for
+from autoseg.representations.base import SITUATIONS
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 
-FEWEST, MOST = 24, 200  # queries
-ROOM = 1.5  # queries for each object of the fullest image: some have to lose
-
 
 @REPRESENTATIONS.register
-class Queries(Overlapping):
+class Queries(MapForEach):
     """A fixed number of queries, each with a mask or none.
 
     Queries begin at voxels that are sure of their object, and look at the network's
@@ -71,6 +54,9 @@ class Queries(Overlapping):
     .. [2] IAUNet: instance-aware U-Net, 2025. arXiv:2508.01928
     """
 
+    # Of those that hold overlaps, the one that learns fastest: docs/why/0006.
+    order: ClassVar[Mapping[str, int]] = dict.fromkeys(SITUATIONS, 0)
+
     def __init__(
         self,
         axes: int,
@@ -84,33 +70,22 @@ class Queries(Overlapping):
         same: float = 0.6,
         least: int = 4,
     ) -> None:
-        super().__init__(axes)
-        self.queries, self.layers, self.features = queries, layers, features
-        self.blocks = blocks
-        self.scale = scale
-        self.sure, self.inside, self.same, self.least = sure, inside, same, least
-        self.most = queries
+        super().__init__(
+            axes, "queries", queries, layers, scale, sure, inside, same, least
+        )
+        self.queries, self.features, self.blocks = queries, features, blocks
 
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
-        objects = measured["objects_per_image"]["p100"]
-        return {
-            "queries": int(np.clip(np.ceil(ROOM * objects), FEWEST, MOST)),
-            "scale": round(max(1.0, float(np.mean(measured["voxels_along"])) / 2), 2),
-            "layers": max(2, int(measured.get("layers", 1))),
-            "least": int(measured["least_voxels"]),
-        }
+        return {"queries": maps_for(measured), **options_for(measured)}
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        reader = Choice(
-            name="queries",
-            options={
-                "queries": self.queries,
-                "blocks": self.blocks,
-                "scale": self.scale,
-            },
-        )
+        options = {
+            "queries": self.queries,
+            "blocks": self.blocks,
+            "scale": self.scale,
+        }
         return (
             Head(
                 name="queries",
@@ -118,28 +93,7 @@ class Queries(Overlapping):
                 activation="sigmoid",
                 loss=Choice(name="set_matching", options={}),
                 mirrors=(None,) * self.axes,
-                reader=reader,
+                reader=Choice(name="queries", options=options),
                 features=self.features,
             ),
         )
-
-    def targets(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
-        return {"queries": held(labels, self.axes, self.layers)}
-
-    def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
-        layers = layers_of(labels, self.axes)
-        output = np.zeros((self.queries, *layers.shape[1:]), np.float32)
-        found = sorted(masks_in(layers), key=lambda one: -one[1].size)
-        for number, (_, mask) in enumerate(found[: self.queries]):
-            output[number][mask.box] = mask.inside
-        return {"queries": output}
-
-    def every(
-        self, outputs: Mapping[str, Array], spacing: Sequence[float]
-    ) -> list[tuple[Mask, float]]:
-        found = []
-        for output in outputs["queries"]:
-            mask = from_probabilities(output, self.inside)
-            if mask is not None and firm(output, mask) >= self.sure:
-                found.append((mask, firm(output, mask)))
-        return distinct(found, self.same)

@@ -1,4 +1,4 @@
-"""Memory of what reads a network's features: queries, their attention and matching.
+"""Memory of what reads a network's features: queries and regions.
 
 Counted is what autograd keeps, as for layers: the features with where they are, once
 for each resolution that masks are made in; of each voxel that tells of a mask, what is
@@ -9,7 +9,7 @@ each object that is matched, its mask's loss.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,19 +25,44 @@ PER_LOOK = 252  # of one in the round that looks at it: keys, values, places
 PER_PAIR = 7  # of a voxel and a query, in that round
 PER_QUERY = 1330  # of a query, in each round
 PER_OBJECT = 3  # of a voxel and an object that its mask is compared with
-ROOM = 1.5  # queries for each object, as `Queries.configure` has it
+ROOM = 1.5  # maps for each object, as representations are configured
+REGION = 32  # channels of a region: `autoseg.networks._regions`
+
+
+class Reader(Protocol):
+    """What makes the outputs of a head of the network's features."""
+
+    def parameters(self, dim: int) -> int:
+        """Return how many numbers it learns, for so many axes."""
+
+    def kept(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes that it keeps of a sample for the backward pass.
+
+        Parameters
+        ----------
+        dim : int
+            Number of spatial axes.
+        voxels : sequence of int
+            Of each of the network's resolutions, finest first.
+        """
+
+    def loss(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes of outputs, and of comparing a sample's."""
+
+    def window(self, voxels: int) -> float:
+        """Return the bytes that a window takes beside the network's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A head whose outputs a reader makes of the network's features.
+    """Queries; or locations, which are queries without a round.
 
     Parameters
     ----------
     features : int
         Channels that the network gives.
     options : mapping
-        Of the reader: ``queries`` and ``blocks``.
+        Of the reader: ``queries`` and ``blocks``, or ``locations``.
     """
 
     features: int
@@ -46,12 +71,12 @@ class Reading:
     @property
     def queries(self) -> int:
         """How many there are."""
-        return int(self.options["queries"])
+        return int(self.options.get("queries", self.options.get("locations", 0)))
 
     @property
     def blocks(self) -> int:
         """Rounds."""
-        return int(self.options["blocks"])
+        return int(self.options.get("blocks", 0))
 
     def parameters(self, dim: int) -> int:
         """Return how many numbers a reader learns, for so many axes."""
@@ -112,6 +137,59 @@ class Reading:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Regions:
+    """Regions about boxes, and the masks in them.
+
+    Parameters
+    ----------
+    features : int
+        Channels that the network gives.
+    options : mapping
+        Of the reader: ``regions`` and ``edge``.
+    """
+
+    features: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def regions(self) -> int:
+        """How many there are."""
+        return int(self.options["regions"])
+
+    def parameters(self, dim: int) -> int:
+        """Return how many numbers it learns, for so many axes."""
+        taps: int = 3**dim
+        first = (self.features * taps + 1) * REGION
+        second = (REGION * taps + 1) * REGION
+        return first + second + (self.features + 1) * REGION + REGION + 1
+
+    def kept(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes that it keeps of a sample; see `Reader`."""
+        points: int = int(self.options["edge"]) ** dim
+        seen = points * (self.features + dim + 2 * REGION + 1)
+        return FLOAT * self.regions * (seen + dim * voxels[0] + self.features)
+
+    def loss(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes of outputs, and of comparing a sample's."""
+        objects = math.ceil(self.regions / ROOM)
+        each = 3 * self.regions + PER_OBJECT * objects  # output, its gradient, a copy
+        return float(FLOAT * voxels[0] * each)
+
+    def window(self, voxels: int) -> float:
+        """Return the bytes that a window takes beside the network's own."""
+        alike = 8 * MOST_TOKENS**2  # pairs of boxes: corners, and what they share
+        return float(FLOAT * (4 * self.regions * voxels + alike))
+
+
+KINDS: Mapping[str, Callable[..., Reader]] = {
+    "queries": Reading,
+    "locations": Reading,
+    "regions": Regions,
+}
+"""By the name of the reader, as `autoseg.networks._reading` has them."""
+
+
 def _own(dim: int) -> int:
     """Return how many numbers say where an object is, its ellipse, and how much."""
     return dim + dim * (dim + 1) // 2 + 1
@@ -124,7 +202,7 @@ class Levels(Protocol):
     voxels: list[int]
 
 
-class Readings(tuple[Reading, ...]):
+class Readings(tuple[Reader, ...]):
     """All heads of a task that are read, and what they take together."""
 
     __slots__ = ()
@@ -133,7 +211,7 @@ class Readings(tuple[Reading, ...]):
     def of(cls, heads: Sequence[LossCost]) -> Readings:
         """Return those of the heads that a reader makes the outputs of."""
         return cls(
-            Reading(features=head.channels, options=head.reader.options)
+            KINDS[head.reader.name](features=head.channels, options=head.reader.options)
             for head in heads
             if head.reader is not None
         )

@@ -52,7 +52,7 @@ def test_far_objects_share_a_prototype():
 def ceilings():
     """Of everything, on rods of which a quarter cross."""
     task = InstanceTask({"rod": 1})
-    truths = [make_rods(0, number).instances for number in range(2)]
+    truths = [make_rods(0, number, 96).instances for number in range(2)]
     pooled = task.pool([task.measure(truth, FLAT) for truth in truths])
     return pool_trials([task.trial(truth, FLAT, pooled) for truth in truths])
 

@@ -1,12 +1,14 @@
-"""Memory of queries, their attention and matching."""
+"""Memory of queries and regions, and of what their masks are compared with."""
 
 import pytest
 import torch
 
 from autoseg.losses import _masks
+from autoseg.losses.located_masks import LocatedMasks
 from autoseg.losses.set_matching import SetMatching
-from autoseg.networks import _looks, _queries
+from autoseg.networks import _looks, _queries, _regions
 from autoseg.networks._queries import QueryReader
+from autoseg.networks._reading import READERS
 from autoseg.spec.choice import Choice
 from planners.memory import reading
 from planners.memory.model import step_cost
@@ -28,12 +30,26 @@ def test_what_it_is_counted_with_is_what_it_is():
         ("MOST_TOLD", _masks),
     ):
         assert getattr(reading, name) == getattr(there, name)
+    assert reading.REGION == _regions.WIDTH
+    assert reading.KINDS.keys() == READERS.keys()
 
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_its_parameters_are_counted_to_the_last(dim):
     for options in ({}, {"queries": 7, "features": 5, "blocks": 3}, {"blocks": 0}):
         made, said = reader(dim=dim, **options)
+
+        assert said.parameters(dim) == sum(p.numel() for p in made.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("locations", {"locations": 9}), ("regions", {"regions": 9, "edge": 5})],
+)
+def test_those_of_other_readers_are_counted_to_the_last(kind, options):
+    for dim in (2, 3):
+        made = READERS[kind](7, dim, **options)
+        said = reading.KINDS[kind](features=7, options=options)
 
         assert said.parameters(dim) == sum(p.numel() for p in made.parameters())
 
@@ -50,14 +66,38 @@ def test_its_parameters_are_counted_to_the_last(dim):
 )
 def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
     made, said = reader(dim=dim, **options)
+    read, compared = kept_by(
+        made, said.features, dim, edge, said.queries, SetMatching()
+    )
+    voxels = [(edge >> n) ** dim for n in range(3)]
+    assert said.kept(dim, voxels) == pytest.approx(read, rel=0.1)
+    assert said.loss(dim, voxels) == pytest.approx(compared, rel=0.2)
+
+
+@pytest.mark.parametrize(("dim", "edge"), [(2, 64), (3, 24)])
+def test_what_regions_keep_is_what_was_said(dim, edge):
+    options = {"regions": 12, "edge": 8}
+    made = READERS["regions"](16, dim, **options)
+    said = reading.KINDS["regions"](features=16, options=options)
+
+    read, compared = kept_by(made, 16, dim, edge, 12, LocatedMasks())
+
+    voxels = [(edge >> n) ** dim for n in range(3)]
+    assert said.kept(dim, voxels) == pytest.approx(read, rel=0.1)
+    assert said.loss(dim, voxels) == pytest.approx(compared, rel=0.2)
+
+
+def kept_by(made, features, dim, edge, count, loss):
+    """Return the bytes that autograd keeps of a reader, and of its outputs and loss."""
     levels = [
-        torch.randn(1, said.features, *[edge >> n] * dim, requires_grad=True)
+        torch.randn(1, features, *[edge >> n] * dim, requires_grad=True)
         for n in range(3)
     ]
+    boxes = torch.randn(1, 1 + 2 * dim, *[edge] * dim)
     objects = torch.zeros((1, 2, *[edge] * dim), dtype=torch.int32)
-    count = round(said.queries / reading.ROOM)
-    objects[0, 0] = torch.arange(edge**dim).reshape([edge] * dim) % count + 1
-    own = [*made.parameters(), *levels]
+    ids = torch.arange(edge**dim).reshape([edge] * dim)
+    objects[0, 0] = ids % round(count / reading.ROOM) + 1
+    own = [*made.parameters(), *levels, boxes]
     known = {x.untyped_storage().data_ptr() for x in own}
     kept = {}
 
@@ -68,19 +108,16 @@ def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        outputs = made(levels)
+        outputs = made(levels, {"boxes": [boxes]})
         read = sum(kept.values())
         losses = []
-        for output in outputs[:-1]:
+        for output in outputs:
             step = edge // output.shape[-1]
             cut = (..., *[slice(step // 2, None, step)] * dim)
-            losses.append(SetMatching()(output, objects[cut]))
-        losses.append(SetMatching()(outputs[-1], objects))  # the first look
-    voxels = [(edge >> n) ** dim for n in range(3)]
-    assert said.kept(dim, voxels) == pytest.approx(read, rel=0.3)
+            looks = output.dim() > objects.dim()
+            losses.append(loss(output, objects if looks else objects[cut]))
     held = sum(x.numel() for x in outputs) * 4 + outputs[0].numel() * 4
-    compared = sum(kept.values()) - read
-    assert said.loss(dim, voxels) == pytest.approx(compared + held, rel=0.2)
+    return read, sum(kept.values()) - read + held
 
 
 def test_more_queries_make_a_step_dearer_by_about_what_they_take():

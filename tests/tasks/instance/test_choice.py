@@ -220,3 +220,18 @@ def test_what_can_be_reached_decides_whether_overlaps_are_held():
     measured["ceilings"]["flow_distance"]["most"] = 0.99
 
     assert _chosen(measured) == "flow_distance"
+
+
+def test_of_those_that_hold_overlaps_the_one_that_learns_fastest_is_taken():
+    every = dict.fromkeys(("boxes", "centers", "queries", "locations"), 1.0)
+    measured = _measured(
+        0.3,
+        ALL | every | {"flow_distance": 0.7, "affinities": 0.7, "border_core": 0.7},
+        overlapping=0.2,
+        shared=0.1,
+        layers=2,
+    )
+
+    assert _chosen(measured) == "queries"
+    measured["ceilings"]["queries"]["ap"] = 0.9
+    assert _chosen(measured) == "boxes"  # of equals, the first by name
