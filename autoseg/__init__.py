@@ -12,7 +12,7 @@ The functions here do what the commands of the same names do::
     autoseg.plan_and_preprocess(dataset)
     autoseg.demo()                  autoseg.doctor()
     autoseg.slurm(dataset)          autoseg.models()
-    autoseg.merge(datasets, folder)
+    autoseg.merge(datasets, folder)  autoseg.next(dataset, images, output)
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
@@ -42,6 +42,7 @@ _PUBLIC = {
     "plan": "planners.stage",
     "plan_and_preprocess": "autoseg.prepare",
     "merge": "autoseg.datasets.merge",
+    "next": "autoseg.teaching.stage",
     "compare": "autoseg.report.compare.stage",
     "export": "autoseg.model.export",
     "import_nnunet": "autoseg.model.export",

@@ -19,6 +19,7 @@ from autoseg.preprocess.stage import preprocess as preprocess
 from autoseg.report.compare.stage import compare as compare
 from autoseg.report.stage import report as report
 from autoseg.running.stage import run as run
+from autoseg.teaching.stage import next as next
 from autoseg.train.stage import train as train
 from planners.stage import plan as plan
 
