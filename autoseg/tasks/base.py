@@ -389,6 +389,13 @@ class Task(ABC):
         """Return the options of the task that have to be changed to use parameters."""
         return {}
 
+    def adopted(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return which options of a model's task its outputs go on to mean the same by.
+
+        Weights that a training starts from have learnt them; {}: nothing but names.
+        """
+        return {}
+
     @abstractmethod
     def score(
         self, predicted: Any, reference: Any, spacing: tuple[float, ...]

@@ -20,7 +20,7 @@ from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
 from autoseg.train.patches import measured_of, smaller_patches
 from autoseg.train.setup.job import Job, is_trained
-from autoseg.train.setup.options import Options, with_changes
+from autoseg.train.setup.options import Options, as_fitted
 from autoseg.workspace import MODEL_PLAN, RUN
 
 logger = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ class Fit:
     Parameters
     ----------
     changes : mapping of str to JSON value
-        Fields of the configuration that are replaced, with ``batch_size``; empty: all
-        is as planned.
+        Fields of the configuration that are replaced, with ``batch_size``, and options
+        of the task as ``task.NAME``; empty: all is as planned.
     because : str
         Why; empty if nothing was changed.
     """
@@ -55,9 +55,7 @@ class Fit:
         """Return the job with the changes made."""
         if not self.changes:
             return job
-        changed = with_changes(
-            job.plan, job.configuration, Options(settings=self.changes)
-        )
+        changed = as_fitted(job.plan, job.configuration, self.changes)
         return dataclasses.replace(job, plan=changed)
 
 

@@ -17,10 +17,10 @@ from autoseg.train.setup.hardware import Hardware, choose_hardware
 from autoseg.train.setup.job import Job
 from autoseg.train.setup.options import (
     Options,
+    as_fitted,
     resolve_recipe,
     split_hash,
     versions,
-    with_changes,
 )
 from autoseg.train.setup.ranks import ONE, Ranks
 from autoseg.train.start.initialize import hash_weights, read_weights
@@ -123,9 +123,9 @@ def as_recorded(job: Job, recorded: Run) -> Job:
             "Started with %s; the last digits may differ with other versions.",
             ", ".join(f"{k} {v}" for k, v in recorded.versions.items()),
         )
-    changes = Options(settings={**recorded.overrides, **recorded.fitted})
+    changes = {**recorded.overrides, **recorded.fitted}
     return dataclasses.replace(
-        job, plan=with_changes(job.plan, job.configuration, changes)
+        job, plan=as_fitted(job.plan, job.configuration, changes)
     )
 
 

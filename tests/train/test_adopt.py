@@ -1,9 +1,12 @@
 """A training that starts from a model takes its network, if it is another."""
 
+from dataclasses import replace
+
 import pytest
 
 from autoseg.model.bundle import write_bundle
 from autoseg.model.load import load_model
+from autoseg.spec.choice import Choice
 from autoseg.train.fit import PLANNED
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
@@ -57,3 +60,26 @@ def test_a_model_whose_weights_fit_changes_nothing(toy_root, tmp_path):
     path = write_bundle(model, tmp_path / "same.zip")
 
     assert _job(toy_root, init_from=str(path))[1] is PLANNED
+
+
+def _of_objects(plan, **options):
+    choice = {"name": "flow_distance", "options": options}
+    task = {"labels": {"cell": 1}, "axes": 3, "representation": choice}
+    return replace(plan, task=Choice(name="instance", options=task))
+
+
+def test_what_outputs_mean_comes_with_the_weights_that_learnt_it(toy_root, tmp_path):
+    job, _ = _job(toy_root)
+    job = replace(job, plan=_of_objects(job.plan, reach=10.0))
+    theirs = _of_objects(job.plan, reach=40.0, foreground=0.7)
+    model = toy_model.model(theirs, configuration="3d_fullres")
+    path = str(write_bundle(model, tmp_path / "cells.zip"))
+
+    fit = adopt_network(job, Options(init_from=path))
+
+    changed = fit.applied(job).task.representation
+    assert (changed.reach, changed.foreground) == (40.0, 0.7)
+    assert fit.applied(job).store.folder == job.store.folder  # nothing is prepared anew
+    assert "cells.zip" in fit.because and "network" not in fit.because
+    given = {"task.representation": {"name": "flow_distance", "options": {}}}
+    assert adopt_network(job, Options(init_from=path, settings=given)) is PLANNED

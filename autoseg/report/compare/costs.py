@@ -14,7 +14,7 @@ from autoseg.report.compare.runs import Run
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run as Record
 from autoseg.train.after.results import Fold, read_fold
-from autoseg.train.setup.options import Options, with_changes
+from autoseg.train.setup.options import as_fitted
 from autoseg.workspace import MODEL_PLAN, RUN
 from planners.memory.costs import cost_of, setting_of
 
@@ -138,8 +138,8 @@ def _planned(
     try:
         record = Record.load(fold.folder / RUN)
         plan = Plan.load(fold.folder.parent / MODEL_PLAN)
-        changes = Options(settings={**record.overrides, **record.fitted})
-        plan = with_changes(plan, record.configuration, changes)
+        changes = {**record.overrides, **record.fitted}
+        plan = as_fitted(plan, record.configuration, changes)
         network = plan.configuration(record.configuration).network.name
         cost = cost_of(plan, record.configuration, setting_of(record))
     except AutosegError as unknown:

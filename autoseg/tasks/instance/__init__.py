@@ -284,6 +284,12 @@ class InstanceTask(Task):
         options = {**self._choice.get("options", {}), **parameters}
         return {"representation": {**self._choice, "options": options}}
 
+    def adopted(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        theirs = options.get("representation")
+        if not theirs or theirs["name"] != self._choice["name"]:
+            return {}
+        return {} if theirs == self._choice else {"representation": dict(theirs)}
+
     def with_parameters(self, parameters: Mapping[str, Any]) -> InstanceTask:
         """Return the task with other parameters of decoding."""
         options = {**self._options, **self.tuned(parameters)}

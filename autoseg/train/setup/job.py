@@ -63,6 +63,10 @@ class Job:
         A number, or ``"all"``.
     training, validation : tuple of str
         Case ids.
+    data : str or None
+        Name of the folder of preprocessed data; by default the plan's. A task may mean
+        its outputs as a model does that the training starts from: its data are those
+        of the plan before.
     """
 
     dataset: Dataset
@@ -72,6 +76,7 @@ class Job:
     fold: str
     training: tuple[str, ...]
     validation: tuple[str, ...]
+    data: str | None = None
 
     @property
     def settings(self) -> Configuration:
@@ -91,7 +96,8 @@ class Job:
     @property
     def store(self) -> CaseStore:
         """The preprocessed cases."""
-        return CaseStore(self.workspace.data(self.plan.data_id(self.configuration)))
+        name = self.data or self.plan.data_id(self.configuration)
+        return CaseStore(self.workspace.data(name))
 
     @property
     def model_folder(self) -> Path:
@@ -152,6 +158,7 @@ def find_job(
         fold=str(int(fold)) if str(fold).isdigit() else str(fold),
         training=tuple(training),
         validation=tuple(validation),
+        data=loaded.data_id(configuration),
     )
 
 

@@ -22,6 +22,7 @@ from autoseg.train.setup.settings import change_configuration, settings_of
 
 TRAIN = "train."  # settings of the recipe start with it, the others are the plan's
 RECIPE = "train"  # as a setting, the recipe itself
+OF_TASK = "task."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,3 +314,27 @@ def with_changes(plan: Plan, configuration: str, options: Options) -> Plan:
     return dataclasses.replace(
         plan, configurations={**plan.configurations, configuration: changed}
     )
+
+
+def as_fitted(plan: Plan, configuration: str, changes: Mapping[str, Any]) -> Plan:
+    """Return the plan with what was asked for, and what a training changed by itself.
+
+    Parameters
+    ----------
+    plan : Plan
+    configuration : str
+        The one that is trained.
+    changes : mapping of str to JSON value
+        Fields of the configuration. ``task.NAME`` replaces an option of the task: with
+        a plan that is there, nobody can ask for that by hand.
+    """
+    own = {
+        name.removeprefix(OF_TASK): value
+        for name, value in changes.items()
+        if name.startswith(OF_TASK)
+    }
+    if own:
+        task = dataclasses.replace(plan.task, options={**plan.task.options, **own})
+        plan = dataclasses.replace(plan, task=task)
+    rest = {k: v for k, v in changes.items() if not k.startswith(OF_TASK)}
+    return with_changes(plan, configuration, Options(settings=rest))

@@ -1,4 +1,4 @@
-"""Take the network of the model that a training starts from, where another is planned.
+"""Take from the model that a training starts from what its weights were learnt with.
 
 Weights fit the network that they were trained in. A model that comes along is small,
 and a plan for a GPU's memory is not: without this, starting from it would need its
@@ -36,14 +36,42 @@ def adopt_network(job: Job, asked: Options) -> Fit:
     Returns
     -------
     Fit
-        The model's network, patch and batch; nothing to change where its weights fit
-        the planned network, where a network is given by hand, or where weights without
-        a model are given.
+        The model's network, patch and batch, where a network is not given by hand and
+        its weights do not fit the planned one; and what its outputs mean, such as how
+        far distances reach and how objects are read, unless that is given by hand.
+        Nothing of weights without a model.
     """
-    named = any(key.startswith("network") for key in asked.plan_changes)
-    model = None if named or asked.keep_network else _model_of(asked)
-    if model is None or model.settings.dim != job.settings.dim or _fits(model, job):
+    model = _model_of(asked)
+    if model is None or model.settings.dim != job.settings.dim:
         return PLANNED
+    network, meaning = _network_of(model, job, asked), _meaning_of(model, job, asked)
+    if not network and not meaning:
+        return PLANNED
+    parts = ["network, patch and batch"] if network else []
+    parts += ["what outputs mean, and how they are read,"] if meaning else []
+    because = f"{' and '.join(parts)} are those of {asked.init_from}"
+    return Fit({**network, **meaning}, because)
+
+
+def _meaning_of(model: Model, job: Job, asked: Options) -> dict[str, Any]:
+    """Return what of a job's task is to be as in a model of the same task."""
+    if model.plan.task.name != job.plan.task.name:
+        return {}
+    found = job.task.adopted(model.task_options())
+    changes = {f"task.{name}": value for name, value in found.items()}
+    given = asked.plan_changes
+    return {
+        key: value
+        for key, value in changes.items()
+        if not any(other == key or other.startswith(f"{key}.") for other in given)
+    }
+
+
+def _network_of(model: Model, job: Job, asked: Options) -> dict[str, Any]:
+    """Return what of a job's configuration is to be as in a model."""
+    named = any(key.startswith("network") for key in asked.plan_changes)
+    if named or asked.keep_network or _fits(model, job):
+        return {}
     theirs = model.settings
     changes: dict[str, Any] = {"network": theirs.network.name}
     for name, value in to_json(theirs.network.options).items():
@@ -52,7 +80,7 @@ def adopt_network(job: Job, asked: Options) -> Fit:
         changes["patch_size"] = list(theirs.patch_size)
     if asked.batch_size is None and "batch_size" not in asked.plan_changes:
         changes["batch_size"] = theirs.batch_size
-    return Fit(changes, f"network, patch and batch are those of {asked.init_from}")
+    return changes
 
 
 def _model_of(asked: Options) -> Model | None:
