@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression, nnls
 
 Array = NDArray[np.float64]
 
@@ -105,6 +104,9 @@ def _conformal(ordered: Array, level: float) -> float:
 
 
 def _fit_curve(errors: Array, spread: Array, score: Array) -> ErrorRadius:
+    # Every model reads this file, and few need it.
+    from scipy.optimize import isotonic_regression, nnls
+
     rows = np.isfinite(errors)
     sizes = np.maximum(errors[rows], 1e-3 * max(errors[rows].mean(), EDGE))
     terms = np.stack([np.log(np.maximum(spread, EDGE))[rows], -_logit(score)[rows]], 1)

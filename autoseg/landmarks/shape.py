@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 Array = NDArray[np.float64]
 
@@ -154,6 +153,8 @@ def fit_shapes(shapes: Array) -> ShapePrior | None:
     ShapePrior or None
         None for fewer than 10 shapes of at least 3 landmarks.
     """
+    from scipy.stats import chi2  # every model reads this file, and few need it
+
     shapes = np.asarray(shapes, dtype=np.float64)
     there = np.isfinite(shapes).all(axis=2)
     shapes = shapes[there.sum(axis=1) >= 3]

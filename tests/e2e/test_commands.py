@@ -1,9 +1,11 @@
-"""A user's way through all commands, each in a process of its own."""
+"""A user's way through all commands, each in a process of its own.
+
+All begin as a user's do once; what is killed and what goes on is forked.
+"""
 
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -11,7 +13,9 @@ import time
 import numpy as np
 import pytest
 
+from autoseg.cli.main import main
 from tests import toy
+from tests.forked import Forked
 
 TRAIN = (
     "train Toy 3d_fullres 0 --iterations 120 --device cpu --threads 1 --set "
@@ -27,25 +31,29 @@ class Home:
         self.folder = folder
         self.raw = toy.volumes(folder / "raw" / "Toy", cases=5, test=2)
         self.fold = folder / "results" / "Toy" / "unet" / "3d_fullres" / "fold_0"
+        self.environment = {"AUTOSEG_ROOT": str(folder), "OMP_NUM_THREADS": "1"}
+        self.started = 0
 
-    def start(self, *words):
-        environment = os.environ | {
-            "AUTOSEG_ROOT": str(self.folder),
-            "OMP_NUM_THREADS": "1",
-        }
-        return subprocess.Popen(
+    def run(self, *words):
+        done = subprocess.run(
             [sys.executable, "-m", "autoseg", *map(str, words)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment,
+            env=os.environ | self.environment,
+            timeout=300,
         )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
-    def run(self, *words):
-        process = self.start(*words)
-        said = process.communicate(timeout=300)[0]
-        assert process.returncode == 0, said
-        return said
+    def start(self, *words):
+        self.started += 1
+        said = self.folder / f"said_{self.started}.txt"
+        return Forked(said, main, (list(map(str, words)),), self.environment)
+
+    def go_on(self, *words):
+        code, said = self.start(*words).wait(300)
+        assert code == 0, said
 
     def predict(self, output):
         return (
@@ -59,12 +67,12 @@ def _kill_when(process, ready, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         if ready():
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+            process.kill()
+            process.wait(60)
             return True
         time.sleep(0.005)
     process.kill()
-    process.communicate()
+    process.wait(60)
     return False
 
 
@@ -130,9 +138,9 @@ def test_what_is_done_is_not_done_again(home):
     kept = [path for path in files if path.suffix in (".b2nd", ".pt", ".gz")]
     before = {path: path.stat().st_mtime_ns for path in kept}
 
-    home.run("plan_and_preprocess", "Toy", "-c", "3d_fullres")
-    home.run(*TRAIN)
-    home.run(*home.predict(home.predictions))
+    home.go_on("plan_and_preprocess", "Toy", "-c", "3d_fullres")
+    home.go_on(*TRAIN)
+    home.go_on(*home.predict(home.predictions))
 
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     assert len(before) > 10
@@ -144,7 +152,7 @@ def test_preparing_goes_on_after_a_kill_and_ends_the_same(home, tmp_path):
     folder = other.folder / "preprocessed"
 
     killed = _kill_when(process, lambda: any(folder.rglob("*.b2nd")))
-    other.run("plan_and_preprocess", "Toy", "-c", "3d_fullres")
+    other.go_on("plan_and_preprocess", "Toy", "-c", "3d_fullres")
 
     assert killed
     expected = home.folder / "preprocessed" / "Toy"
@@ -164,7 +172,7 @@ def test_training_goes_on_after_a_kill_and_ends_with_the_same_weights(home, tmp_
     process = other.start(*TRAIN, "--no-validation")
 
     killed = _kill_when(process, lambda: (other.fold / "log.jsonl").is_file())
-    other.run(*TRAIN, "--no-validation")
+    other.go_on(*TRAIN, "--no-validation")
 
     assert killed
     weights = [
@@ -182,7 +190,7 @@ def test_predicting_goes_on_after_a_kill_and_ends_the_same(home, tmp_path):
     _kill_when(process, lambda: any(output.glob("*.nii.gz")))
     # As a kill leaves it that comes when the first file has just been moved in place.
     (output / ".case_05.nii.gz.ab12cd34").mkdir(exist_ok=True)
-    home.run(*home.predict(output))
+    home.go_on(*home.predict(output))
 
     for path in sorted(home.predictions.glob("*.nii.gz")):
         np.testing.assert_array_equal(_voxels(path), _voxels(output / path.name))

@@ -1,12 +1,11 @@
 """One fold from a command to its scores, stopped and killed on the way."""
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -28,6 +27,7 @@ from autoseg.workspace import (
     MODEL_PLAN,
     RUN,
 )
+from tests.forked import Forked
 
 FAST = {
     "recipe": "fast",
@@ -84,24 +84,11 @@ def test_the_fold_all_trains_on_every_case(toy_root):
     assert (folder.name, run.training_cases) == ("fold_all", 5)
 
 
-SCRIPT = """
-import sys, autoseg
-autoseg.train(sys.argv[1], "3d_fullres", 0, sys.argv[2], recipe="nnunet",
-    iterations=int(sys.argv[3]), device="cpu", precision="fp32", threads=1, workers=1,
-    settings={"train.iterations_per_epoch": 10, "train.validation_batches": 1},
-    validation=False, checkpoint_seconds=0)
-"""
-
-
-def start(toy, iterations):
-    words = [str(toy.dataset), str(toy.root), str(iterations)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *words],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+def start(toy, iterations, said):
+    options = {**FAST, "recipe": "nnunet", "iterations": iterations}
+    work = functools.partial(train, **options, validation=False, checkpoint_seconds=0)
+    given = toy.dataset, "3d_fullres", 0, toy.root
+    return Forked(said, work, given, {"OMP_NUM_THREADS": "1"})
 
 
 def wait_for(path: Path, process, checkpoints: int):
@@ -109,23 +96,23 @@ def wait_for(path: Path, process, checkpoints: int):
     seen, deadline = set(), time.monotonic() + 120
     while len(seen) < checkpoints and time.monotonic() < deadline:
         if process.poll() is not None:
-            pytest.fail(f"it ended too early: {process.stderr.read()}")
+            pytest.fail(f"it ended too early: {process.said()}")
         with contextlib.suppress(FileNotFoundError):  # just being replaced
             seen.add(path.stat().st_mtime_ns)
         time.sleep(0.001)
 
 
-def test_killed_twice_it_ends_with_the_weights_of_one_that_was_not(toy_root):
+def test_killed_twice_it_ends_with_the_weights_of_one_that_was_not(toy_root, tmp_path):
     whole = {**FAST, "recipe": "nnunet", "iterations": 40, "validation": False}
     expected = weights(train(toy_root.dataset, "3d_fullres", 0, toy_root.root, **whole))
     log = (toy_root.fold() / LOG).read_text().splitlines()
     shutil.rmtree(toy_root.fold())
 
     for checkpoints in (4, 11):
-        process = start(toy_root, 40)
+        process = start(toy_root, 40, tmp_path / "said.txt")
         wait_for(toy_root.fold() / CHECKPOINT_LATEST, process, checkpoints)
         process.kill()
-        process.communicate()
+        process.wait(60)
     assert not (toy_root.fold() / CHECKPOINT_FINAL).exists()
     go(toy_root, **whole)
 

@@ -1,0 +1,101 @@
+"""Processes that need not import torch again, for tests of what is killed or goes on.
+
+A process costs three seconds before it does anything of its own. Here a server imports
+once what commands need, and each process is a fork of it: it has its own memory, files
+and signals, and dies alone. Nothing that a test patches is patched there.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+NEEDED = (
+    "autoseg.evaluate.stage",
+    "autoseg.fingerprint.stage",
+    "autoseg.predict.stage",
+    "autoseg.preprocess.stage",
+    "autoseg.train.stage",
+    "nibabel",
+    "planners.stage",
+    "tests.forked",
+)
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(list(NEEDED))
+_servers: list[psutil.Process] = []
+
+
+def spent() -> float:
+    """Return the processor seconds of the server and of what it started and buried."""
+    return sum(sum(server.cpu_times()[:4]) for server in _servers)
+
+
+class Forked:
+    """A function in a process of its own.
+
+    Parameters
+    ----------
+    said : Path
+        Takes what the process writes to its streams.
+    work : callable
+        A function of a module; what it returns is the exit code, as in `sys.exit`.
+    given : tuple
+        Its arguments.
+    environment : mapping of str to str
+        Variables beside those of the tests.
+    """
+
+    def __init__(
+        self,
+        said: Path,
+        work: Callable[..., Any],
+        given: tuple[Any, ...],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._said = said
+        self.process = _server.Process(
+            target=_begin, args=(str(said), work, given, dict(environment))
+        )
+        self.process.start()
+        if not _servers:
+            _servers.append(psutil.Process(self.process.pid).parent())
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self.process.kill()
+
+    def wait(self, seconds: float) -> tuple[int, str]:
+        """Return the exit code and what was said; a failure if it takes too long."""
+        self.process.join(seconds)
+        code = self.process.exitcode
+        if code is None:
+            self.kill()
+            raise TimeoutError(f"it still runs after {seconds:g} s: {self.said()}")
+        return code, self.said()
+
+    def said(self) -> str:
+        """Return what it has said so far."""
+        return self._said.read_text(encoding="utf-8") if self._said.exists() else ""
+
+
+def _begin(
+    said: str,
+    work: Callable[..., Any],
+    given: tuple[Any, ...],
+    environment: Mapping[str, str],
+) -> None:
+    stream = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number in (1, 2):
+        os.dup2(stream, number)
+    os.environ.update(environment)
+    sys.exit(work(*given))
