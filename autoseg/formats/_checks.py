@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from autoseg.errors import FormatError
-from autoseg.formats.header import measured_in
+from autoseg.formats.header import differing
 from autoseg.spec.foreign.place import is_there, place_of
 from autoseg.spec.image import Geometry
-
-SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
-DIRECTION_TOLERANCE = 0.1  # of a cosine: less is rounding, more another orientation
 
 
 def must_exist(path: Path) -> None:
@@ -34,27 +29,8 @@ def must_have_size(geometry: Geometry, path: Path) -> None:
 
 def must_agree(a: Geometry, path_a: Path, b: Geometry, path_b: Path) -> None:
     """Raise FormatError if two files of one case lie on different grids."""
-    b = measured_in(b, a.unit)
-    same_axes = a.dim == b.dim
-    checks = (
-        ("shape", a.shape, b.shape, a.shape == b.shape),
-        (
-            "spacing",
-            a.spacing,
-            b.spacing,
-            same_axes and np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE),
-        ),
-        (
-            "direction",
-            a.direction,
-            b.direction,
-            same_axes
-            and np.allclose(a.direction, b.direction, atol=DIRECTION_TOLERANCE),
-        ),
-    )
-    for what, one, other, same in checks:
-        if not same:
-            raise FormatError(
-                f"channels of one case differ in {what}: {one} in {path_a}, {other} in "
-                f"{path_b}. Resample them to one grid."
-            )
+    for what, one, other in differing(a, b):
+        raise FormatError(
+            f"channels of one case differ in {what}: {one} in {path_a}, {other} in "
+            f"{path_b}. Resample them to one grid."
+        )

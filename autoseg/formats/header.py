@@ -11,10 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoseg.errors import FormatError
 from autoseg.spec.foreign.units import factor_between, unit_of
 from autoseg.spec.image import Geometry
 
+SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
+DIRECTION_TOLERANCE = 0.1  # of a cosine: less is rounding, more another orientation
 REMARKS = "remarks"  # warnings: what the header says cannot be, or contradicts itself
 NOTES = "notes"  # what was understood, where a file says little
 FILED = "in the file"  # the grid in the file's own unit
@@ -174,6 +178,31 @@ def measured_in(geometry: Geometry, unit: str | None) -> Geometry:
     if changed is None:
         return geometry
     return replace(changed, header={**changed.header, OWN: geometry.unit})
+
+
+def differing(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:
+    """Return in what the grids of two channels differ too much to be one image.
+
+    Parameters
+    ----------
+    a, b : Geometry
+        Of two files of one case.
+
+    Returns
+    -------
+    list of (str, value, value)
+        ``"shape"``, ``"spacing"`` or ``"direction"``, with that of ``a`` and that of
+        ``b`` in the unit of ``a``; empty: reading takes them together.
+    """
+    if a.shape != b.shape:
+        return [("shape", a.shape, b.shape)]
+    b = measured_in(b, a.unit)
+    found: list[tuple[str, Any, Any]] = []
+    if not np.allclose(a.spacing, b.spacing, rtol=SPACING_TOLERANCE, atol=0):
+        found.append(("spacing", a.spacing, b.spacing))
+    if not np.allclose(a.direction, b.direction, rtol=0, atol=DIRECTION_TOLERANCE):
+        found.append(("direction", a.direction, b.direction))
+    return found
 
 
 def own_unit(geometry: Geometry) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.header import (
+    SPACING_TOLERANCE,
+    differing,
     is_turned_picture,
     measured_in,
     notes_of,
@@ -19,7 +21,6 @@ from autoseg.geometry.align import covers_same, names_of, turn_between, turned_n
 from autoseg.geometry.orientation import Turn, orientation_of
 from autoseg.spec.image import Geometry
 
-SPACING_TOLERANCE = 1e-3  # relative; headers in float32 and in text differ by less
 DIRECTION_TOLERANCE = 0.01  # of a cosine
 ORIGIN_TOLERANCE = 0.1  # of the shortest edge of a voxel
 LOOK = (
@@ -45,26 +46,31 @@ def channel_problems(
     other : Path
         The other file.
     """
-    shape = geometry.shape
-    if second.shape != shape:
+    refused = differing(geometry, second)
+    if refused and refused[0][0] == "shape":
         return [
             Problem(
                 "error",
                 other,
-                f"Its shape {second.shape} is not that of {path.name}, {shape}.",
+                f"Its shape {second.shape} is not that of {path.name}, "
+                f"{geometry.shape}.",
                 "Resample the channels of a case to one grid.",
             )
         ]
-    differing = _differences(geometry, second)
+    errors = {what for what, _, _ in refused}
+    found = {what: values for what, *values in _differences(geometry, second)}
+    for what, *values in refused:  # such as pixels beside lengths
+        unit = ("", "") if what != "spacing" else (geometry.unit, second.unit)
+        said = [f"{_short(v)} {u}".strip() for v, u in zip(values, unit, strict=True)]
+        found.setdefault(what, said)
     return [
         Problem(
-            # Reading the case refuses these two.
-            "error" if what in ("spacing", "direction") else "warning",
+            "error" if what in errors else "warning",
             other,
             f"Its {what} {ours} is not that of {path.name}, {theirs}.",
             "Resample the channels of a case to one grid, or correct the header.",
         )
-        for what, theirs, ours in differing
+        for what, (theirs, ours) in found.items()
     ]
 
 

@@ -1,5 +1,6 @@
 """What check says of headers, and that what it says is what is done."""
 
+import contextlib
 import json
 
 import nibabel
@@ -11,10 +12,13 @@ from PIL import Image as Picture
 
 from autoseg.cli.main import main
 from autoseg.datasets.read import load_dataset
+from autoseg.errors import FormatError
 from autoseg.evaluate.points import ALL
 from autoseg.evaluate.stage import evaluate
+from autoseg.fingerprint.check.headers import channel_problems
 from autoseg.fingerprint.check.stage import check
 from autoseg.fingerprint.stage import fingerprint
+from autoseg.formats.base import find_format
 
 SHAPE = (12, 14, 16)
 LPS = np.diag([-1.0, -1, 2, 1])
@@ -126,6 +130,56 @@ def test_an_annotation_with_other_axes_in_the_same_place_is_turned(
         )
         assert np.array_equal(found, labels_of(2))
         assert geometry.direction == image.direction
+
+
+def _turned(degrees):
+    turn = np.radians(degrees)
+    cos, sin = np.cos(turn), np.sin(turn)
+    return (cos, -sin, 0, sin, cos, 0, 0, 0, 1)
+
+
+def _mha(path, direction=(1, 0, 0, 0, 1, 0, 0, 0, 1), spacing=(1.0, 1, 1)):
+    image = SimpleITK.GetImageFromArray(np.ones((3, 4, 5), np.uint8))
+    image.SetDirection(direction)
+    image.SetSpacing(spacing)
+    SimpleITK.WriteImage(image, path)
+
+
+def _tiff(path, resolution=None, unit="um"):
+    given = {"imagej": True, "resolution": resolution, "metadata": {"unit": unit}}
+    array = np.ones((4, 5), np.uint8)
+    tifffile.imwrite(path, array, **(given if resolution else {}))
+
+
+@pytest.mark.parametrize(
+    ("write", "first", "second", "expected"),
+    [
+        (_mha, {}, {"direction": _turned(3)}, ["warning"]),  # a cosine 0.05 off
+        (_mha, {}, {"direction": _turned(10)}, ["error"]),  # 0.17 off
+        (_mha, {}, {"spacing": (1, 1, 1.0005)}, []),
+        (_mha, {}, {"spacing": (1, 1, 1.5)}, ["error"]),
+        (_tiff, {"resolution": (2, 2)}, {}, ["error"]),  # 0.5 um beside pixels
+        (_tiff, {}, {"resolution": (2, 2)}, ["error"]),
+        (_tiff, {"resolution": (2, 2)}, {"resolution": (2000, 2000), "unit": "mm"}, []),
+    ],
+    ids=["3 degrees", "10 degrees", "rounding", "longer", "um, px", "px, um", "um, mm"],
+)
+def test_check_refuses_the_channels_that_reading_refuses(
+    tmp_path, write, first, second, expected
+):
+    ending = {_mha: ".mha", _tiff: ".tif"}[write]
+    paths = [tmp_path / f"c_000{number}{ending}" for number in range(2)]
+    for path, given in zip(paths, (first, second), strict=True):
+        write(path, **given)
+    reader = find_format(ending)
+    one, other = (reader.geometry(path, None, None, 1) for path in paths)
+
+    problems = channel_problems(one, paths[0], other, paths[1])
+
+    assert [problem.severity for problem in problems] == expected
+    refused = pytest.raises(FormatError, match="channels of one case differ")
+    with refused if "error" in expected else contextlib.nullcontext():
+        assert reader.read_image(paths).array.shape[0] == 2
 
 
 def test_an_annotation_with_other_axes_elsewhere_is_an_error(folder, tmp_path):
