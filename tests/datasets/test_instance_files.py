@@ -214,6 +214,8 @@ def test_every_annotation_that_cannot_be_drawn_is_told(tmp_path):
         (1, None),
         (1, code),
         (1, {"size": [5, 6], "counts": [31]}),
+        (1, {"size": [5, 6], "counts": None}),
+        (1, {"size": 30, "counts": [30]}),
     )
 
     with pytest.raises(FormatError) as caught:
@@ -224,6 +226,8 @@ def test_every_annotation_that_cannot_be_drawn_is_told(tmp_path):
     assert "annotation 2: it has no `segmentation`" in text
     assert "annotation 3: its run lengths are for [5, 7]" in text
     assert "annotation 4: its run lengths are not those" in text
+    assert "annotation 5: its run lengths, `counts`, are neither" in text
+    assert "and 1 more" in text
 
 
 @pytest.mark.parametrize("seed", range(3))

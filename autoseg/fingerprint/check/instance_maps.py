@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import some_of
+from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.problem import Problem
+from autoseg.spec.instances import Arranged
 
 SHOWN = 8  # ids that a message lists
+TWINS = 0.9  # IoU, over which two objects were drawn twice rather than overlap
 WRAPPED = {255: "8", 65_535: "16"}
 
 
@@ -76,6 +80,46 @@ def instance_problems(
     mask = mask_problem(labels, path, names or {})
     odd = [problem for one in maps for problem in _odd(one, path, names or {})]
     return problems + ([mask] if mask else odd)
+
+
+def twin_problems(
+    arranged: Arranged, path: Path, names: Mapping[int, str]
+) -> list[Problem]:
+    """Return that objects were drawn twice: pairs that are nearly one mask.
+
+    Parameters
+    ----------
+    arranged : Arranged
+        The objects of a case that share voxels.
+    path : Path
+        Its file.
+    names : mapping of int to str
+        What each id is called.
+    """
+    voxels = Counter[int]()
+    shared = Counter[tuple[int, int]]()
+    found, counts = np.unique(arranged.codes, return_counts=True)
+    for code, count in zip(found.tolist(), counts.tolist(), strict=True):
+        inside = arranged.base <= code < arranged.base + len(arranged.sets)
+        members = arranged.sets[code - arranged.base] if inside else (code,)
+        voxels.update(dict.fromkeys(members, count))
+        shared.update(dict.fromkeys(itertools.combinations(sorted(members), 2), count))
+    twins = [
+        f"{_name(a, names)} and {_name(b, names)}"
+        for (a, b), both in sorted(shared.items())
+        if both > TWINS * (voxels[a] + voxels[b] - both)
+    ]
+    if not twins:
+        return []
+    return [
+        Problem(
+            "warning",
+            path,
+            f"{amount(len(twins), 'pair')} of instances are nearly one mask: "
+            f"{some_of(twins, SHOWN)}.",
+            "Take one of each pair out, if an object was drawn twice.",
+        )
+    ]
 
 
 def _lost(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Problem]:

@@ -158,9 +158,11 @@ def places_of(annotation: Mapping[str, Any], shape: tuple[int, int]) -> Places:
 
 def _in_runs(code: Mapping[str, Any], shape: tuple[int, int]) -> Places:
     """Return the pixels of a run-length code, which goes column after column."""
-    if list(code.get("size", [])) != list(shape):
-        raise ValueError(f"its run lengths are for {code.get('size')}")
-    counts = code.get("counts", ())
+    size, counts = code.get("size"), code.get("counts")
+    if not isinstance(size, Sequence) or list(size) != list(shape):
+        raise ValueError(f"its run lengths are for {size}")
+    if not isinstance(counts, Sequence):
+        raise ValueError("its run lengths, `counts`, are neither numbers nor text")
     runs = np.array(
         _runs(counts) if isinstance(counts, str) else counts, dtype=np.int64
     )

@@ -23,7 +23,11 @@ from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.annotated import stray_instances
 from autoseg.fingerprint.check.annotations import class_problems
 from autoseg.fingerprint.check.facts import CaseFacts
-from autoseg.fingerprint.check.instance_maps import instance_problems, mask_problem
+from autoseg.fingerprint.check.instance_maps import (
+    instance_problems,
+    mask_problem,
+    twin_problems,
+)
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
@@ -99,6 +103,7 @@ class InstancesCheck(CheckKind):
             if drawn.masks:
                 arranged = drawn.arranged
                 maps = list(in_layers(arranged.codes, arranged.shares))
+                facts.problems += twin_problems(arranged, path, names or {})
             facts.problems += instance_problems(labels, path, names, maps)
 
     def unused(self, ids: Set[str]) -> Iterator[Problem]:

@@ -11,8 +11,10 @@ from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.instance_classes import components_of
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError
-from autoseg.fingerprint.check.kinds.instances import instance_problems
+from autoseg.fingerprint.check.instance_maps import instance_problems, twin_problems
 from autoseg.fingerprint.check.stage import check
+from autoseg.spec.arrays.masks import Mask
+from autoseg.spec.instances import arrange
 from autoseg.tasks.instance import InstanceTask
 
 
@@ -86,6 +88,26 @@ def test_masks_are_called_by_their_files_and_missing_ones_are_told():
 
 
 # Masks of the foreground in place of ids.
+
+
+def test_objects_that_were_drawn_twice_are_told_and_such_that_overlap_are_not():
+    labels, twice, over = (np.zeros((12, 12), bool) for _ in range(3))
+    labels[0:10, 0:10] = True  # 100 pixels
+    twice[0:10, 0:10] = True
+    twice[9, 0:9] = False  # 91 of 100: an IoU of .91
+    over[5:12, 0:10] = True  # 50 of 120 with the first
+    shapes = [labels, twice, over]
+    masks = {i: Mask.of_places(np.nonzero(one)) for i, one in enumerate(shapes, 1)}
+    arranged = arrange(np.select([over, twice, labels], [3, 2, 1]), masks)
+
+    (problem,) = twin_problems(arranged, Path("case"), {1: "a", 2: "b"})
+
+    assert problem.severity == "warning"
+    assert problem.found == "1 pair of instances are nearly one mask: a and b."
+    twice[9, :] = False  # 90 of 100
+    masks[2] = Mask.of_places(np.nonzero(twice))
+    arranged = arrange(np.select([over, twice, labels], [3, 2, 1]), masks)
+    assert not twin_problems(arranged, Path("case"), {})
 
 
 def pictures(folder, count=6, masked=6, **description):
