@@ -203,6 +203,7 @@ class Learned(Sheet):
         kernel: int | Sequence[int] = 1,
         *,
         plus: Tensor | None = None,
+        by: Tensor | None = None,
         like: Tensor | None = None,
         mode: str = "linear",
         name: str,
@@ -217,6 +218,8 @@ class Learned(Sheet):
             Of the convolution.
         plus : Tensor, optional
             What is added to the convolution's result.
+        by : Tensor, optional
+            A gate of each output, of one voxel, which the logits are multiplied by.
         like : Tensor, optional
             Whose shape the logits are interpolated to afterwards.
         mode : str
@@ -229,11 +232,23 @@ class Learned(Sheet):
         self.layers[-1] = made
         if plus is not None:
             logits = self._add("add", (logits, plus), logits.channels, logits.shape)
+        if by is not None:
+            logits = self._add("gate", (logits, by), logits.channels, logits.shape)
         if like is not None and like.shape != logits.shape:
             logits = self.resize(logits, like, mode)
         after = logits.number if logits.number != made.outputs[0] else None
         self.heads.append(Head(x.number, made, after))
         return logits
+
+    def supervise(self, logits: Tensor) -> None:
+        """Let logits that other layers read be an output of deep supervision, too.
+
+        A convolution to all outputs made them, the last layer that was drawn.
+        """
+        made = self.layers[-1]
+        if made.outputs != (logits.number,) or logits.channels != self.outputs:
+            raise PlanError(f"{made.name} is drawn last, and makes no logits.")
+        self.heads.append(Head(made.inputs[0], made))
 
     def resize(self, x: Tensor, like: Tensor, mode: str = "linear") -> Tensor:
         """Interpolate to the shape of another tensor.

@@ -161,6 +161,32 @@ class Sequences(Windows):
             keeps=Keeps(tensors=(x.number,), floats=2 * pairs, backward=2 * size),
         )
 
+    def among_channels(self, x: Tensor, kernel: int, *, name: str) -> Tensor:
+        """Convolve over neighboring channels of a single voxel, without a bias.
+
+        Parameters
+        ----------
+        x : Tensor
+            What an average over all voxels gives.
+        kernel : int
+            How many channels one is made of; odd.
+        name : str
+            Of the module.
+        """
+        if x.voxels != 1 or kernel % 2 == 0:
+            raise PlanError(f"{name}: {x.voxels} voxels, and a kernel of {kernel}.")
+        return self._add(
+            "among_channels",
+            (x,),
+            x.channels,
+            x.shape,
+            name,
+            parameters=kernel,
+            multiply_adds=kernel * x.channels,
+            keeps=Keeps(tensors=(x.number,)),
+            neighbors=kernel,
+        )
+
     def causal(self, x: Tensor, kernel: int, *, name: str) -> Tensor:
         """Convolve each channel along tokens, over those before and the token itself.
 

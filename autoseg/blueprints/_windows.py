@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from autoseg.blueprints._learned import Learned
 from autoseg.blueprints.tensors import Keeps, Tensor
@@ -113,6 +114,67 @@ class Windows(Learned):
             heads=heads,
             dim=self.dim,
         )
+
+    def routed(
+        self,
+        asked: Tensor,
+        value: Tensor,
+        grid: Tensor,
+        window: int,
+        most: int,
+        heads: int,
+    ) -> Tensor:
+        """Let the tokens of each window look at those of the windows most like it [1]_.
+
+        Which windows these are is decided by the means of queries and keys, without a
+        gradient.
+
+        Parameters
+        ----------
+        asked, value : Tensor
+            Query and key of each token in a row, 2 C channels, and its value, as
+            `windows` sorts them.
+        grid, window
+            As given to `windows`, without a shift.
+        most : int
+            How many windows are looked at.
+        heads : int
+            C is cut into so many parts, each compared for itself.
+
+        References
+        ----------
+        .. [1] Zhu et al., "BiFormer: vision transformer with bi-level routing
+           attention", CVPR 2023. arXiv:2303.08810
+        """
+        channels = value.channels
+        if asked.channels != 2 * channels or channels % heads:
+            raise PlanError(
+                f"{asked.channels} channels are no queries and keys for {channels} of "
+                f"{heads} heads."
+            )
+        edges, _ = window_of(grid.shape, window, False)
+        tokens = math.prod(edges)
+        count = value.voxels // tokens
+        seen = min(most, count)
+        gathered = 2 * channels * seen * value.voxels
+        found = self._add(
+            "routed",
+            (asked, value, grid),
+            channels,
+            value.shape,
+            multiply_adds=2 * channels * value.voxels * tokens * seen,
+            window=window,
+            most=most,
+            heads=heads,
+        )
+        keeps = Keeps(
+            tensors=(asked.number, found.number),
+            numbers=gathered,
+            floats=heads * value.voxels + 2 * count * seen,
+            backward=gathered + 3 * channels * value.voxels,
+        )
+        self.layers[-1] = replace(self.layers[-1], keeps=keeps)
+        return found
 
     def merge(self, x: Tensor, stride: int | Sequence[int]) -> Tensor:
         """Stack the channels of each block of voxels: (C, *S) to (C n, *S / stride)."""

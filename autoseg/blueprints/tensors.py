@@ -18,6 +18,7 @@ LENT = (
     "windows",
     "unwindows",
     "window_attention",
+    "routed",
     "rotate",
 )
 

@@ -46,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not try thresholds, filled holes and removed components",
     )
     parser.add_argument(
+        "--crf",
+        action="store_true",
+        help="of label maps, try dense conditional random fields, too: borders move to "
+        "where the image changes (slow)",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -73,6 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             by=arguments.by,
             ensembles=not arguments.no_ensembles,
             postprocessing=not arguments.no_postprocessing,
+            crf=arguments.crf,
             device=arguments.device,
             workers=arguments.workers,
             output=arguments.output,

@@ -14,6 +14,8 @@ from autoseg.evaluate.measures import main_measure, spelled
 from autoseg.find_best.candidates import Candidate
 from autoseg.find_best.outputs import ensure_outputs
 from autoseg.find_best.table import Table, table_of, worst_distance
+from autoseg.formats.base import read_image
+from autoseg.model.dense_crf import DenseCrf, refined
 from autoseg.parallel import map_cases
 from autoseg.predict.readouts.ensemble import open_outputs
 from autoseg.spec.dataset import Dataset
@@ -51,6 +53,8 @@ class Search:
         Where outputs are predicted that are not there.
     workers : int or None
         Cases scored at a time.
+    crf : bool
+        Dense conditional random fields are tried, too.
     files : dict of str to dict of str to Path
         Outputs that were looked for, by name of a candidate, then by case.
     """
@@ -65,6 +69,7 @@ class Search:
     classes: Sequence[str]
     device: str
     workers: int | None
+    crf: bool = False
     files: dict[str, dict[str, Path]] = field(default_factory=dict)
 
     @classmethod
@@ -76,6 +81,8 @@ class Search:
         by: str | None,
         device: str,
         workers: int | None,
+        *,
+        crf: bool = False,
     ) -> Search:
         """Return what is compared, or raise UsageError if nothing was scored so."""
         first = candidates[0].cases
@@ -98,6 +105,7 @@ class Search:
             classes=list(dict.fromkeys(c for case in first.values() for c in case)),
             device=device,
             workers=workers,
+            crf=crf,
         )
 
     @property
@@ -113,8 +121,12 @@ class Search:
         self,
         members: Sequence[Candidate],
         score: Callable[[Outputs, Any, Any], Any],
+        crf: DenseCrf | None = None,
     ) -> dict[str, Any]:
-        """Return what a function makes of outputs, annotation and spacing, by case."""
+        """Return what a function makes of outputs, annotation and spacing, by case.
+
+        With a field, outputs are what it makes of them.
+        """
         where = self.workspace, self.dataset, self.device
         for member in members:
             if member.name not in self.files:
@@ -123,13 +135,17 @@ class Search:
         found: dict[str, Any] = {}
 
         def one(case_id: str) -> Any:
-            path = self.dataset.case(case_id).annotation
+            case = self.dataset.case(case_id)
+            path = case.annotation
             if path is None:
                 raise UsageError(f"{case_id} has no annotation any more.")
             inner, geometry = read_annotation(
                 path, self.dataset, self.task, case_id=case_id
             )
             arrays = [open_outputs(of_case[case_id]) for of_case in files]
+            if crf is not None:
+                image = read_image(case, self.dataset, lazily=True)
+                arrays = [refined(arrays, image.array, geometry.spacing, crf)]
             return score(arrays, inner, geometry.spacing)
 
         map_cases(

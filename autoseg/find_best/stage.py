@@ -42,6 +42,7 @@ def find_best(
     by: str | None = None,
     ensembles: bool = True,
     postprocessing: bool = True,
+    crf: bool = False,
     device: str = "auto",
     workers: int | None = None,
     output: str | os.PathLike[str] | None = None,
@@ -64,6 +65,9 @@ def find_best(
     postprocessing : bool
         Try thresholds, filled holes and removed components, too; of instances, other
         parameters of decoding.
+    crf : bool
+        Try dense conditional random fields, too: the image itself moves borders. Takes
+        some ten seconds for a million voxels and field.
     device : str
         Where outputs are predicted.
     workers : int, optional
@@ -95,7 +99,9 @@ def find_best(
     candidates, left_out = find_candidates(workspace, described)
     for line in left_out:
         logger.warning("Left out:%s", line.replace("\n", "\n "))
-    search = Search.begin(workspace, described, candidates, by, device, workers)
+    search = Search.begin(
+        workspace, described, candidates, by, device, workers, crf=crf
+    )
     kind = FIND_BEST_KINDS.get(search.task.kind, FindBestKind)(search)
     singles = [search.table(one.cases) for one in candidates]
     models = [

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from autoseg.find_best.scoring import score_mask
 from autoseg.find_best.step import Step
-from autoseg.find_best.table import gain_of, mean_of
+from autoseg.find_best.table import Table, gain_of, mean_of
+from autoseg.model.dense_crf import DenseCrf
 from autoseg.model.postprocessing import (
     PLAIN,
     Rule,
@@ -32,6 +33,8 @@ from autoseg.predict.readouts.ensemble import decide
 from autoseg.spec.annotation import LabelMap
 
 THRESHOLDS = (0.3, 0.4, 0.6, 0.7)
+ALIKE, CONTRASTS = (1.0, 4.0), (0.2, 0.6)  # of dense conditional random fields
+REACH = {2: 5, 3: 2}  # of their windows, by the number of axes
 SIZE_SHARES = (0.01, 0.03, 0.1, 0.3)  # of the median object, as minimum sizes
 
 Column = NDArray[np.float64]  # (cases,) of goodness
@@ -233,9 +236,62 @@ def choose_rule(
     return rule, tried
 
 
-def _mean(values: Column) -> float:
-    mean = mean_of(values[:, None]) if len(values) else math.nan
+def fields_to_try(dim: int) -> list[DenseCrf]:
+    """Return dense conditional random fields for a number of axes.
+
+    Windows of volumes are narrower, since their cost grows with the cube.
+    """
+    reach = REACH[dim]
+    return [
+        DenseCrf(alike=alike, contrast=contrast, reach=reach)
+        for alike in ALIKE
+        for contrast in CONTRASTS
+    ]
+
+
+def choose_field(
+    fields: Sequence[DenseCrf], tables: Sequence[Table], folds: Sequence[str]
+) -> tuple[int, Step]:
+    """Choose a field by the mean over classes.
+
+    Parameters
+    ----------
+    fields : sequence of DenseCrf
+        What is chosen from.
+    tables : sequence of ndarray of float, shape (cases, classes)
+        Goodness without a field, then with each.
+    folds : sequence of str
+        Which fold each case was held back from.
+
+    Returns
+    -------
+    place : int
+        Of the best of the tables, 0 for none.
+    step : Step
+        Its gain, by fields that were chosen on other folds.
+    """
+    after = tables[0].copy()
+    for fold in set(folds):
+        here = np.array([f == fold for f in folds])
+        others = [_mean_of(table[~here]) for table in tables]
+        after[here] = tables[int(np.argmax(others))][here]
+    gain = gain_of(tables[0], after)
+    best = int(np.argmax([_mean_of(table) for table in tables]))
+    shown = "none"
+    if best:
+        field = fields[best - 1]
+        shown = f"weight {field.alike:g}, contrast {field.contrast:g}"
+    kept = gain.is_sure and best > 0
+    return best, Step(name="dense CRF", of="all", value=shown, gain=gain, kept=kept)
+
+
+def _mean_of(table: Table) -> float:
+    mean = mean_of(table) if len(table) else math.nan
     return -math.inf if math.isnan(mean) else mean
+
+
+def _mean(values: Column) -> float:
+    return _mean_of(values[:, None])
 
 
 def describe(rule: Rule) -> str:

@@ -1,8 +1,8 @@
 """What is done to a prediction after the network: rules for each class, as JSON.
 
-They are applied in this order: a threshold in place of the plain decision, holes
-filled, small or all but the largest component removed. Components touch by faces,
-edges or corners.
+They are applied in this order: outputs smoothed where the image is (a field of all
+classes together), a threshold in place of the plain decision, holes filled, small or
+all but the largest component removed. Components touch by faces, edges or corners.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import PlanError
 from autoseg.geometry.slabs.components import connected
+from autoseg.model.dense_crf import DenseCrf
 from autoseg.spec.json import from_json
 from autoseg.tasks.base import Task
 
@@ -72,10 +73,13 @@ class Postprocessing:
     task : mapping of str to JSON value
         Options of the task that replace the plan's: how instances are decoded, or which
         confidence makes a landmark present.
+    crf : DenseCrf or None
+        What changes the outputs before anything is decided.
     """
 
     classes: Mapping[str, Rule] = field(default_factory=dict)
     task: Mapping[str, Any] = field(default_factory=dict)
+    crf: DenseCrf | None = None
 
     @classmethod
     def from_json(cls, raw: Any, where: str) -> Postprocessing:

@@ -17,7 +17,10 @@ class UNet3Plus(Stages):
     """Skips of full scale: what is finer is pooled, what is coarser interpolated.
 
     With deep supervision each level and the bottom have a head, whose outputs are all
-    enlarged to the image's resolution and count the same.
+    enlarged to the image's resolution and count the same. With ``guide`` all are
+    multiplied by how sure the bottom is that there is anything of a class, so that what
+    is nowhere is not found in some place. Its authors round that number, so that what
+    makes it learns by a loss of its own; here it learns by all outputs.
 
     References
     ----------
@@ -42,6 +45,7 @@ class UNet3Plus(Stages):
         convs_encoder: Sequence[int],
         convs_decoder: Sequence[int],
         seen: int = 64,
+        guide: bool = False,
         down: Down = "max_pool",
         **layers: Any,
     ) -> None:
@@ -55,6 +59,8 @@ class UNet3Plus(Stages):
             Convolutions of each level, once all is stacked.
         seen : int
             Channels of what a level sees of each resolution.
+        guide : bool
+            Multiply the outputs by what the bottom says of each class.
         """
         net, kind = drawing, Layers(**layers)
         stages = [
@@ -75,9 +81,16 @@ class UNet3Plus(Stages):
                         x = kind.block(net, x, x.channels, kernels[stage])
             found[stage] = x
             heads.append((x, stage))
+        gate = _guide(net, skips[-1]) if guide else None
         for number, (x, stage) in enumerate(heads):
             name = f"decoder.seg_layers.{number}"
-            net.head(x, kernels[stage], like=net.image, name=name)
+            net.head(x, kernels[stage], by=gate, like=net.image, name=name)
+
+
+def _guide(net: Drawing, x: Tensor) -> Tensor:
+    """Return for each output how sure it is that there is anything of it."""
+    said = net.conv(x, net.outputs, 1, name="guide")
+    return net.act(net.adaptive_pool(said, 1, "largest"), "sigmoid")
 
 
 def _seen(

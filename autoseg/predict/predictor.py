@@ -303,12 +303,13 @@ class Predictor(SingleModel):
                     sight = one.sight(prepared, previous, told, mine.sink, mine.doubt)
                     mine.found = one.readout.look(sight)
                 opinions.append(mine)
-            return self.readout.together(opinions, image.geometry, sink, doubt)
+            return self.readout.together(opinions, image, sink, doubt)
 
     @property
     def is_joint(self) -> bool:
         """Whether outputs have to be kept and seen together before labels are there."""
-        return bool(self.partners or self.model.postprocessing.thresholds)
+        rules = self.model.postprocessing
+        return bool(self.partners or rules.thresholds or rules.crf)
 
     @property
     def before(self) -> Predictor:

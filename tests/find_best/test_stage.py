@@ -136,6 +136,27 @@ def test_a_threshold_is_found_and_its_gain_is_of_the_class(space):
     assert (step.name, step.of, step.gain.mean) == ("threshold", "two", 1.0)
 
 
+def test_a_dense_crf_is_chosen_where_the_image_knows_better(space):
+    def spotted(truth):
+        found = sure(truth)
+        rng = np.random.default_rng(5)
+        spots = (rng.random(truth.shape) < 0.2) & (truth > 0)
+        found[0][spots] = 0.55  # 0.35 or less is left for the true label
+        for label in (1, 2):
+            found[label][spots & (truth == label)] = 0.35
+        return found
+
+    say(space, "net", spotted)
+
+    path, found = find_best("Toy", space.root, crf=True, device="cpu")
+
+    step = found.steps[0]
+    assert (step.name, step.of, step.kept) == ("dense CRF", "all", True)
+    assert found.final.mean > found.models[0].mean + 0.03
+    assert load_model(path).postprocessing.crf == found.postprocessing.crf
+    assert found.postprocessing.crf is not None
+
+
 def test_by_distance_a_missed_class_is_not_left_out(space):
     say(space, "blind", lambda truth: sure(np.where(truth == 2, 0, truth)))
     say(space, "moved", lambda truth: sure(np.roll(truth, 1, axis=2)))

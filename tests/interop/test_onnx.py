@@ -20,6 +20,8 @@ UNWRITTEN = {
     *("look", "scale"),  # primus, da_transunet
     *("rotate", "between_channels"),  # the one, the other
     *("causal", "scan", "steps"),  # u_mamba
+    *("apart", "together", "among_channels"),  # ultralight_vm_unet
+    "routed",  # h3denet, hyatt_net
 }
 FIRST = (
     "plain_unet",

@@ -176,6 +176,33 @@ def _bias(table: Tensor, edges: Sequence[int]) -> Tensor:
     return found.reshape(heads, tokens, tokens)
 
 
+def _routed(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
+    asked, value = inputs
+    edges, _ = window_of(shape, options["window"], False)
+    count = math.prod(padded_to(shape, edges)) // math.prod(edges)
+    query, key = asked.chunk(2, dim=2)
+    rows = _chosen(query, key, count, min(options["most"], count))
+    key, value = (x.index_select(0, rows) for x in (key, value))
+    key, value = (x.view(len(query), -1, x.shape[2]) for x in (key, value))
+    query, key, value = (
+        x.unflatten(2, (options["heads"], -1)).transpose(1, 2)
+        for x in (query, key, value)
+    )
+    found = functional.scaled_dot_product_attention(query, key, value)
+    return found.transpose(1, 2).flatten(2)
+
+
+def _chosen(query: Tensor, key: Tensor, count: int, most: int) -> Tensor:
+    """Return the numbers of the windows that each one looks at, (W most,)."""
+    with torch.no_grad():
+        asks, says = (x.mean(1).view(-1, count, x.shape[2]) for x in (query, key))
+        # Windows are few: all products at once, and no matrix units.
+        alike = (asks[:, :, None] * says[:, None]).sum(3)
+        places = alike.topk(most, dim=2).indices
+        first = torch.arange(len(places), device=places.device) * count
+        return (places + first[:, None, None]).flatten()
+
+
 # Sorting ------------------------------------------------------------------------------
 
 
@@ -243,6 +270,7 @@ def _expand(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
 
 MODULES: dict[str, Callable[[Layer], nn.Module]] = {"window_attention": WindowAttention}
 SHAPED: dict[str, Callable[[list[Tensor], Any, Any], Tensor]] = {
+    "routed": _routed,
     "windows": _windows,
     "unwindows": _unwindows,
     "merge": _merge,

@@ -39,6 +39,28 @@ class Scale(nn.Module):
         return x * weight.view(-1, *(1,) * self.axes)
 
 
+class AmongChannels(nn.Module):
+    """A convolution over neighboring channels of one voxel.
+
+    Parameters
+    ----------
+    layer : Layer
+        Of a drawing.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        kernel = layer.options["neighbors"]
+        self.weight = nn.Parameter(torch.empty(1, 1, kernel))
+        nn.init.normal_(self.weight, std=kernel**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, *ones) for the same."""
+        row = x.flatten(1)[:, None]
+        found = functional.conv1d(row, self.weight, padding=self.weight.shape[2] // 2)
+        return found.view(x.shape)
+
+
 def _look(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     heads = options["heads"]
     if len(inputs) == 2:
@@ -110,7 +132,10 @@ def _together(inputs: list[Tensor], options: Any, shape: Any) -> Tensor:
     return found
 
 
-MODULES: dict[str, Callable[[Layer], nn.Module]] = {"scale": Scale}
+MODULES: dict[str, Callable[[Layer], nn.Module]] = {
+    "scale": Scale,
+    "among_channels": AmongChannels,
+}
 SHAPED: dict[str, Callable[[list[Tensor], Any, Any], Tensor]] = {
     "look": _look,
     "between_channels": _between_channels,

@@ -84,6 +84,24 @@ def spatial_gate(net: Drawing, x: Tensor, kernel: int = 7) -> Tensor:
     return net.gate(x, net.act(seen, "sigmoid"))
 
 
+def cbam(net: Drawing, x: Tensor, reduction: int = 16) -> Tensor:
+    """Gate channels by averages and largest numbers, then voxels [1]_.
+
+    What is squeezed is leaky, since of few channels all may be below 0 for ever.
+
+    References
+    ----------
+    .. [1] Woo et al., "CBAM: convolutional block attention module", ECCV 2018.
+       arXiv:1807.06521
+    """
+    few, said = max(1, x.channels // reduction), []
+    for pooled in (net.mean(x), net.adaptive_pool(x, 1, "largest")):
+        with net.again():
+            y = net.act(net.conv(pooled, few, 1, bias=False, name="squeeze"))
+            said.append(net.conv(y, x.channels, 1, bias=False, name="excite"))
+    return spatial_gate(net, net.gate(x, net.act(net.add(*said), "sigmoid")))
+
+
 def separable(
     net: Drawing, layers: Layers, x: Tensor, channels: int, *, dilation: int = 1
 ) -> Tensor:

@@ -42,3 +42,36 @@ def mamba_of_grid(net: Drawing, x: Tensor) -> Tensor:
     """Draw a normalized state space along the voxels of a grid, in its place."""
     y = net.norm(net.tokens(x), "layer", eps=EPS, name="norm")
     return net.grid(mamba(net, y), x)
+
+
+def scanned(net: Drawing, x: Tensor, channels: int, parts: int = 1) -> Tensor:
+    """Draw a state space along the voxels of a grid beside a short cut, then a matrix.
+
+    Parameters
+    ----------
+    net : Drawing
+        Drawn on.
+    x : Tensor
+        Features on the grid.
+    channels : int
+        Of the result.
+    parts : int
+        Channels are cut into so many parts, which have one state space in common: its
+        weights are there once [1]_.
+
+    References
+    ----------
+    .. [1] Wu et al., "UltraLight VM-UNet: parallel vision Mamba significantly reduces
+       parameters for skin lesion segmentation", 2024. arXiv:2403.20035
+    """
+    row = net.tokens(x)
+    y = net.norm(row, "layer", eps=EPS, name="norm")
+    # The short cut starts at the features, of parts at what is normalized: their
+    # authors differ.
+    cut = net.apart(y, parts) if parts > 1 else y
+    short = cut if parts > 1 else row
+    y = net.add(mamba(net, cut), net.scale(short, start=1.0, alike=True, name="short"))
+    y = net.together(y, parts) if parts > 1 else y
+    with net.again():
+        y = net.norm(y, "layer", eps=EPS, name="norm")
+    return net.grid(net.linear(y, channels, name="project"), x)

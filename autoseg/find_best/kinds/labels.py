@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.errors import UsageError
 from autoseg.find_best.candidates import Candidate
 from autoseg.find_best.kinds import FIND_BEST_KINDS
 from autoseg.find_best.kinds.base import FindBestKind, Last, Pair
@@ -14,7 +15,15 @@ from autoseg.find_best.outputs import at_hand
 from autoseg.find_best.search import Outputs, Search
 from autoseg.find_best.step import Step
 from autoseg.find_best.table import Table, gain_of
-from autoseg.find_best.tuning import choose_rule, combinations, rules_to_try, score_case
+from autoseg.find_best.tuning import (
+    choose_field,
+    choose_rule,
+    combinations,
+    fields_to_try,
+    rules_to_try,
+    score_case,
+)
+from autoseg.model.dense_crf import DenseCrf
 from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.predict.readouts.ensemble import decide
 
@@ -56,14 +65,48 @@ class LabelsBest(FindBestKind):
     def last_steps(self, members: Sequence[Candidate], table: Table) -> Last:
         if not self.has_rules:
             return super().last_steps(members, table)
-        rules, steps = self._tune(members)
-        if rules.classes:
+        crf, fields = self._field(members, table) if self.search.crf else (None, [])
+        rules, tried = self._tune(members, crf)
+        steps = [*fields, *tried]
+        if rules != Postprocessing():
             finished = self._finish(members, rules)
             if gain_of(table, finished).is_sure:
                 return Last(table=finished, rules=rules, steps=steps)
         return Last(table=table, steps=steps)  # together they do not gain
 
-    def _tune(self, members: Sequence[Candidate]) -> tuple[Postprocessing, list[Step]]:
+    def _field(
+        self, members: Sequence[Candidate], table: Table
+    ) -> tuple[DenseCrf | None, list[Step]]:
+        """Choose a dense conditional random field, or none."""
+        if self.task.pointwise is None or self.task.pointwise.painted is not None:
+            raise UsageError(
+                "--crf: a dense conditional random field is for classes of which each "
+                "voxel has one; regions lie on each other. Leave --crf out."
+            )
+        classes = self.search.classes
+        fields = fields_to_try(len(self.search.fingerprint.spacings[0]))
+        plain = dict.fromkeys(classes, PLAIN_ONLY)
+        tables = [table]
+        for crf in fields:
+            found = self._read(
+                members,
+                lambda *read: self._score(*read, plain),
+                crf,
+            )
+            tables.append(self._table(found))
+        folds = [members[0].fold_of[case] for case in self.search.ids]
+        place, step = choose_field(fields, tables, folds)
+        return (fields[place - 1] if step.kept else None), [step]
+
+    def _read(
+        self, members: Sequence[Candidate], score: Any, crf: DenseCrf | None
+    ) -> dict[str, Any]:
+        more = {} if crf is None else {"crf": crf}
+        return self.search.read(members, score, **more)
+
+    def _tune(
+        self, members: Sequence[Candidate], crf: DenseCrf | None
+    ) -> tuple[Postprocessing, list[Step]]:
         """Choose post-processing for a configuration or an average."""
         classes = self.search.classes
         measured = self.search.fingerprint.annotation.get("classes", {})
@@ -72,7 +115,7 @@ class LabelsBest(FindBestKind):
             for name in classes
         }
         rules = {name: combinations(steps[name]) for name in classes}
-        tables = self._look(members, rules)
+        tables = self._look(members, rules, crf)
         folds = [members[0].fold_of[case] for case in self.search.ids]
         kept: dict[str, Rule] = {}
         tried: list[Step] = []
@@ -82,16 +125,13 @@ class LabelsBest(FindBestKind):
             tried += of_class
             if rule != Rule():
                 kept[name] = rule
-        return Postprocessing(classes=kept), tried
+        return Postprocessing(classes=kept, crf=crf), tried
 
-    def _look(self, members: Sequence[Candidate], rules: Rules) -> dict[str, Table]:
+    def _look(
+        self, members: Sequence[Candidate], rules: Rules, crf: DenseCrf | None
+    ) -> dict[str, Table]:
         """Score rules on the averaged outputs of all cases: (cases, rules) by class."""
-        found = self.search.read(
-            members,
-            lambda arrays, reference, spacing: self._score(
-                arrays, reference, spacing, rules
-            ),
-        )
+        found = self._read(members, lambda *read: self._score(*read, rules), crf)
         return {
             name: np.array([found[case][name] for case in self.search.ids])
             for name in rules
@@ -105,7 +145,7 @@ class LabelsBest(FindBestKind):
             labels = rules.finish(labels, self.task, spacing)
             return self.task.score(labels, reference, spacing)
 
-        return self.search.table(self.search.read(members, score))
+        return self.search.table(self._read(members, score, rules.crf))
 
     def _score(
         self, arrays: Outputs, reference: Any, spacing: Any, rules: Rules

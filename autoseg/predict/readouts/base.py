@@ -179,7 +179,7 @@ class Readout(ABC):
     def together(
         self,
         opinions: Sequence[Opinion],
-        geometry: Geometry,
+        image: Image,
         sink: Sink | None,
         doubt: Doubt | None,
     ) -> Any:
@@ -189,8 +189,8 @@ class Readout(ABC):
         ----------
         opinions : sequence of Opinion
             At least one.
-        geometry : Geometry
-            Of the image.
+        image : Image
+            What all have seen.
         sink : Sink, optional
             Where the averaged outputs go.
         doubt : Doubt, optional

@@ -118,7 +118,7 @@ class InstanceReadout(OutputReadout):
     def together(
         self,
         opinions: Sequence[Opinion],
-        geometry: Geometry,
+        image: Image,
         sink: Sink | None,
         doubt: Doubt | None,
     ) -> Any:

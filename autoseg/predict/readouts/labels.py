@@ -22,6 +22,7 @@ from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import name_segments
 from autoseg.geometry.argmax import resample_argmax
 from autoseg.geometry.mapped import in_rows, let_go, zeros
+from autoseg.model.dense_crf import refined
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts._rows import Grids, Stream, Whole, join
@@ -114,7 +115,7 @@ class Labels(OutputReadout):
     def together(
         self,
         opinions: Sequence[Opinion],
-        geometry: Geometry,
+        image: Image,
         sink: Sink | None,
         doubt: Doubt | None,
     ) -> Array:
@@ -123,8 +124,11 @@ class Labels(OutputReadout):
             maps = [one.doubt.map for one in opinions if one.doubt is not None]
             doubt.map = np.mean(maps, axis=0) + apart(arrays)
         if sink is not None:
-            hand_on(arrays, geometry, sink)
-        inner = decide(arrays, self.task, self.model.postprocessing.thresholds)
+            hand_on(arrays, image.geometry, sink)
+        rules = self.model.postprocessing
+        if rules.crf is not None:
+            arrays = [refined(arrays, image.array, image.geometry.spacing, rules.crf)]
+        inner = decide(arrays, self.task, rules.thresholds)
         return np.asarray(self.task.write(inner))
 
     def finish(self, found: Any, geometry: Geometry, doubt: Doubt | None) -> Array:

@@ -97,13 +97,14 @@ class PointReadout(Readout):
     def together(
         self,
         opinions: Sequence[Opinion],
-        geometry: Geometry,
+        image: Image,
         sink: Sink | None,
         doubt: Doubt | None,
     ) -> Points:
         """Return the mean of all; what the first model knows of trust is of that."""
         _check_no_sink(sink)
         found = [one.found for one in opinions]
+        geometry = image.geometry
         return self._judged(average(found, self.task, geometry.spacing), geometry)
 
     def _judged(self, points: Points, geometry: Geometry) -> Points:

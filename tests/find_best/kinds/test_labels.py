@@ -41,6 +41,7 @@ def _search(task=TASK):
         classes=["one"],
         by="dice",
         worst=9.0,
+        crf=False,
         fingerprint=SimpleNamespace(annotation={}),
     )
 

@@ -41,6 +41,7 @@ SMALL = {
             "encoder_unet": {"widths": [32, 16, 16, 16, 16]},
             "encoder_unetpp": {"widths": [32, 16, 16, 16, 16]},
             "fpn": {"pyramid": 32, "merged": 16},
+            "farnet": {"width": 16},
             "linknet": {},
             "manet": {"widths": [32, 16, 16, 16, 16], "inside": 16},
             "pan": {"width": 16},
@@ -48,6 +49,10 @@ SMALL = {
         }.items()
     },
     "fcn": {"wide": 32},  # 512 channels' kernels are copied, and weigh more than maps
+    "lightm_unet": {"features": [16, 32, 64, 64]},
+    "ultralight_vm_unet": {},
+    "h3denet": {"features": [16, 32, 32, 32], "finest": 8},
+    "hyatt_net": {"features": [16, 32, 32, 32, 32], "pyramid": 16},
     "dense_unet": {"growth": 8, "stem": 16, "last": 16},
     "unetr": {"hidden": 48, "mlp": 96, "attention": 4, "layers": 4},
     "primus": {
@@ -72,11 +77,18 @@ HYBRID = {
     "decoder": [32, 16, 16, 16],
 }
 SMALL |= {"transunet": HYBRID, "da_transunet": HYBRID}
+SMALL["transunet3d"] = {
+    "features": [16, 32, 64, 64],
+    "hidden": 48,
+    "mlp": 96,
+    "attention": 4,
+    "depth": 2,
+}
 # Kernels as large as these are copied: with small patches, a step of V-Net takes 1.45
 # times what is counted, and FCN 3.7 to 4.5 times (at a width of 512).
 KERNELS_LARGE = {("fcn", 2), ("fcn", 3), ("vnet", 3)}
 # Which share of their products the counter of operations does not see.
-UNSEEN = {"attention": 1, "look": 1, "causal": 1, "scan": 2 / 3}
+UNSEEN = {"attention": 1, "look": 1, "routed": 1, "causal": 1, "scan": 2 / 3}
 ON_ENCODERS = {name for name, small in SMALL.items() if "encoder" in small}
 # Decoders on encoders in volumes are slow to try and alike: one of each kind.
 TRIED = [
@@ -152,7 +164,11 @@ LOOSE_ON_ENCODERS = 0.3
 # U-Nets whose kernels are many beside patches as small as these.
 HEAVY = ("dense_unet", "fcn", "light_unet", "multires_unet", "r2unet", "resunetpp")
 HEAVY += ("sa_unet", "u2net", "unet3p", "vnet")
-WIDELY = {name: LOOSE_ON_ENCODERS for name in (*ON_ENCODERS, *HEAVY)}
+# Rows of tokens of few channels, which are copied on their way to a grid and back.
+ROWS = ("lightm_unet", "ultralight_vm_unet", "h3denet", "hyatt_net")
+WIDELY = {name: LOOSE_ON_ENCODERS for name in (*ON_ENCODERS, *HEAVY, *ROWS)}
+# Too much is counted in volumes: states of short rows, and blocks of 16 for 8 channels.
+WIDELY |= {"lightm_unet": 0.4, "ultralight_vm_unet": 0.55}
 
 
 @pytest.mark.parametrize(("name", "dim"), TRIED)
