@@ -113,7 +113,7 @@ def refined(
         first, last = max(0, low - margin), min(shape[1], high + margin)
         rows = slice(first, last)
         means = sum(np.asarray(array[:, rows], np.float32) for array in arrays)
-        shares = np.asarray(means) / (LEVELS * len(arrays))
+        shares: Floats = np.divide(means, LEVELS * len(arrays), dtype=np.float32)
         seen = np.stack(
             [
                 (np.asarray(image[channel : channel + 1, rows], np.float32)[0] - m) / s
@@ -153,8 +153,9 @@ def mean_field(
     for _ in range(crf.steps):
         heard = unary.copy()
         for weights, here, there in pairs:
-            heard[(..., *here)] += weights * marginals[(..., *there)]
-            heard[(..., *there)] += weights * marginals[(..., *here)]
+            for one, said in zip(heard, marginals, strict=True):
+                one[here] += weights * said[there]
+                one[there] += weights * said[here]
         marginals = _normalized(heard)
     return marginals
 
@@ -179,8 +180,8 @@ class _Pairs:
         sums = np.zeros((2, *image.shape[1:]), np.float32)
         for near, alike, here, there in self._kernels():
             for place in (here, there):
-                sums[(0, *place)] += near
-                sums[(1, *place)] += alike
+                sums[0][place] += near
+                sums[1][place] += alike
         with np.errstate(divide="ignore"):
             self._roots = np.where(sums > 0, 1 / np.sqrt(sums), 0).astype(np.float32)
 
@@ -238,7 +239,7 @@ def _overlap(offset: Sequence[int], shape: Sequence[int]) -> tuple[Index, Index]
 
 
 def _normalized(energies: Floats) -> Floats:
-    found = np.exp(energies - energies.max(axis=0))
+    found: Floats = np.exp(energies - energies.max(axis=0))
     found /= found.sum(axis=0)
     return found
 
