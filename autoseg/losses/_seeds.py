@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
+from torch.nn.functional import binary_cross_entropy_with_logits
 
+from autoseg.losses._boxes import boxes_of, side_loss
 from autoseg.losses._dice import precise
+from autoseg.losses._masks import sure_loss
 from autoseg.losses.base import Loss
 
-ASKED = 4  # voxels of each object, evenly spread, whose masks are compared
+ASKED = 8  # voxels of each object, evenly spread, whose masks are compared
 MARGIN = 0.1  # of a box, on each side, as the representation has it
 SMOOTH = 1.0
 
@@ -27,24 +29,32 @@ class Seen(NamedTuple):
 
     Parameters
     ----------
-    inside : Tensor of bool, shape (*P)
-        Its mask.
+    layer : Tensor of int, shape (*P)
+        Ids of the layer that it is in.
+    id : int
+        Its own.
     box : tuple of slice, length D
         Around it.
     asked : Tensor of int64, shape (K, D)
         Some voxels that are its alone.
     """
 
-    inside: Tensor
+    layer: Tensor
+    id: int
     box: tuple[slice, ...]
     asked: Tensor
+
+    def inside(self, box: tuple[slice, ...]) -> Tensor:
+        """Return its mask in a part of the patch."""
+        found: Tensor = self.layer[box] == self.id
+        return found
 
 
 class SeedLoss(Loss):
     """How sure voxels are, the sides of boxes, and the masks that voxels tell of.
 
-    Of each object, some voxels that are its alone are asked. Voxels that several
-    objects share count for none of them.
+    Of each object, all voxels that are its alone tell of the sides, and some of them
+    of the mask. Voxels that several objects share count for none of them.
 
     Parameters
     ----------
@@ -90,11 +100,10 @@ class SeedLoss(Loss):
         for output, layers in zip(logits, target, strict=True):
             seen = self._seen(layers)
             several = (layers > 0).sum(0)
-            sure = sure + _told(output[0], several, seen)
+            sure = sure + sure_loss(output[0], several, seen)
+            told = output[1 : 1 + 2 * self.axes]
+            sides = sides + side_loss(told, layers, self.scale)
             for one in _objects(layers, several):
-                wanted = _sides(one).to(output.dtype) / self.scale
-                told = told_by(output[1 : 1 + 2 * self.axes], one).T
-                sides = sides + smooth_l1_loss(told, wanted)
                 masks = masks + self.compare(output, one, seen)
                 count += 1
         many = max(1, count)
@@ -139,41 +148,23 @@ def entropy_and_dice(logits: Tensor, truth: Tensor) -> Tensor:
     return ((inside + outside) / 2 + 1 - dice).mean()
 
 
-def _told(sure: Tensor, several: Tensor, seen: Tensor) -> Tensor:
-    """Return how wrong voxels (*P) are about being an object's own."""
-    inside, outside = seen & (several == 1), seen & (several == 0)
-    total = sure.new_zeros(())
-    for where, wanted in ((inside, 1.0), (outside, 0.0)):
-        if where.any():
-            truth = torch.full_like(sure[where], wanted)
-            total = total + binary_cross_entropy_with_logits(sure[where], truth) / 2
-    return total
-
-
 def _objects(layers: Tensor, several: Tensor) -> list[Seen]:
     """Return the objects of layers (L, *P) that have voxels of their own."""
     found = []
     for layer in layers:
-        for i in torch.unique(layer[layer > 0]).tolist():
-            inside = layer == i
-            own = (inside & (several == 1)).nonzero()
+        ids, low, high = boxes_of(layer[None])
+        for i, first, last in zip(
+            ids.tolist(), low.tolist(), high.tolist(), strict=True
+        ):
+            box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+            own = ((layer[box] == i) & (several[box] == 1)).nonzero()
             if not len(own):
                 continue
-            whole = inside.nonzero()
-            low, high = whole.amin(0).tolist(), (whole.amax(0) + 1).tolist()
-            box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
             # Of so many parts in a row, the middle of each.
             step = (torch.arange(ASKED, device=own.device) * 2 + 1) * len(own)
-            found.append(Seen(inside, box, own[step // (2 * ASKED)]))
+            asked = own[step // (2 * ASKED)] + own.new_tensor(first)
+            found.append(Seen(layer, i, box, asked))
     return found
-
-
-def _sides(one: Seen) -> Tensor:
-    """Return how far asked voxels are from the sides of the box, (K, 2 D)."""
-    parts: list[Any] = []
-    for at, part in zip(one.asked.unbind(1), one.box, strict=True):
-        parts += [at - part.start + 0.5, part.stop - at - 0.5]
-    return torch.stack(parts, 1)
 
 
 def widened(box: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:

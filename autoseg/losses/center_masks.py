@@ -60,7 +60,7 @@ class CenterMasks(SeedLoss):
 
     def compare(self, output: Tensor, one: Seen, seen: Tensor) -> Tensor:
         told = told_by(output[1 + 2 * self.axes :], one).T
-        truth = self._small(one.inside[one.box]).to(output)
+        truth = self._small(one.inside(one.box)).to(output)
         counted = self._small(seen[one.box]).to(output.device) > 1 - 1e-4
         if not counted.any():
             return 0 * told.sum()

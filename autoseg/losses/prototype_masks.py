@@ -65,7 +65,7 @@ class PrototypeMasks(SeedLoss):
         maps = output[(slice(first + count, None), *box)][:, counted]
         with torch.autocast(output.device.type, enabled=False):
             masks = weights.T @ maps
-        return entropy_and_dice(masks, one.inside[box][counted])
+        return entropy_and_dice(masks, one.inside(box)[counted])
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:

@@ -24,6 +24,7 @@ Array = NDArray[Any]
 SURE = 8.0  # the logit of a voxel that is as sure as can be
 MARGIN = 0.1  # of a box, on each side, that is looked at beyond it
 MOST_ASKED = 2000  # voxels of a window, the surest
+WITHIN = 0.6  # share of a mask that makes it a part of a surer one
 
 
 def owners(layers: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -97,7 +98,8 @@ def drawn(
         See `distinct`.
     draw : callable
         From a voxel to where its object's box begins, and a map of probabilities in
-        it. What has been drawn asks no more.
+        it. What has been drawn asks no more. A voxel that is not in the mask that it
+        tells of does not know its object.
     """
     seeds = np.flatnonzero(sure >= least)
     order = seeds[np.argsort(-sure.ravel()[seeds], kind="stable")]
@@ -117,10 +119,12 @@ def drawn(
         if not inside.any():
             continue
         mask = largest_piece(Mask(start, inside))
+        if not mask.has(place):
+            continue
         asked[mask.box] |= mask.inside
         how = float(np.clip(likely[inside].mean(), 0, 1))
         found.append((mask, float(sure[place]) * how))
-    return distinct(found, same)
+    return distinct(found, same, WITHIN)
 
 
 def sigmoid(x: Array) -> NDArray[np.float32]:

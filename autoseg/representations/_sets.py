@@ -137,7 +137,7 @@ def firm(output: Array, mask: Mask) -> float:
 
 
 def distinct(
-    found: Sequence[tuple[Mask, float]], same: float
+    found: Sequence[tuple[Mask, float]], same: float, within: float = 1.0
 ) -> list[tuple[Mask, float]]:
     """Return masks, the surest first, without those that are another one again.
 
@@ -147,15 +147,19 @@ def distinct(
         Masks, and how sure each of them is.
     same : float
         IoU over which two of them are one object.
+    within : float
+        Share of a mask over which it is a part of a surer one, and no object.
     """
     kept: list[tuple[Mask, float]] = []
     for mask, score in sorted(found, key=lambda one: -one[1]):
         size = mask.size
-        if all(not _is_same(mask, size, other, same) for other, _ in kept):
+        if all(not _is_same(mask, size, other, same, within) for other, _ in kept):
             kept.append((mask, score))
     return kept
 
 
-def _is_same(mask: Mask, size: int, other: Mask, same: float) -> bool:
+def _is_same(mask: Mask, size: int, other: Mask, same: float, within: float) -> bool:
     both = mask.shared(other)
-    return both > 0 and both > same * (size + other.size - both)
+    return both > 0 and (
+        both > same * (size + other.size - both) or both > within * size
+    )

@@ -23,6 +23,7 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 
 EDGE = {2: 16, 3: 6}  # of a small mask, by axes
+CHOSEN = {2: 10, 3: 6}  # as a plan has it: a head of 16 x 16 learns slowly
 
 
 @REPRESENTATIONS.register
@@ -63,7 +64,7 @@ class Centers(Overlapping):
         edge: int | None = None,
         layers: int = 2,
         scale: float = 10.0,
-        sure: float = 0.5,
+        sure: float = 0.7,
         same: float = 0.5,
         least: int = 1,
     ) -> None:
@@ -75,6 +76,7 @@ class Centers(Overlapping):
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
         return {
+            "edge": CHOSEN[int(measured["axes"])],
             "layers": max(2, int(measured.get("layers", 1))),
             "scale": round(max(1.0, float(np.mean(measured["voxels_along"])) / 2), 2),
             "least": int(measured["least_voxels"]),

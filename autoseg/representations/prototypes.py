@@ -69,7 +69,7 @@ class Prototypes(Overlapping):
         prototypes: int = 16,
         layers: int = 2,
         scale: float = 10.0,
-        sure: float = 0.5,
+        sure: float = 0.7,
         same: float = 0.5,
         least: int = 1,
     ) -> None:

@@ -71,6 +71,13 @@ class Mask:
         )
         return None if any(part.start >= part.stop for part in both) else both
 
+    def has(self, place: Sequence[int]) -> bool:
+        """Return whether a voxel of the grid is in it."""
+        at = tuple(p - low for p, low in zip(place, self.start, strict=True))
+        sizes = self.inside.shape
+        here = all(0 <= p < size for p, size in zip(at, sizes, strict=True))
+        return here and bool(self.inside[at])
+
     def cut(self, box: Sequence[slice]) -> NDArray[np.bool_]:
         """Return it in a part of its box, which is given as an index into the grid."""
         at = zip(box, self.start, strict=True)

@@ -33,7 +33,10 @@ LEAST_VOXELS = 2**16  # where objects overlap: an output for each of them is lar
 
 
 def try_out(
-    labels: Array, spacing: tuple[float, ...], measured: Mapping[str, Any]
+    labels: Array,
+    spacing: tuple[float, ...],
+    measured: Mapping[str, Any],
+    names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return what every representation makes of one case.
 
@@ -45,6 +48,8 @@ def try_out(
         Edge of a voxel.
     measured : mapping
         The data set's numbers, from which options are derived.
+    names : sequence of str, optional
+        The representations; by default all.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def try_out(
     layers = np.stack([_middle(layer, overlap) for layer in layers])
     labels = flat(layers)
     found: dict[str, Any] = {}
-    for name in REPRESENTATIONS.names():
+    for name in names or REPRESENTATIONS.names():
         kind = REPRESENTATIONS[name]
         if kind.holds and not overlap:
             continue
