@@ -86,8 +86,9 @@ def measure(folder: Path, row: str, minutes: float) -> dict[str, Any]:
     name = "patch_" + row.replace(" ", "_")
     data, root = str(folder / "pictures"), str(folder / "root")
     model, found = folder / "root/results/pictures" / name / "2d", folder / name
-    autoseg("plan_and_preprocess", data, "--root", root, "--name", name, "-c", "2d")
     fixed = [] if row == BY_ITSELF else ["--set", f"patch_size={row},{row}"]
+    planned = ["--root", root, "--name", name, *fixed]  # with a network for the patch
+    autoseg("plan_and_preprocess", data, "-c", "2d", *planned)
     time = ["--time-budget", f"{minutes * 60:.0f}s"]
     where = ["--root", root, "--plan", name]
     autoseg("train", data, "2d", "0", *time, *where, "--no-validation", *fixed)

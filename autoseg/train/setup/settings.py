@@ -14,6 +14,7 @@ from autoseg.spec.settings.keys import PLAIN, key_problem, one_spelling, split_k
 from autoseg.spec.settings.values import fault
 from planners.network import like_network
 
+PATCH = "patch_size"
 RESAMPLING = typing.get_type_hints(Resampling)
 
 
@@ -111,7 +112,14 @@ def change_configuration(
     try:
         return from_json(Configuration, raw, f"--set for {where}")
     except PlanError as error:
-        raise UsageError(str(error)) from None
+        words = str(error)
+        if PATCH in settings and not network:
+            words += (
+                " The network was planned for another patch: `autoseg plan --set "
+                f"{PATCH}={','.join(map(str, raw[PATCH]))} --name NAME` plans one for "
+                "this; train with --plan NAME."
+            )
+        raise UsageError(words) from None
 
 
 def _fault(key: str, value: Any) -> str | None:

@@ -108,8 +108,9 @@ def test_a_changed_patch_is_checked_like_one_from_a_file():
         4,
         8,
     )
-    with pytest.raises(UsageError, match="multiple of 4"):
+    with pytest.raises(UsageError, match="multiple of 4") as refused:
         change_configuration(VOLUME, {"patch_size": [6, 4, 8]}, "x")
+    assert "autoseg plan --set patch_size=6,4,8 --name NAME" in str(refused.value)
 
 
 @pytest.mark.parametrize(
