@@ -9,45 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoseg.cli._settings import add_settings, parse_settings
-from autoseg.errors import DatasetError, UsageError, amount
+from autoseg.errors import DatasetError, amount
 
 if TYPE_CHECKING:
     from planners.base import Budget
-
-
-def add_dataset(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """Declare DATASET, also as nnU-Net's ``-d``, and ``--root``.
-
-    Parameters
-    ----------
-    parser : ArgumentParser
-        Of the command.
-    several : bool
-        Whether more than one data set may be given.
-    """
-    parser.add_argument(
-        "dataset",
-        nargs="*" if several else "?",
-        metavar="DATASET",
-        help="a folder with a dataset.json, or the name or number of one in ROOT/raw",
-    )
-    parser.add_argument(
-        "-d",
-        dest="dataset_option",
-        nargs="+" if several else None,
-        metavar="DATASET",
-        help="the same",
-    )
-    add_root(parser)
-
-
-def add_root(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--root``."""
-    parser.add_argument(
-        "--root",
-        type=Path,
-        help="where results go; by default $AUTOSEG_ROOT, else ./autoseg_root",
-    )
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -244,26 +209,6 @@ def add_extending(parser: argparse.ArgumentParser) -> None:
         help="cases that are in no fold yet join: folds (the default), each held out "
         "by one of them; or train, the training of all. What is trained stays",
     )
-
-
-def chosen_datasets(arguments: argparse.Namespace) -> list[str]:
-    """Return the data sets that were given, by position and by ``-d``.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    found: list[str] = []
-    for given in (arguments.dataset, arguments.dataset_option):
-        if given is not None:
-            found += given if isinstance(given, list) else [given]
-    if not found:
-        raise UsageError(
-            "which data set? Give a folder with a dataset.json, or the name or number "
-            "of one in ROOT/raw."
-        )
-    return list(dict.fromkeys(found))
 
 
 def command(*words: object, root: object = None) -> str:

@@ -84,8 +84,9 @@ def write_page(
     return None
 
 
-def tell_page(dataset: str, root: Path | None) -> None:
-    """Write the page, and say where it is."""
+def tell_page(dataset: str, root: Path | None) -> Path | None:
+    """Write the page, say where it is, and return it; None if it was not written."""
     page = write_page(dataset, root)
     if page is not None:
         print(f"Report: {page}")
+    return page

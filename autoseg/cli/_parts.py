@@ -97,7 +97,7 @@ def _number_of_parts(text: str) -> int | str:
 def threads_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the numbers of threads that read and write, as far as they are given."""
     found = {"readers": arguments.readers, "writers": arguments.writers}
-    for name, flag in (("readers", "-npp"), ("writers", "-nps")):
+    for name, flag in (("readers", "--readers"), ("writers", "--writers")):
         if found[name] is not None and found[name] < 0:
             raise UsageError(f"{flag} {found[name]}: give 0 or more.")
     return {name: value for name, value in found.items() if value is not None}

@@ -6,19 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+TYPES = ("nifti", "dicom-seg", "rtstruct", "geojson", "bids")
+
 
 def add_how(parser: argparse.ArgumentParser) -> None:
     """Declare what changes time, memory and, where it says so, the result."""
     group = parser.add_argument_group("how")
     group.add_argument(
-        "-step_size",
         "--step-size",
+        "-step_size",
         type=float,
         metavar="SHARE",
         help="largest distance of windows in edges of a window; by default 0.5, and "
         "0.75 for instances",
     )
     group.add_argument(
+        "--disable-tta",
         "--disable_tta",
         action="store_true",
         help="do not average over mirrored copies: faster, a little less accurate",
@@ -35,6 +38,7 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         help="nnU-Net's arithmetic to the bit; slower, and needs more memory",
     )
     group.add_argument(
+        "--save-probabilities",
         "--save_probabilities",
         action="store_true",
         help="write the outputs of all classes too",
@@ -51,8 +55,8 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         "sure it is; of label maps, an image of where folds and mirrors disagree",
     )
     group.add_argument(
-        "-prev_stage_predictions",
         "--prev-stage-predictions",
+        "-prev_stage_predictions",
         type=Path,
         metavar="FOLDER",
         help="cascade: predictions of the stage before; by default made on the way",
@@ -80,4 +84,33 @@ def _add_for_some(group: Any) -> None:
         metavar="DEPTH",
         help="unetpp: stop at this depth of the decoder, 1, 2, ..., which is faster; "
         "mean: average the outputs of all depths",
+    )
+
+
+def add_series(parser: argparse.ArgumentParser) -> None:
+    """Declare which series of a study is meant, and which files predictions become."""
+    group = parser.add_argument_group("DICOM")
+    group.add_argument(
+        "--series",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="of a study, which series: its number, UID, description or a pattern such "
+        "as *t1*; for several channels one for each; all predicts each of them",
+    )
+    group.add_argument(
+        "--straighten",
+        action="store_true",
+        help="take series that the gantry tilted, and straighten them",
+    )
+    group.add_argument(
+        "--output-type",
+        nargs="+",
+        choices=TYPES,
+        metavar="TYPE",
+        default=(),
+        help=f"what label maps are written as, one or several of {', '.join(TYPES)}; "
+        "by default as the training annotations. dicom-seg and rtstruct are of DICOM "
+        "series; geojson has outlines for QuPath, beside the label map; bids writes "
+        "derivatives of a BIDS data set",
     )

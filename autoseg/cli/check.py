@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets
+from autoseg.cli._arguments import add_workers
+from autoseg.cli._which import add_dataset, chosen_datasets
 from autoseg.datasets.files import commonest_ending
 from autoseg.fingerprint.check.stage import Problem, Report, examine
 from autoseg.formats.base import known_endings

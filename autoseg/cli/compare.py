@@ -14,9 +14,13 @@ examples:
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
-from autoseg.cli._arguments import add_overwrite, add_root, add_workers
+from autoseg.cli._arguments import add_overwrite, add_workers
+from autoseg.cli._which import add_root
+
+RESULT = "what was found"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-d",
-        dest="dataset",
+        "--dataset",
         metavar="DATASET",
         help="scores predictions that have no scores yet, and says which cases belong "
         "to one group (patient)",
     )
     parser.add_argument(
         "-g",
-        dest="annotations",
+        "--annotations",
         type=Path,
         metavar="FOLDER",
         help="annotations to score by; by default those of the data set",
@@ -83,6 +87,11 @@ def run(arguments: argparse.Namespace) -> None:
         workers=arguments.workers,
         overwrite=arguments.overwrite,
     )
+    numbers = arguments.output.with_suffix(".json")
+    arguments.result = {
+        "page": arguments.output,
+        **json.loads(numbers.read_text(encoding="utf-8")),
+    }
     for name, count in found.left_out.items():
         if count:
             print(f"{name} has {count} cases more, which some other run lacks.")

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from autoseg.evaluate.summary import Summary
 
 
+RESULT = "scores, picture and page"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     parser.add_argument(
@@ -61,6 +64,12 @@ def run(arguments: argparse.Namespace) -> int:
     found = demo(
         arguments.folder, arguments.task, seed=arguments.seed, quick=arguments.quick
     )
+    arguments.result = {
+        "good": found.good,
+        "picture": found.picture,
+        "page": found.page,
+        "scores": found.summary,
+    }
     return 0 if found.good else 1
 
 
@@ -76,11 +85,14 @@ class Shown:
         Best, middle and worst of them.
     good : bool
         Whether the scores are as they should be.
+    page : Path or None
+        The report, if it was written.
     """
 
     summary: Summary
     picture: Path
     good: bool
+    page: Path | None = None
 
 
 def demo(
@@ -121,6 +133,8 @@ def demo(
     size = chosen.quick if quick else chosen.full
     place = Path(folder)
     raw = place / "raw" / chosen.dataset
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{place} is a file; give another --folder.")
     refuse_foreign([_picture(chosen, place)], option="another --folder")
     _say(f"Making {size.training + size.test} images with a known answer in {raw}")
     chosen.make(raw, size, seed)
@@ -159,7 +173,7 @@ def _commands(
             (
                 *("predict", "-i", str(raw / "imagesTs"), "-o", predictions),
                 *("-d", name, "-c", configuration, "-f", "0"),
-                *("--continue_prediction", *root),
+                *("--continue-prediction", *root),
             ),
         ),
         (
@@ -229,7 +243,7 @@ def _finish(demo: Demo, size: Size, folder: Path, seconds: float) -> Shown:
         )
     else:
         print("Your own data next: docs/quickstart.md, or `autoseg check DATASET`.")
-    return Shown(summary, picture, not poor)
+    return Shown(summary, picture, not poor, page if page.is_file() else None)
 
 
 def _duration(seconds: float) -> str:

@@ -11,7 +11,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import textwrap
 from importlib import metadata
@@ -50,6 +49,7 @@ EXTRAS = {
 }
 LOW_MEMORY = 4e9  # bytes; less does not even hold a common CT and a network
 
+RESULT = "all of it"
 WIDTH = 80
 WITHOUT_GPU = (
     "1000 epochs, as nnU-Net trains, take days to weeks without a GPU: `autoseg run`, "
@@ -59,15 +59,13 @@ WITHOUT_GPU = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the report; return 1 if something is missing."""
     report = doctor()
-    if arguments.json:
-        print(json.dumps(report, indent=2))
-    else:
+    arguments.result = report
+    if not arguments.json:
         print(as_text(report))
     return 1 if any(p["severity"] == "error" for p in report["problems"]) else 0
 

@@ -18,12 +18,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import (
-    add_overwrite,
-    add_root,
-    add_workers,
-)
+from autoseg.cli._arguments import add_overwrite, add_workers
 from autoseg.cli._parts import add_parts, parts_of
+from autoseg.cli._which import add_root
 from autoseg.errors import CaseErrors, UsageError
 
 RESULT = "all scores"
@@ -34,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments; nnU-Net's flags where they mean the same."""
     parser.add_argument(
         "-g",
-        dest="annotations",
+        "--annotations",
         type=Path,
         metavar="PATH",
         help="folder of annotations (of landmarks also one file of all cases); by "
@@ -42,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-p",
-        dest="predictions",
+        "--predictions",
         type=Path,
         required=True,
         metavar="PATH",
@@ -51,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_meaning(parser)
     parser.add_argument(
         "-o",
-        dest="output",
+        "--output",
         type=Path,
         metavar="PATH",
         help="folder for summary.json and summary.csv, or a file name ending in .json; "
@@ -110,22 +107,22 @@ def _add_meaning(parser: argparse.ArgumentParser) -> None:
     meaning = parser.add_mutually_exclusive_group()
     meaning.add_argument(
         "-d",
-        dest="dataset",
+        "--dataset",
         metavar="DATASET",
         help="says what label values mean: a folder with a dataset.json, that file, or "
         "the name or number of a data set in ROOT/raw",
     )
     meaning.add_argument(
         "-l",
-        dest="labels",
+        "--labels",
         nargs="+",
         metavar="LABEL",
         help="label values to score without a data set: 1, or liver=1, or, for a "
         "region of several values, both=1,2",
     )
     parser.add_argument(
+        "--ignore",
         "-il",
-        dest="ignore",
         type=int,
         metavar="VALUE",
         help="with -l: value of voxels that nobody annotated",
@@ -141,7 +138,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     labels = None if arguments.labels is None else read_labels(arguments.labels)
     if arguments.ignore is not None and labels is None:
-        raise UsageError("-il goes with -l; a data set names its ignored value itself.")
+        raise UsageError(
+            "--ignore goes with --labels; a data set names its ignored value itself."
+        )
     file = output_file(arguments.predictions, arguments.output)
     refuse_foreign([file.with_name(WORST)], overwrite=arguments.overwrite)
     num_parts, part_id = parts_of(arguments)

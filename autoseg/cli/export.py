@@ -13,14 +13,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import (
+from autoseg.cli._arguments import add_overwrite, command, described
+from autoseg.cli._which import (
+    add_configuration,
     add_dataset,
-    add_overwrite,
-    chosen_datasets,
-    command,
-    described,
+    add_fold,
+    chosen_configuration,
+    chosen_dataset,
 )
-from autoseg.errors import UsageError
+
+RESULT = "the file"
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +30,28 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     add_dataset(parser)
-    parser.add_argument("-m", dest="model", type=Path, help="a model's folder instead")
-    parser.add_argument("-c", dest="configuration", help="such as 3d_fullres")
+    add_configuration(parser)
+    add_fold(parser, "which folds; by default all that are there", several=True)
+    parser.add_argument(
+        "-m", "--model", type=Path, help="a model's folder, instead of a data set"
+    )
     parser.add_argument(
         "-p", "--plan", default="unet", help="name of the plan; default %(default)s"
     )
     parser.add_argument(
-        "-f", dest="folds", nargs="+", help="default: all that are there"
+        "--checkpoint",
+        "-chk",
+        default="final",
+        metavar="NAME",
+        help="final or best; default %(default)s",
     )
     parser.add_argument(
-        "-chk", dest="checkpoint", default="final", help="final or best"
-    )
-    parser.add_argument(
-        "-o", dest="output", type=Path, required=True, help="FILE.zip, or a folder"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="FILE.zip, or a folder",
     )
     parser.add_argument(
         "--format",
@@ -74,11 +85,13 @@ def run(arguments: argparse.Namespace) -> None:
         path = export_folder(
             folder, arguments.output, runtime=arguments.format, **which
         )
+        arguments.result = {"file": path}
         print(f"{path}: README.md says how to predict with it.")
         return
     from autoseg.model.export import export
 
     path = export(folder, arguments.output, license=arguments.license, **which)
+    arguments.result = {"file": path}
     print(described(path))
     print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))
 
@@ -88,7 +101,6 @@ def _folder(arguments: argparse.Namespace) -> Path:
 
     if arguments.model is not None:
         return Path(arguments.model)
-    if arguments.configuration is None:
-        raise UsageError("Say which configuration: -c 3d_fullres, for example.")
-    space = Workspace.find(chosen_datasets(arguments)[0], arguments.root)
-    return space.model(arguments.plan, arguments.configuration)
+    dataset, configuration = chosen_dataset(arguments), chosen_configuration(arguments)
+    space = Workspace.find(dataset, arguments.root)
+    return space.model(arguments.plan, configuration)

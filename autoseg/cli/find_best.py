@@ -16,19 +16,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import (
-    add_dataset,
-    add_overwrite,
-    add_workers,
-    chosen_datasets,
-    command,
-)
+from autoseg.cli._arguments import add_overwrite, add_workers, command
 from autoseg.cli._page import tell_page
+from autoseg.cli._which import add_configuration, add_dataset, chosen_dataset
+
+RESULT = "the file, the page, and why it is this"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     add_dataset(parser)
+    add_configuration(
+        parser, "what is compared; by default all that is trained", several=True
+    )
     parser.add_argument(
         "--by",
         metavar="MEASURE",
@@ -72,28 +72,30 @@ def run(arguments: argparse.Namespace) -> None:
     """Choose, and say what was chosen, why, and how to use it."""
     from autoseg.find_best.stage import find_best
 
-    for dataset in chosen_datasets(arguments):
-        path, selection = find_best(
-            dataset,
-            arguments.root,
-            by=arguments.by,
-            ensembles=not arguments.no_ensembles,
-            postprocessing=not arguments.no_postprocessing,
-            crf=arguments.crf,
-            device=arguments.device,
-            workers=arguments.workers,
-            output=arguments.output,
-            overwrite=arguments.overwrite,
-            license=arguments.license,
-        )
-        print(selection.text())
-        print()
-        tell_page(dataset, arguments.root)
-        print("The report again, and predictions of any folder of images (-i):")
-        print(f"Next: {command('report', dataset, root=arguments.root)}")
-        images = _images(dataset, arguments.root)
-        following = command("predict", "-m", path, "-i", images, "-o", "OUT")
-        print(f"      {following}")
+    dataset = chosen_dataset(arguments)
+    path, selection = find_best(
+        dataset,
+        arguments.root,
+        configurations=arguments.configurations,
+        by=arguments.by,
+        ensembles=not arguments.no_ensembles,
+        postprocessing=not arguments.no_postprocessing,
+        crf=arguments.crf,
+        device=arguments.device,
+        workers=arguments.workers,
+        output=arguments.output,
+        overwrite=arguments.overwrite,
+        license=arguments.license,
+    )
+    print(selection.text())
+    print()
+    page = tell_page(dataset, arguments.root)
+    arguments.result = {"file": path, "page": page, "selection": selection}
+    print("The report again, and predictions of any folder of images (-i):")
+    print(f"Next: {command('report', dataset, root=arguments.root)}")
+    images = _images(dataset, arguments.root)
+    following = command("predict", "-m", path, "-i", images, "-o", "OUT")
+    print(f"      {following}")
 
 
 def _images(dataset: str, root: Path | None) -> str:

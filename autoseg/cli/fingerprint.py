@@ -12,16 +12,13 @@ import argparse
 
 import numpy as np
 
-from autoseg.cli._arguments import (
-    add_dataset,
-    add_memory,
-    add_workers,
-    chosen_datasets,
-    verify,
-)
+from autoseg.cli._arguments import add_memory, add_workers, verify
 from autoseg.cli._parts import add_parts, parts_of
+from autoseg.cli._which import add_dataset, chosen_datasets
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.spec.fingerprint import Fingerprint
+
+RESULT = "the fingerprint of each data set"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and print the most important numbers."""
     num_parts, part_id = parts_of(arguments)
+    arguments.result = []
     for dataset in chosen_datasets(arguments):
         if arguments.verify_dataset_integrity:
             verify(dataset, arguments.root, arguments.workers)
@@ -60,6 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
             part_id=part_id,
             cluster=arguments.cluster,
         )
+        arguments.result.append(made)
         print(_summary(made))
 
 

@@ -11,18 +11,25 @@ import argparse
 from pathlib import Path
 
 from autoseg.cli._arguments import add_overwrite, command, described
+from autoseg.cli._which import add_configuration, add_fold
+
+RESULT = "the file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     parser.add_argument("path", type=Path, metavar="PATH", help="folder or zip")
-    parser.add_argument("-o", dest="output", type=Path, required=True, help="FILE.zip")
-    parser.add_argument("-c", dest="configuration", help="which one, of several")
+    add_configuration(parser, "which one, of several")
+    add_fold(parser, "which folds; by default all that are there", several=True)
     parser.add_argument(
-        "-f", dest="folds", nargs="+", help="default: all that are there"
+        "-o", "--output", type=Path, required=True, metavar="FILE.zip", help="the model"
     )
     parser.add_argument(
-        "-chk", dest="checkpoint", default="final", help="final, best or latest"
+        "--checkpoint",
+        "-chk",
+        default="final",
+        metavar="NAME",
+        help="final, best or latest; default %(default)s",
     )
     parser.add_argument(
         "--license", default="not stated", help="terms of the weights, for the card"
@@ -43,5 +50,6 @@ def run(arguments: argparse.Namespace) -> None:
         license=arguments.license,
         overwrite=arguments.overwrite,
     )
+    arguments.result = {"file": path}
     print(described(path))
     print(command("predict", "-m", path, "-i", "IMAGES", "-o", "OUT"))

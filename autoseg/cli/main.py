@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import json
 import logging
 import os
 import sys
@@ -29,7 +28,9 @@ from typing import Any
 
 from autoseg import __version__
 from autoseg.cli import COMMANDS
-from autoseg.cli._help import Help, table
+from autoseg.cli._help import table
+from autoseg.cli._json import print_error, print_result
+from autoseg.cli._parser import make_parser as make_parser
 from autoseg.cli._stages import recorded
 from autoseg.errors import (
     MACHINE_ERRORS,
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     _open_streams()
     given = list(sys.argv[1:] if argv is None else argv)
-    arguments = argparse.Namespace(verbose=False)
+    arguments = argparse.Namespace(verbose=False, json="--json" in given)
     try:
         if given[:1] == ["help"]:
             given = [*given[1:2], "--help"]
@@ -91,23 +92,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             with recorded(name, arguments):
                 code = int(command.run(arguments) or 0)
         if as_json:
-            print(json.dumps(arguments.result))
+            print_result(arguments.result)
         sys.stdout.flush()  # here, where a broken pipe is understood
         return code
     except KeyboardInterrupt:
-        _say("stopped; nothing is lost: the same command goes on from here.")
+        text = "stopped; nothing is lost: the same command goes on from here."
+        _fail(arguments, "Stopped", text, INTERRUPTED)
         return _leave(INTERRUPTED)
     except AutosegError as error:
         if arguments.verbose:
             traceback.print_exc()
-        _say(str(error))
+        _fail(arguments, type(error).__name__, str(error), error.exit_code, error)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output, such as `head`, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
-        return _unexpected(error)
+        text, code = _unexpected(error)
+        _fail(arguments, type(error).__name__, text, code)
+        return code
 
 
 def commands() -> tuple[str, ...]:
@@ -149,61 +153,6 @@ def load_command(name: str) -> Any:
             f"{' and no '.join(missing)}; see docs/extending.md."
         )
     return command
-
-
-def make_parser(name: str, command: Any) -> argparse.ArgumentParser:
-    """Return the parser of one command.
-
-    Parameters
-    ----------
-    name : str
-        The command.
-    command : module
-        What `load_command` gave.
-
-    Returns
-    -------
-    ArgumentParser
-        With the command's own arguments, ``--verbose``, ``--quiet`` and, where it says
-        its ``RESULT``, ``--json``.
-    """
-    parser = _Parser(
-        prog=f"autoseg {name}",
-        description=command.__doc__,
-        formatter_class=Help,
-        allow_abbrev=False,
-    )
-    command.add_arguments(parser)
-    parser.add_argument(
-        "--quiet", action="store_true", help="say nothing but results and warnings"
-    )
-    if hasattr(command, "RESULT"):
-        parser.add_argument(
-            "--json",
-            action="store_true",
-            help=f"print {command.RESULT} as JSON, and nothing else",
-        )
-    # Some commands have a --verbose of their own, which is meant the same.
-    with contextlib.suppress(argparse.ArgumentError):
-        parser.add_argument(
-            "--verbose",
-            action="store_true",
-            help="say more, and show where an error came from",
-        )
-    return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that answers an unknown option with the nearest one."""
-
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            options = [word for word in unknown if word.startswith("-")]
-            known = self._option_string_actions
-            near = did_you_mean(options[0].partition("=")[0], known) if options else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}.{near}")
-        return found
 
 
 def start_logging(verbose: bool = False, quiet: bool = False) -> None:
@@ -281,23 +230,31 @@ def _leave(code: int) -> int:
     return code
 
 
-def _unexpected(error: Exception) -> int:
+def _unexpected(error: Exception) -> tuple[str, int]:
+    """Return what is said of an error that nobody foresaw, and the exit code."""
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
-        _say(f"{error}. What is finished is kept; the same command goes on from there.")
-        return 2
+        text = "What is finished is kept; the same command goes on from there."
+        return f"{error}. {text}", 2
     if isinstance(error, ImportError) and (other := namesake(error)):
-        _say(other)
-        return 2
+        return other, 2
     traceback.print_exc()
     if isinstance(error, MemoryError):
-        _say("out of memory. Try --workers 1; what is finished is kept.")
-    else:
-        _say(f"a bug in autoseg {__version__}, or in something it uses; see above.")
-    return 1
+        return "out of memory. Try --workers 1; what is finished is kept.", 1
+    text = f"a bug in autoseg {__version__}, or in something it uses; see above."
+    return text, 1
 
 
-def _say(text: str) -> None:
+def _fail(
+    arguments: argparse.Namespace,
+    kind: str,
+    text: str,
+    code: int,
+    error: AutosegError | None = None,
+) -> None:
+    """Say what went wrong, to people and to programs."""
     print(f"autoseg: {printable(text)}", file=sys.stderr)
+    if getattr(arguments, "json", False):
+        print_error(kind, text, code, error)
 
 
 class _Plain:

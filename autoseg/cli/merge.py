@@ -10,7 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_root, command
+from autoseg.cli._arguments import command
+from autoseg.cli._which import add_root
+
+RESULT = "the folder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "datasets", nargs="+", metavar="DATASET", help="two or more, by folder or name"
     )
     parser.add_argument(
-        "-o", dest="output", type=Path, required=True, help="folder of the new data set"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="of the new data set",
     )
     add_root(parser)
 
@@ -29,5 +37,6 @@ def run(arguments: argparse.Namespace) -> None:
     from autoseg.datasets.merge import merge
 
     folder = merge(arguments.datasets, arguments.output, root=arguments.root)
+    arguments.result = {"dataset": folder}
     print(f"wrote {folder / 'dataset.json'}")
     print(command("check", folder))

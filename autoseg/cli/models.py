@@ -15,9 +15,10 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+RESULT = "the models"
 
 if TYPE_CHECKING:
     from autoseg.model.library.stage import NamedModel
@@ -47,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add: replace an added model of this name",
     )
-    parser.add_argument("--json", action="store_true", help="list: print JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -61,9 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
         sha256=arguments.sha256,
         overwrite=arguments.overwrite,
     )
+    arguments.result = found
     if arguments.json:
-        print(json.dumps([_plain(model) for model in found], indent=2))
-    elif arguments.action == "list":
+        return
+    if arguments.action == "list":
         print(as_text(found))
     elif arguments.action == "show":
         print(found[0].card.rstrip())
@@ -79,12 +80,6 @@ def _tell_added(model: NamedModel) -> None:
     print(f"{model.name} is kept: {model.path}, {megabytes(model.bytes)}")
     print(f"License of the weights: {model.license}")
     print(f"autoseg predict -m {model.name} -i IMAGES -o OUT")
-
-
-def _plain(model: NamedModel) -> dict[str, object]:
-    import dataclasses
-
-    return {**dataclasses.asdict(model), "path": str(model.path)}
 
 
 def as_text(found: Sequence[NamedModel]) -> str:

@@ -12,8 +12,8 @@ import json
 import sys
 from typing import Any
 
-from autoseg.cli._arguments import add_dataset, add_planning, budget_of, chosen_datasets
-from autoseg.errors import UsageError
+from autoseg.cli._arguments import add_planning, budget_of
+from autoseg.cli._which import add_dataset, chosen_dataset
 from autoseg.gpu import gpu_memory_gb, has_gpu
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, write_text
@@ -22,6 +22,8 @@ from autoseg.workspace import Workspace
 from planners.explain import decisions, explain, overview
 from planners.memory.model import GIB
 from planners.stage import plan
+
+RESULT = "the plan"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,20 +59,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Plan, and print what was decided and why."""
-    chosen = chosen_datasets(arguments)
-    if len(chosen) > 1:
-        raise UsageError("One data set at a time, please: each has a plan of its own.")
+    chosen = chosen_dataset(arguments)
     made = plan(
-        chosen[0],
+        chosen,
         arguments.root,
         planner=arguments.planner,
         name=arguments.name or arguments.network,
         budget=budget_of(arguments),
     )
-    place = Workspace.find(chosen[0], arguments.root)
+    place = Workspace.find(chosen, arguments.root)
     for warning in _too_large(made):
         print(f"warning: {warning}", file=sys.stderr)
     measured = _measurements(made, place, arguments)
+    arguments.result = {
+        "dataset": made.dataset,
+        "file": place.plan(made.name),
+        "plan": made,
+        "measured": measured,
+    }
     if arguments.explain:
         fingerprint = Fingerprint.load(place.fingerprint)
         print(explain(made, fingerprint, measured))

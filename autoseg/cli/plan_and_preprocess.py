@@ -10,21 +10,22 @@ import argparse
 import shlex
 
 from autoseg.cli._arguments import (
-    add_dataset,
     add_extending,
     add_memory,
     add_planning,
     add_preparing,
     add_workers,
     budget_of,
-    chosen_datasets,
     positive,
     verify,
 )
 from autoseg.cli._parts import add_parts, parts_of
+from autoseg.cli._which import add_dataset, chosen_datasets
 from autoseg.prepare import plan_and_preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import ALL_FOLDS, Workspace, find_root
+
+RESULT = "the plan of each data set"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_memory(parser)
     add_parts(parser)
     parser.add_argument(
+        "--fingerprint-workers",
         "-npfp",
+        dest="npfp",
         type=positive,
         metavar="N",
         help="as --workers, for the fingerprint only",
@@ -70,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the three stages on each of the data sets."""
     budget = budget_of(arguments)
     num_parts, part_id = parts_of(arguments)
+    arguments.result = []
     for dataset in chosen_datasets(arguments):
         if arguments.verify_dataset_integrity:
             verify(dataset, arguments.root, arguments.workers)
@@ -92,6 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
             part_id=part_id,
             cluster=arguments.cluster,
         )
+        arguments.result.append(made)
         print(_summary(made))
         print(_next(made, dataset, arguments))
 

@@ -4,7 +4,7 @@ Predictions are written in the geometry of their images. Flags of nnUNetv2_predi
 understood where they mean the same; docs/predict.md says more.
 
 examples:
-  autoseg predict -i IMAGES -o PREDICTIONS -d DATASET -c 3d_fullres
+  autoseg predict DATASET 3d_fullres -i IMAGES -o PREDICTIONS
   autoseg predict -i IMAGES -o PREDICTIONS -m MODEL    (a folder, a bundle)
   autoseg predict -i IMAGES -o PREDICTIONS -m nuclei    (a model that comes along)
 """
@@ -17,10 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_root
-from autoseg.cli._dicom import add_series
 from autoseg.cli._parts import add_parts, parts_of, threads_of
-from autoseg.cli._predicting import add_how
+from autoseg.cli._predicting import add_how, add_series
+from autoseg.cli._which import add_configuration, add_dataset, add_fold
 from autoseg.errors import UsageError
 from autoseg.predict.backends import BACKENDS
 
@@ -54,12 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_how(parser)
     _add_extras(parser)
     _add_work(parser)
-    add_root(parser)
     add_parts(parser)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the model: -m, or -d with -c and -p")
+    group = parser.add_argument_group("the model: -m, or DATASET CONFIGURATION")
     group.add_argument(
         "-m",
         "--model",
@@ -68,20 +66,16 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="folder of a trained configuration, a bundle, a folder or zip of nnU-Net "
         "v2, or a name, as `autoseg models` lists them: nuclei",
     )
-    group.add_argument("-d", "--dataset", metavar="DATASET", help="name or number")
-    group.add_argument("-c", "--configuration", metavar="NAME", help="as 3d_fullres")
+    add_dataset(group)
+    add_configuration(group)
+    add_fold(group, "folds to average; by default all that are there", several=True)
     group.add_argument("-p", "--plan", metavar="NAME", help="name of the plan")
-    group.add_argument("-tr", dest="trainer", help="for models of nnU-Net in ROOT")
     group.add_argument(
-        "-f",
-        "--folds",
-        nargs="+",
-        metavar="FOLD",
-        help="folds to average; by default all that are there",
+        "--trainer", "-tr", metavar="NAME", help="for models of nnU-Net in ROOT"
     )
     group.add_argument(
-        "-chk",
         "--checkpoint",
+        "-chk",
         default="final",
         metavar="NAME",
         help="final or best; checkpoint_final.pth means final. Default: %(default)s",
@@ -127,8 +121,8 @@ def _add_extras(parser: argparse.ArgumentParser) -> None:
 def _add_work(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where and with how much")
     group.add_argument(
-        "-device",
         "--device",
+        "-device",
         default="auto",
         help="auto, cpu, cuda, cuda:N or mps; default %(default)s",
     )
@@ -152,6 +146,7 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         help="most memory to take; by default four fifths of what is free",
     )
     group.add_argument(
+        "--continue-prediction",
         "--continue_prediction",
         "--c",
         action="store_true",
@@ -164,19 +159,34 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         "since; never the images",
     )
     group.add_argument(
-        "-npp", dest="readers", type=int, metavar="N", help="threads that read"
-    )
-    group.add_argument(
-        "-nps",
-        dest="writers",
+        "--readers",
+        "-npp",
         type=int,
         metavar="N",
-        help="threads that write; with -npp 0 -nps 0 nothing runs beside prediction",
+        help="threads that read; by default as fit",
     )
-    group.add_argument("--disable_progress_bar", action="store_true")
+    group.add_argument(
+        "--writers",
+        "-nps",
+        type=int,
+        metavar="N",
+        help="threads that write; with --readers 0 --writers 0 nothing runs beside "
+        "prediction",
+    )
+    group.add_argument(
+        "--disable-progress-bar",
+        "--disable_progress_bar",
+        action="store_true",
+        help="show no bar",
+    )
     # Accepted because front ends written for nnU-Net send it: sums are kept where there
     # is memory for them.
-    group.add_argument("--not_on_device", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument(
+        "--not-on-device",
+        "--not_on_device",
+        action="store_true",
+        help=argparse.SUPPRESS,
+    )
     group.add_argument("--verbose", action="store_true", help="say more")
 
 
@@ -266,11 +276,13 @@ def _model(arguments: argparse.Namespace) -> Path:
     from autoseg.workspace import find_root
 
     if (arguments.model is None) == (arguments.dataset is None):
-        raise UsageError("which model? Give either -m MODEL, or -d DATASET with -c.")
+        raise UsageError("which model? Give either DATASET CONFIGURATION, or -m MODEL.")
     if arguments.model is not None:
         return Path(arguments.model)
     if arguments.trainer:
-        logger.debug("-tr %s matters for models of nnU-Net only", arguments.trainer)
+        logger.debug(
+            "--trainer %s matters for models of nnU-Net only", arguments.trainer
+        )
     return find_model(
         arguments.dataset,
         arguments.configuration,
@@ -289,5 +301,5 @@ def _probabilities(arguments: argparse.Namespace) -> str | bool:
 def _mirror(arguments: argparse.Namespace) -> bool | None:
     """Return whether to average over mirrored copies; None: as the task does."""
     if arguments.tta and arguments.disable_tta:
-        raise UsageError("--tta and --disable_tta contradict each other; give one.")
+        raise UsageError("--tta and --disable-tta contradict each other; give one.")
     return True if arguments.tta else False if arguments.disable_tta else None

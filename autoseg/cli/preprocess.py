@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import argparse
 
-from autoseg.cli._arguments import (
-    add_dataset,
-    add_extending,
-    add_memory,
-    add_preparing,
-    add_workers,
-    chosen_datasets,
-)
+from autoseg.cli._arguments import add_extending, add_memory, add_preparing, add_workers
 from autoseg.cli._parts import add_parts, parts_of
+from autoseg.cli._which import add_dataset, chosen_datasets
 from autoseg.preprocess.stage import preprocess
-from autoseg.workspace import DEFAULT_PLAN
+from autoseg.workspace import DEFAULT_PLAN, Workspace
+
+RESULT = "where the cases of each data set are"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Preprocess each of the data sets."""
     num_parts, part_id = parts_of(arguments)
+    arguments.result = []
     for dataset in chosen_datasets(arguments):
         preprocess(
             dataset,
@@ -60,3 +57,5 @@ def run(arguments: argparse.Namespace) -> None:
             precision=arguments.precision,
             extend=arguments.extend_splits,
         )
+        place = Workspace.find(dataset, arguments.root)
+        arguments.result.append({"dataset": dataset, "folder": place.preprocessed})

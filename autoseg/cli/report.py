@@ -16,12 +16,22 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, add_overwrite, chosen_datasets
+from autoseg.cli._arguments import add_overwrite
+from autoseg.cli._which import (
+    add_configuration,
+    add_dataset,
+    add_fold,
+    chosen_dataset,
+)
+
+RESULT = "the page"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     add_dataset(parser)
+    add_configuration(parser, "what is shown of it; by default all that is trained")
+    add_fold(parser, "of the configuration, this one alone")
     parser.add_argument(
         "-o",
         "--output",
@@ -60,15 +70,17 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the page, and say where it is."""
     from autoseg.report.stage import report
 
-    for dataset in chosen_datasets(arguments):
-        page = report(
-            dataset,
-            arguments.root,
-            output=arguments.output,
-            pictures=not arguments.no_pictures,
-            predictions=arguments.predictions,
-            images=arguments.images,
-            outputs=arguments.calibration,
-            overwrite=arguments.overwrite,
-        )
-        print(f"{page}\nOpen it in a browser; it needs no other file.")
+    page = report(
+        chosen_dataset(arguments),
+        arguments.root,
+        configuration=arguments.configuration,
+        fold=arguments.fold,
+        output=arguments.output,
+        pictures=not arguments.no_pictures,
+        predictions=arguments.predictions,
+        images=arguments.images,
+        outputs=arguments.calibration,
+        overwrite=arguments.overwrite,
+    )
+    arguments.result = {"page": page, "numbers": page.with_suffix(".json")}
+    print(f"{page}\nOpen it in a browser; it needs no other file.")

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoseg.cli._arguments import add_dataset, add_workers, chosen_datasets, positive
-from autoseg.errors import UsageError
+from autoseg.cli._arguments import add_workers, positive
+from autoseg.cli._which import add_configuration, add_dataset, chosen_dataset
 from autoseg.running.lengths import Length
 
 RESULT = "page, model and predictions"
@@ -28,6 +28,9 @@ PATIENCE = 60.0  # seconds for an answer
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
     add_dataset(parser)
+    add_configuration(
+        parser, "what is trained; by default 3d_fullres if the plan has it, else 2d"
+    )
     parser.add_argument(
         "--time-budget",
         metavar="TIME",
@@ -46,12 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="where predictions go; by default ROOT/results/DATASET/predictions",
-    )
-    parser.add_argument(
-        "-c",
-        "--configuration",
-        metavar="NAME",
-        help="what is trained; by default 3d_fullres if the plan has it, else 2d",
     )
     parser.add_argument(
         "--folds",
@@ -79,11 +76,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Run everything, and say where the page is."""
     from autoseg.running.stage import run as run_all
 
-    chosen = chosen_datasets(arguments)
-    if len(chosen) > 1:
-        raise UsageError("One data set at a time, please.")
     found = run_all(
-        chosen[0],
+        chosen_dataset(arguments),
         arguments.root,
         time_budget=arguments.time_budget,
         images=arguments.images,

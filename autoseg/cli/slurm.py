@@ -23,12 +23,14 @@ from string import Template
 from typing import NoReturn
 
 from autoseg.cli import COMMANDS
-from autoseg.cli._arguments import add_root, positive
+from autoseg.cli._arguments import positive
+from autoseg.cli._which import add_configuration, add_dataset, chosen_dataset
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import UsageError
 from autoseg.preprocess.folds import load_splits
 from autoseg.workspace import DEFAULT_PLAN
 
+RESULT = "the script"
 SBATCH = "--cpus-per-task=8 --mem=32G --time=04:00:00"
 SBATCH_TRAIN = "--gres=gpu:1 --time=24:00:00"
 FOLDS = 5  # of a cross-validation, where the data set gives no others
@@ -118,19 +120,8 @@ echo "what they say: $$LOGS"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
-    parser.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="a folder with a dataset.json, or the name or number of one in ROOT/raw",
-    )
-    parser.add_argument(
-        "-c",
-        "--configurations",
-        nargs="+",
-        default=["3d_fullres"],
-        metavar="NAME",
-        help="what is trained; by default 3d_fullres",
-    )
+    add_dataset(parser)
+    add_configuration(parser, "what is trained; by default 3d_fullres", several=True)
     parser.add_argument(
         "--parts",
         type=positive,
@@ -174,15 +165,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OPTIONS",
         help='more of those for jobs that train; by default "%(default)s"',
     )
-    add_root(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the script."""
     script = slurm(
-        arguments.dataset,
+        chosen_dataset(arguments),
         arguments.root,
-        configurations=arguments.configurations,
+        configurations=arguments.configurations or ["3d_fullres"],
         parts=arguments.parts,
         folds=arguments.folds,
         plan=arguments.plan,
@@ -191,6 +181,7 @@ def run(arguments: argparse.Namespace) -> None:
         sbatch=arguments.sbatch,
         sbatch_train=arguments.sbatch_train,
     )
+    arguments.result = {"script": script}
     sys.stdout.write(script)
 
 

@@ -17,10 +17,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from autoseg.cli._arguments import add_extending, add_root, command, positive
+from autoseg.cli._arguments import add_extending, command, positive
 from autoseg.cli._page import live_page, tell_page
 from autoseg.cli._parts import add_cluster
 from autoseg.cli._settings import add_settings, parse_settings
+from autoseg.cli._which import add_configuration, add_dataset, add_fold, chosen_fold
 from autoseg.stopping import was_wished
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
 
@@ -29,21 +30,12 @@ RESULT = "the folders of the folds"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
-    parser.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="a folder with a dataset.json, or the name or number of one in ROOT/raw",
-    )
-    parser.add_argument(
-        "configuration",
-        metavar="CONFIGURATION",
-        help="one of the plan's: 2d, 3d_fullres, 3d_lowres, 3d_cascade_fullres",
-    )
-    parser.add_argument(
-        "fold",
-        metavar="FOLD",
-        help="its number, from 0 on; all-folds: what is missing of the "
-        "cross-validation; all: one training on every case",
+    add_dataset(parser)
+    add_configuration(parser)
+    add_fold(
+        parser,
+        "its number, from 0 on; all-folds: what is missing of the cross-validation; "
+        "all: one training on every case",
     )
     parser.add_argument(
         "--plan",
@@ -58,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train another network than the plan's, beside it: planned in the same "
         "way, as the plan NAME (of --plan OTHER: OTHER_NAME)",
     )
-    add_root(parser)
     _add_length(parser)
     _add_numbers(parser)
     _add_machine(parser)
@@ -187,6 +178,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say where the result is; 0 also if a batch system stopped it."""
     arguments.result = None
+    chosen_fold(arguments)
     try:
         _train(arguments)
     except KeyboardInterrupt:

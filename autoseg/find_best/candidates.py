@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from autoseg.preprocess.folds import load_splits
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Plan
-from autoseg.train.after.results import Trained, find_trained, scores_of
+from autoseg.train.after.results import Trained, find_trained, only, scores_of
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.workspace import ALL_FOLDS, MODEL_PLAN, Workspace
 
@@ -81,7 +81,9 @@ def held_out(trained: Trained) -> Candidate | None:
 
 
 def find_candidates(
-    workspace: Workspace, dataset: Dataset
+    workspace: Workspace,
+    dataset: Dataset,
+    configurations: Sequence[str] | None = None,
 ) -> tuple[list[Candidate], list[str]]:
     """Return what can be chosen from, and what is left out and why.
 
@@ -91,6 +93,8 @@ def find_candidates(
         Of the data set.
     dataset : Dataset
         With its training cases.
+    configurations : sequence of str, optional
+        What is looked at; by default everything that was trained.
 
     Returns
     -------
@@ -103,11 +107,11 @@ def find_candidates(
     Raises
     ------
     UsageError
-        If there is no candidate.
+        If there is no candidate, or one of the configurations is not trained.
     """
     splits = load_splits(workspace, dataset)
     candidates, left_out = [], []
-    for trained in find_trained(workspace):
+    for trained in only(find_trained(workspace), configurations):
         folds = {fold.name: fold for fold in trained.folds}
         cases: dict[str, Scores] = {}
         fold_of: dict[str, str] = {}

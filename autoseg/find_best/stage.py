@@ -39,6 +39,7 @@ def find_best(
     dataset: str | os.PathLike[str],
     root: str | os.PathLike[str] | None = None,
     *,
+    configurations: Sequence[str] | None = None,
     by: str | None = None,
     ensembles: bool = True,
     postprocessing: bool = True,
@@ -57,6 +58,8 @@ def find_best(
         A folder, or the name or number of a data set in ``ROOT/raw``.
     root : str or path, optional
         ROOT.
+    configurations : sequence of str, optional
+        What is compared; by default everything that was trained.
     by : str, optional
         The measure, such as ``"dice"``, ``"nsd"`` or ``"hd95"``; by default the task's
         first.
@@ -96,7 +99,7 @@ def find_best(
     described, workspace = open_dataset(dataset, root)
     path = Path(output) if output is not None else workspace.best
     refuse_foreign([path, path.with_suffix(".json")], overwrite=overwrite)
-    candidates, left_out = find_candidates(workspace, described)
+    candidates, left_out = find_candidates(workspace, described, configurations)
     for line in left_out:
         logger.warning("Left out:%s", line.replace("\n", "\n "))
     search = Search.begin(

@@ -304,8 +304,8 @@ def _explain(error: Exception, job: Job, model: Model | None = None) -> AutosegE
     full = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     if full or "allocate memory" in text:
         return AutosegError(
-            "out of memory. Give --max-memory, or no threads beside (-npp 0 -nps 0), "
-            "or close other programs."
+            "out of memory. Give --max-memory, or no threads beside (--readers 0 "
+            "--writers 0), or close other programs."
         )
     if isinstance(error, FormatError) and model is not None:
         return FormatError(

@@ -324,7 +324,7 @@ class Predictor(SingleModel):
             raise ModelError(
                 f"{self.model.source} is a second stage and needs the predictions of "
                 f"{self.model.settings.previous!r}. Put that model beside it, or give "
-                "the predictions (-prev_stage_predictions)."
+                "the predictions (--prev-stage-predictions)."
             )
         return self.previous
 

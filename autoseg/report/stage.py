@@ -43,7 +43,7 @@ from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import dumps, to_json, write_text
 from autoseg.spec.plan import Plan
-from autoseg.train.after.results import Trained, find_trained
+from autoseg.train.after.results import Trained, find_trained, only
 from autoseg.train.setup.job import lock_of
 from autoseg.workspace import REPORT, Workspace
 
@@ -58,6 +58,8 @@ def report(
     dataset: PathLike,
     root: PathLike | None = None,
     *,
+    configuration: str | None = None,
+    fold: int | str | None = None,
     output: PathLike | None = None,
     pictures: bool = True,
     predictions: PathLike | None = None,
@@ -75,6 +77,11 @@ def report(
         The data set; its fingerprint must be there.
     root : path, optional
         ROOT.
+    configuration : str, optional
+        What is shown of what was trained; by default everything. The page has its name
+        then, beside that of everything.
+    fold : int or str, optional
+        Of the configuration, this one alone.
     output : path, optional
         A folder, or a file name ending in ``.html``; by default
         ``ROOT/results/DATASET``.
@@ -107,10 +114,10 @@ def report(
         one would be replaced that autoseg did not write.
     """
     described, workspace = open_dataset(dataset, root)
-    file = _output_file(workspace, output)
+    file = _output_file(workspace, output, _page_name(configuration, fold))
     refuse_foreign([file, file.with_suffix(".json")], overwrite=overwrite)
     described, fingerprint = _measured(described, workspace)
-    trained = find_trained(workspace)
+    trained = _chosen(find_trained(workspace), configuration, fold)
     artist = _artist(described)
     content = _content(described, fingerprint, workspace, trained)
     if artist is not None:
@@ -244,13 +251,41 @@ def _images(dataset: Dataset, folder: PathLike | None) -> list[Case]:
     )
 
 
-def _output_file(workspace: Workspace, output: PathLike | None) -> Path:
+def _chosen(
+    trained: list[Trained], configuration: str | None, fold: int | str | None
+) -> list[Trained]:
+    """Return what the page is about."""
+    if configuration is None:
+        if fold is not None:
+            raise UsageError(f"fold {fold} of what? Name the configuration, too.")
+        return trained
+    found = only(trained, [configuration])
+    if fold is None:
+        return found
+    found = [
+        replace(one, folds=tuple(f for f in one.folds if f.name == str(fold)))
+        for one in found
+    ]
+    if not any(one.folds for one in found):
+        raise UsageError(f"Fold {fold} of {configuration} is not trained.")
+    return [one for one in found if one.folds]
+
+
+def _page_name(configuration: str | None, fold: int | str | None) -> str:
+    """Return the page's name; one about a part does not replace that of everything."""
+    if configuration is None:
+        return REPORT
+    part = configuration if fold is None else f"{configuration}_fold_{fold}"
+    return REPORT.replace(".html", f"_{part}.html")
+
+
+def _output_file(workspace: Workspace, output: PathLike | None, name: str) -> Path:
     path = workspace.results if output is None else Path(output)
     if path.suffix == ".html":
         return path
     if path.is_file():
         raise UsageError(f"{path} is a file; give a folder, or a name ending in .html.")
-    return path / REPORT
+    return path / name
 
 
 def _plans(workspace: Workspace, trained: list[Trained]) -> list[Plan]:

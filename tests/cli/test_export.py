@@ -22,6 +22,6 @@ def test_a_data_set_without_configuration_asks_for_one(tmp_path, capsys):
     code = main(["export", "7", "-o", str(tmp_path / "m.zip")])
 
     assert code == 2
-    assert "-c 3d_fullres" in capsys.readouterr().err
+    assert "Give 2d or 3d_fullres" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["export", "7"])

@@ -32,13 +32,16 @@ def called(monkeypatch):
 
 
 def test_every_flag_reaches_the_stage(called, capsys):
-    words = "find_best D --by nsd --no-ensembles --no-postprocessing -o m.zip"
+    words = (
+        "find_best D 2d 3d_fullres --by nsd --no-ensembles --no-postprocessing -o m.zip"
+    )
     words += " --device cpu --license CC0 --workers 2"
 
     assert main(words.split()) == 0
 
     assert called == {
         "dataset": "D",
+        "configurations": ["2d", "3d_fullres"],
         "by": "nsd",
         "ensembles": False,
         "postprocessing": False,

@@ -17,7 +17,7 @@ import pytest
 import autoseg
 from autoseg import registry
 from autoseg.cli import main as _main
-from autoseg.cli._arguments import chosen_datasets, positive
+from autoseg.cli._arguments import positive
 from autoseg.cli.main import commands, load_command, main, make_parser, summary
 from autoseg.errors import CaseErrors, PluginError, UsageError
 
@@ -396,16 +396,6 @@ def test_a_command_that_lacks_a_function_is_refused(monkeypatch, tmp_path):
 
     with pytest.raises(PluginError, match="no add_arguments and no run"):
         load_command("half")
-
-
-def test_data_sets_are_taken_by_position_and_by_nnunets_option():
-    both = argparse.Namespace(dataset=["4"], dataset_option=["7", "4"])
-    one = argparse.Namespace(dataset=None, dataset_option="7")
-
-    assert chosen_datasets(both) == ["4", "7"]
-    assert chosen_datasets(one) == ["7"]
-    with pytest.raises(UsageError, match="which data set"):
-        chosen_datasets(argparse.Namespace(dataset=[], dataset_option=None))
 
 
 @pytest.mark.parametrize("text", ["0", "-3", "two", "1.5", ""])

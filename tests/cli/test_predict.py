@@ -130,7 +130,7 @@ def test_one_bad_image_gives_exit_code_1(root, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "-m MODEL, or -d DATASET"),
+        ([], "DATASET CONFIGURATION, or -m MODEL"),
         (["-m", "nowhere"], "no model nowhere"),
         (["-m", "images"], "images is no model"),
         (["-d", "Toy", "-c", "other", "--root", "."], "Trained are: toy/net"),

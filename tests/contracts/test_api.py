@@ -18,7 +18,7 @@ NAMES = [name for name in autoseg.__all__ if name[0] != "_"]
 FUNCTIONS = [name for name in NAMES if name[0].islower()]
 
 # Flags that belong to the terminal alone: help, nnU-Net's spellings, what is printed.
-TERMINAL = {"help", "verbose", "quiet", "json", "dataset_option"}
+TERMINAL = {"help", "verbose", "quiet", "json"}
 ONLY_FLAGS = {
     "check": {"all"},
     "fingerprint": {"verify_dataset_integrity"},

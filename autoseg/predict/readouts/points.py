@@ -73,7 +73,7 @@ class PointReadout(Readout):
         if files and parts > 1:
             raise UsageError(
                 "Files of points hold all cases; write them by a last call without "
-                "parts, with --continue_prediction."
+                "parts, with --continue-prediction."
             )
 
     def look(self, sight: Sight) -> Points:

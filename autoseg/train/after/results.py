@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autoseg.errors import UsageError, did_you_mean
 from autoseg.evaluate.aggregate import aggregate
 from autoseg.evaluate.measures import main_measure, mean_over_classes
 from autoseg.evaluate.points import summarize_points
@@ -162,6 +163,35 @@ def pool(summaries: Sequence[Summary]) -> Summary | None:
         failed={case: why for one in summaries for case, why in one.failed.items()},
         points=summarize_points(cases) if any(one.points for one in summaries) else {},
     )
+
+
+def only(
+    trained: Sequence[Trained], configurations: Sequence[str] | None
+) -> list[Trained]:
+    """Return what was trained of some configurations, of all plans.
+
+    Parameters
+    ----------
+    trained : sequence of Trained
+        All that there is.
+    configurations : sequence of str, optional
+        By default all of them.
+
+    Raises
+    ------
+    UsageError
+        If one of them is not trained; the message says what is.
+    """
+    if configurations is None:
+        return list(trained)
+    there = sorted({one.configuration for one in trained})
+    for name in configurations:
+        if name not in there:
+            raise UsageError(
+                f"{name!r} is not trained.{did_you_mean(name, there)} Trained: "
+                f"{', '.join(there) or 'nothing'}."
+            )
+    return [one for one in trained if one.configuration in configurations]
 
 
 def find_trained(workspace: Workspace) -> list[Trained]:

@@ -1,0 +1,110 @@
+"""How arguments are read: the same for all commands."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from autoseg.cli._help import Help
+from autoseg.cli._json import print_error
+from autoseg.errors import did_you_mean
+
+
+def make_parser(name: str, command: Any) -> argparse.ArgumentParser:
+    """Return the parser of one command.
+
+    Parameters
+    ----------
+    name : str
+        The command.
+    command : module
+        What `autoseg.cli.main.load_command` gave.
+
+    Returns
+    -------
+    ArgumentParser
+        With the command's own arguments, ``--verbose``, ``--quiet`` and, where it says
+        its ``RESULT``, ``--json``.
+    """
+    parser = Parser(
+        prog=f"autoseg {name}",
+        description=command.__doc__,
+        formatter_class=Help,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    parser.add_argument(
+        "--quiet", action="store_true", help="say nothing but results and warnings"
+    )
+    if hasattr(command, "RESULT"):
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help=f"print {command.RESULT} as JSON, and nothing else",
+        )
+    # Some commands have a --verbose of their own, which is meant the same.
+    with contextlib.suppress(argparse.ArgumentError):
+        parser.add_argument(
+            "--verbose",
+            action="store_true",
+            help="say more, and show where an error came from",
+        )
+    for action in parser._actions:
+        # All spellings are understood, one is shown: in help, messages and completion.
+        action.option_strings = shown(action.option_strings)
+    return parser
+
+
+def shown(spellings: Sequence[str]) -> list[str]:
+    """Return which spellings of an option are shown: a letter, and a word.
+
+    Others, such as nnU-Net's, are understood and not named. Of several words the first
+    stands for all; one with hyphens goes before one with underscores.
+
+    Examples
+    --------
+    >>> shown(["-step_size", "--step-size"]), shown(["-f", "--folds", "--fold"])
+    (['--step-size'], ['-f', '--folds'])
+    >>> shown(["-npp"]), shown([])
+    (['-npp'], [])
+    """
+    letters = [word for word in spellings if len(word) == 2]
+    words = [word for word in spellings if word.startswith("--") and "_" not in word]
+    return [*letters[:1], *words[:1]] or list(spellings[:1])
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes arguments in any order, and says what was perhaps meant."""
+
+    _words: Sequence[str] = ()
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the arguments; options may stand between those without a name."""
+        self._words = list(args or ())
+        rest = (argparse.REMAINDER, argparse.PARSER)
+        plain = any(action.nargs in rest for action in self._get_positional_actions())
+        parse = self.parse_known_args if plain else self.parse_known_intermixed_args
+        found, unknown = parse(args, namespace)
+        if unknown:
+            options = [word for word in unknown if word.startswith("-")]
+            known = [word for action in self._actions for word in action.option_strings]
+            near = did_you_mean(options[0].partition("=")[0], known) if options else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}.{near}")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """End the program; with ``--json`` also in the form that programs read."""
+        if "--json" in self._words and "--json" in self._option_string_actions:
+            print_error("UsageError", message, 2)
+        super().error(message)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        there = [str(choice) for choice in action.choices]
+        near = did_you_mean(str(value), there)
+        raise argparse.ArgumentError(
+            action, f"there is no {value!r}.{near} Choose from: {', '.join(there)}."
+        )
