@@ -53,6 +53,8 @@ _PUBLIC = {
     "Predictor": "autoseg.predict.predictor",
 }
 
+_BESIDE = {"train": "autoseg.report.live"}  # what Python and commands have alike
+
 __all__ = ["__version__", *_STAGES, *_PUBLIC]
 
 
@@ -60,8 +62,25 @@ def __getattr__(name: str) -> Any:
     if name in _STAGES:
         return _imported(f"autoseg.{name}")
     if name in _PUBLIC:
-        return getattr(_imported(_PUBLIC[name]), name)
+        return _public(getattr(_imported(_PUBLIC[name]), name), name)
     raise AttributeError(f"module 'autoseg' has no attribute {name!r}")
+
+
+def _public(found: Any, name: str) -> Any:
+    """Return what Python calls under a name of this module."""
+    if isinstance(found, type):
+        return found
+    from autoseg._stage import in_python
+
+    function = in_python(found)
+    function.__module__, function.__qualname__ = __name__, name  # as it is pickled
+    return function
+
+
+def beside(verb: str) -> Any:
+    """Return what goes on while a stage is called, or None; see `autoseg._stage`."""
+    place = _BESIDE.get(verb)
+    return None if place is None else _imported(place).beside
 
 
 def _imported(name: str) -> Any:

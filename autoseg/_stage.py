@@ -8,18 +8,28 @@ docs/why/0001-callable-stages.md.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+from autoseg.errors import AutosegError, for_python
 
 
 class _Stage(ModuleType):
     """A package that is called, shown and completed as its stage's function."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__wrapped__(*args, **kwargs)
+        verb = self.__name__.rpartition(".")[2]
+        wanted = sys.modules["autoseg"].beside(verb)
+        if wanted is None:
+            return in_python(self.__wrapped__)(*args, **kwargs)
+        given = self.__signature__.bind(*args, **kwargs)
+        with wanted(**given.arguments):
+            return in_python(self.__wrapped__)(*args, **kwargs)
 
     @property
     def __wrapped__(self) -> Any:
@@ -42,6 +52,24 @@ class _Stage(ModuleType):
         if name in self.__all__:
             return self.__wrapped__
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+
+@functools.cache
+def in_python(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose errors name parameters, and not options of a command."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except AutosegError as error:
+            error.args = tuple(
+                for_python(said) if isinstance(said, str) else said
+                for said in error.args
+            )
+            raise
+
+    return called
 
 
 def make_callable(package: str) -> None:

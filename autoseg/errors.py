@@ -18,6 +18,7 @@ autoseg is a bug in autoseg.
 from __future__ import annotations
 
 import errno
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -176,6 +177,42 @@ def some_of(things: Sequence[object], most: int = 5, between: str = ", ") -> str
     shown = between.join(map(str, things[:most]))
     more = len(things) - most
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+# Options of commands that have another name, or no value, as parameters.
+_PARAMETERS = {
+    "set": "settings",
+    **{
+        name: f"{name.replace('-', '_')}=True"
+        for name in ("overwrite", "retrain-changed", "straighten", "exact", "clean")
+    },
+}
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
+_COMMAND = re.compile(r"(`autoseg [^`]*`|\bautoseg [a-z]+ [^\n`]*)")
+
+
+def for_python(text: str) -> str:
+    """Return a message with parameters where it names options of a command.
+
+    Commands that are to be typed stay as they are.
+
+    Examples
+    --------
+    >>> for_python("--time-budget is 0; give more. Or give --overwrite.")
+    'time_budget is 0; give more. Or give overwrite=True.'
+    >>> for_python("Try --no-validation, or `autoseg check D --all`.")
+    'Try validation=False, or `autoseg check D --all`.'
+    """
+    parts = _COMMAND.split(text)
+    parts[::2] = [_OPTION.sub(_parameter, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _parameter(found: re.Match[str]) -> str:
+    name = found[1]
+    if name.startswith("no-"):
+        return f"{name.removeprefix('no-').replace('-', '_')}=False"
+    return _PARAMETERS.get(name, name.replace("-", "_"))
 
 
 def amount(count: int, noun: str, plural: str = "") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autoseg.cli import _page
+from autoseg.report import live as _page
 from autoseg.train.loop import logbook
 
 # Tests run side by side: torch's threads must neither multiply nor spin.
@@ -40,7 +40,7 @@ def _no_picture_of_progress() -> Iterator[None]:
     """Drawing takes ten times as long as a toy training; tests/figures and e2e draw."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logbook, "plot_progress", lambda log, path: path.touch())
-        # Nor is a page written after each toy training; tests/cli/test_page.py does.
+        # Nor is a page written after each toy training; tests/report/test_live.py does.
         # What is put there keeps the name and the docstring, which a contract reads.
         nothing = functools.wraps(_page.write_page)(lambda *args, **options: None)
         patch.setattr(_page, "write_page", nothing)

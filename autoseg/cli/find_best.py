@@ -17,8 +17,8 @@ import argparse
 from pathlib import Path
 
 from autoseg.cli._arguments import add_overwrite, add_workers, command
-from autoseg.cli._page import tell_page
 from autoseg.cli._which import add_configuration, add_dataset, chosen_dataset
+from autoseg.report.live import tell_page
 
 RESULT = "the file, the page, and why it is this"
 

@@ -145,6 +145,10 @@ def _add_work(parser: argparse.ArgumentParser) -> None:
         metavar="GB",
         help="most memory to take; by default four fifths of what is free",
     )
+    _add_writing(group)
+
+
+def _add_writing(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--continue-prediction",
         "--continue_prediction",

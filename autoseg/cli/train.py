@@ -18,10 +18,10 @@ import argparse
 from typing import Any
 
 from autoseg.cli._arguments import add_extending, command, positive
-from autoseg.cli._page import live_page, tell_page
 from autoseg.cli._parts import add_cluster
 from autoseg.cli._settings import add_settings, parse_settings
 from autoseg.cli._which import add_configuration, add_dataset, add_fold, chosen_fold
+from autoseg.report.live import live_page, tell_page
 from autoseg.stopping import was_wished
 from autoseg.workspace import ALL_FOLDS, DEFAULT_PLAN, find_dataset, find_root
 
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_length(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how long (one of them)")
+    group = parser.add_argument_group("how long (epochs, iterations or time)")
     group.add_argument("--epochs", type=positive, metavar="N", help="of 250 iterations")
     group.add_argument("--iterations", type=positive, metavar="N", help="in all")
     group.add_argument(
@@ -89,6 +89,14 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         help="such as 45m or 2h30m: the schedule is fitted so that it ends in time, "
         "validation included, and network and batch are made smaller if the planned "
         "ones would learn too little in it",
+    )
+    group.add_argument(
+        "--patience",
+        type=float,
+        metavar="N",
+        help="end early when the validation score has got no better for N epochs, or, "
+        "below 1, for this share of the training, as in 0.3; what is kept are the best "
+        "weights. By default training goes on to its end",
     )
     group.add_argument(
         "--freeze",
@@ -198,6 +206,7 @@ def _train(arguments: argparse.Namespace) -> None:
         "epochs": arguments.epochs,
         "iterations": arguments.iterations,
         "time_budget": seconds_of(arguments.time_budget),
+        "patience": arguments.patience,
         "lr": arguments.lr,
         "batch_size": arguments.batch_size,
         "seed": arguments.seed,

@@ -124,14 +124,7 @@ def report(
         for one, said in zip(trained, content["trained"], strict=True):
             if outputs and artist.kind.keeps_outputs:
                 _predict(one, workspace, described, device)
-            checked = Checked(
-                trained=one,
-                dataset=described,
-                task=artist.task,
-                find=artist.predictions,
-                workspace=workspace,
-                workers=workers,
-            )
+            checked = _checked(one, artist, workspace, workers)
             _look_closer(said, artist.kind, checked, pictures)
     cases = _images(described, images)
     if predictions is not None:
@@ -192,6 +185,19 @@ def _content(
         "predictions": None,
         "stages": describe_stages(workspace.stages),
     }
+
+
+def _checked(
+    trained: Trained, artist: Artist, workspace: Workspace, workers: int | None
+) -> Checked:
+    return Checked(
+        trained=trained,
+        dataset=artist.dataset,
+        task=artist.task,
+        find=artist.predictions,
+        workspace=workspace,
+        workers=workers,
+    )
 
 
 def _look_closer(

@@ -46,6 +46,7 @@ from autoseg.train.setup.memory import check_memory
 from autoseg.train.setup.options import (
     Options,
     check_same,
+    resolve_recipe,
 )
 from autoseg.train.setup.ranks import ONE, Ranks
 from autoseg.train.start.adopt import adopt_network
@@ -211,6 +212,7 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
         loader_threads=asked.workers,
         ranks=ranks,
     )
+    _check_patience(job, asked)
     fit = adopt_network(job, asked)
     job = fit.applied(job)
     if asked.time_budget is None:  # otherwise it is made to fit
@@ -240,6 +242,24 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     write_model_files(job)
     run.save(job.folder / RUN)
     return Begun(job, run, hardware, trainer)
+
+
+def _check_patience(job: Job, asked: Options) -> None:
+    """Raise if a training is to end early by scores that it will not have."""
+    recipe, _, _ = resolve_recipe(asked, job.plan, job.configuration)
+    if not recipe.patience:
+        return
+    if set(job.validation) <= set(job.training):
+        raise UsageError(
+            "Patience waits for better validation scores, and fold "
+            f"{job.fold} holds no case back to have any. Leave patience out, or train "
+            "a fold by its number."
+        )
+    if not recipe.validation_batches:
+        raise UsageError(
+            "Patience waits for better validation scores, and there are none with "
+            "train.validation_batches=0."
+        )
 
 
 def _ready(

@@ -12,6 +12,7 @@ from autoseg.spec.run import Run
 from autoseg.spec.settings.recipe import Recipe
 from autoseg.spec.settings.recipes import in_words
 from autoseg.train.fit import PLANNED, Fit
+from autoseg.train.loop.early import EarlyEnd
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.hardware import Hardware, choose_hardware
 from autoseg.train.setup.job import Job
@@ -170,6 +171,8 @@ def describe(job: Job, run: Run) -> str:
         if run.iterations is not None
         else f"{run.time_budget:.0f} s"
     )
+    patience = recipe.get("patience", 0.0)
+    early = f", or until {EarlyEnd(patience)}" if patience else ""
     settings = job.settings
     fitted = together = ""
     if run.processes > 1:
@@ -180,7 +183,7 @@ def describe(job: Job, run: Run) -> str:
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
         f"{amount(run.training_cases, 'case')}, {run.validation_cases} to validate\n"
         f"  recipe {recipe['name']} ({run.because}): {in_words(Recipe(**recipe))}, "
-        f"{length}\n"
+        f"{length}{early}\n"
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
         f"{run.batch_size}, seed {run.seed}\n{fitted}"
         f"  {together}{run.device}, {run.precision}"

@@ -23,7 +23,12 @@ from autoseg.train.begin import Begun, begin
 from autoseg.train.elsewhere import train_one
 from autoseg.train.launch import devices_of, train_together
 from autoseg.train.loggers.base import Subject
-from autoseg.train.loop.checkpoint import Saver, remove_state, save_weights
+from autoseg.train.loop.checkpoint import (
+    Saver,
+    copy_weights,
+    remove_state,
+    save_weights,
+)
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.trainer import Trainer
 from autoseg.train.setup.job import (
@@ -65,6 +70,7 @@ def train(
     epochs: int | None = None,
     iterations: int | None = None,
     time_budget: float | str | None = None,
+    patience: float | None = None,
     lr: float | None = None,
     batch_size: int | None = None,
     seed: int | None = None,
@@ -112,6 +118,10 @@ def train(
     time_budget : float or str, optional
         Instead of a length: seconds, or a text such as ``"2h30m"``, after which
         training and validation are to be over.
+    patience : float, optional
+        End early when the validation score has got no better for so many epochs, or,
+        below 1, for this share of the training; the weights are the best ones then. By
+        default training goes on to its end.
     lr : float, optional
         Highest learning rate.
     batch_size : int, optional
@@ -294,7 +304,16 @@ def _fit(
         )
         raise KeyboardInterrupt
     if ranks.first:
-        keep(CHECKPOINT_FINAL)
+        if trainer.early.reached:
+            logger.info(
+                "Training ends early: %s. %s has the weights of epoch %d.",
+                trainer.early,
+                CHECKPOINT_FINAL,
+                trainer.early.epoch,
+            )
+            copy_weights(job.folder / CHECKPOINT_BEST, job.folder / CHECKPOINT_FINAL)
+        else:
+            keep(CHECKPOINT_FINAL)
         remove_state(job.folder)
 
 

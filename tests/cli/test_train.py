@@ -69,7 +69,9 @@ def test_it_says_how_to_predict_with_what_was_trained(called, capsys):
 
 
 def test_every_flag_reaches_the_stage(called):
-    words = "train D 3d_fullres 0 -p mine --recipe fast --epochs 3 --lr 0.1"
+    words = (
+        "train D 3d_fullres 0 -p mine --recipe fast --epochs 3 --patience 0.5 --lr 0.1"
+    )
     words += " --batch-size 4 --seed 7 --device cpu --precision fp32 --compile off"
     words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
     words += " --init-from other.pt --keep-network --overwrite --no-validation"
@@ -88,6 +90,7 @@ def test_every_flag_reaches_the_stage(called):
         "epochs": 3,
         "iterations": None,
         "time_budget": None,
+        "patience": 0.5,
         "lr": 0.1,
         "batch_size": 4,
         "seed": 7,

@@ -67,6 +67,9 @@ class Recipe:
     freeze : str
         ``"encoder"``: its weights stay as they are when the training begins; ``""``:
         all learn.
+    patience : float
+        Training ends early when the validation score has got no better for so many
+        epochs or, below 1, for this share of the training; 0: it goes on to its end.
 
     References
     ----------
@@ -103,6 +106,7 @@ class Recipe:
     augmentation: str = "nnunet"
     recompute: Literal["auto", "on", "off"] = "auto"
     freeze: Literal["", "encoder"] = ""
+    patience: float = 0.0
 
     def __post_init__(self) -> None:
         faults = [
@@ -117,6 +121,7 @@ class Recipe:
                 ("iterations_per_epoch", "1 or more", self.iterations_per_epoch >= 1),
                 ("validation_batches", "0 or more", self.validation_batches >= 0),
                 ("gradient_clip", "0 or more", self.gradient_clip >= 0),
+                ("patience", "0 or more", self.patience >= 0),
                 ("foreground", "in [0, 1]", 0 <= self.foreground <= 1),
                 ("optimizer", _one_of(OPTIMIZERS), self.optimizer in OPTIMIZERS),
                 ("schedule", _one_of(SCHEDULES), self.schedule in SCHEDULES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -175,6 +176,16 @@ def save_weights(
             "fold": fold,
         },
     )
+
+
+def copy_weights(source: Path, target: Path) -> None:
+    """Copy a file of `save_weights`; the copy is complete or not there."""
+    temporary = temporary_of(target)
+    try:
+        shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

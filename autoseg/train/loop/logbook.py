@@ -19,6 +19,7 @@ from autoseg.workspace import LOG, PROGRESS
 
 logger = logging.getLogger(__name__)
 
+SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
 DRAW_SECONDS = 60.0  # a picture is drawn no more often than this
 
 
@@ -155,6 +156,24 @@ def in_a_line(entry: Mapping[str, Any], lowest: float = 0.0) -> str:
     if 0 < done < 1:
         parts.append(f"{spoken(entry['seconds'] / done * (1 - done))} left")
     return "   ".join(parts)
+
+
+def warn_of_slow_loader(share: float) -> bool:
+    """Say that training waits for its data, if it does; return whether it was said.
+
+    Parameters
+    ----------
+    share : float
+        Of the time that was spent waiting.
+    """
+    if share <= SLOW_LOADER:
+        return False
+    logger.warning(
+        "Training waits for its data in %.0f %% of the time. More threads may help "
+        "(--workers), or a disk that is nearer.",
+        100 * share,
+    )
+    return True
 
 
 def memory_of(device: torch.device) -> int:

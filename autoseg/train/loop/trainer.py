@@ -20,9 +20,16 @@ from autoseg.train.data.batch import Batch
 from autoseg.train.data.loader import Loader
 from autoseg.train.loop.checkpoint import Saver
 from autoseg.train.loop.criterion import Criterion
+from autoseg.train.loop.early import EarlyEnd
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
-from autoseg.train.loop.logbook import Logbook, Meter, in_a_line, memory_of
+from autoseg.train.loop.logbook import (
+    Logbook,
+    Meter,
+    in_a_line,
+    memory_of,
+    warn_of_slow_loader,
+)
 from autoseg.train.loop.not_finite import Seen, not_finite
 from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.loop.schedule import Clock, learning_rate
@@ -34,7 +41,6 @@ logger = logging.getLogger(__name__)
 LOG_EVERY = 50  # iterations between two lines of the log
 LOOK_SECONDS = 1.0  # a GPU's losses are looked at no more often: looking waits for it
 LOOK_ITERATIONS = 100  # ... and at least this often
-SLOW_LOADER = 0.3  # share of the time spent waiting from which on a word is said
 REHEARSAL = 0.6  # of a time budget: then it is looked how long validation will take
 PATIENCE = 5.0  # seconds in which several processes may get one wish to stop twice
 
@@ -95,6 +101,7 @@ class Trainer:
         self.meter = Meter()
         self.average: float | None = None  # of the validation score, moving
         self.best: float | None = None
+        self.early = EarlyEnd(recipe.patience)
         self.rehearse: Callable[[], float | None] | None = None
         self._unseen: list[Seen] = []
         self._looked = -float("inf")
@@ -173,7 +180,8 @@ class Trainer:
         Returns
         -------
         bool
-            False if the training was stopped by Ctrl-C or SIGTERM before its end.
+            False if the training was stopped by Ctrl-C or SIGTERM before its end;
+            `early` says whether that came early.
         """
         self.network.train()
         timed = self.clock.iterations is None
@@ -186,7 +194,7 @@ class Trainer:
             self.hardware.thread_limit(),
         ):
             try:
-                while not self.clock.finished:
+                while not (self.clock.finished or self.early.reached):
                     self._iterate(batches)
                     agreed = self._agree(stopped.is_set(), saver)
                     if agreed.look:
@@ -208,7 +216,8 @@ class Trainer:
     def _rehearse(self) -> None:
         """Find out once how long what follows takes, and train the longer or less."""
         late = self.clock.seconds is not None and self.clock.progress >= REHEARSAL
-        if self.rehearse is None or not late or self.clock.finished:
+        over = self.clock.finished or self.early.reached
+        if self.rehearse is None or not late or over:
             return
         rehearse, self.rehearse = self.rehearse, None
         start = time.perf_counter()
@@ -297,24 +306,18 @@ class Trainer:
         before = self.average
         self.average = score if before is None else 0.9 * before + 0.1 * score
         numbers["average_score"] = self.average
-        if self.best is None or self.average > self.best:
+        better = self.best is None or self.average > self.best
+        if better:
             self.best = self.average
             if self.ranks.first:
                 best()
+        epoch = self.clock.iteration // self.recipe.iterations_per_epoch
+        self.early.look(epoch, self.clock.progress, better)
         return numbers
 
     def _warn_of_slow_loader(self, share: float) -> None:
-        if (
-            share > SLOW_LOADER
-            and not self._warned
-            and self.clock.iteration > LOG_EVERY
-        ):
-            self._warned = True
-            logger.warning(
-                "Training waits for its data in %.0f %% of the time. More threads may "
-                "help (-np), or a disk that is nearer.",
-                100 * share,
-            )
+        if not self._warned and self.clock.iteration > LOG_EVERY:
+            self._warned = warn_of_slow_loader(share)
 
     def _words(self) -> str:
         words = f"step {self.clock.iteration}"
@@ -333,6 +336,7 @@ class Trainer:
             "meter": dict(self.meter.sums),
             "average": self.average,
             "best": self.best,
+            "early": self.early.state(),
             "random": torch.get_rng_state(),  # dropout draws from it
         }
 
@@ -345,4 +349,6 @@ class Trainer:
         self.clock.load(state["clock"])
         self.meter.sums.update(state["meter"])
         self.average, self.best = state["average"], state["best"]
+        if "early" in state:  # not in checkpoints of versions before
+            self.early.load(state["early"])
         torch.set_rng_state(state["random"])

@@ -37,6 +37,9 @@ class Options:
         Length of the training, one or the other.
     time_budget : float or None
         Seconds after which training and validation are to be over, instead of a length.
+    patience : float or None
+        Epochs, or below 1 share of the training, without a better validation score
+        after which training ends; the same as ``train.patience``.
     lr : float or None
         Highest learning rate.
     batch_size : int or None
@@ -80,6 +83,7 @@ class Options:
     epochs: int | None = None
     iterations: int | None = None
     time_budget: float | None = None
+    patience: float | None = None
     lr: float | None = None
     batch_size: int | None = None
     seed: int | None = None
@@ -105,7 +109,7 @@ class Options:
         if len(given) > 1:
             names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
             raise UsageError(f"{names} both say how long to train; give one of them.")
-        for name in (*lengths, "lr", "batch_size", "threads"):
+        for name in (*lengths, "patience", "lr", "batch_size", "threads"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; give more.")
@@ -116,6 +120,8 @@ class Options:
         settings = check_keys(self.settings)
         if self.freeze is not None:
             settings[f"{TRAIN}freeze"] = self.freeze
+        if self.patience is not None:
+            settings[f"{TRAIN}patience"] = float(self.patience)
         named = settings.pop(RECIPE, self.recipe)
         if self.recipe not in (None, named):
             raise UsageError(

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from autoseg.cli import _page, _stages
+from autoseg.cli import _stages
 from autoseg.errors import UsageError
+from autoseg.report import live as _page
 from autoseg.report import stage as report_stage
 from autoseg.report.page.content import describe_stages
 from autoseg.workspace import Workspace

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from autoseg.errors import AutosegError
 
@@ -53,6 +54,23 @@ def live_page(dataset: str, root: Path | None, wanted: bool = True) -> Iterator[
     finally:
         over.set()
         writer.join()
+
+
+@contextmanager
+def beside(dataset: str, root: Path | None = None, **_: Any) -> Iterator[None]:
+    """Write the page while Python calls `autoseg.train`, and once more in the end.
+
+    Parameters
+    ----------
+    dataset, root
+        As they were given; see `live_page`. What else was given does not matter.
+    """
+    from autoseg.train.setup.ranks import speaks
+
+    with live_page(dataset, root, speaks()):
+        yield
+    if speaks() and (page := write_page(dataset, root)) is not None:
+        log.info("Report: %s", page)
 
 
 def write_page(
