@@ -21,6 +21,14 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         "0.75 for instances",
     )
     group.add_argument(
+        "--window",
+        type=_window,
+        metavar="Z,Y,X",
+        help="edges of the windows, in the order of the plan's patch_size: larger ones "
+        "than in training waste less on overlaps; auto: as they cover each image with "
+        "fewest voxels. By default as in training; of instances in pictures, auto",
+    )
+    group.add_argument(
         "--disable-tta",
         "--disable_tta",
         action="store_true",
@@ -62,6 +70,18 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         help="cascade: predictions of the stage before; by default made on the way",
     )
     _add_for_some(group)
+
+
+def _window(text: str) -> str | tuple[int, ...]:
+    """Read edges such as 64,128,128 or 64x128x128, or auto."""
+    words = text.strip().lower().replace("x", ",").split(",")
+    if words == ["auto"]:
+        return "auto"
+    if not all(word.strip().isdigit() for word in words):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give edges such as 64,128,128, or auto"
+        )
+    return tuple(int(word) for word in words)
 
 
 def _add_for_some(group: Any) -> None:

@@ -231,6 +231,7 @@ def run(arguments: argparse.Namespace) -> None:
         decoder=arguments.decoder,
         prune=arguments.prune,
         diameter=arguments.diameter,
+        window=arguments.window,
         series=arguments.series,
         straighten=arguments.straighten,
         output_type=arguments.output_type,

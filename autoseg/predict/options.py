@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -59,6 +60,10 @@ class Options:
     prune : str or None
         Of networks with a nested decoder: ``"1"``, ``"2"``, ... stops at an output,
         ``"mean"`` averages all; None: the deepest.
+    window : str or sequence of int or None
+        Edges of the windows, in the order of the plan's ``patch_size``, where the
+        network takes them; ``"auto"``: as they cover each image with fewest voxels;
+        None: those of training, but of instances in pictures as ``"auto"``.
 
     Raises
     ------
@@ -78,6 +83,7 @@ class Options:
     decoder: str | None = None
     prune: str | None = None
     diameter: float | None = None
+    window: str | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -93,6 +99,7 @@ class Options:
             problems.append(f"the most memory is {self.max_memory} GB; give over 0")
         if self.batch is not None and self.batch < 1:
             problems.append(f"the batch is {self.batch}; give 1 or more")
+        problems += self._odd_window()
         if self.diameter is not None and not 0 < self.diameter < math.inf:
             problems.append(f"the diameter is {self.diameter}; give over 0")
         if self.exact and self.precision not in (AUTO, "fp32"):
@@ -103,6 +110,19 @@ class Options:
                 problems.append(f"exact results need the {exact} backend")
         if problems:
             raise UsageError("; ".join(problems) + ".")
+
+    def _odd_window(self) -> list[str]:
+        if self.window is None or self.window == AUTO:
+            return []
+        if self.exact:
+            return ["exact results need the windows of training; leave window out"]
+        whole = all(isinstance(n, int) and n > 0 for n in self.window)
+        if isinstance(self.window, str) or not whole or len(self.window) not in (2, 3):
+            return [
+                f"the window is {self.window!r}; give auto, or an edge in voxels for "
+                "each axis, such as 64,128,128"
+            ]
+        return []
 
 
 def choose_backend(options: Options, device: torch.device) -> str:

@@ -101,6 +101,7 @@ class Predictor(SingleModel):
         decoder: str | None = None,
         prune: str | None = None,
         diameter: float | None = None,
+        window: str | Sequence[int] | None = None,
     ) -> Predictor:
         """Load a model.
 
@@ -113,7 +114,7 @@ class Predictor(SingleModel):
             Which part of the model; see `autoseg.model.load.load_model`.
         step_size, mirror, exact, device, backend, precision, max_memory, batch
             How to predict; see `autoseg.predict.options.Options`.
-        uncertainty, decoder, prune, diameter
+        uncertainty, decoder, prune, diameter, window
             The same.
 
         Returns
@@ -142,6 +143,7 @@ class Predictor(SingleModel):
             decoder=decoder,
             prune=prune,
             diameter=diameter,
+            window=window,
         )
         return cls(model, options)
 

@@ -67,6 +67,7 @@ def predict(
     decoder: str | None = None,
     prune: str | None = None,
     diameter: float | None = None,
+    window: str | Sequence[int] | None = None,
     series: Sequence[str] = (),
     straighten: bool = False,
     output_type: Collection[str] = (),
@@ -125,6 +126,8 @@ def predict(
         Of a nested decoder, how deep it is computed; see `Options`.
     diameter : float, optional
         Of instances, how large they usually are in these images; see `Options`.
+    window : str or sequence of int, optional
+        Edges of the windows, or ``"auto"``; see `Options`.
     series : sequence of str
         Of DICOM studies, which series is meant: its number, UID, description or a
         pattern of that; for several channels one for each. ``"all"`` predicts each.

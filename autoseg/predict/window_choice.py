@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from autoseg.errors import UsageError
 from autoseg.networks import NETWORKS
 from autoseg.predict.backends import BACKENDS
-from autoseg.predict.options import STEP_SIZE, choose_backend
+from autoseg.predict.options import AUTO, STEP_SIZE, choose_backend
 from autoseg.predict.readouts.base import Readout
 from autoseg.predict.windows import memory
 from autoseg.predict.windows.tiling import widen
@@ -55,8 +56,11 @@ class WindowChoice:
         Raises
         ------
         UsageError
-            If there is too little memory.
+            If there is too little memory, or the network takes no such windows.
         """
+        asked = self.readout.options.window
+        if asked is not None and asked != AUTO:
+            return self._fitting(self._asked(asked), shape, left)
         settings, planned = self._settings(shape), self.readout.model.settings
         try:
             return self._fitting(settings, shape, left)
@@ -77,16 +81,47 @@ class WindowChoice:
         settings, options = self.readout.model.settings, self.readout.options
         divisor = settings.divisor
         backend = BACKENDS[choose_backend(options, self.device)]
-        # Volumes were not tried: their windows are large as they are.
-        fixed = options.exact or not backend.any_shape or settings.dim != 2
-        fixed |= NETWORKS[settings.network.name].fixed_shape
-        fixed |= any(head.reader is not None for head in self.readout.task.heads)
-        if fixed or divisor is None or not self.readout.task.sturdy:
+        fixed = options.exact or not backend.any_shape or self._one_shape
+        if options.window is None:
+            # Labels of others would differ from those of windows as trained.
+            fixed |= settings.dim != 2 or not self.readout.task.sturdy
+        if fixed or divisor is None:
             return settings
         step_size = options.step_size or STEP_SIZE
         edges = shape[len(shape) - settings.dim :]
         wide = widen(settings.patch_size, edges, divisor, step_size)
         return replace(settings, patch_size=wide)
+
+    @property
+    def _one_shape(self) -> bool:
+        """Whether something in the model knows one shape of windows alone."""
+        network = NETWORKS[self.readout.model.settings.network.name]
+        heads = self.readout.task.heads
+        return network.fixed_shape or any(head.reader is not None for head in heads)
+
+    def _asked(self, window: str | Sequence[int]) -> Configuration:
+        """Return the model's configuration with windows that are asked for."""
+        settings, edges = self.readout.model.settings, tuple(map(int, window))
+        divisor = settings.divisor
+        planned = ",".join(map(str, settings.patch_size))
+        if self._one_shape or divisor is None:
+            raise UsageError(
+                f"{settings.network.name} takes windows of its patch alone, {planned}: "
+                "leave --window out."
+            )
+        if len(edges) != settings.dim:
+            raise UsageError(
+                f"--window has {len(edges)} edges, and the network's patch has "
+                f"{settings.dim}: {planned}."
+            )
+        near = [max(1, round(e / d)) * d for e, d in zip(edges, divisor, strict=True)]
+        if list(edges) != near:
+            raise UsageError(
+                f"--window {','.join(map(str, edges))}: edges have to be multiples of "
+                f"{','.join(map(str, divisor))}. Near by is "
+                f"{','.join(map(str, near))}."
+            )
+        return replace(settings, patch_size=edges)
 
     def _fitting(
         self, settings: Configuration, shape: Sequence[int], left: float

@@ -91,6 +91,7 @@ def test_every_flag_reaches_the_stage(called):
         "iterations": None,
         "time_budget": None,
         "patience": 0.5,
+        "log": (),
         "lr": 0.1,
         "batch_size": 4,
         "seed": 7,

@@ -72,3 +72,40 @@ def test_wider_windows_are_counted_in_the_memory_and_left_where_it_is_short():
 def test_too_little_memory_for_any_windows_is_an_error():
     with pytest.raises(UsageError, match="Predicting an image of 21 x 21 voxels"):
         choice().windows(SHAPE, 1e6)
+
+
+@pytest.mark.parametrize("others", [{"task": "semantic"}, {"dim": 3}], ids=str)
+def test_auto_widens_windows_of_every_task(others):
+    dim = others.get("dim", 2)
+
+    windows = choice(window="auto", **others).windows((21,) * dim, PLENTY)
+
+    assert windows.patch == (12,) * dim
+
+
+def test_windows_that_are_asked_for_are_taken():
+    assert choice("semantic", window=(16, 12)).windows(SHAPE, PLENTY).patch == (16, 12)
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ((16, 13), "Near by is 16,12"),
+        ((8, 8, 8), "has 3 edges"),
+        ((1, 1), "Near by is"),
+    ],
+    ids=str,
+)
+def test_windows_that_cannot_be_are_refused_with_the_next(window, said):
+    with pytest.raises(UsageError, match=said):
+        choice("semantic", window=window).windows(SHAPE, PLENTY)
+
+
+@pytest.mark.parametrize(
+    ("window", "more"),
+    [("autp", {}), ((0, 8), {}), ((8,), {}), ((8, 8), {"exact": True})],
+    ids=str,
+)
+def test_what_is_no_window_is_refused_before_anything_is_read(window, more):
+    with pytest.raises(UsageError, match="window"):
+        Options(window=window, **more)

@@ -158,7 +158,7 @@ def in_a_line(entry: Mapping[str, Any], lowest: float = 0.0) -> str:
     return "   ".join(parts)
 
 
-def warn_of_slow_loader(share: float) -> bool:
+def waits(share: float) -> bool:
     """Say that training waits for its data, if it does; return whether it was said.
 
     Parameters

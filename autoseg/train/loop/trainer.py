@@ -23,13 +23,7 @@ from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.early import EarlyEnd
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
-from autoseg.train.loop.logbook import (
-    Logbook,
-    Meter,
-    in_a_line,
-    memory_of,
-    warn_of_slow_loader,
-)
+from autoseg.train.loop.logbook import Logbook, Meter, in_a_line, memory_of, waits
 from autoseg.train.loop.not_finite import Seen, not_finite
 from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.loop.schedule import Clock, learning_rate
@@ -317,7 +311,7 @@ class Trainer:
 
     def _warn_of_slow_loader(self, share: float) -> None:
         if not self._warned and self.clock.iteration > LOG_EVERY:
-            self._warned = warn_of_slow_loader(share)
+            self._warned = waits(share)
 
     def _words(self) -> str:
         words = f"step {self.clock.iteration}"
