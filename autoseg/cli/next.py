@@ -16,7 +16,8 @@ import argparse
 import math
 from pathlib import Path
 
-from autoseg.cli._arguments import add_root, add_workers, positive
+from autoseg.cli._arguments import add_workers, positive
+from autoseg.cli._which import add_root
 from autoseg.workspace import find_dataset, find_root
 
 RESULT = "the list, those to annotate first in the front"
@@ -33,18 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images", type=Path, metavar="IMAGES", help="a folder, as predict takes it"
     )
     parser.add_argument(
-        "-o", dest="output", type=Path, required=True, metavar="OUT", help="a folder"
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="a folder"
     )
     parser.add_argument(
         "-m",
-        dest="model",
+        "--model",
         type=Path,
         metavar="MODEL",
         help="what predicts; by default what find_best chose, or the only model that "
         "is trained",
     )
-    parser.add_argument("-c", dest="configuration", metavar="NAME", help="3d_fullres")
-    parser.add_argument("-p", dest="plan", metavar="NAME", help="name of the plan")
+    parser.add_argument("-c", "--configuration", metavar="NAME", help="3d_fullres")
+    parser.add_argument("-p", "--plan", metavar="NAME", help="name of the plan")
     parser.add_argument(
         "--take",
         type=positive,

@@ -20,6 +20,7 @@ FAILING = {
     "init": ["nothing"],
     "merge": ["nothing", "here", "-o", "out"],
     "models": ["show", "nothing"],
+    "next": ["nothing", "images", "-o", "out"],
     "predict": ["nothing", "2d", "-i", "in", "-o", "out"],
     "train": ["nothing", "2d", "0"],
 }
