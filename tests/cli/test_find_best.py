@@ -45,6 +45,7 @@ def test_every_flag_reaches_the_stage(called, capsys):
         "by": "nsd",
         "ensembles": False,
         "postprocessing": False,
+        "crf": False,
         "device": "cpu",
         "workers": 2,
         "output": Path("m.zip"),
