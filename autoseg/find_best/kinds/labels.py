@@ -90,7 +90,9 @@ class LabelsBest(FindBestKind):
         for crf in fields:
             found = self._read(
                 members,
-                lambda *read: self._score(*read, plain),
+                lambda arrays, reference, spacing: self._score(
+                    arrays, reference, spacing, plain
+                ),
                 crf,
             )
             tables.append(self._table(found))
@@ -131,7 +133,13 @@ class LabelsBest(FindBestKind):
         self, members: Sequence[Candidate], rules: Rules, crf: DenseCrf | None
     ) -> dict[str, Table]:
         """Score rules on the averaged outputs of all cases: (cases, rules) by class."""
-        found = self._read(members, lambda *read: self._score(*read, rules), crf)
+        found = self._read(
+            members,
+            lambda arrays, reference, spacing: self._score(
+                arrays, reference, spacing, rules
+            ),
+            crf,
+        )
         return {
             name: np.array([found[case][name] for case in self.search.ids])
             for name in rules
