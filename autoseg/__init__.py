@@ -13,6 +13,8 @@ The functions here do what the commands of the same names do::
     autoseg.demo()                  autoseg.doctor()
     autoseg.slurm(dataset)          autoseg.models()
     autoseg.merge(datasets, folder)  autoseg.next(dataset, images, output)
+    autoseg.pretrain(images, dataset, "3d_fullres", time_budget="1h")
+    autoseg.teach(dataset, images, model, folder)
     autoseg.Predictor.load(model).predict(image)
 
 They are imported when they are first used, so that ``import autoseg`` is instant.
@@ -43,6 +45,8 @@ _PUBLIC = {
     "plan_and_preprocess": "autoseg.prepare",
     "merge": "autoseg.datasets.merge",
     "next": "autoseg.teaching.stage",
+    "pretrain": "autoseg.train.pretrain.stage",
+    "teach": "autoseg.train.teach.stage",
     "compare": "autoseg.report.compare.stage",
     "export": "autoseg.model.export",
     "import_nnunet": "autoseg.model.export",

@@ -20,7 +20,9 @@ from autoseg.report.compare.stage import compare as compare
 from autoseg.report.stage import report as report
 from autoseg.running.stage import run as run
 from autoseg.teaching.stage import next as next
+from autoseg.train.pretrain.stage import pretrain as pretrain
 from autoseg.train.stage import train as train
+from autoseg.train.teach.stage import teach as teach
 from planners.stage import plan as plan
 
 __version__: str

@@ -16,9 +16,13 @@
     ROOT/results/DATASET/PLAN/CONFIGURATION/
         plan.json  dataset.json  fingerprint.json
         fold_N/                            checkpoint_*.pt, log.jsonl, progress.png, ...
-                                           confidence.json of landmarks
+                                           confidence.json of landmarks,
+                                           calibration.json and calibration/CASE.npz
+                                           of label maps
             decoding.json                  how instances are read from outputs
             validation/                    CASE.ext, summary.json
+        pretrained/                        checkpoint_final.pt, run.json, log.jsonl of
+                                           what was learned from images alone
     ROOT/results/DATASET/autoseg_run.json  what `run` has decided and spent
     ROOT/results/DATASET/best/             what `find_best` chose
         model.zip  model.json              the bundle, and why it is this
@@ -255,9 +259,12 @@ LOG = "log.jsonl"
 PROGRESS = "progress.png"
 LOGGERS_FILE = "loggers.json"  # which run of each logger a fold is
 VALIDATION = "validation"
+PRETRAINED = "pretrained"  # beside the folds: what was learned from images alone
 SUMMARY = "summary.json"
 POSTPROCESSING = "postprocessing.json"  # in a bundle
 CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
+CALIBRATION = "calibration.json"  # how sure outputs may be, learnt from validation
+SAMPLES = "calibration"  # in a fold's folder: voxels that it was learnt from
 REPORT = "report.html"
 SCALE = "scale.json"  # how large the objects are that a model knows
 DECODING = "decoding.json"  # parameters of decoding that a fold has tuned

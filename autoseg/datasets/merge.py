@@ -256,8 +256,8 @@ def _entry(
     changes = _changes(_labels_of(part), labels)
     if changes and "landmarks" not in part.raw:
         path = _rewritten(path, part, folder, name, changes)
-    places = [_place(one, folder) for one in case.images]
-    return {"images": places, "label": _place(path, folder)}
+    places = [place_of(one, folder) for one in case.images]
+    return {"images": places, "label": place_of(path, folder)}
 
 
 def _changes(own: Labels, labels: Labels) -> dict[int, int]:
@@ -285,7 +285,7 @@ def _rewritten(
     return target
 
 
-def _place(path: Path, folder: Path) -> str:
+def place_of(path: Path, folder: Path) -> str:
     """Return a path as dataset.json has it: relative where folders lie side by side."""
     beside = path.is_relative_to(folder.parent)
     return os.path.relpath(path, folder) if beside else str(path)

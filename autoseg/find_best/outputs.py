@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def ensure_outputs(
     found: dict[str, Path] = {}
     for fold in sorted(set(candidate.fold_of.values()), key=int):
         model = load_model(candidate.folder, folds=[fold])
+        model = replace(model, calibration=None)  # averages are of what networks say
         checkpoint = candidate.folder / f"fold_{fold}" / CHECKPOINT_FINAL
         waiting = []
         for case_id in (c for c, f in candidate.fold_of.items() if f == fold):

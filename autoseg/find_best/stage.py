@@ -136,7 +136,7 @@ def find_best(
         confidence=_trust(learnt, search.fingerprint.unit),
         decoding=last.decoding,
     )
-    model = _model_of(members, last.rules, learnt)
+    model = _model_of(members, last.rules, learnt, kind)
     said = {"license": license, "notes": selection.markdown()}
     write_bundle(model, path, **said, overwrite=overwrite)
     selection.save(path.with_suffix(".json"))
@@ -185,9 +185,15 @@ def _trust(learnt: Learnt | None, unit: str) -> str:
 
 
 def _model_of(
-    members: Sequence[Candidate], rules: Postprocessing, learnt: Learnt | None
+    members: Sequence[Candidate],
+    rules: Postprocessing,
+    learnt: Learnt | None,
+    kind: FindBestKind,
 ) -> Model:
     folds = sorted(set(members[0].fold_of.values()), key=int)
     first, *others = [load_model(member.folder, folds=folds) for member in members]
     model = replace(first, partners=tuple(others), postprocessing=rules)
-    return replace(model, confidence=learnt.confidence) if learnt and others else model
+    if not others:
+        return model  # it knows what its folds have learnt
+    model = replace(model, calibration=kind.calibrated(members))
+    return replace(model, confidence=learnt.confidence) if learnt else model

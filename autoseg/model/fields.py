@@ -13,6 +13,7 @@ from typing import Any
 
 from autoseg.errors import ModelError, PlanError
 from autoseg.landmarks.confidence import Confidence
+from autoseg.metrics.calibration import Calibration
 from autoseg.model.field_kinds import (
     DEFAULTS,
     Entry,
@@ -32,6 +33,7 @@ from autoseg.spec.json import from_json
 from autoseg.spec.plan import Plan
 from autoseg.spec.scale import Scale
 from autoseg.workspace import (
+    CALIBRATION,
     CONFIDENCE,
     MODEL_DATASET,
     MODEL_FINGERPRINT,
@@ -147,6 +149,12 @@ FIELDS: Mapping[str, Field] = {
         load=partial(from_json, Confidence),
         since=3,
         folder=lambda f: f.confidence,
+    ),
+    "calibration": JsonFile(
+        file=CALIBRATION,
+        load=Calibration.load,
+        since=5,
+        folder=lambda f: f.calibration,
     ),
     "scale": JsonFile(file=SCALE, load=Scale.from_json, since=4),
     "previous": Part(prefix="previous/", read=unpack, folder=_before),

@@ -11,6 +11,7 @@ from autoseg.datasets.description import Description
 from autoseg.errors import ModelError, UsageError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.landmarks.shape import ShapePrior
+from autoseg.metrics.calibration import Calibration
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
@@ -55,6 +56,9 @@ class Model:
         What is done to predictions in the end.
     confidence : Confidence or None
         Of landmarks: what validation taught about how far to trust them.
+    calibration : Calibration or None
+        Of label maps: what validation taught about how sure outputs may be; labels do
+        not depend on it.
     scale : Scale or None
         How large the objects are that it knows: other images are brought to that. None:
         images are seen as they are.
@@ -76,6 +80,7 @@ class Model:
     partners: tuple[Model, ...] = ()
     postprocessing: Postprocessing = Postprocessing()
     confidence: Confidence | None = None
+    calibration: Calibration | None = None
     scale: Scale | None = None
     depth: str | None = None
 

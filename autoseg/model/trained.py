@@ -10,6 +10,7 @@ from typing import Any
 
 from autoseg.errors import ModelError
 from autoseg.landmarks.confidence import Confidence
+from autoseg.metrics.calibration import Calibration, load_calibration
 from autoseg.model.chosen import choose_folds
 from autoseg.model.confidence import load_confidence
 from autoseg.model.decoding import Decoding, task_options
@@ -86,6 +87,13 @@ class TrainedFolder:
         if self.checkpoint != "final":
             return None
         return load_confidence(self.path, self.folds)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How sure outputs may be; it was learnt from what final weights say."""
+        if self.checkpoint != "final":
+            return None
+        return load_calibration(self.path, self.folds)
 
     @property
     def postprocessing(self) -> Postprocessing:

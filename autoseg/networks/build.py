@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 from autoseg.networks._reading import with_readers
@@ -20,6 +22,7 @@ def build_network(
     configuration: str,
     deep_supervision: bool = False,
     late: bool = False,
+    outputs: Mapping[str, int] | None = None,
 ) -> Trainable:
     """Return the network of a configuration, with weights as training starts.
 
@@ -33,6 +36,8 @@ def build_network(
         Give one output for each level of the decoder.
     late : bool
         Give `autoseg.networks.base.LateLogits` instead, for networks that can.
+    outputs : mapping of str to int, optional
+        Other heads than those of the plan's task, with the channels of each.
 
     Returns
     -------
@@ -55,7 +60,7 @@ def build_network(
             f"configurations.{configuration}.network.head_stage must be 0: only points "
             "can be read off coarser outputs."
         )
-    heads = {head.name: head.drawn for head in task.heads}
+    heads = outputs or {head.name: head.drawn for head in task.heads}
     where = f"configurations.{configuration}.network"
     faults = network_faults(chosen.network, f"{where}.options.")
     if faults:
@@ -73,6 +78,8 @@ def build_network(
             f"made with the options {', '.join(chosen.network.options)}: {reason}."
         ) from None
     network.late = late
+    if outputs is not None:
+        return network
     return with_readers(network, task.heads, chosen.dim, deep_supervision)
 
 

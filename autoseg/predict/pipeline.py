@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import io
 import logging
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,8 @@ class Pipeline:
         Kind of the files that activated outputs are written to.
     kept : KeptOutputs, optional
         Where activated outputs go in place of predictions.
+    sink : callable, optional
+        Opens what is shown activated outputs of a case, beside its prediction.
     show : bool
         Show progress.
     files : collection of str
@@ -100,6 +102,7 @@ class Pipeline:
     previous: Path | None = None
     probabilities: str | None = None
     kept: KeptOutputs | None = None
+    sink: Callable[[Job], AbstractContextManager[Sink | None]] | None = None
     show: bool = True
     files: Collection[str] = ()
     qualities: Qualities | None = None
@@ -213,6 +216,8 @@ class Pipeline:
             sink: Sink | None = None
             if self.kept is not None:
                 sink = stack.enter_context(self.kept.sink(case.job.case.id))
+            elif self.sink is not None:
+                sink = stack.enter_context(self.sink(case.job))
             elif self.probabilities is not None:
                 path = case.job.probabilities(self.probabilities)
                 sink = stack.enter_context(

@@ -253,6 +253,8 @@ class Predictor(SingleModel):
         annotation, or None
             See `predict_image`; None if the sink wants outputs only.
         """
+        if sink is not None:
+            sink = self.readout.calibrated(sink)
         watching = (progress, sink, doubt)
         found = begun.previous
         for one in self._stages(begun):  # no call within a call: few are on the stack

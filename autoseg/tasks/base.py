@@ -158,6 +158,16 @@ class Task(ABC):
         return None
 
     @property
+    def voxel_head(self) -> Head:
+        """The head of `pointwise`; raises ValueError where `decode` looks around."""
+        found = [
+            h for h in self.heads if self.pointwise and h.name == self.pointwise.head
+        ]
+        if not found:
+            raise ValueError(f"{type(self).__name__} does not decide voxel by voxel")
+        return found[0]
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of what is told apart and scored, in order; patches center on each."""
         return ()

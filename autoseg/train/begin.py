@@ -22,6 +22,7 @@ from autoseg.train.data.loader import Batch
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
 from autoseg.train.length import within_time
 from autoseg.train.loop.checkpoint import load_state
+from autoseg.train.loop.optimizer import take
 from autoseg.train.loop.trainer import Trainer
 from autoseg.train.pace import refuse_endless
 from autoseg.train.record import (
@@ -224,7 +225,7 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
         fit = fit_to_time(
             job,
             asked,
-            lambda tried: _timed(tried, asked, hardware),
+            lambda tried: timed(tried, asked, hardware),
             planned_first=hardware.device.type != "cpu",
             least_batch=ranks.count,
         )
@@ -282,7 +283,9 @@ def _ready(
     elif asked.init_from:
         origin = read_origin(asked.init_from)
         names = names_of(job.plan)
-        initialize(trainer.network, origin, asked.init_from, *names)
+        found = initialize(trainer.network, origin, asked.init_from, *names)
+        taken = {*found["copied"], *found["adapted"]}
+        take(trainer.optimizer, trainer.network, taken, trainer.recipe)
     if state is None:
         _first_batch(trainer)
     return trainer
@@ -296,8 +299,8 @@ def _first_batch(trainer: Trainer) -> Batch:
         batches.close()
 
 
-def _timed(job: Job, asked: Options, hardware: Hardware) -> float:
-    """Return how long a step of a network takes that may be trained."""
+def timed(job: Job, asked: Options, hardware: Hardware) -> float:
+    """Return how long a step of a network takes that may be trained; if it fits."""
     run = first_run(job, asked, hardware)
     try:
         check_memory(job, run, hardware)

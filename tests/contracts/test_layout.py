@@ -28,6 +28,7 @@ from autoseg.representations import REPRESENTATIONS
 from autoseg.tasks import TASKS
 from autoseg.train.after.kinds import AFTER_KINDS
 from autoseg.train.loggers import LOGGERS
+from autoseg.train.teach.kinds import TEACH_KINDS
 from planners import PLANNERS
 from tests.contracts.sources import ROOT, SOURCES, name_of, nodes, tree
 
@@ -53,6 +54,7 @@ REGISTRIES = (
     REPORT_KINDS,
     REPRESENTATIONS,
     TASKS,
+    TEACH_KINDS,
 )
 PLUGINS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))

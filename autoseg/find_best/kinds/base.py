@@ -9,6 +9,7 @@ from autoseg.find_best.candidates import Candidate
 from autoseg.find_best.search import Search
 from autoseg.find_best.step import Step
 from autoseg.find_best.table import Table
+from autoseg.metrics.calibration import Calibration
 from autoseg.model.confidence import Learnt
 from autoseg.model.decoding import Decoding
 from autoseg.model.postprocessing import Postprocessing
@@ -80,6 +81,13 @@ class FindBestKind:
             Goodness without it.
         """
         return Last(table=table)
+
+    def calibrated(self, members: Sequence[Candidate]) -> Calibration | None:
+        """Return how sure averages of several configurations may be, if one can say.
+
+        One configuration says it itself, by what its folds have learnt.
+        """
+        return None
 
     def learnt(self, members: Sequence[Candidate]) -> Learnt | None:
         """Return what the validations teach about how far to trust predictions."""

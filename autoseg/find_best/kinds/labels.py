@@ -23,9 +23,12 @@ from autoseg.find_best.tuning import (
     rules_to_try,
     score_case,
 )
+from autoseg.metrics.calibration import Calibration, Evidence, together
 from autoseg.model.dense_crf import DenseCrf
 from autoseg.model.postprocessing import Postprocessing, Rule
-from autoseg.predict.readouts.ensemble import decide
+from autoseg.predict.readouts.ensemble import averaged, decide
+from autoseg.spec.annotation import LabelMap
+from autoseg.train.after.calibration import Sampler
 
 Rules = Mapping[str, Sequence[Rule]]
 Scores = dict[str, Any]
@@ -73,6 +76,22 @@ class LabelsBest(FindBestKind):
             if gain_of(table, finished).is_sure:
                 return Last(table=finished, rules=rules, steps=steps)
         return Last(table=table, steps=steps)  # together they do not gain
+
+    def calibrated(self, members: Sequence[Candidate]) -> Calibration | None:
+        if not self.has_rules:
+            return None
+
+        def look(arrays: Outputs, reference: Any, spacing: Any) -> Evidence:
+            unknown = reference.unknown if isinstance(reference, LabelMap) else ()
+            sampler = Sampler(self.task, unknown)
+            if not sampler.useful:
+                return Evidence()
+            truth = np.asarray(reference)
+            for rows, mean in averaged(arrays):
+                sampler.look(mean, truth[rows])
+            return sampler.sample().evidence(sampler.head)
+
+        return together(self.search.read(members, look).values()).calibration()
 
     def _field(
         self, members: Sequence[Candidate], table: Table

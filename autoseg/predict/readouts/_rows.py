@@ -118,15 +118,18 @@ class Stream:
             for ready in self._rows.take(low, logits):
                 yield self._resampler, ready
 
-    def activated(self, resampler: RowResampler, ready: Ready) -> Iterator[Rows]:
-        """Yield activated rows (K, *N), not too many at once."""
+    def activated(
+        self, resampler: RowResampler, ready: Ready, every: int = 1
+    ) -> Iterator[Rows]:
+        """Yield activated rows (K, *N), not too many at once; one out of so many."""
         heads, first, start, stop = ready
         axis, shape = resampler.axis, self.grids.placement.cropped_shape
         outputs = sum(head.channels for head in self.grids.heads)
         row = outputs * math.prod(shape) // shape[axis]
         step = max(1, PIECE // max(1, row))
-        for low in range(start, stop, step):
-            high = min(low + step, stop)
+        first_one = start if every == 1 else -(-start // every) * every
+        for low in range(first_one, stop, step if every == 1 else every):
+            high = min(low + (step if every == 1 else 1), stop)
             below, above = resampler.needs(low, high)
             needed = (h.narrow(axis, below - first, above - below) for h in heads)
             logits = resampler.outputs(needed, below, low, high)

@@ -9,7 +9,7 @@ numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def hand_on(arrays: Sequence[Any], geometry: Geometry, sink: Sink) -> None:
     sink : Sink
         Takes them as float32.
     """
-    shape, axes = tuple(arrays[0].shape), tuple(range(len(geometry.shape)))
+    axes = tuple(range(len(geometry.shape)))
     sink.open(
         Placement(
             geometry=geometry,
@@ -158,6 +158,25 @@ def hand_on(arrays: Sequence[Any], geometry: Geometry, sink: Sink) -> None:
             spacing=geometry.spacing,
         )
     )
-    for rows in _pieces(shape):
+    for rows, mean in averaged(arrays):
+        sink.put(mean, 0, rows.start)
+
+
+def averaged(arrays: Sequence[Any]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield averaged outputs, some rows of the first axis of space after the other.
+
+    Parameters
+    ----------
+    arrays : sequence of array of uint8, shape (K, *S)
+        Outputs of each model.
+
+    Yields
+    ------
+    rows : slice
+        Which rows.
+    mean : ndarray of float32, shape (K, *rows)
+        From 0 to 1.
+    """
+    for rows in _pieces(tuple(arrays[0].shape)):
         mean = sum(array[:, rows].astype(np.float32) for array in arrays)
-        sink.put(np.asarray(mean) / (LEVELS * len(arrays)), 0, rows.start)
+        yield rows, np.asarray(mean) / (LEVELS * len(arrays))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from autoseg.datasets.layouts.derivatives import (
@@ -22,6 +23,7 @@ from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import name_segments
 from autoseg.geometry.argmax import resample_argmax
 from autoseg.geometry.mapped import in_rows, let_go, zeros
+from autoseg.metrics.calibration import Calibration
 from autoseg.model.dense_crf import refined
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
@@ -29,7 +31,7 @@ from autoseg.predict.readouts._rows import Grids, Stream, Whole, join
 from autoseg.predict.readouts.ensemble import apart, decide, hand_on, open_outputs
 from autoseg.predict.readouts.outputs import OutputReadout, Reader
 from autoseg.predict.readouts.probabilities import open_sink
-from autoseg.predict.readouts.sight import Opinion, Sight, Sink
+from autoseg.predict.readouts.sight import Opinion, Sight, Sink, row_step
 from autoseg.predict.readouts.types import (
     BIDS,
     NIFTI,
@@ -42,6 +44,7 @@ from autoseg.predict.readouts.types import (
 from autoseg.predict.readouts.uncertainty import Doubt, doubt_file
 from autoseg.predict.windows.canvas import Canvas
 from autoseg.predict.windows.window import Block
+from autoseg.preprocess.placement import Placement
 from autoseg.spec.foreign.looks import looks_of
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry, Image
@@ -131,6 +134,12 @@ class Labels(OutputReadout):
         inner = decide(arrays, self.task, rules.thresholds)
         return np.asarray(self.task.write(inner))
 
+    def calibrated(self, sink: Sink) -> Sink:
+        calibration = self.model.calibration
+        if calibration is None or self.task.pointwise is None:
+            return sink
+        return _Softened(sink, tuple(self.task.heads), calibration)
+
     def finish(self, found: Any, geometry: Geometry, doubt: Doubt | None) -> Array:
         rules = self.model.postprocessing
         if doubt is None and not rules.classes:
@@ -188,6 +197,40 @@ class Labels(OutputReadout):
         return [*found, doubt_file(job, format.probabilities_ending)]
 
 
+class _Softened:
+    """Gives outputs on with a calibration's temperatures.
+
+    Parameters
+    ----------
+    sink : Sink
+        Takes them.
+    heads : tuple of Head
+        Of the task.
+    calibration : Calibration
+        Of the model.
+    """
+
+    def __init__(
+        self, sink: Sink, heads: tuple[Head, ...], calibration: Calibration
+    ) -> None:
+        self._sink, self._heads, self._calibration = sink, heads, calibration
+        self.alone = sink.alone
+
+    @property
+    def every(self) -> int:
+        """As the sink says."""
+        return row_step(self._sink)
+
+    def open(self, placement: Placement) -> None:
+        """Open the sink."""
+        self._sink.open(placement)
+
+    def put(self, outputs: Array, axis: int, start: int) -> None:
+        """Take rows, and give them on."""
+        softened = self._calibration.soften(outputs, self._heads)
+        self._sink.put(softened, axis, start)
+
+
 class _Painter(Reader):
     """Puts what a voxel is where it belongs in the image."""
 
@@ -226,7 +269,9 @@ class _ByRow(_Painter):
             self.canvas.put(inner, resampler.axis, ready[2])
             let_go(self._labels)
             if self.sink is not None:
-                for rows in self._stream.activated(resampler, ready):
+                for rows in self._stream.activated(
+                    resampler, ready, row_step(self.sink)
+                ):
                     self.sink.put(*rows)
 
 
@@ -245,7 +290,7 @@ class _ByHead(_Painter):
     def result(self) -> Array:
         grids, outputs = self.grids, self._whole.outputs
         if self.sink is not None:
-            self.sink.put(join(grids.activate(grids.resample(outputs))), 0, 0)
+            self._show(self.sink)
         inner = resample_argmax(
             (head.numpy() for head in outputs),
             grids.placement.cropped_shape,
@@ -257,6 +302,18 @@ class _ByHead(_Painter):
         )
         self.canvas.put(inner, 0, 0)
         return super().result()
+
+    def _show(self, sink: Sink) -> None:
+        """Give activated outputs to a sink; of some rows, head after head."""
+        grids, outputs = self.grids, self._whole.outputs
+        every = row_step(sink)
+        if every == 1:
+            sink.put(join(grids.activate(grids.resample(outputs))), 0, 0)
+            return
+        rows = [grids.resample(head[None])[:, ::every] for head in outputs]
+        some = join(grids.activate(torch.cat(rows)))
+        for number in range(some.shape[1]):
+            sink.put(some[:, number : number + 1], 0, number * every)
 
 
 class _ByImage(Reader):

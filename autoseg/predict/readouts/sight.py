@@ -30,6 +30,8 @@ class Sink(Protocol):
     ----------
     alone : bool
         Whether it wants instances' outputs only, and no prediction made of them.
+    every : int
+        May be left out. Of label maps: one row out of so many is enough, once opened.
     """
 
     alone: bool
@@ -39,6 +41,11 @@ class Sink(Protocol):
 
     def put(self, outputs: Array, axis: int, start: int) -> None:
         """Take float32 outputs (K, *N), but some rows along ``axis`` from ``start``."""
+
+
+def row_step(sink: Sink) -> int:
+    """Return of how many rows an opened sink wants one."""
+    return int(getattr(sink, "every", 1))
 
 
 @dataclass(frozen=True, kw_only=True)

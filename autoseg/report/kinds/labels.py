@@ -23,6 +23,7 @@ from autoseg.report.pictures.label_layer import LabelLayer
 from autoseg.report.pictures.layers import Layer
 from autoseg.report.pictures.turned import Turned
 from autoseg.report.reliability import reliability, tally
+from autoseg.report.sampled import sampled
 from autoseg.report.statistics import Region
 from autoseg.spec.annotation import LabelMap
 from autoseg.tasks.base import Task
@@ -102,6 +103,10 @@ class LabelsReport(ReportKind):
     def calibration(self, checked: Checked) -> Json | None:
         if not self.keeps_outputs:
             return None
+        return sampled(checked, self.members) or self._kept(checked)
+
+    def _kept(self, checked: Checked) -> Json | None:
+        """Look at the outputs that `find_best` keeps."""
         held_out = sum(len(scores_of(f)) for f in checked.trained.folds if f.held_out)
         files = kept_outputs(checked.trained, checked.workspace)
         names = list(self.members)
@@ -119,13 +124,16 @@ class LabelsReport(ReportKind):
             "cases": len(found),
             "held_out": held_out,
             "classes": {n: reliability(tallies[:, i]) for i, n in enumerate(names)},
+            "temperature": None,
+            "uncalibrated": {},
         }
 
     def no_calibration(self, where: str) -> str:
         if not self.keeps_outputs:
             return super().no_calibration(where)
         return (
-            "no probabilities are kept. This predicts them: "
+            "no fold of it was validated since calibration is learnt, and no "
+            "probabilities are kept. This predicts them: "
             f"autoseg report {where} --calibration"
         )
 

@@ -70,6 +70,12 @@ class Recipe:
     patience : float
         Training ends early when the validation score has got no better for so many
         epochs or, below 1, for this share of the training; 0: it goes on to its end.
+    taken_rate : float
+        Learning rate of weights that were taken from another model, as a share of that
+        of the rest.
+    taken_warmup : float
+        Share of the training in which their rate rises from almost nothing, so that
+        what is new learns first.
 
     References
     ----------
@@ -107,6 +113,8 @@ class Recipe:
     recompute: Literal["auto", "on", "off"] = "auto"
     freeze: Literal["", "encoder"] = ""
     patience: float = 0.0
+    taken_rate: float = 1.0
+    taken_warmup: float = 0.0
 
     def __post_init__(self) -> None:
         faults = [
@@ -126,6 +134,8 @@ class Recipe:
                 ("optimizer", _one_of(OPTIMIZERS), self.optimizer in OPTIMIZERS),
                 ("schedule", _one_of(SCHEDULES), self.schedule in SCHEDULES),
                 ("recompute", _one_of(RECOMPUTE), self.recompute in RECOMPUTE),
+                ("taken_rate", "above 0, up to 1", 0 < self.taken_rate <= 1),
+                ("taken_warmup", "in [0, 1)", 0 <= self.taken_warmup < 1),
                 ("freeze", "encoder", self.freeze in ("", "encoder")),
             )
             if not good

@@ -60,6 +60,30 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     return highest * _cosine(1.0, end, rest)
 
 
+def taken_share(recipe: Recipe, progress: float) -> float:
+    """Return the learning rate of taken weights as a share of that of the rest.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its ``taken_rate`` is reached on a line, over its ``taken_warmup``.
+    progress : float
+        0 at the first iteration, 1 after the last.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from autoseg.train.setup.recipes import RECIPES
+    >>> slow = replace(RECIPES["fast"], taken_rate=0.5, taken_warmup=0.2)
+    >>> [taken_share(slow, progress) for progress in (0.0, 0.1, 0.2, 0.9)]
+    [0.02, 0.26, 0.5, 0.5]
+    """
+    if progress >= recipe.taken_warmup:
+        return recipe.taken_rate
+    share = max(0.0, progress) / recipe.taken_warmup
+    return recipe.taken_rate * (START + (1 - START) * share)
+
+
 def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 

@@ -25,8 +25,8 @@ from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
 from autoseg.train.loop.logbook import Logbook, Meter, in_a_line, memory_of, waits
 from autoseg.train.loop.not_finite import Seen, not_finite
-from autoseg.train.loop.optimizer import make_optimizer
-from autoseg.train.loop.schedule import Clock, learning_rate
+from autoseg.train.loop.optimizer import load_optimizer, make_optimizer, set_rates
+from autoseg.train.loop.schedule import Clock
 from autoseg.train.setup.hardware import Hardware, try_compile
 from autoseg.train.setup.recipes import Recipe
 
@@ -129,9 +129,7 @@ class Trainer:
         TrainingError
             If the loss is not finite; on a GPU, this is seen some iterations later.
         """
-        rate = learning_rate(self.recipe, self.clock.scheduled)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rates(self.optimizer, self.recipe, self.clock.scheduled)
         loss = self.gradients(batch.images, batch.learned, self.scaler)
         self._unseen.append(Seen(batch.iteration, batch.cases, loss))
         if self.hardware.device.type == "cpu":
@@ -337,7 +335,7 @@ class Trainer:
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         self.network.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, self.network, state["optimizer"], self.recipe)
         if state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.clock.load(state["clock"])

@@ -7,6 +7,7 @@ features, kernels and strides typed by hand.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from autoseg.train.setup.job import Job
 from autoseg.train.setup.options import Options
 from autoseg.train.start.channels import differs_in_inputs
 from autoseg.train.start.encoder_weights import ENDINGS
+from autoseg.train.start.origin import model_in
 
 
 def adopt_network(job: Job, asked: Options) -> Fit:
@@ -86,6 +88,8 @@ def _network_of(model: Model, job: Job, asked: Options) -> dict[str, Any]:
 def _model_of(asked: Options) -> Model | None:
     """Return the model that is named; None of what is only weights, or nothing."""
     source = asked.init_from
+    if source is not None and str(source).endswith(".pt"):
+        return model_in(Path(source))
     if source is None or str(source).endswith(ENDINGS):
         return None
     try:

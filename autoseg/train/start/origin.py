@@ -13,6 +13,7 @@ from autoseg.errors import AutosegError, ModelError
 from autoseg.model.load import load_model
 from autoseg.model.loaders.nnunet.checkpoint import load_checkpoint
 from autoseg.model.loaders.nnunet.weights import as_float32, rename_weights
+from autoseg.model.model import Model
 from autoseg.model.tensors import load_tensors
 from autoseg.spec.json import from_json
 from autoseg.spec.plan import Plan
@@ -69,6 +70,34 @@ def read_origin(source: str | Path) -> Origin:
         return Origin(load_weights(path), *_names_in(path))
     model = load_model(path)
     return Origin(dict(model.weights[0]), *names_of(model.plan))
+
+
+def model_in(path: Path) -> Model | None:
+    """Return the model that a checkpoint of ours is of; None: it does not say it.
+
+    Parameters
+    ----------
+    path : Path
+        Of one of ours (``.pt``).
+    """
+    try:
+        content = load_tensors(path, str(path), mmap=True)
+        plan = from_json(Plan, content.get("plan"), str(path))
+        configuration = str(content.get("configuration"))
+        plan.configuration(configuration)
+    except AutosegError:
+        return None  # reading its weights says what is wrong
+    weights = content.get("weights")
+    if not isinstance(weights, Mapping):
+        return None
+    return Model(
+        plan=plan,
+        configuration=configuration,
+        weights=(weights,),
+        folds=(str(content.get("fold")),),
+        dataset={},
+        source=str(path),
+    )
 
 
 def _of_nnunet(path: Path) -> dict[str, Tensor] | None:

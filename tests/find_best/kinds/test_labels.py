@@ -4,6 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from autoseg.find_best.kinds.base import Last
 from autoseg.find_best.kinds.labels import LabelsBest
@@ -85,3 +86,20 @@ def test_the_toy_search_has_what_a_real_one_has():
     real = {field.name for field in dataclasses.fields(Search)} | set(vars(Search))
 
     assert set(vars(_search())) <= real
+
+
+def test_an_average_that_is_too_sure_gets_a_temperature_of_its_own():
+    search = _search()
+    # It says 0.9 of everything, by 220 and 239 of 255, and six of ten are right.
+    truth = np.tile(np.array([1] * 6 + [0] * 4, np.int16), (1, 30))
+    said = [np.full(truth.shape, level, np.uint8) for level in (220, 239)]
+    search.read = lambda members, look: {
+        case: look([np.stack([255 - one, one]) for one in said], truth, (1.0, 1.0))
+        for case in search.ids
+    }
+
+    found = LabelsBest(search).calibrated(search.candidates)
+
+    # sigmoid(log(0.9 / 0.1) / T) = 0.6
+    wanted = np.log(9) / np.log(1.5)
+    assert found.temperatures == {"classes": pytest.approx(wanted, rel=1e-3)}

@@ -1,9 +1,12 @@
 """Label maps are the same however their outputs come."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from autoseg.metrics.calibration import Calibration
 from autoseg.model.postprocessing import Postprocessing, Rule
 from autoseg.predict.options import Options
 from autoseg.predict.readouts import READOUTS
@@ -12,6 +15,7 @@ from autoseg.predict.readouts.sight import Sight
 from autoseg.predict.windows.window import Block, Windows
 from autoseg.preprocess.case import Prepared
 from autoseg.preprocess.placement import Placement
+from autoseg.spec.configuration import Resampling
 from autoseg.spec.image import Geometry
 from autoseg.tasks import make_task
 from tests.predict import toy_model as toy
@@ -108,6 +112,39 @@ def test_who_wants_probabilities_gets_those_that_decided(axis):
 
     wanted = torch.softmax(logits(), dim=0).numpy()
     np.testing.assert_allclose(sink.outputs, wanted, atol=1e-6)
+
+
+def test_with_a_temperature_probabilities_are_softer_and_labels_the_same():
+    sink, reads = Outputs(), readout()
+    reads.model = replace(
+        reads.model, calibration=Calibration(temperatures={"classes": 2.0})
+    )
+
+    found = read(reads, sink=reads.calibrated(sink))
+
+    wanted = torch.softmax(logits() / 2, dim=0).numpy()
+    np.testing.assert_allclose(sink.outputs, wanted, atol=1e-6)
+    assert np.array_equal(found, expected())
+
+
+@pytest.mark.parametrize("axis, rows", [(0, 4), (1, 5)])
+@pytest.mark.parametrize("order", [1, 3], ids=["by rows", "by heads"])
+def test_who_wants_few_rows_gets_those_alone(axis, rows, order):
+    sink, reads = Outputs(), readout()
+    sink.every = 3
+    settings = reads.model.settings
+    settings = replace(settings, resampling=Resampling(output_order=order))
+    plan = replace(reads.model.plan, configurations={"net": settings})
+    reads.model = replace(reads.model, plan=plan)
+
+    found = read(reads, axis, rows, sink=sink)
+
+    along = axis if order == 1 else 0
+    wanted = np.moveaxis(torch.softmax(logits(), dim=0).numpy(), 1 + along, 0)
+    given = np.moveaxis(sink.outputs, 1 + along, 0)
+    np.testing.assert_allclose(given[::3], wanted[::3], atol=1e-6)
+    assert np.isnan(np.delete(given, slice(None, None, 3), axis=0)).all()
+    assert np.array_equal(found, expected())
 
 
 def test_doubt_is_about_all_classes_and_counted_in_the_memory():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autoseg.model.model import Model
 from autoseg.predict.job import Job as PredictionJob
@@ -90,9 +91,27 @@ class AfterKind:
         readout = readout_of(model, options)
         predictor = Predictor(model, replace(options, uncertainty=readout.can_doubt))
         qualities = Qualities(self.qualities) if readout.can_judge else None
-        Pipeline(predictor=predictor, previous=previous, qualities=qualities).run(
-            waiting, 1, 1
-        )
+        Pipeline(
+            predictor=predictor,
+            previous=previous,
+            qualities=qualities,
+            **self.watching(model),
+        ).run(waiting, 1, 1)
+
+    def watching(self, model: Model) -> Mapping[str, Any]:
+        """Return what else looks on while validation cases are predicted.
+
+        Parameters
+        ----------
+        model : Model
+            With this fold only.
+
+        Returns
+        -------
+        mapping of str to object
+            Fields of `Pipeline`.
+        """
+        return {}
 
     def rehearse(self, model: Model, waiting: PredictionJob) -> None:
         """Do with one case, in a folder of its own, what will be done with all.

@@ -18,7 +18,8 @@ def calls(monkeypatch):
             seen["uncertainty"] = options.uncertainty
 
     class Pipeline:
-        def __init__(self, predictor, previous, qualities):
+        def __init__(self, predictor, previous, qualities, **more):
+            assert not more  # nothing else looks on
             seen["qualities"] = qualities
 
         def run(self, waiting, *workers):
@@ -32,7 +33,7 @@ def calls(monkeypatch):
 def _predict(monkeypatch, folder, doubts, judges):
     readout = SimpleNamespace(can_doubt=doubts, can_judge=judges)
     monkeypatch.setattr(base, "readout_of", lambda model, options: readout)
-    job = SimpleNamespace(folder=folder)
+    job = SimpleNamespace(folder=folder, fold="all")
     AfterLabels(job, "cpu").predict("model", ["case"], None)
 
 

@@ -1,0 +1,98 @@
+"""Images on the network's grid, kept beside the preprocessed cases.
+
+``CASE.npy`` is float16 (C, *S), opened as a memory map; ``CASE.json`` beside it says of
+which content it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autoseg.atomic import atomically, sweep_temporaries
+from autoseg.datasets.files import find_cases
+from autoseg.datasets.identity import content_of
+from autoseg.datasets.series.choice import choice_of
+from autoseg.errors import UsageError
+from autoseg.formats.base import read_image
+from autoseg.parallel import map_cases
+from autoseg.preprocess.later import prepare
+from autoseg.spec.dataset import Case
+from autoseg.spec.json import dumps, load_object, write_text
+from autoseg.train.setup.job import Job
+
+FOLDER = "unannotated"  # beside the preprocessed cases
+
+
+def find_images(folder: Path, job: Job) -> list[Case]:
+    """Return the images of a folder, which have the channels of a data set.
+
+    Raises
+    ------
+    UsageError
+        If there is no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder of images.")
+    dataset = job.dataset
+    found = find_cases(
+        folder,
+        len(dataset.channel_names),
+        dataset.image_ending,
+        names=dataset.channel_names,
+        series=choice_of(dataset.raw, dataset.channel_names),
+    )
+    if not found:
+        raise UsageError(
+            f"{folder} has no image that ends in {dataset.image_ending}, as those of "
+            f"{dataset.name} do."
+        )
+    return found
+
+
+def prepare_images(
+    cases: Sequence[Case], job: Job, workers: int | None = None
+) -> list[Path]:
+    """Bring images to the network's grid, as far as they are not there.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Without annotation.
+    job : Job
+        Says the grid.
+    workers : int, optional
+        Images at a time.
+
+    Returns
+    -------
+    list of Path
+        Of their arrays, in the order of the cases.
+
+    Raises
+    ------
+    CaseErrors
+        If some cannot be read; the others are there.
+    """
+    folder = job.store.folder / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep_temporaries(folder)
+    files = {case.id: folder / f"{case.id}.npy" for case in cases}
+
+    def make(case: Case) -> None:
+        file, content = files[case.id], content_of(case)
+        said = file.with_suffix(".json")
+        if file.is_file() and said.is_file() and load_object(said).get("of") == content:
+            return
+        image = read_image(case, job.dataset, lazily=True)
+        prepared = prepare(image, job.plan, job.configuration, overwrite=True)
+        array = np.asarray(prepared.array, dtype=np.float16)
+        said.unlink(missing_ok=True)
+        with atomically(file) as temporary, temporary.open("wb") as stream:
+            np.save(stream, array)
+        write_text(said, dumps({"of": content}))
+
+    map_cases(make, cases, stage="prepare", workers=workers, name=lambda case: case.id)
+    return list(files.values())

@@ -1,0 +1,1 @@
+"""Pseudo-labels: what a model is sure of becomes training cases."""

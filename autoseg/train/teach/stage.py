@@ -1,0 +1,234 @@
+"""Make training cases of what a model, or an ensemble, is sure of.
+
+Images that nobody annotated are predicted; what is unsure is left out, in the way that
+partly annotated cases have (``ignore``, unknown points). A new data set has these cases
+and the annotated ones, which stay where they are. Its folds hold out the same annotated
+cases as before; what was taught is on the training side of each.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autoseg.datasets.files import find_cases
+from autoseg.datasets.merge import place_of
+from autoseg.datasets.read import load_dataset, open_dataset
+from autoseg.datasets.series.choice import choice_of
+from autoseg.errors import UsageError, amount, some_of
+from autoseg.model.load import load_model
+from autoseg.model.model import Model
+from autoseg.predict.cases import prediction_ending
+from autoseg.predict.job import Job
+from autoseg.predict.stage import predict
+from autoseg.preprocess.folds import load_splits, make_splits
+from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.json import dumps, write_text
+from autoseg.tasks import choose_task, make_task
+from autoseg.train.teach.kinds import TEACH_KINDS
+from autoseg.train.teach.kinds.base import TeachKind
+from autoseg.workspace import Workspace
+
+PathLike = str | os.PathLike[str]
+
+SURE = 0.9
+LABELS = "labelsTr"
+PARTIAL = ".partial"  # after the folder's name, until it is complete
+
+logger = logging.getLogger(__name__)
+
+
+def teach(
+    dataset: PathLike,
+    images: PathLike,
+    model: PathLike,
+    output: PathLike,
+    root: PathLike | None = None,
+    *,
+    folds: Sequence[str | int] | None = None,
+    configuration: str | None = None,
+    sure: float = SURE,
+    device: str = "auto",
+) -> Path:
+    """Make a data set with pseudo-labels for images that nobody annotated.
+
+    Parameters
+    ----------
+    dataset : str or path
+        The annotated cases: a folder, or the name or number of one in ``ROOT/raw``.
+    images : path
+        Folder of images, named as those of the data set. Cases that it has already are
+        left out.
+    model : path
+        What predicts them: a trained model's folder, a bundle, such as the one that
+        `find_best` writes, or a name.
+    output : path
+        The folder of the new data set; it must not be there yet, or be empty.
+    root : path, optional
+        ROOT.
+    folds, configuration
+        Which part of the model; see `autoseg.model.load.load_model`.
+    sure : float
+        From which probability on a voxel's label is taught, or from which score on an
+        object, between 0 and 1. Of landmarks, `low_confidence` decides, and this only
+        where validation taught nothing.
+    device : str
+        Where to predict.
+
+    Returns
+    -------
+    Path
+        The folder: dataset.json, which names the places of all files, and the new
+        annotations in ``labelsTr``.
+
+    Raises
+    ------
+    UsageError, DatasetError
+        If the model has other classes, nothing is sure, or the folder holds something.
+    CaseErrors
+        If some images could not be predicted; the same call goes on.
+    """
+    if not 0 < sure <= 1:
+        raise UsageError(f"sure is {sure}; give more than 0 and at most 1.")
+    described, workspace = open_dataset(dataset, root)
+    folder = Path(os.path.abspath(output))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} holds something, and nothing is overwritten.")
+    teacher = load_model(model, configuration=configuration, folds=folds)
+    kind = _kind_of(teacher, described, sure)
+    work = folder.with_name(folder.name + PARTIAL)
+    jobs = _jobs(_unannotated(Path(images), described), teacher, work / "predicted")
+    predict(
+        teacher,
+        [job.case.images for job in jobs],
+        work / "predicted",
+        save_probabilities=kind.needs_outputs,
+        continue_prediction=True,
+        device=device,
+    )
+    taught = _annotated(kind, jobs, work)
+    raw = _described(
+        kind.described(described.raw), described, taught, workspace, folder
+    )
+    write_text(work / "dataset.json", dumps(raw))
+    shutil.rmtree(work / "predicted")
+    if folder.exists():
+        folder.rmdir()
+    work.rename(folder)
+    load_dataset(folder)  # whatever is wrong with it is said here
+    return folder
+
+
+def _kind_of(teacher: Model, dataset: Dataset, sure: float) -> TeachKind:
+    """Return what makes annotations; raises UsageError if classes are others."""
+    theirs, ours = make_task(teacher.plan.task), make_task(choose_task(dataset))
+    known = [(task.kind, task.classes) for task in (theirs, ours)]
+    if known[0] != known[1]:
+        raise UsageError(
+            f"{teacher.source} finds {', '.join(theirs.classes)}, and {dataset.name} "
+            f"has {', '.join(ours.classes)}. Teach with a model of the same classes."
+        )
+    return TEACH_KINDS[theirs.kind](
+        theirs.for_axes(teacher.settings.dim), dataset, sure
+    )
+
+
+def _unannotated(folder: Path, dataset: Dataset) -> list[Case]:
+    """Return the images of a folder that are no case yet."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder of images.")
+    found = find_cases(
+        folder,
+        len(dataset.channel_names),
+        dataset.image_ending,
+        names=dataset.channel_names,
+        series=choice_of(dataset.raw, dataset.channel_names),
+    )
+    there = {case.id for case in dataset.training}
+    known = [case.id for case in found if case.id in there]
+    if known:
+        logger.info(
+            "%s of %s are annotated already and are not taught.",
+            amount(len(known), "image"),
+            folder,
+        )
+    new = [case for case in found if case.id not in there]
+    if not new:
+        raise UsageError(
+            f"{folder} has no image that ends in {dataset.image_ending} and is not a "
+            f"case of {dataset.name} already."
+        )
+    return new
+
+
+def _jobs(cases: Sequence[Case], teacher: Model, folder: Path) -> list[Job]:
+    return [
+        Job(case=case, output=folder / f"{case.id}{prediction_ending(case, teacher)}")
+        for case in cases
+    ]
+
+
+def _annotated(
+    kind: TeachKind, jobs: Sequence[Job], work: Path
+) -> list[tuple[Case, Path]]:
+    """Write annotations; return the cases that have one, with its file."""
+    folder = work / LABELS
+    folder.mkdir(parents=True, exist_ok=True)
+    found, shares, empty = [], [], []
+    for job in jobs:
+        made = kind.annotate(job, folder)
+        if made is None:
+            empty.append(job.case.id)
+            continue
+        found.append((job.case, made[0]))
+        shares.append(made[1])
+    if empty:
+        logger.warning(
+            "Left out, since nothing was found there surely: %s (%s of %d).",
+            some_of(empty),
+            len(empty),
+            len(jobs),
+        )
+    if not found:
+        raise UsageError(
+            "The model is sure of nothing in these images. Give a lower --sure, or a "
+            "better model."
+        )
+    logger.info(
+        "%s taught; on average %.0f %% of a prediction was sure.",
+        amount(len(found), "case"),
+        100 * sum(shares) / len(shares),
+    )
+    return found
+
+
+def _described(
+    raw: dict[str, Any],
+    dataset: Dataset,
+    taught: Sequence[tuple[Case, Path]],
+    workspace: Workspace,
+    folder: Path,
+) -> dict[str, Any]:
+    """Return the new dataset.json, with the folds that there were."""
+    listed: dict[str, Any] = {
+        case.id: {
+            "images": [place_of(path, folder) for path in case.images],
+            "label": place_of(case.annotation, folder),
+        }
+        for case in dataset.training
+        if case.annotation is not None
+    }
+    for case, path in taught:
+        listed[case.id] = {
+            "images": [place_of(image, folder) for image in case.images],
+            "label": f"{LABELS}/{path.name}",
+        }
+    made = workspace.splits.is_file()
+    splits = load_splits(workspace, dataset) if made else make_splits(dataset)
+    new = [case.id for case, _ in taught]
+    folds = [{"train": [*t, *new], "val": list(v)} for t, v in splits]
+    return {**raw, "dataset": listed, "numTraining": len(listed), "splits": folds}

@@ -1,0 +1,99 @@
+"""A start from images alone: learned, stopped, taken up, and trained from."""
+
+import json
+
+import pytest
+import torch
+
+from autoseg.errors import UsageError
+from autoseg.networks.build import build_network
+from autoseg.train.loop import trainer as loop
+from autoseg.train.pretrain.stage import pretrain
+from autoseg.train.setup.job import find_job
+from autoseg.train.setup.options import Options
+from autoseg.train.start.adopt import adopt_network
+from autoseg.train.start.initialize import initialize
+from autoseg.train.start.origin import read_origin
+
+HOW = {
+    "recipe": "fast",
+    "device": "cpu",
+    "precision": "fp32",
+    "threads": 1,
+    "workers": 1,
+    "seed": 3,
+    "settings": {"network.features": [4, 4, 4]},
+}
+
+
+def go(toy, **options):
+    images = toy.dataset / "imagesTr"
+    return pretrain(
+        images,
+        toy.dataset,
+        "3d_fullres",
+        toy.root,
+        **{"iterations": 3, **HOW, **options},
+    )
+
+
+def weights(file):
+    return torch.load(file, weights_only=True)["weights"]
+
+
+def test_what_was_learned_is_a_start_for_training(toy_root):
+    whole = go(toy_root)
+    learned = weights(whole)
+    run = json.loads((whole.parent / "run.json").read_text())
+    go(toy_root)  # is there already
+    again = weights(go(toy_root, overwrite=True))
+
+    assert whole == toy_root.fold().parent / "pretrained" / "checkpoint_final.pt"
+    assert run["fold"] == "pretrained" and run["training_cases"] == 5
+    assert all(torch.equal(learned[name], again[name]) for name in learned)
+    assert not any("seg_layers" in name for name in learned)
+    assert any(name.startswith("decoder") for name in learned)
+
+    # Training takes the network that was pretrained, though another one is planned.
+    asked = Options(init_from=str(whole))
+    job = find_job(toy_root.dataset, "3d_fullres", 0, toy_root.root, "unet", asked)
+    fit = adopt_network(job, asked)
+    assert list(fit.changes["network.features"]) == [4, 4, 4]
+    job = fit.applied(job)
+    network = build_network(job.plan, "3d_fullres")
+    report = initialize(network, read_origin(whole), "it")
+    assert {*report["new"]} == {n for n in network.state_dict() if "seg_layers" in n}
+    assert all(
+        torch.equal(network.state_dict()[n], learned[n]) for n in report["copied"]
+    )
+
+
+def test_one_that_was_stopped_ends_as_one_that_was_not(toy_root, monkeypatch):
+    stopped, agree = [], loop.Trainer._agree
+
+    def agreed(self, asked, saver):
+        if self.clock.iteration != 2 or stopped:
+            return agree(self, asked, saver)
+        stopped.append(True)
+        return loop._Agreed(stop=True, look=True, save=True)
+
+    whole = weights(go(toy_root))
+    monkeypatch.setattr(loop.Trainer, "_agree", agreed)
+    with pytest.raises(KeyboardInterrupt):
+        go(toy_root, overwrite=True)
+    found = weights(go(toy_root))
+
+    assert stopped and all(torch.equal(whole[name], found[name]) for name in whole)
+
+
+def test_what_cannot_be_is_said_before_anything_is_written(toy_root):
+    with pytest.raises(UsageError, match="say how long"):
+        go(toy_root, iterations=None)
+    with pytest.raises(UsageError, match="share between 0 and 1"):
+        go(toy_root, hidden=1.0)
+    with pytest.raises(UsageError, match="no folder of images"):
+        pretrain(toy_root.root / "no", toy_root.dataset, "3d_fullres", toy_root.root)
+    with pytest.raises(UsageError, match=r"no image that ends in \.nii\.gz"):
+        pretrain(toy_root.root, toy_root.dataset, "3d_fullres", toy_root.root)
+
+    assert not (toy_root.fold().parent / "pretrained").exists()

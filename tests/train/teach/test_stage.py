@@ -1,0 +1,79 @@
+"""A data set with what a model is sure of, beside the annotated cases."""
+
+import json
+
+import blosc2
+import numpy as np
+import pytest
+
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import UsageError
+from autoseg.train.teach import stage
+from autoseg.train.teach.stage import teach
+from tests import toy
+from tests.predict import toy_model
+
+SHAPE = (4, 6, 6)
+
+
+@pytest.fixture
+def space(tmp_path, monkeypatch):
+    """Return folders; the model says the truth, of the last case with no certainty."""
+    folder = toy.volumes(tmp_path / "Few", cases=3, test=0, shape=SHAPE)
+    more = toy.volumes(tmp_path / "More", cases=5, test=0, shape=SHAPE) / "imagesTr"
+    model = toy_model.saved(tmp_path / "made", toy_model.plan(patch=8))
+    asked = []
+
+    def predict(teacher, images, output, *, save_probabilities, **options):
+        assert save_probabilities and options["continue_prediction"]
+        for (path,) in images:
+            case = path.name.removesuffix("_0000.nii.gz")
+            asked.append(case)
+            truth = toy.labels_of(int(case[-2:]), SHAPE)
+            toy.write_nifti(output / f"{case}.nii.gz", truth)
+            share = 0.5 if case == "case_04" else 0.98
+            said = [np.where(truth == k, share, (1 - share) / 2) for k in range(3)]
+            blosc2.asarray(
+                np.rint(255 * np.stack(said)).astype(np.uint8),
+                urlpath=str(output / f"{case}_probabilities.b2nd"),
+            )
+
+    monkeypatch.setattr(stage, "predict", predict)
+    return folder, more, model, tmp_path, asked
+
+
+def test_new_cases_train_in_each_fold_and_annotated_ones_are_held_out(space):
+    folder, images, model, tmp_path, asked = space
+    splits = [{"train": ["case_00", "case_01"], "val": ["case_02"]}]
+    (folder / "splits_final.json").write_text(json.dumps(splits))
+
+    out = teach(folder, images, model, tmp_path / "new", tmp_path, sure=0.9)
+
+    assert asked == ["case_03", "case_04"]  # the others are annotated
+    found = load_dataset(out)
+    assert [case.id for case in found.training] == [f"case_0{i}" for i in range(4)]
+    assert found.case("case_00").annotation == folder / "labelsTr" / "case_00.nii.gz"
+    assert found.case("case_03").annotation == out / "labelsTr" / "case_03.nii.gz"
+    assert found.case("case_03").images == (images / "case_03_0000.nii.gz",)
+    assert found.splits == ((("case_00", "case_01", "case_03"), ("case_02",)),)
+    assert found.raw["labels"]["ignore"] == 3
+    assert sorted(p.name for p in out.iterdir()) == ["dataset.json", "labelsTr"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["Few", "More", "made", "new"]
+
+
+def test_what_cannot_be_is_said(space):
+    folder, images, model, tmp_path, _ = space
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+
+    with pytest.raises(UsageError, match="nothing is overwritten"):
+        teach(folder, images, model, tmp_path / "mine", tmp_path)
+    with pytest.raises(UsageError, match="not a case of Few already"):
+        teach(folder, folder / "imagesTr", model, tmp_path / "new", tmp_path)
+    with pytest.raises(UsageError, match="sure is 2"):
+        teach(folder, images, model, tmp_path / "new", tmp_path, sure=2)
+    other = toy.volumes(
+        tmp_path / "Other", 2, 0, SHAPE, labels={"background": 0, "three": 1}
+    )
+    with pytest.raises(UsageError, match=r"finds one, two, and Other has three"):
+        teach(other, images, model, tmp_path / "new", tmp_path)
