@@ -46,6 +46,8 @@ SMALL = {
             "manet": {"widths": [32, 16, 16, 16, 16], "inside": 16},
             "pan": {"width": 16},
             "pspnet": {"width": 32},
+            "segformer": {"width": 16},
+            "upernet": {"width": 16},
         }.items()
     },
     "fcn": {"wide": 32},  # 512 channels' kernels are copied, and weigh more than maps
