@@ -1,9 +1,10 @@
 """Counts of further references, which are rows with other options.
 
 Each was counted by building it: MONAI 1.6.1, segmentation-models-pytorch 0.6.0,
-dynamic-network-architectures d35f85c, MrGiovanni/UNetPlusPlus 2659ddc (Keras),
-4uiiurz1/pytorch-nested-unet 557ea02, milesial/Pytorch-UNet 21d7850, MIC-DKFZ/MedNeXt
-0b78ed8. Those of one head lack ours on coarser levels, which are subtracted.
+torchvision 0.28.0, dynamic-network-architectures d35f85c, MrGiovanni/UNetPlusPlus
+2659ddc (Keras), 4uiiurz1/pytorch-nested-unet 557ea02, milesial/Pytorch-UNet 21d7850,
+MIC-DKFZ/MedNeXt 0b78ed8, keras-unet-collection 13e0e7e, ZJUGiveLab/UNet-Version
+8ecd067. Those of one head lack ours on coarser levels, which are subtracted.
 """
 
 import pytest
@@ -29,6 +30,7 @@ def _pooled(features, **more):
     return options(2, features, down="max_pool", **more)
 
 
+WIDE = [64, 128, 256, 512, 1024]
 FIVE, BASIC = [32, 64, 128, 256, 512], [32, 32, 64, 128, 256]
 DEEP = {2: [*FIVE, 512], 3: [32, 64, 128, 256, 320]}
 BLOCKS = {2: [1, 3, 4, 6, 6, 6], 3: [1, 3, 4, 6, 6]}
@@ -105,8 +107,30 @@ COUNTS = {
     # Its transposed convolutions have a bias, the others none.
     "UNet of Pytorch-UNet": (
         "plain_unet",
-        _pooled([64, 128, 256, 512, 1024], bias=False),
+        _pooled(WIDE, bias=False),
         *(3, 2, heads(128, 256, 512, outputs=2) - 512 - 256 - 128 - 64, 31_037_698),
+    ),
+    "unet_2d of keras-unet-collection": (
+        "plain_unet",
+        _pooled(WIDE, up="nearest", bias=False),
+        *(3, 2, heads(128, 256, 512, outputs=2), 34_520_258),
+    ),
+    # Kernels of 4 on the way up (12 more for each pair of channels), no norms in the
+    # decoder (2 of 2 numbers a channel and node), and of UNet a head of 3 x 3.
+    "UNet of UNet-Version": (
+        "plain_unet",
+        _pooled(WIDE),
+        *(3, 1, heads(128, 256, 512) - 12 * 696_320 + 4 * 960 - 8 * 64, 39_396_033),
+    ),
+    "UNet_2Plus of UNet-Version": (
+        "unetpp",
+        _pooled(WIDE),
+        *(3, 1, -12 * 917_504 + 4 * 1664, 47_176_132),
+    ),
+    "deeplabv3_mobilenet_v3_large of torchvision": (
+        "deeplabv3",
+        encoded(3, encoder="mobilenet_v3_large"),
+        *(3, 21, 0, 11_025_477),
     ),
     # All of MedNeXt's have one number that does nothing.
     **{
