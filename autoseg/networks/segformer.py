@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,16 @@ from autoseg.blueprints.parts import Layers
 from autoseg.blueprints.rows.encoded import Encoded
 from autoseg.networks import NETWORKS
 
+ENCODER = "mit_b0"
+BLOCK = 8  # voxels at a quarter whose keys are one
+
 
 @NETWORKS.register
 class SegFormer(Encoded):
     """Features of equal width, enlarged to those of a quarter, stacked and mixed.
 
-    On Mix Transformers by default, as its authors have it.
+    On Mix Transformers by default, as its authors have it, unless a patch is smaller
+    than what they put together.
 
     References
     ----------
@@ -43,4 +48,11 @@ class SegFormer(Encoded):
 
     @classmethod
     def plan(cls, shapes: Shapes, fixed: Mapping[str, Any]) -> dict[str, Any]:
-        return super().plan(shapes, {"encoder": "mit_b0", **fixed})
+        options = super().plan(shapes, fixed)
+        before = zip(*options["strides"][:2], strict=True)
+        quarter = [
+            n // math.prod(steps)
+            for n, steps in zip(shapes.patch_size, before, strict=True)
+        ]
+        own = {"encoder": ENCODER} if min(quarter) >= BLOCK else {}
+        return {**own, **options}
