@@ -8,6 +8,11 @@ included) and how many objects there should be and are::
     python benchmarks/predict_large_instances.py                  # about 10 minutes
     python benchmarks/predict_large_instances.py --edge 5000 --budget 4
 
+With ``--overlapping``, objects lie in pairs that share voxels, 20,000 in a picture of
+10,000 x 10,000, and the network gives a map for each, as that of `queries` does::
+
+    python benchmarks/predict_large_instances.py --overlapping --edge 10000
+
 What a real network needs for its windows comes on top, and does not grow with the
 picture. Exit code 1 if the budget was not kept or objects were cut, lost or doubled.
 """
@@ -25,6 +30,7 @@ import numpy as np
 import tifffile
 import torch
 from predict_memory import watch
+from scipy.ndimage import find_objects, label
 
 from autoseg.model.model import Model
 from autoseg.predict.options import Options
@@ -39,6 +45,13 @@ TILE = 500  # pixels of the pattern that is repeated
 STEP = 25  # between middles of objects
 LEVELS = (0.0, 100.0, 200.0)  # intensities of background, core and border
 OPTIONS = {"labels": {"cell": 1}, "representation": {"name": "border_core"}}
+APART = 100  # between middles of pairs
+ONE, OTHER, BOTH = 100, 150, 200  # intensities of what overlaps
+QUERIES = 100  # objects that a window shows at most
+HELD = {
+    "labels": {"cell": 1},
+    "representation": {"name": "queries", "options": {"queries": QUERIES}},
+}
 
 
 def main() -> int:
@@ -49,10 +62,11 @@ def main() -> int:
     parser.add_argument("--edge", type=int, default=20_000, help="pixels of an edge")
     parser.add_argument("--budget", type=float, default=8.0, help="GB")
     parser.add_argument("--folder", type=Path, help="where to put files")
+    parser.add_argument("--overlapping", action="store_true", help="pairs of objects")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child is not None:
-        work(arguments.child, arguments.budget)
+        work(arguments.child, arguments.budget, arguments.overlapping)
         return 0
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         return measure(arguments, Path(folder))
@@ -60,9 +74,11 @@ def main() -> int:
 
 def measure(arguments: argparse.Namespace, folder: Path) -> int:
     """Make the picture, predict it, and compare."""
-    number = write_picture(folder / "images" / "large_0000.tif", arguments.edge)
+    tile, number = pairs() if arguments.overlapping else pattern()
+    number *= write_picture(folder / "images" / "large_0000.tif", arguments.edge, tile)
     start = time.monotonic()
     words = [sys.executable, __file__, "--child", str(folder)]
+    words += ["--overlapping"] if arguments.overlapping else []
     peak, code = watch([*words, "--budget", str(arguments.budget)])
     seconds = time.monotonic() - start
     found = 0
@@ -96,10 +112,25 @@ def pattern() -> tuple[np.ndarray, int]:
     return np.array(LEVELS, np.uint8)[classes], len(middles)
 
 
-def write_picture(path: Path, edge: int) -> int:
-    """Write the pattern as often as it fits; return the number of objects."""
+def pairs() -> tuple[np.ndarray, int]:
+    """Return a tile of pairs of discs that overlap, and how many discs there are."""
+    grid = np.indices((TILE, TILE))
+    rng = np.random.default_rng(0)
+    found = [np.zeros((TILE, TILE), bool), np.zeros((TILE, TILE), bool)]
+    middles = range(APART // 2, TILE, APART)
+    for middle in [(y, x) for y in middles for x in middles]:
+        for side, off in zip(found, (-6, 6), strict=True):
+            at = (middle[0], middle[1] + off)
+            away = sum((axis - m) ** 2 for axis, m in zip(grid, at, strict=True))
+            side |= away < rng.uniform(9, 16) ** 2
+    tile = np.where(found[0], ONE, 0) + np.where(found[1], OTHER, 0)
+    tile[found[0] & found[1]] = BOTH
+    return tile.astype(np.uint8), 2 * len(middles) ** 2
+
+
+def write_picture(path: Path, edge: int, tile: np.ndarray) -> int:
+    """Write a tile as often as it fits, and return how often that is."""
     path.parent.mkdir(parents=True)
-    tile, number = pattern()
     times = -(-edge // TILE)
     if edge % TILE:
         sys.exit(f"--edge {edge}: give a multiple of {TILE}.")
@@ -112,7 +143,7 @@ def write_picture(path: Path, edge: int) -> int:
         rowsperstrip=TILE,
         photometric="minisblack",
     )
-    return number * times**2
+    return times**2
 
 
 def knowing(batch: torch.Tensor) -> torch.Tensor:
@@ -121,7 +152,20 @@ def knowing(batch: torch.Tensor) -> torch.Tensor:
     return -(batch[:, :1] - levels).abs()
 
 
-def work(folder: Path, budget: float) -> None:
+def knowing_each(batch: torch.Tensor) -> torch.Tensor:
+    """Answer with a map for each disc of pairs."""
+    found = torch.full((len(batch), QUERIES, *batch.shape[2:]), -9.0)
+    for maps, image in zip(found, batch[:, 0].numpy(), strict=True):
+        number = 0
+        for own in (ONE, OTHER):
+            labels, _ = label((image == own) | (image == BOTH))
+            for i, box in enumerate(find_objects(labels), start=1):
+                maps[(number, *box)][torch.from_numpy(labels[box] == i)] = 9.0
+                number += 1
+    return found
+
+
+def work(folder: Path, budget: float, overlapping: bool) -> None:
     """Predict the picture, from file to files."""
     settings = Configuration(
         spacing=(1.0, 1.0),
@@ -134,7 +178,7 @@ def work(folder: Path, budget: float) -> None:
         name="toy",
         dataset="Large",
         planner="unet",
-        task=Choice(name="instance", options=OPTIONS),
+        task=Choice(name="instance", options=HELD if overlapping else OPTIONS),
         unit="px",
         transpose=(0, 1),
         channels=(Channel(name="gray", normalizer=Choice(name="none")),),
@@ -153,9 +197,10 @@ def work(folder: Path, budget: float) -> None:
             "file_ending": ".tif",
         },
     )
-    options = Options(device="cpu", mirror=False, step_size=1.0, max_memory=budget)
+    step = 0.5 if overlapping else 1.0  # objects are united where windows overlap
+    options = Options(device="cpu", mirror=False, step_size=step, max_memory=budget)
     predictor = Predictor(model, options)
-    predictor._networks = [knowing]
+    predictor._networks = [knowing_each if overlapping else knowing]
     predict(predictor, folder / "images", folder / "out")
 
 

@@ -217,9 +217,12 @@ def test_what_can_be_reached_decides_whether_overlaps_are_held():
     measured = _measured(0.3, known, overlapping=0.2, shared=0.1, layers=2)
     assert _chosen(measured) == "queries"
 
-    measured["ceilings"]["flow_distance"]["most"] = 0.99
+    measured["ceilings"]["flow_distance"]["most"] = 0.96  # 0.04 less: it learns sooner
 
     assert _chosen(measured) == "flow_distance"
+    _, decisions = choose({"labels": {}}, measured)
+    (overlaps,) = [d for d in decisions if d.field == "task.overlaps"]
+    assert overlaps.value == "cut" and "take longer to learn" in overlaps.rule
 
 
 def test_of_those_that_hold_overlaps_the_one_that_learns_fastest_is_taken():
