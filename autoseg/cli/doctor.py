@@ -45,6 +45,7 @@ EXTRAS = {
     "tensorboard": ("tensorboard", "curves of trainings: train --log tensorboard"),
     "mlflow": ("mlflow-skinny", "curves of trainings: train --log mlflow"),
     "wandb": ("wandb", "curves of trainings: train --log wandb"),
+    "napari": ("napari", "predict, correct and save in a window of napari"),
     "completion": ("shtab", "Tab completes commands and options in bash, zsh, tcsh"),
 }
 LOW_MEMORY = 4e9  # bytes; less does not even hold a common CT and a network

@@ -100,7 +100,7 @@ def next(
     qualities = load_qualities(folder / DRAFTS / UNCERTAINTY)
     new = _new(jobs, described)
     candidates = _features([job.case for job in new], described, loaded, workers)
-    known = [case for case in described.training if case.annotation is not None]
+    known = [c for c in described.training if c.annotation and c.annotation.exists()]
     step = max(1, math.ceil(len(known) / MOST))
     annotated = _features(known[::step], described, loaded, workers)
     if not annotated:
@@ -139,7 +139,7 @@ def _new(jobs: Sequence[Job], described: Dataset) -> list[Job]:
     known = {
         os.path.realpath(path)
         for case in described.training
-        if case.annotation is not None
+        if case.annotation and case.annotation.exists()
         for path in case.images
     }
     new = [j for j in jobs if os.path.realpath(j.case.images[0]) not in known]
