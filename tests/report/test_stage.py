@@ -4,9 +4,18 @@ import re
 import numpy as np
 import pytest
 
-from autoseg.errors import PlanError
+from autoseg.errors import PlanError, UsageError
+from autoseg.report.page.curves import thinned
 from autoseg.report.stage import report
 from tests.report import browser, results_folder
+
+
+def test_a_curve_is_thinned_to_evenly_spread_points_with_its_ends():
+    places, values = thinned(np.arange(1001), np.arange(1001) * 2.0, 11)
+    assert places.tolist() == list(range(0, 1001, 100))
+    assert values.tolist() == [2.0 * place for place in places]
+    assert thinned(np.arange(3), np.arange(3), 11)[0].tolist() == [0, 1, 2]
+    assert len(thinned(np.empty(0), np.empty(0), 11)[0]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +25,26 @@ def written(tmp_path_factory):
     results_folder.prepare(root)
     page = report("Toy", root)
     return page, json.loads(page.with_suffix(".json").read_text())
+
+
+def test_a_part_of_what_is_trained_has_a_page_of_its_own(written):
+    page, whole = written
+    root = page.parents[2]
+
+    part = report("Toy", root, configuration="3d_fullres", fold=1, pictures=False)
+
+    said = json.loads(part.with_suffix(".json").read_text())
+    assert part.name == "report_3d_fullres_fold_1.html" and part.parent == page.parent
+    (one,) = said["trained"]
+    assert [fold["fold"] for fold in one["folds"]] == ["1"]
+    assert {fold["fold"] for fold in whole["trained"][0]["folds"]} == {"0", "1"}
+    for wrong, match in (
+        ({"configuration": "3d_fulres"}, "Did you mean '3d_fullres'"),
+        ({"configuration": "3d_fullres", "fold": 7}, "Fold 7 .* is not trained"),
+        ({"fold": 1}, "Name the configuration"),
+    ):
+        with pytest.raises(UsageError, match=match):
+            report("Toy", root, **wrong)
 
 
 def test_the_page_needs_no_other_file(written):

@@ -22,7 +22,7 @@ PathLike = str | os.PathLike[str]
 
 EXAMPLES = 3
 MOST_PREDICTIONS = 4  # that are shown
-MOST_SLICES_BYTES = 6_000_000  # of slices to scroll through, on one page
+MOST_BYTES = 6_000_000  # of pictures and slices to scroll through, on one page
 NAMES = ("best", "median", "worst")
 
 log = logging.getLogger(__name__)
@@ -79,9 +79,12 @@ def draw_cases(
         for where, row, origin in wanted:
             drawn = _picture(artist, row, origin)
             if drawn is not None:
-                size += sum(len(s.image) + len(s.painted) for s in drawn["sheets"])
-                if size > MOST_SLICES_BYTES:
+                slices = sum(len(s.image) + len(s.painted) for s in drawn["sheets"])
+                size += len(drawn["source"])
+                if size + slices > MOST_BYTES:
                     drawn["sheets"] = []  # the picture stays
+                else:
+                    size += slices
                 group = shown if where == "examples" else shown["shown"]
                 group.setdefault(where, []).append(drawn)
             bar.step(row["case"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autoseg.figures.figure import (
     INK,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEW = 4  # values make no line
+MOST_POINTS, MOST_DOTS = 400, 150  # of one fold in a panel of some 500 pixels
 Log = Sequence[Mapping[str, Any]]
 
 
@@ -46,7 +48,7 @@ def plot_curves(logs: Mapping[str, Log]) -> bytes:
         color = PALETTE[(number + 6) % len(PALETTE)]
         _curve(panels[0], log, "loss", color, alpha=0.45, width=1.0)
         _curve(panels[0], log, "validation_loss", color, label=f"fold {fold}")
-        places, values = series(log, "score")
+        places, values = thinned(*series(log, "score"), MOST_DOTS)
         panels[1].plot(places, values, ".", color=color, markersize=3, alpha=0.4)
         _curve(panels[1], log, "average_score", color, smooth=False)
     _time(panels[2], logs)
@@ -80,10 +82,35 @@ def _curve(
     places, values = series(log, key)
     if len(places):
         shown = smoothed(values) if smooth else values
+        places, shown = thinned(places, shown, MOST_POINTS)
         axes.plot(
             places, shown, color=color, alpha=alpha, linewidth=width, label=label,
             marker="." if len(places) < FEW else None,
         )  # fmt: skip
+
+
+def thinned(
+    places: NDArray[Any], values: NDArray[Any], most: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return evenly spread points of a curve, its ends among them.
+
+    Parameters
+    ----------
+    places, values : ndarray, shape (N,)
+        The curve.
+    most : int
+        Of points, two or more: a figure has no room for more, and a page would keep
+        them all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> thinned(np.arange(9), np.arange(9) ** 2, 3)[1].tolist()
+    [0, 16, 64]
+    """
+    kept = np.unique(np.linspace(0, len(places) - 1, min(most, len(places))).round())
+    kept = kept.astype(int)
+    return np.asarray(places)[kept], np.asarray(values)[kept]
 
 
 def _time(axes: Axes, logs: Mapping[str, Log]) -> None:
