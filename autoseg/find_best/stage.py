@@ -70,7 +70,7 @@ def find_best(
         parameters of decoding.
     crf : bool
         Try dense conditional random fields, too: the image itself moves borders. Takes
-        some ten seconds for a million voxels and field.
+        some seconds for a million voxels and field.
     device : str
         Where outputs are predicted.
     workers : int, optional

@@ -115,6 +115,12 @@ COUNTS = {
         _pooled(WIDE, up="nearest", bias=False),
         *(3, 2, heads(128, 256, 512, outputs=2), 34_520_258),
     ),
+    # Its gates have biases where ours have norms: half as many numbers.
+    "att_unet_2d of keras-unet-collection": (
+        "attention_unet",
+        _pooled(WIDE, up="linear", bias=False),
+        *(3, 2, heads(128, 256, 512, outputs=2) + 960 + 4, 31_908_582),
+    ),
     # Kernels of 4 on the way up (12 more for each pair of channels), no norms in the
     # decoder (2 of 2 numbers a channel and node), and of UNet a head of 3 x 3.
     "UNet of UNet-Version": (
