@@ -1,13 +1,14 @@
 """Outputs of networks beside those of installed references, with the same weights.
 
-Weights go from the reference to our network layer by layer, in the order in which both
-work through them; then both get the same random images::
+Weights go from the reference to our network by name, or layer by layer in the order in
+which both work through them; then both get the same random images::
 
     python benchmarks/network_references.py
 
-The environment needs MONAI 1.6.1 and segmentation-models-pytorch 0.6.0 (with
-torchvision and timm); references that are not installed are left out, with a word.
-Networks as the references have them by default, dropout asleep. Prints the largest
+The environment needs MONAI 1.6.1, dynamic-network-architectures 0.4.4 and
+segmentation-models-pytorch 0.6.0 (the last two with torchvision and timm); references
+that are not installed are left out, with a word. Decoders and encoders as the
+references have them by default, the others small; dropout asleep. Prints the largest
 difference beside the outputs' standard deviation, and ends with 1 if one is above 1e-4.
 """
 
@@ -15,30 +16,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from reference_kinds import Compared, Weights, of_monai, of_nnunet
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from autoseg.networks import NETWORKS
 
 EPS = 1e-5
 LARGEST = 1e-4  # of the outputs' standard deviation
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A network of ours, and what makes its reference."""
-
-    title: str
-    network: str
-    options: Mapping[str, Any]
-    reference: Callable[[], nn.Module]
-    shape: tuple[int, ...]  # channels and image
-    mend: Callable[[nn.Module], None] = lambda theirs: None
-    order: Callable[[str], Any] = lambda name: 0  # of our layers, before their use
 
 
 def encoded(strided: int, reductions: int = 5, **more: Any) -> dict[str, Any]:
@@ -145,8 +134,8 @@ MENDED: dict[str, dict[str, Any]] = {
 }
 
 
-def compared() -> Iterator[Compared]:
-    """Yield everything that is compared."""
+def of_smp() -> Iterator[Compared]:
+    """Yield decoders and encoders of segmentation-models-pytorch."""
     import segmentation_models_pytorch as smp
 
     def of(kind: str, encoder: str) -> Callable[[], nn.Module]:
@@ -193,12 +182,17 @@ def own(module: nn.Module) -> dict[str, Tensor]:
     """Return parameters and statistics that a module holds itself."""
     held = dict(module.named_parameters(recurse=False))
     held |= dict(module.named_buffers(recurse=False))
-    return {name: value for name, value in held.items() if "num_batches" not in name}
+    # Not counts of batches, nor places in a window.
+    return {name: value for name, value in held.items() if value.is_floating_point()}
 
 
 def signature(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
-    """Return names and shapes, by which layers are held to be the same."""
-    found = sorted((name, tuple(value.shape)) for name, value in own(module).items())
+    """Return names and shapes, by which layers are held to be the same.
+
+    A learned position may have an edge of 1 for the batch.
+    """
+    held = own(module).items()
+    found = sorted((name, tuple(value.squeeze(0).shape)) for name, value in held)
     return [("weight", found[0][1])] if len(found) == 1 else found
 
 
@@ -218,8 +212,21 @@ def copy_weights(
         held = own(partner)
         with torch.no_grad():
             for name, value in own(module).items():
-                value.copy_(held[name] if len(held) > 1 else next(iter(held.values())))
+                found = held[name] if len(held) > 1 else next(iter(held.values()))
+                value.copy_(found.view_as(value))
     return lonely + [f"theirs: {type(m).__name__} {signature(m)}" for m in waiting]
+
+
+def copy_by_name(ours: nn.Module, theirs: nn.Module, weights: Weights) -> list[str]:
+    """Copy weights by name; return which of theirs our network has none of."""
+    held, left = theirs.state_dict(), {id(p): n for n, p in theirs.named_parameters()}
+    of = dict(theirs.named_parameters())
+    with torch.no_grad():
+        for name, value in ours.state_dict().items():
+            there = weights.name(name)
+            value.copy_(weights.change(there, held[there]).view_as(value))
+            left.pop(id(of.get(there)), None)
+    return [f"theirs: {name}" for name in left.values() if not weights.idle(name)]
 
 
 def difference(one: Compared) -> tuple[float, float, Sequence[str]]:
@@ -238,11 +245,14 @@ def difference(one: Compared) -> tuple[float, float, Sequence[str]]:
             theirs(image)
     theirs.eval()
     for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, _BatchNorm):
             module.eps = EPS  # some encoders have 0.001, as `network.eps` can say
     channels, *_ = one.shape
     ours = NETWORKS[one.network](channels, {"classes": 2}, False, **one.options).eval()
-    left = copy_weights(ours, theirs, image, one.order)
+    if one.weights is not None:
+        left = copy_by_name(ours, theirs, one.weights)
+    else:
+        left = copy_weights(ours, theirs, image, one.order)
     with torch.no_grad():
         wanted, found = theirs(image), ours(image)["classes"]
     return float((wanted - found).abs().max()), float(wanted.std()), left
@@ -256,13 +266,21 @@ def main() -> int:
     parser.add_argument("--only", default="", help="part of a title")
     arguments = parser.parse_args()
     worst = 0.0
-    for one in compared():
-        if arguments.only in one.title:
-            largest, deviation, left = difference(one)
-            worst = max(worst, largest / deviation)
-            print(f"{one.title:32} {largest:.1e} of {deviation:.2g}", flush=True)
-            for line in left:
-                print(f"    {line}")
+    for references in (of_smp, of_monai, of_nnunet):
+        try:
+            rows = list(references())
+        except ImportError as error:
+            print(
+                f"left out, since {error.name} is not installed: {references.__doc__}"
+            )
+            continue
+        for one in rows:
+            if arguments.only in one.title:
+                largest, deviation, left = difference(one)
+                worst = max(worst, largest / deviation)
+                print(f"{one.title:38} {largest:.1e} of {deviation:.2g}", flush=True)
+                for line in left:
+                    print(f"    {line}")
     return int(worst > LARGEST)
 
 

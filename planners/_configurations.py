@@ -319,6 +319,9 @@ class Planning:
                 memory_gb=self.gb,
                 channels=self.task.planned_channels,
             )
+            # Of grids that are alike, patches are counted once.
+            known = (cost for _, cost, _ in self._costs.values())
+            exact = next((cost for cost in known if cost == exact), exact)
             by_bytes = self.budget.rule == "bytes"
             self._costs[key] = family, exact, exact if by_bytes else rough
         return self._costs[key]

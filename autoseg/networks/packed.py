@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from autoseg.blueprints.modules.module import DrawnNetwork
+from autoseg.blueprints.modules.module import Apart, DrawnNetwork
 from autoseg.networks._enlargement import by_voxel, enlarge, is_enlargement
 from autoseg.networks._layout import with_last
 from autoseg.networks._norm import normalized
+
+REGISTER = 8  # numbers of single precision that an instruction computes at least
 
 
 def can_pack(dtype: torch.dtype) -> bool:
@@ -59,6 +61,12 @@ def pack(network: nn.Module, dtype: torch.dtype) -> None:
     free: set[str] = set()
     if isinstance(network, DrawnNetwork):
         free = network.sole_readers("norm", of="conv")
+        if dtype == torch.float32:
+            network.leave_apart(
+                name
+                for name in network.sole_readers("conv", of="cat")
+                if _adds_up(network.get_submodule(name))
+            )
     for name, layer in network.named_modules():
         packed = _packed(layer, dtype, name in free)
         if packed is not None:
@@ -67,14 +75,12 @@ def pack(network: nn.Module, dtype: torch.dtype) -> None:
 
 def _packed(
     layer: nn.Module, dtype: torch.dtype, in_place: bool
-) -> Callable[[Tensor], Tensor] | None:
+) -> Callable[..., Tensor] | None:
     """Return what computes a layer from now on; None: what did until now.
 
     A norm may be told that it may overwrite what it is given.
     """
-    if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
-        if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
-            return None
+    if _is_plain(layer):
         return _convolution(layer, dtype)
     if isinstance(layer, (nn.ConvTranspose2d, nn.ConvTranspose3d)):
         return _transposed(layer, dtype)
@@ -84,32 +90,74 @@ def _packed(
     return None
 
 
+def _is_plain(layer: nn.Module) -> TypeGuard[nn.Conv2d | nn.Conv3d]:
+    """Return whether a layer is a convolution that oneDNN can compute as it is."""
+    if not isinstance(layer, (nn.Conv2d, nn.Conv3d)):
+        return False
+    return not isinstance(layer.padding, str) and layer.padding_mode == "zeros"
+
+
+def _adds_up(layer: nn.Module) -> bool:
+    """Return whether what a layer makes of a stack is a sum over its pieces."""
+    return _is_plain(layer) and layer.groups == 1
+
+
 def _convolution(
     layer: nn.Conv2d | nn.Conv3d, dtype: torch.dtype
-) -> Callable[[Tensor], Tensor]:
+) -> Callable[[Tensor | Apart], Tensor]:
+    """Return what convolves an image, or a stack, piece by piece.
+
+    Pieces are not copied into one image before: what the next one gives is added to
+    what is there already, while it is computed.
+    """
     settings = (layer.padding, layer.stride, layer.dilation, layer.groups)
     bias = _rounded(layer.bias, dtype)
-    # One shape, for windows are nearly always of one, and weights in its order.
-    known: tuple[torch.Size, Tensor] | None = None
+    # Of one shape, for windows are nearly always of one, and weights in its order.
+    known: tuple[list[torch.Size], list[Tensor]] | None = None
 
-    def convolve(x: Tensor) -> Tensor:
+    def convolve(x: Tensor | Apart) -> Tensor:
         nonlocal known
-        x = _laid_out(x, dtype)
+        pieces = [_laid_out(piece, dtype) for piece in _pieces(x)]
+        shapes = [piece.shape for piece in pieces]
         ordered = known  # another thread may change it
-        if ordered is None or ordered[0] != x.shape:
-            ordered = known = (x.shape, _ordered(layer, dtype, x.shape))
+        if ordered is None or ordered[0] != shapes:
+            ordered = known = (shapes, _ordered_for(layer, dtype, shapes))
         found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, ordered[1], bias, *settings, "none", [], ""
+            pieces[0], ordered[1][0], bias, *settings, "none", [], ""
         )
+        for piece, weight in zip(pieces[1:], ordered[1][1:], strict=True):
+            torch.ops.mkldnn._convolution_pointwise_.binary(
+                found, piece, weight, None, *settings, "add", 1.0, None, [], None
+            )
         return found
 
     return convolve
 
 
-def _ordered(
-    layer: nn.Conv2d | nn.Conv3d, dtype: torch.dtype, shape: torch.Size
-) -> Tensor:
-    """Return the weights in the order that oneDNN wants for images of a shape.
+def _pieces(x: Tensor | Apart) -> Sequence[Tensor]:
+    """Return pieces that are worth a convolution of their own: full registers."""
+    if isinstance(x, Tensor):
+        return [x]
+    if any(piece.shape[1] % REGISTER for piece in x.pieces):
+        return [x.together()]
+    return x.pieces
+
+
+def _ordered_for(
+    layer: nn.Conv2d | nn.Conv3d, dtype: torch.dtype, shapes: Sequence[torch.Size]
+) -> list[Tensor]:
+    """Return the weights of each piece of an image; see `_ordered`."""
+    weights: Sequence[Tensor] = [layer.weight.detach()]
+    if len(shapes) > 1:
+        weights = weights[0].split([shape[1] for shape in shapes], dim=1)
+    return [
+        _ordered(layer, weight.to(dtype), shape)
+        for weight, shape in zip(weights, shapes, strict=True)
+    ]
+
+
+def _ordered(layer: nn.Conv2d | nn.Conv3d, weight: Tensor, shape: torch.Size) -> Tensor:
+    """Return weights in the order that oneDNN wants for images of a shape.
 
     Which one that is depends on the shape; from any other, each call brings the weights
     into it number by number, which takes ten times as long as a small convolution.
@@ -120,7 +168,7 @@ def _ordered(
         if isinstance(layer, nn.Conv2d)
         else order.mkldnn_reorder_conv3d_weight
     )
-    weight = layer.weight.detach().to(dtype).contiguous().to_mkldnn()
+    weight = weight.contiguous().to_mkldnn()
     settings = (layer.padding, layer.stride, layer.dilation, layer.groups)
     try:
         found: Tensor = order(weight, *settings, list(shape))

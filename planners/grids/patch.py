@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -30,6 +32,9 @@ class Cost(Protocol):
 
     def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
         """Return whether a patch need not shrink, for this batch or the least."""
+
+    def kind(self, topology: Topology) -> Hashable:
+        """Return what is equal for patches of which the larger ones need more."""
 
     def largest_batch(self, topology: Topology) -> int:
         """Return the largest batch size that fits."""
@@ -198,25 +203,53 @@ def fit_patch(request: Request, cost: Cost) -> Fit:
     if request.patch_size is not None:
         return _fit_fixed(request, cost, request.patch_size)
     start = initial_patch(request.spacing, request.median_shape, request.largest)
-    topology = first = request.topology(start)
-    larger: Topology | None = None
-    steps = 0
-    while not cost.fits(topology, request.share):
-        smaller = _shrink(topology, request, cost)
-        if smaller is None:
-            batch = request.share or LEAST_BATCH
-            needed = cost.needed_gb(topology, request.share)
-            raise TooLarge(topology, batch, needed)
-        larger, topology = topology, smaller
-        steps += 1
-    batch, limit = _batch(request, cost, topology, larger)
-    return Fit(
-        topology=topology,
-        batch_size=batch,
-        first=first.patch_size,
-        steps=steps,
-        limit=limit,
-    )
+    tried: list[Topology] = []
+    for _, run in itertools.groupby(
+        _smaller(request.topology(start), request, cost), cost.kind
+    ):
+        patches = list(run)
+        if not tried and cost.fits(patches[0], request.share):
+            place: int | None = 0
+        else:
+            place = _first_that_fits(patches, request, cost)
+        if place is not None:
+            tried += patches[:place]
+            larger, topology = tried[-1] if tried else None, patches[place]
+            batch, limit = _batch(request, cost, topology, larger)
+            return Fit(
+                topology=topology,
+                batch_size=batch,
+                first=(tried or patches)[0].patch_size,
+                steps=len(tried),
+                limit=limit,
+            )
+        tried += patches
+    needed = cost.needed_gb(tried[-1], request.share)
+    raise TooLarge(tried[-1], request.share or LEAST_BATCH, needed)
+
+
+def _first_that_fits(
+    patches: Sequence[Topology], request: Request, cost: Cost
+) -> int | None:
+    """Return the place of the largest of a kind that fits, None if none does.
+
+    Patches come as they shrink, so that few have to be counted.
+    """
+
+    def fits(topology: Topology) -> bool:
+        return cost.fits(topology, request.share)
+
+    if not fits(patches[-1]):
+        return None
+    return bisect.bisect_left(patches, True, key=fits)
+
+
+def _smaller(first: Topology, request: Request, cost: Cost) -> Iterator[Topology]:
+    """Yield the topologies of smaller and smaller patches, from one on."""
+    topology: Topology | None = first
+    while topology is not None:
+        yield topology
+        topology = _shrink(topology, request, cost)
 
 
 def _batch(

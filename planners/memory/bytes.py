@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -51,8 +51,10 @@ class ByteBudget:
     in_channels: int
     heads: Sequence[LossCost]
     setting: Setting = Setting()
-    counted: Elements = field(init=False, repr=False)
-    _known: dict[Topology, StepCost] = field(default_factory=dict, repr=False)
+    counted: Elements = field(init=False, repr=False, compare=False)
+    _known: dict[Topology, StepCost] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     steady: ClassVar[bool] = True
     least_edge: ClassVar[int] = 2 * MIN_EDGE  # what can be halved once
@@ -89,6 +91,15 @@ class ByteBudget:
         peak = self.step(topology).peak(batch_size)
         peak["reserve"] = reserve(sum(peak.values()), self.setting)
         return {part: float(round(size)) for part, size in peak.items()}
+
+    def kind(self, topology: Topology) -> Hashable:
+        """Return name and options: of one network, a larger patch needs more."""
+        family = self.family
+        if family.other is not None or family.operations is not None:
+            return topology  # measured, or narrower for a larger patch
+        name, options = family.trained(topology)
+        options = {key: value for key, value in options.items() if key != "patch"}
+        return name, repr(sorted(options.items()))
 
     def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
         """Return whether a step with this batch, two by default, fits."""

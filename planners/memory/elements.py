@@ -8,6 +8,7 @@ knows the bytes.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -123,6 +124,10 @@ class ElementBudget:
         head = self.channels * math.prod(topology.shapes()[finest])
         counted: int = self.counted.of(topology) + head
         return counted
+
+    def kind(self, topology: Topology) -> Hashable:
+        """Return the topology: each is counted, as nnU-Net does."""
+        return topology
 
     def fits(self, topology: Topology, batch_size: int | None = None) -> bool:
         """Return whether a patch need not shrink, for a given batch or any."""

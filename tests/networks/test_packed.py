@@ -92,6 +92,39 @@ def test_whole_networks_compute_the_same(name, dim, norm):
     torch.testing.assert_close(found.double(), wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("features", "copied"), [([8, 16, 16], False), ([4, 12, 16], True)], ids=str
+)
+def test_stacks_of_full_registers_are_convolved_without_a_copy(
+    features, copied, monkeypatch
+):
+    torch.manual_seed(0)
+    options, shape = NETWORKS["plain_unet"].example(2)
+    options = {
+        **options,
+        "features": features,
+        "kernels": [[3, 3]] * 3,
+        "strides": [[1, 1], [2, 2], [2, 2]],
+        "convs_encoder": [1] * 3,
+        "convs_decoder": [1] * 2,
+    }
+    network = NETWORKS["plain_unet"](1, {"a": 3}, **options).eval()
+    image = torch.randn(1, 1, *(8 * size for size in shape))
+    with torch.inference_mode():
+        wanted = copy.deepcopy(network).double()(image.double())["a"]
+    pack(network, torch.float32)
+    stacked, cat = [], torch.cat
+    monkeypatch.setattr(
+        torch, "cat", lambda *given, **more: stacked.append(1) or cat(*given, **more)
+    )
+
+    with torch.inference_mode():
+        found = network(image)["a"]
+
+    assert bool(stacked) == copied
+    torch.testing.assert_close(found.double(), wanted, atol=1e-4, rtol=1e-4)
+
+
 @needs_bf16
 def test_half_precision_is_as_close_as_torch_itself_is():
     torch.manual_seed(0)

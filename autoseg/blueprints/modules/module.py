@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,29 @@ from autoseg.errors import PlanError, UsageError
 MEAN = "mean"  # of all outputs of a nested decoder
 
 
+class Apart:
+    """A stack of channels that nobody has put together.
+
+    Parameters
+    ----------
+    pieces : sequence of tensor, shape (B, C, *S)
+        Of any number of channels, which come one after the other.
+    """
+
+    def __init__(self, pieces: Sequence[Tensor]) -> None:
+        self.pieces = tuple(pieces)
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape that they have together."""
+        batch, _, *space = self.pieces[0].shape
+        return torch.Size((batch, sum(p.shape[1] for p in self.pieces), *space))
+
+    def together(self) -> Tensor:
+        """Return them as one tensor."""
+        return torch.cat(self.pieces, dim=1)
+
+
 @dataclass(frozen=True)
 class _Step:
     """One layer of a walk: its module, if it has one, and what is not needed after."""
@@ -33,9 +56,12 @@ class _Step:
     in_place: bool
     last_use: tuple[int, ...]
     again: bool
+    apart: bool
 
     def run(self, inputs: list[Tensor], shape: Any = None) -> Any:
         """Return what the layer makes of its inputs, which it takes off the list."""
+        if self.apart:
+            return Apart(inputs)
         if self.module is None:
             return apply(self.layer, inputs, self.in_place, shape)
         if shape is not None:
@@ -110,6 +136,7 @@ class DrawnNetwork(Trainable):
         self._nested = nested
         self._given = self._levels[:1]  # what outputs are made of; several: their mean
         self._walks: dict[tuple[int, ...], list[_Step]] = {}
+        self._apart: frozenset[int] = frozenset()
 
     def prune(self, depth: str) -> None:
         if not self._nested:
@@ -149,6 +176,19 @@ class DrawnNetwork(Trainable):
             if layer.inputs[0] not in made or read[layer.inputs[0]] > 1
         }
         return {layer.name for layer in chosen} - others
+
+    def leave_apart(self, names: Iterable[str]) -> None:
+        """Give layers of these names the pieces of a stack, `Apart`, uncopied.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Of `sole_readers` of what is stacked.
+        """
+        chosen = frozenset(names)
+        layers = [layer for layer in self._drawing.layers if layer.name in chosen]
+        self._apart = frozenset(layer.inputs[0] for layer in layers)
+        self._walks = {}
 
     def _head(self, head: Head) -> nn.Module:
         return self.get_submodule(head.layer.name)
@@ -248,6 +288,7 @@ class DrawnNetwork(Trainable):
                     if last[n] == place and n not in wanted
                 ),
                 layer.outputs[0] in again,
+                layer.outputs[0] in self._apart,
             )
             for place, layer in enumerate(layers)
         ]

@@ -14,12 +14,16 @@ class Voxels:
     least_edge = 8
 
     def __init__(self, most, steady=False):
-        self.most, self.steady = most, steady
+        self.most, self.steady, self.asked = most, steady, []
 
     def needed_gb(self, topology, batch_size=None):
         return math.prod(topology.patch_size) * (batch_size or 2)
 
+    def kind(self, topology):
+        return topology.strides
+
     def fits(self, topology, batch_size=None):
+        self.asked.append(topology.patch_size)
         return self.needed_gb(topology, batch_size) <= self.most
 
     def largest_batch(self, topology):
@@ -128,6 +132,17 @@ def test_a_steady_budget_keeps_memory_for_the_larger_patch():
     steady = fit_patch(request, Steep(0, steady=True))
     assert (steady.topology.patch_size, steady.batch_size) == ((64, 64, 56), 2)
     assert steady.limit == "patch"
+
+
+def test_few_patches_of_a_kind_are_counted_and_the_largest_that_fits_is_taken():
+    counted, one_by_one = Voxels(2 * 100**3), Voxels(2 * 100**3)
+    one_by_one.kind = lambda topology: topology  # each of its own kind: all are counted
+
+    found = [fit_patch(_request((250, 250, 250)), c) for c in (counted, one_by_one)]
+
+    assert found[0] == found[1]
+    assert found[0].steps > 10
+    assert 2 * len(counted.asked) < len(one_by_one.asked)
 
 
 def test_when_nothing_fits_the_error_says_what_the_smallest_needs():
