@@ -160,8 +160,6 @@ def fit_shapes(shapes: Array) -> ShapePrior | None:
     shapes = shapes[there.sum(axis=1) >= 3]
     if len(shapes) < FEWEST or not there.any(axis=0).all():
         return None
-    from scipy.stats import chi2  # 16 MB, which other predictions do without
-
     choices = [_left_out(shapes, shrinkage) for shrinkage in SHRINKAGES]
     best = int(np.argmin([likelihood for likelihood, _ in choices]))
     mean, covariance = _gaussian(shapes, SHRINKAGES[best])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from autoseg.errors import PlanError, UsageError
+from planners.grids.shrinking import shrinking
 from planners.grids.topology import Topology, blunt_topology, find_topology
 
 LARGEST = {2: 2048, 3: 256}  # edge of the cube or square that planning starts from
@@ -204,9 +205,8 @@ def fit_patch(request: Request, cost: Cost) -> Fit:
         return _fit_fixed(request, cost, request.patch_size)
     start = initial_patch(request.spacing, request.median_shape, request.largest)
     tried: list[Topology] = []
-    for _, run in itertools.groupby(
-        _smaller(request.topology(start), request, cost), cost.kind
-    ):
+    row = _smaller(request.topology(start), request, cost)
+    for _, run in itertools.groupby(row, cost.kind):
         patches = list(run)
         if not tried and cost.fits(patches[0], request.share):
             place: int | None = 0
@@ -246,10 +246,7 @@ def _first_that_fits(
 
 def _smaller(first: Topology, request: Request, cost: Cost) -> Iterator[Topology]:
     """Yield the topologies of smaller and smaller patches, from one on."""
-    topology: Topology | None = first
-    while topology is not None:
-        yield topology
-        topology = _shrink(topology, request, cost)
+    return shrinking(first, request.topology, request.median_shape, cost.least_edge)
 
 
 def _batch(
@@ -315,46 +312,11 @@ def _what_fits(request: Request, cost: Cost, topology: Topology) -> str:
     most = min(cost.largest_batch(topology), batch - 1)
     if most >= 1 and cost.fits(topology, most):
         text += f" A batch of {most} fits with this patch."
-    smaller: Topology | None = topology
-    while smaller is not None and not cost.fits(smaller, request.share):
-        smaller = _shrink(smaller, request, cost)
+    row = _smaller(topology, request, cost)
+    smaller = next((one for one in row if cost.fits(one, request.share)), None)
     if smaller is not None:
         text += f" A patch of {times(smaller.patch_size)} fits with this batch."
     return text
-
-
-def _shrink(topology: Topology, request: Request, cost: Cost) -> Topology | None:
-    """Return the next smaller patch, None if there is none."""
-    patch, median = topology.patch_size, request.median_shape
-    ratios = [edge / most for edge, most in zip(patch, median, strict=True)]
-    # Of equally long axes the last one; one that is as short as can be, never.
-    order = sorted(range(len(patch)), key=lambda a: (ratios[a], a), reverse=True)
-    for axis in order:
-        smaller = _shrink_axis(topology, request, axis, cost.least_edge)
-        if smaller is not None:
-            return smaller
-    return None
-
-
-def _shrink_axis(
-    topology: Topology, request: Request, axis: int, least: int
-) -> Topology | None:
-    patch = topology.patch_size
-    step = topology.divisors[axis]
-    while patch[axis] - step > 0:
-        # Shorter by one step, the axis may be halved less often: a smaller step does.
-        trial = request.topology(_shorter(patch, axis, step))
-        smaller = request.topology(_shorter(patch, axis, trial.divisors[axis]))
-        if smaller.patch_size[axis] < least:
-            return None
-        if smaller.patch_size[axis] < patch[axis]:
-            return smaller
-        step += topology.divisors[axis]
-    return None
-
-
-def _shorter(patch: Sequence[int], axis: int, step: int) -> tuple[int, ...]:
-    return tuple(n - step if a == axis else n for a, n in enumerate(patch))
 
 
 def times(shape: Sequence[float]) -> str:
