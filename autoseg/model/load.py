@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoseg.errors import ModelError, did_you_mean, some_of
+from autoseg.errors import ModelError, PlanError, did_you_mean, some_of
 from autoseg.model.chosen import checkpoint_name
 from autoseg.model.fields import parts
 from autoseg.model.library.shelf import find_named, named
@@ -97,8 +97,12 @@ def check_model(model: Model) -> None:
         for fold, weights in zip(part.folds, part.weights, strict=True):
             check_real(weights, f"{model.source}, fold {fold}")
         task = part.plan.task.name
+        axes = part.plan.configuration(part.configuration).dim
         try:
-            make_task(Choice(name=task, options=part.task_options()))
+            made = make_task(Choice(name=task, options=part.task_options()))
+            _ = made.for_axes(axes).heads  # with all that they are made of
+        except PlanError as error:
+            raise ModelError(f"{model.source}: {error}") from None
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise ModelError(
                 f"{model.source}: the task {task} cannot be made with its options "

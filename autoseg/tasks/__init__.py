@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autoseg.errors import PlanError, some_of
 from autoseg.registry import Registry
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.settings.values import option_faults
 
 if TYPE_CHECKING:
     from autoseg.tasks.base import Task
@@ -33,8 +35,17 @@ def make_task(choice: Choice) -> Task:
     ------
     PluginError
         If no file has this name.
+    PlanError
+        If an option is unknown, missing or of a wrong kind.
     """
-    return TASKS[choice.name](**choice.options)
+    kind = TASKS[choice.name]
+    faults = option_faults(kind, choice.options)
+    if faults:
+        raise PlanError(
+            f"the task {choice.name} cannot be made with its options: "
+            f"{some_of(faults, between='; ')}."
+        )
+    return kind(**choice.options)
 
 
 def choose_task(dataset: Dataset) -> Choice:

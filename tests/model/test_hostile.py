@@ -89,6 +89,51 @@ def test_options_that_a_task_does_not_have_are_refused(path):
         load_model(_with(path, postprocessing=options))
 
 
+CELLS = {
+    "labels": {"cell": 1},
+    "representation": {"name": "border_core", "options": {"thickness": [2.0, 2.0]}},
+    "axes": 2,
+}
+
+
+def _of(**options):
+    return {"representation": {"name": "border_core", "options": options}}
+
+
+@pytest.mark.parametrize("file", ["plan", "postprocessing"])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"labels": 1e300}, "labels: an object, got 1e"),
+        ({"labels": {"cell": "1"}}, "labels: an object"),
+        ({"labels": {"cell": 1}, "axes": [2]}, "axes: a whole number, got"),
+        ({"representation": {"name": 3}}, "give the name of one"),
+        ({"representation": {"name": "os.system"}}, "No representation is called"),
+        ({"representation": {**_of()["representation"], "options": "x"}}, "give the n"),
+        (_of(core="0.5", thickness=[2, 2]), "core: a number, got '0.5'"),
+        (_of(core=None, thickness=[2, 2]), "core: a number, got null"),
+        (_of(core=float("inf"), thickness=[2, 2]), "core: a number"),
+        (_of(thickness=[2, 2], system="ls"), "system: no such option"),
+    ],
+    ids=lambda one: one[:12] if isinstance(one, str) else "",
+)
+def test_options_of_wrong_types_are_refused_before_a_case_is_read(
+    tmp_path, file, change, word
+):
+    task = Choice(name="instance", options=CELLS)
+    model = toy.model(replace(toy.plan(2, unit="px"), task=task))
+    path = write_bundle(model, tmp_path / "model.zip")
+    with zipfile.ZipFile(path) as archive:
+        plan = json.loads(archive.read("plan.json"))
+    content = {"classes": {}, "task": change}
+    if file == "plan":
+        content = plan
+        content["task"]["options"] |= change
+
+    with pytest.raises(AutosegError, match=word):
+        load_model(_with(path, **{file: json.dumps(content).encode()}))
+
+
 def test_a_decoder_that_does_not_exist_is_refused(tmp_path):
     task = Choice(name="landmark", options={"landmarks": ["tip", "root"]})
     model = toy.model(replace(toy.plan(), task=task))

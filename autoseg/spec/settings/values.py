@@ -78,7 +78,8 @@ def fits(hint: Any, value: Any) -> bool:
     if origin is typing.Literal:
         return value in inner
     if _is(origin, Mapping):
-        return isinstance(value, Mapping)
+        of = inner[1] if len(inner) == 2 else Any
+        return isinstance(value, Mapping) and all(fits(of, v) for v in value.values())
     if _is(origin, Sequence):
         return _fits_list(origin, inner, value)
     if hint is float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
 from autoseg.geometry.mapped import in_rows, let_go, zeros
-from autoseg.representations import REPRESENTATIONS
+from autoseg.representations import make_representation
 from autoseg.representations.base import Representation
 from autoseg.spec.annotation import IGNORED
 from autoseg.spec.arrays.overlaps import Shares
@@ -123,11 +123,7 @@ class InstanceTask(Task):
     @property
     def representation(self) -> Representation:
         """The maps that stand for instances."""
-        kind = REPRESENTATIONS[self._choice["name"]]
-        made: Representation = kind(
-            self.network_axes, **self._choice.get("options", {})
-        )
-        return made
+        return make_representation(self._choice, self.network_axes)
 
     @property
     def numbers(self) -> dict[str, int]:

@@ -54,7 +54,7 @@ class SemanticTask(Task):
 
     def __init__(
         self,
-        labels: Mapping[str, Any],
+        labels: Mapping[str, int | Sequence[int]],
         regions_class_order: Sequence[int] | None = None,
         ignore: int | None = None,
         partly: Sequence[Sequence[str]] | None = None,
