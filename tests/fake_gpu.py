@@ -22,6 +22,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 TRAINS = torch.device("lazy:0")
 PREDICTS = torch.device("cuda:0")
+SOME = 3  # values that differ, where there are that many: loops go over each
 
 
 @contextmanager
@@ -67,9 +68,9 @@ def _numpy(given: Tensor) -> Any:
 
 
 def _bincount(given: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Any:
-    """Return counts as if each value were there once."""
+    """Return counts as if there were some values."""
     kind = torch.int64 if weights is None else torch.float64
-    return given.new_empty(max(minlength, given.numel()), dtype=kind)
+    return given.new_empty(max(minlength, min(SOME, given.numel())), dtype=kind)
 
 
 def _unique(
@@ -79,12 +80,13 @@ def _unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """Return values as if all were different."""
+    """Return values as if some were different."""
     values = given.flatten() if dim is None else given
     size = values.numel() if dim is None else values.shape[dim]
-    counted = values.new_empty(size, dtype=torch.int64)
-    inverse = counted.reshape(given.shape) if dim is None else counted
-    found = [values]
+    inverse = values.new_empty(size, dtype=torch.int64)
+    inverse = inverse.reshape(given.shape) if dim is None else inverse
+    counted = values.new_empty(min(SOME, size), dtype=torch.int64)
+    found = [values.narrow(dim or 0, 0, min(SOME, size))]
     found += [inverse] if return_inverse else []
     found += [counted] if return_counts else []
     return found[0] if len(found) == 1 else tuple(found)

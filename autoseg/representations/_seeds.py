@@ -63,10 +63,11 @@ def box_of(at: Sequence[int], far: Array, shape: Sequence[int]) -> tuple[slice, 
         S.
     """
     box = []
+    far = np.maximum(far, 0.5)
     for axis, (place, size) in enumerate(zip(at, shape, strict=True)):
-        low, high = np.maximum(far[2 * axis : 2 * axis + 2], 0.5)
-        first = int(np.clip(round(place + 0.5 - low), 0, place))
-        last = int(np.clip(round(place + 0.5 + high), place + 1, size))
+        low, high = far[2 * axis : 2 * axis + 2]
+        first = min(max(0, round(place + 0.5 - low)), place)
+        last = min(max(place + 1, round(place + 0.5 + high)), size)
         box.append(slice(first, last))
     return tuple(box)
 
@@ -104,12 +105,13 @@ def drawn(
     seeds = np.flatnonzero(sure >= least)
     order = seeds[np.argsort(-sure.ravel()[seeds], kind="stable")]
     asked = np.zeros(sure.shape, bool)
+    flat = asked.reshape(-1)
     found = []
     count = 0
     for at in order.tolist():
-        place = tuple(int(i) for i in np.unravel_index(at, sure.shape))
-        if asked[place]:
+        if flat[at]:
             continue
+        place = tuple(int(i) for i in np.unravel_index(at, sure.shape))
         count += 1
         if count > MOST_ASKED:
             break

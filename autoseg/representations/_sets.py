@@ -151,15 +151,23 @@ def distinct(
         Share of a mask over which it is a part of a surer one, and no object.
     """
     kept: list[tuple[Mask, float]] = []
+    sizes: list[int] = []
     for mask, score in sorted(found, key=lambda one: -one[1]):
         size = mask.size
-        if all(not _is_same(mask, size, other, same, within) for other, _ in kept):
+        others = zip(kept, sizes, strict=True)
+        if not any(
+            _is_same(mask, size, one[0], own, same, within) for one, own in others
+        ):
             kept.append((mask, score))
+            sizes.append(size)
     return kept
 
 
-def _is_same(mask: Mask, size: int, other: Mask, same: float, within: float) -> bool:
+def _is_same(
+    mask: Mask, size: int, other: Mask, its: int, same: float, within: float
+) -> bool:
+    most = min(size, its)
+    if most <= same * max(size, its) and most <= within * size:
+        return False  # wherever they are
     both = mask.shared(other)
-    return both > 0 and (
-        both > same * (size + other.size - both) or both > within * size
-    )
+    return both > 0 and (both > same * (size + its - both) or both > within * size)

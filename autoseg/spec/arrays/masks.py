@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class Mask:
         inside[tuple(a - low for a, low in zip(at, start, strict=True))] = True
         return cls(start, inside)
 
-    @property
+    @cached_property
     def box(self) -> tuple[slice, ...]:
         """The box, as an index into the grid."""
         ends = zip(self.start, self.inside.shape, strict=True)
@@ -65,11 +66,13 @@ class Mask:
 
     def common(self, box: Sequence[slice]) -> tuple[slice, ...] | None:
         """Return what its box has in common with another one of the grid, or None."""
-        both = tuple(
-            slice(max(a.start, b.start), min(a.stop, b.stop))
-            for a, b in zip(self.box, box, strict=True)
-        )
-        return None if any(part.start >= part.stop for part in both) else both
+        both = []
+        for a, b in zip(self.box, box, strict=True):
+            low, high = max(a.start, b.start), min(a.stop, b.stop)
+            if low >= high:
+                return None  # as most are: nothing is made for them
+            both.append(slice(low, high))
+        return tuple(both)
 
     def has(self, place: Sequence[int]) -> bool:
         """Return whether a voxel of the grid is in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ def _shares(size: int, edge: int) -> NDArray[np.float32]:
     return shares.astype(np.float32)
 
 
+@functools.lru_cache(maxsize=256)
 def _between(size: int, edge: int) -> NDArray[np.float32]:
     """Return the weights (size, E) of cells at the middles of voxels."""
     at = np.clip((np.arange(size) + 0.5) * edge / size - 0.5, 0, edge - 1)
@@ -70,4 +72,5 @@ def _between(size: int, edge: int) -> NDArray[np.float32]:
     weights[rows, low] = 1 - (at - low)
     if edge > 1:
         weights[rows, low + 1] += at - low
+    weights.flags.writeable = False  # others are given it, too
     return weights
