@@ -47,6 +47,8 @@ class Format(ABC):
         Whether it writes; what is only read is predicted in another format.
     folders : bool
         Whether a "file" of this format is a folder.
+    parted : tuple of str
+        Endings of files that may hold several cases.
     probabilities_ending : str
         Ending of the files that `write_image` writes next to a prediction.
     """
@@ -57,6 +59,7 @@ class Format(ABC):
     several_units: ClassVar[bool] = False
     writes: ClassVar[bool] = True
     folders: ClassVar[bool] = False
+    parted: ClassVar[tuple[str, ...]] = ()
     probabilities_ending: ClassVar[str]
 
     @abstractmethod

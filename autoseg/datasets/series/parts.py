@@ -9,7 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from autoseg.errors import FormatError, some_of
-from autoseg.formats.base import find_format, is_folder_image
+from autoseg.formats.base import (
+    find_format,
+    is_folder_image,
+    known_endings,
+    match_ending,
+)
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.place import with_part
 
@@ -57,6 +62,13 @@ def _say(image: Path, ids: tuple[str, ...]) -> None:
     )
 
 
+def _is_parted(path: Path) -> bool:
+    """Return whether a file is of a kind that may hold several cases."""
+    if not path.is_file() or match_ending(path.name, known_endings()) is None:
+        return False
+    return match_ending(path.name, find_format(path).parted) is not None
+
+
 def stems_of_parts(stems: Mapping[str, Path]) -> dict[str, Path]:
     """Return annotations by name, and each of those that one of them holds."""
     found = dict(stems)
@@ -80,7 +92,7 @@ def parts_of(path: Path) -> dict[str, Path]:
         Such as ``A-1-0_t03``; nothing if it is one image, or cannot be read: whoever
         reads it says why.
     """
-    if not is_folder_image(path):
+    if not (is_folder_image(path) or _is_parted(path)):
         return {}
     try:
         asked = find_format(path).cases(path)

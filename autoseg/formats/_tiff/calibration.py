@@ -224,3 +224,30 @@ def _with_unit(
     if not unit.said:
         return spacing, None
     return [edge * unit.factor for edge in spacing], unit.name
+
+
+def calibration_of(
+    file: Any, dim: int, unit: str | None, number: int = 0
+) -> tuple[Calibration | None, dict[str, Any] | None]:
+    """Return the size of a file's pixels, and ImageJ's fields if it is ImageJ's."""
+    tags = file.pages[0].tags
+    names = ("XResolution", "YResolution")
+    fields = imagej_fields(
+        file.imagej_metadata, {n: tags[n].value for n in names if n in tags}
+    )
+    if fields is not None:
+        found = imagej_calibration(fields, dim, unit)
+        return found, fields if found is not None else None
+    pixels = _ome_pixels(file, number)
+    return (ome_calibration(pixels, dim, unit) if pixels else None), None
+
+
+def _ome_pixels(file: Any, number: int) -> dict[str, Any] | None:
+    import tifffile
+
+    if not file.is_ome:
+        return None
+    image = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
+    one = image[number] if isinstance(image, list) else image
+    pixels = one.get("Pixels")
+    return pixels if isinstance(pixels, dict) else None

@@ -13,15 +13,13 @@ from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._tiff.calibration import (
-    Calibration,
+    calibration_of,
     entries_of,
-    imagej_calibration,
-    imagej_fields,
-    ome_calibration,
     read_side_car,
 )
 from autoseg.formats._tiff.layout import Layout, find_layout
 from autoseg.formats._tiff.pages import Content, content_of, pixels_of
+from autoseg.formats._tiff.parts import cases_in
 from autoseg.formats._tiff.pyramid import write_pyramid
 from autoseg.formats._tiff.windows import Segments, suits
 from autoseg.formats._upright import TURNED, upright, upright_axes, upright_note
@@ -35,6 +33,7 @@ from autoseg.formats.header import (
 )
 from autoseg.geometry import mapped
 from autoseg.spec.arrays.windowed import Windowed
+from autoseg.spec.foreign.place import place_of
 from autoseg.spec.foreign.units import factor_between
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import dumps
@@ -65,6 +64,17 @@ class TiffFiles(Format):
     endings = (".ome.tiff", ".ome.tif", ".tiff", ".tif")
     probabilities_ending = ".tif"
 
+    parted = OME
+
+    def cases(self, path: Path) -> list[dict[str, str]]:
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(path) as file:
+                return cases_in(file)
+        except DAMAGE as error:
+            raise _damaged(path, error) from None
+
     def load(
         self,
         path: Path,
@@ -75,7 +85,7 @@ class TiffFiles(Format):
         import tifffile
 
         try:
-            with tifffile.TiffFile(path) as file:
+            with tifffile.TiffFile(place_of(path)) as file:
                 _must_be_whole(file, path)
                 content = content_of(file, path)
                 layout = _layout(content, channels, path)
@@ -97,7 +107,7 @@ class TiffFiles(Format):
 
         file = None
         try:
-            file = tifffile.TiffFile(path)
+            file = tifffile.TiffFile(place_of(path))
             content = content_of(file, path)
             small = not mapped.is_large(math.prod(content.shape))
             if small or content.keyframe.is_memmappable or not suits(content):
@@ -124,7 +134,7 @@ class TiffFiles(Format):
         import tifffile
 
         try:
-            with tifffile.TiffFile(path) as file:
+            with tifffile.TiffFile(place_of(path)) as file:
                 content = content_of(file, path)
                 layout = _layout(content, channels, path)
                 return self._geometry(file, content, layout, path, spacing, unit)
@@ -134,7 +144,7 @@ class TiffFiles(Format):
     def is_picture(self, path: Path) -> bool:
         import tifffile
 
-        with tifffile.TiffFile(path) as file:
+        with tifffile.TiffFile(place_of(path)) as file:
             page = content_of(file, path).keyframe
             alpha = [extra for extra in page.extrasamples if int(extra) in ALPHA]
             return page.photometric in COLORS or bool(alpha)
@@ -148,7 +158,7 @@ class TiffFiles(Format):
         spacing: Sequence[float] | None,
         unit: str | None,
     ) -> Geometry:
-        turned = content.orientation
+        path, turned = place_of(path), content.orientation
         shape = tuple(content.shape[i] for i in layout.space)
         notes = (*content.notes, *upright_note(turned))
         if content.doubt and layout.channel is None:
@@ -163,7 +173,7 @@ class TiffFiles(Format):
             if self.trusts_metadata:
                 found = with_remarks(found, *_overruled(file, found))
         elif self.trusts_metadata:
-            size, fields = _calibration(file, len(shape), unit)
+            size, fields = calibration_of(file, len(shape), unit, content.number)
             edges = None if size is None else upright_axes(size.spacing, turned)
             found = flat_geometry(
                 path, shape, edges, None if size is None else size.unit
@@ -252,22 +262,6 @@ def _arranged(array: Array, layout: Layout) -> Array:
     return array if layout.channel is not None else array[None]
 
 
-def _calibration(
-    file: Any, dim: int, unit: str | None
-) -> tuple[Calibration | None, dict[str, Any] | None]:
-    """Return the size of a file's pixels, and ImageJ's fields if it is ImageJ's."""
-    tags = file.pages[0].tags
-    names = ("XResolution", "YResolution")
-    fields = imagej_fields(
-        file.imagej_metadata, {n: tags[n].value for n in names if n in tags}
-    )
-    if fields is not None:
-        found = imagej_calibration(fields, dim, unit)
-        return found, fields if found is not None else None
-    pixels = _ome_pixels(file)
-    return (ome_calibration(pixels, dim, unit) if pixels else None), None
-
-
 def _imagej_options(
     fields: Mapping[str, Any] | None, geometry: Geometry, metadata: dict[str, Any]
 ) -> dict[str, Any]:
@@ -287,17 +281,6 @@ def _imagej_options(
         "resolution": (1 / geometry.spacing[-1], 1 / geometry.spacing[-2]),
         "metadata": metadata,
     }
-
-
-def _ome_pixels(file: Any) -> dict[str, Any] | None:
-    import tifffile
-
-    if not file.is_ome:
-        return None
-    image = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
-    first = image[0] if isinstance(image, list) else image
-    pixels = first.get("Pixels")
-    return pixels if isinstance(pixels, dict) else None
 
 
 def _white_is_one(content: Content) -> tuple[list[str], list[str]]:
@@ -327,7 +310,7 @@ def _overruled(file: Any, used: Geometry) -> tuple[list[str], list[str]]:
 
     Ten times and more is a mistake of unit.
     """
-    size, _ = _calibration(file, used.dim, None)
+    size, _ = calibration_of(file, used.dim, None)
     factor = None if size is None else factor_between(size.unit, used.unit)
     if size is None or factor is None or used.unit == "px":
         return [], []

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._tiff.parts import Planes, at_position, at_time
 from autoseg.formats._upright import TAG
 from autoseg.geometry import mapped
+from autoseg.spec.foreign.place import part_of, place_of
 
 Array = NDArray[Any]
 
@@ -46,6 +48,8 @@ class Content:
         What was left aside.
     doubt : str
         What to note if the axis that is said to be channels is read as slices.
+    number : int
+        Which of the images that an OME file describes.
     """
 
     axes: str
@@ -55,6 +59,7 @@ class Content:
     said: bool = False
     notes: tuple[str, ...] = field(default=())
     doubt: str = ""
+    number: int = 0
 
     @property
     def orientation(self) -> int:
@@ -232,19 +237,15 @@ def _of_ome(file: Any, series: Sequence[Any], path: Path) -> Content:
             f"{path} is part of a set that {described[1]} describes. Save the image as "
             "one file."
         )
-    ome = [one for one in series if one.kind == "ome"]
-    if len(ome) > 1:
-        listed = ", ".join(
-            f"{s.name or '?'} ({' x '.join(map(str, s.shape))})" for s in ome
-        )
-        raise FormatError(
-            f"{path} holds {len(ome)} images: {listed}. Save the one that counts as a "
-            "file of its own."
-        )
+    ome, asked = [one for one in series if one.kind == "ome"], part_of(path)
+    number = ome.index(at_position(ome, asked, path)) if ome else 0
+    ome = ome[number : number + 1]
     parts = dict.fromkeys(re.findall(r"<(?:\w+:)?UUID[^>]*FileName=\"([^\"]*)\"", xml))
-    absent = [name for name in parts if not (path.parent / name).is_file()]
+    folder = place_of(path).parent
+    absent = [name for name in parts if not (folder / name).is_file()]
     if ome and not any(page is None for page in ome[0]):
-        return _of_series(file, ome[0])
+        content = replace(_of_series(file, ome[0]), number=number)
+        return at_time(content, asked, path)
     if not ome and (not absent or len(parts) == 1):
         return _of_series(file, series[0])
     if len(parts) == 1:  # itself, by the name that it had
@@ -266,36 +267,7 @@ def _renamed(file: Any, series: Any, path: Path) -> Content:
             "Save the image again."
         )
     shape = tuple(int(n) for n in series.shape)
-    return Content(series.axes, shape, [_Pages(pages, shape)], pages[0], said=True)
-
-
-@dataclass(frozen=True)
-class _Pages:
-    """Pages in the order of an image's planes; looks as a series does."""
-
-    pages: list[Any]
-    shape: tuple[int, ...]
-
-    dataoffset = None
-
-    @property
-    def dtype(self) -> Any:
-        return self.pages[0].dtype
-
-    @property
-    def nbytes(self) -> int:
-        return int(np.prod(self.shape)) * int(self.dtype.itemsize)
-
-    @property
-    def keyframe(self) -> Any:
-        return self.pages[0]
-
-    def asarray(self, out: Any = None) -> Array:
-        planes = np.stack([page.asarray() for page in self.pages])
-        array = planes.reshape(self.shape)
-        if out is not None:
-            out[...] = array
-        return array
+    return Content(series.axes, shape, [Planes(pages, shape)], pages[0], said=True)
 
 
 def _pixels(part: Any, path: Path) -> Array:
@@ -329,7 +301,9 @@ def _by_itk(path: Path, keyframe: Any) -> Array:
     if bits not in (8, 16, 32, 64):  # ITK takes packed values for whole bytes
         return np.empty(0)
     try:
-        return np.asarray(SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path))))
+        return np.asarray(
+            SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(place_of(path))))
+        )
     except RuntimeError:
         return np.empty(0)
 
