@@ -12,7 +12,7 @@ from typing import Any
 from autoseg.errors import ModelError
 from autoseg.model.model import Model
 from autoseg.model.packed import MANIFEST, Packed
-from autoseg.model.tensors import most_bytes
+from autoseg.model.tensors import check_fits, check_real, most_bytes_of, shapes_of
 from autoseg.model.trained import TrainedFolder
 from autoseg.spec.json import dumps
 
@@ -148,7 +148,8 @@ class Weights(Field):
         from safetensors import SafetensorError
         from safetensors.torch import load
 
-        most = most_bytes(known["plan"], known["configuration"])
+        shapes = shapes_of(known["plan"], known["configuration"])
+        most = most_bytes_of(shapes)
         found = []
         for fold in known["folds"]:
             file = _weights_file(fold)
@@ -157,6 +158,9 @@ class Weights(Field):
             except SafetensorError as error:
                 where = packed.where(file)
                 raise ModelError(f"{where} is damaged: {error}.") from None
+            where = f"{packed.archive.path}, fold {fold}"
+            check_real(tensors, where)
+            check_fits(tensors, shapes, where)
             found.append({name: _as_computed(one) for name, one in tensors.items()})
         return tuple(found)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import ModelError
+from autoseg.errors import ModelError, some_of
 from autoseg.spec.plan import Plan
 
 LARGEST_NUMBER = 8  # bytes of a weight
@@ -62,7 +63,7 @@ def load_tensors(
 
 
 def check_real(weights: Mapping[str, Any], where: str) -> None:
-    """Raise ModelError unless weights are tensors of real numbers."""
+    """Raise ModelError unless weights are tensors of real and finite numbers."""
     import torch
 
     for name, tensor in weights.items():
@@ -71,6 +72,41 @@ def check_real(weights: Mapping[str, Any], where: str) -> None:
                 f"{where}: {name} is no tensor of real numbers, so it belongs to no "
                 "network of autoseg."
             )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ModelError(
+                f"{where}: {name} has values that are NaN or infinite: the weights are "
+                "damaged, or their training went astray. Get the model again, or take "
+                "an earlier checkpoint."
+            )
+
+
+def check_fits(
+    weights: Mapping[str, Any], wanted: Mapping[str, Sequence[int]], where: str
+) -> None:
+    """Raise ModelError unless weights have the names and shapes of a network.
+
+    Parameters
+    ----------
+    weights : mapping of str to Tensor
+        By name.
+    wanted : mapping of str to sequence of int
+        Shapes of the network's, by name.
+    where : str
+        What to call them in the message.
+    """
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults += [f"{name} is unknown" for name in found if name not in wanted]
+    faults += [
+        f"{name} has the shape {found[name]}, the network's has {tuple(shape)}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != tuple(shape)
+    ]
+    if faults:
+        raise ModelError(
+            f"{where}: the weights do not fit the network that the plan describes; "
+            f"they are not of one training: {some_of(faults, 3, '; ')}."
+        )
 
 
 def _explain(name: str, source: Path | bytes, error: Exception) -> str:
@@ -89,8 +125,8 @@ def _explain(name: str, source: Path | bytes, error: Exception) -> str:
     return f"{name} is damaged ({first[:160]}); copy it again."
 
 
-def most_bytes(plan: Plan, configuration: str) -> int:
-    """Return how long a file with the weights of a network can be.
+def shapes_of(plan: Plan, configuration: str) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's weights by name; none of them is made.
 
     Raises
     ------
@@ -102,7 +138,16 @@ def most_bytes(plan: Plan, configuration: str) -> int:
     from autoseg.networks.build import build_network
 
     with torch.device("meta"):
-        tensors = build_network(plan, configuration).state_dict().values()
-    numbers = sum(tensor.numel() for tensor in tensors)
-    result: int = LARGEST_NUMBER * numbers + HEADER_ROW * len(tensors) + HEADER
-    return result
+        tensors = build_network(plan, configuration).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def most_bytes(plan: Plan, configuration: str) -> int:
+    """Return how long a file with the weights of a network can be; see `shapes_of`."""
+    return most_bytes_of(shapes_of(plan, configuration))
+
+
+def most_bytes_of(shapes: Mapping[str, Sequence[int]]) -> int:
+    """Return how long a file with weights of these shapes can be."""
+    numbers = sum(math.prod(shape) for shape in shapes.values())
+    return LARGEST_NUMBER * numbers + HEADER_ROW * len(shapes) + HEADER

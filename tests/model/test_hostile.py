@@ -169,6 +169,41 @@ def test_complex_weights_are_refused(path, tmp_path):
         load_model(folder)
 
 
+def test_weights_that_are_no_numbers_are_refused(path, tmp_path):
+    weights = toy.weights(toy.plan())
+    name = max(weights, key=lambda key: weights[key].numel())
+    weights[name].view(-1)[3] = torch.nan
+
+    with pytest.raises(ModelError, match=f"{name} has values that are NaN"):
+        load_model(_with(path, fold_0=save(weights)))
+
+    folder = toy.saved(tmp_path, toy.plan())
+    torch.save({"weights": weights}, folder / "fold_0" / "checkpoint_final.pt")
+    with pytest.raises(ModelError, match="fold 0: .* has values that are NaN"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda w, name: w.pop(name), "is missing"),
+        (lambda w, name: w.update(extra=torch.zeros(2)), "extra is unknown"),
+        (
+            lambda w, name: w.update({name: w[name].flatten()}),
+            r"has the shape \(\d+,\)",
+        ),
+        (lambda w, name: w.update({name: torch.zeros(0)}), r"has the shape \(0,\)"),
+    ],
+    ids=["missing", "unknown", "flat", "empty"],
+)
+def test_weights_of_another_network_are_refused_as_a_model_is_read(path, change, word):
+    weights = toy.weights(toy.plan())
+    change(weights, max(weights, key=lambda key: weights[key].numel()))
+
+    with pytest.raises(ModelError, match=rf"fold 0: .*do not fit.*{word}"):
+        load_model(_with(path, fold_0=save(weights)))
+
+
 class Attack:
     """Pickles to a call that would leave a mark."""
 

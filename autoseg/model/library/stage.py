@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import urllib.parse
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,12 +150,14 @@ def _checked(file: Path, source: str, sha256: str | None) -> str:
         raise ModelError(
             f"{source} has the SHA-256 {found}, not {sha256}. It is not kept."
         )
-    if not is_bundle(file):
-        raise ModelError(
-            f"{source} is no bundle. Make one with `autoseg export -m MODEL -o "
-            "FILE.zip`, of a model of nnU-Net with `autoseg import_nnunet`."
-        )
     try:
+        if zipfile.is_zipfile(file):
+            Archive(file).close()  # what is unsafe says so
+        if not is_bundle(file):
+            raise ModelError(
+                f"{source} is no bundle. Make one with `autoseg export -m MODEL -o "
+                "FILE.zip`, of a model of nnU-Net with `autoseg import_nnunet`."
+            )
         read_bundle(file)
     except ModelError as error:
         raise ModelError(str(error).replace(str(file), source)) from None

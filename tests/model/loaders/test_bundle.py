@@ -41,8 +41,10 @@ def test_its_own_configuration_may_be_named_and_no_other(path):
 
 
 def test_one_configuration_of_an_average_cannot_be_had_alone(tmp_path):
-    first = toy.model(toy.plan(cascade=True))
-    joint = replace(first, partners=(replace(first, configuration="second"),))
+    plan = toy.plan(cascade=True)
+    joint = replace(
+        toy.model(plan), partners=(toy.model(plan, configuration="second"),)
+    )
     path = write_bundle(joint, tmp_path / "joint.zip")
 
     with pytest.raises(ModelError, match="averages net and second.*leave -c out"):
