@@ -47,7 +47,8 @@ LEVELS = (0.0, 100.0, 200.0)  # intensities of background, core and border
 OPTIONS = {"labels": {"cell": 1}, "representation": {"name": "border_core"}}
 APART = 100  # between middles of pairs
 ONE, OTHER, BOTH = 100, 150, 200  # intensities of what overlaps
-QUERIES = 100  # objects that a window shows at most
+QUERIES = 40  # objects that a window shows at most, and some
+SEEN = 256  # pixels of a window's edge, where objects overlap
 HELD = {
     "labels": {"cell": 1},
     "representation": {"name": "queries", "options": {"queries": QUERIES}},
@@ -167,9 +168,10 @@ def knowing_each(batch: torch.Tensor) -> torch.Tensor:
 
 def work(folder: Path, budget: float, overlapping: bool) -> None:
     """Predict the picture, from file to files."""
+    edge = SEEN if overlapping else 512
     settings = Configuration(
         spacing=(1.0, 1.0),
-        patch_size=(512, 512),
+        patch_size=(edge, edge),
         batch_size=2,
         median_shape=(512.0, 512.0),
         network=Choice(name="plain_unet", options={"features": [2]}),

@@ -47,8 +47,8 @@ class InstanceTask(Task):
         Number of each class of objects, from 1.
     stuff : mapping of str to int, optional
         Numbers of classes that are no objects: all of one is one segment.
-    representation : mapping, optional
-        ``name`` of a file in ``autoseg/representations``, and its ``options``.
+    representation : str or mapping, optional
+        A file in ``autoseg/representations``; or its ``name`` and ``options``.
     axes : int
         Number of spatial axes of the images.
     network_axes : int, optional
@@ -74,7 +74,7 @@ class InstanceTask(Task):
         self,
         labels: Mapping[str, int],
         stuff: Mapping[str, int] | None = None,
-        representation: Mapping[str, Any] | None = None,
+        representation: str | Mapping[str, Any] | None = None,
         axes: int = 2,
         network_axes: int | None = None,
         ignore: int | None = None,
@@ -87,7 +87,8 @@ class InstanceTask(Task):
         self.losses = losses_of(losses)
         self.axes = axes
         self.network_axes = network_axes or axes
-        self._choice = dict(representation or {"name": "flow_distance"})
+        chosen = representation or "flow_distance"
+        self._choice = {"name": chosen} if isinstance(chosen, str) else dict(chosen)
         self._options: dict[str, Any] = {
             "labels": self.labels,
             "stuff": self.stuff,

@@ -12,6 +12,7 @@ from autoseg.representations.flow_distance import FlowDistance
 from autoseg.tasks.instance import InstanceTask
 from autoseg.tasks.instance.choice import choose, fit_spacing
 from autoseg.tasks.instance.trial import pool_trials, try_out, uncovered
+from planners._rules import wishes_of
 from tests.representations.maps import cells, rods
 
 
@@ -109,6 +110,15 @@ def test_the_user_decides_against_the_rule_and_sets_options():
     assert options["representation"]["name"] == "border_core"
     assert options["representation"]["options"]["core"] == 0.7
     assert decisions[0].because == "asked for"
+
+
+def test_a_representation_is_asked_for_by_its_name_alone():
+    asked = SimpleNamespace(values={"task.representation": "border_core"})
+
+    assert wishes_of(InstanceTask, asked) == {"representation": "border_core"}
+    assert InstanceTask({"cell": 1}, representation="border_core").decoding_name == (
+        "border_core"
+    )
 
 
 def test_an_unknown_representation_is_named_with_those_there_are():
