@@ -15,8 +15,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_root, command, positive
+from autoseg.cli._arguments import command, positive
 from autoseg.cli._settings import add_settings, parse_settings
+from autoseg.cli._which import (
+    add_configuration,
+    add_dataset,
+    chosen_configuration,
+    chosen_dataset,
+)
 from autoseg.workspace import DEFAULT_PLAN
 
 RESULT = "the checkpoint"
@@ -30,16 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGES",
         help="a folder of images, named as those of the data set",
     )
-    parser.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="the one with annotations, which is trained on afterwards",
-    )
-    parser.add_argument(
-        "configuration",
-        metavar="CONFIGURATION",
-        help="one of the plan's: 2d, 3d_fullres, 3d_lowres",
-    )
+    add_dataset(parser)
+    add_configuration(parser, "one of the plan's: 2d, 3d_fullres, 3d_lowres")
     parser.add_argument(
         "--plan",
         "-p",
@@ -47,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name of the plan; by default %(default)s",
     )
-    add_root(parser)
     _add_length(parser)
     _add_numbers(parser)
     parser.add_argument(
@@ -92,7 +89,6 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where")
     where.add_argument(
         "--device",
-        "-device",
         default="auto",
         metavar="DEVICE",
         help="auto, cpu, cuda, cuda:N or mps",
@@ -104,7 +100,7 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
         "--threads", type=positive, metavar="N", help="of an operation on the CPU"
     )
     where.add_argument(
-        "--workers", "-np", type=positive, metavar="N", help="threads that read"
+        "--workers", type=positive, metavar="N", help="threads that read"
     )
 
 
@@ -112,10 +108,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Pretrain; say where the checkpoint is and what comes next."""
     from autoseg.train.pretrain.stage import pretrain
 
+    dataset = chosen_dataset(arguments)
+    configuration = chosen_configuration(arguments)
     file = pretrain(
         arguments.images,
-        arguments.dataset,
-        arguments.configuration,
+        dataset,
+        configuration,
         arguments.root,
         plan=arguments.plan,
         recipe=arguments.recipe,
@@ -134,9 +132,9 @@ def run(arguments: argparse.Namespace) -> None:
         keep_network=arguments.keep_network,
         overwrite=arguments.overwrite,
     )
-    arguments.result = str(file)
+    arguments.result = {"checkpoint": file}
     print(file)
-    words = ["train", arguments.dataset, arguments.configuration, "0"]
+    words = ["train", dataset, configuration, "0"]
     if arguments.plan != DEFAULT_PLAN:
         words += ["--plan", arguments.plan]
     following = command(*words, "--init-from", file, root=arguments.root)

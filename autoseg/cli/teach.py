@@ -14,18 +14,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autoseg.cli._arguments import add_root, command
+from autoseg.cli._arguments import command
+from autoseg.cli._which import add_dataset, chosen_dataset
 
 RESULT = "the folder of the new data set"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare this command's arguments."""
-    parser.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="the annotated cases: a folder, or a name or number in ROOT/raw",
-    )
+    add_dataset(parser)
     parser.add_argument(
         "images",
         type=Path,
@@ -42,18 +39,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-o",
-        dest="output",
+        "--output",
         type=Path,
         required=True,
         metavar="FOLDER",
         help="folder of the new data set",
     )
     parser.add_argument(
-        "-f", dest="folds", nargs="+", metavar="FOLD", help="of the model; default: all"
+        "-f", "--folds", nargs="+", metavar="FOLD", help="of the model; default: all"
     )
     parser.add_argument(
         "-c",
-        dest="configuration",
+        "--configuration",
         metavar="NAME",
         help="of the model, if it has several",
     )
@@ -67,12 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device",
-        "-device",
         default="auto",
         metavar="DEVICE",
         help="auto, cpu, cuda, cuda:N or mps",
     )
-    add_root(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -80,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     from autoseg.train.teach.stage import teach
 
     folder = teach(
-        arguments.dataset,
+        chosen_dataset(arguments),
         arguments.images,
         arguments.model,
         arguments.output,
@@ -90,6 +85,6 @@ def run(arguments: argparse.Namespace) -> None:
         sure=arguments.sure,
         device=arguments.device,
     )
-    arguments.result = str(folder)
+    arguments.result = {"dataset": folder}
     print(f"wrote {folder / 'dataset.json'}")
     print(f"Next: {command('plan_and_preprocess', folder, root=arguments.root)}")

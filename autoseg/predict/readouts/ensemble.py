@@ -179,4 +179,4 @@ def averaged(arrays: Sequence[Any]) -> Iterator[tuple[slice, NDArray[np.float32]
     """
     for rows in _pieces(tuple(arrays[0].shape)):
         mean = sum(array[:, rows].astype(np.float32) for array in arrays)
-        yield rows, np.asarray(mean) / (LEVELS * len(arrays))
+        yield rows, np.asarray(mean, np.float32) / np.float32(LEVELS * len(arrays))

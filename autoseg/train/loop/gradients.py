@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from autoseg.networks.base import LateLogits, Outputs
-from autoseg.train.loop.criterion import Criterion
+from autoseg.train.loop.taught import Judge
 from autoseg.train.setup.hardware import Hardware
 
 Learned = Tensor | dict[str, Tensor]
@@ -38,7 +38,7 @@ class Gradients:
     ----------
     network : Module
         Gives a mapping of heads to logits.
-    criterion : Criterion
+    criterion : Judge
         Gives the loss.
     hardware : Hardware
         Device, precision and threads.
@@ -49,7 +49,7 @@ class Gradients:
     def __init__(
         self,
         network: nn.Module,
-        criterion: Criterion,
+        criterion: Judge,
         hardware: Hardware,
         batch_size: int,
     ) -> None:

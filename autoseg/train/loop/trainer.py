@@ -17,9 +17,7 @@ from torch import Tensor, nn
 from autoseg.errors import TrainingError
 from autoseg.progress import Progress
 from autoseg.train.data.batch import Batch
-from autoseg.train.data.loader import Loader
 from autoseg.train.loop.checkpoint import Saver
-from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.early import EarlyEnd
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.interrupt import stop_requests
@@ -27,6 +25,7 @@ from autoseg.train.loop.logbook import Logbook, Meter, in_a_line, memory_of, wai
 from autoseg.train.loop.not_finite import Seen, not_finite
 from autoseg.train.loop.optimizer import load_optimizer, make_optimizer, set_rates
 from autoseg.train.loop.schedule import Clock
+from autoseg.train.loop.taught import Batches, Judge
 from autoseg.train.setup.hardware import Hardware, try_compile
 from autoseg.train.setup.recipes import Recipe
 
@@ -55,7 +54,7 @@ class Trainer:
     ----------
     network : Module
         On its device; gives a mapping of heads to logits.
-    criterion : Criterion
+    criterion : Judge
         Gives the loss.
     recipe : Recipe
         Numbers of the optimizer and the schedule.
@@ -63,7 +62,7 @@ class Trainer:
         Precision and layout.
     clock : Clock
         Length of the training.
-    loader : Loader
+    loader : Batches
         Gives batches.
     validate : callable
         Called with the network at the end of an epoch; gives numbers for the log.
@@ -73,11 +72,11 @@ class Trainer:
         self,
         *,
         network: nn.Module,
-        criterion: Criterion,
+        criterion: Judge,
         recipe: Recipe,
         hardware: Hardware,
         clock: Clock,
-        loader: Loader,
+        loader: Batches,
         validate: Callable[[nn.Module], dict[str, Any]],
     ) -> None:
         self.network = network

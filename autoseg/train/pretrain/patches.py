@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +123,9 @@ class HiddenPatches:
         self._axes, self._seed = tuple(mirror_axes), seed
         self._device, self._threads = torch.device(device), max(1, threads)
 
-    def batches(self, first: int, last: int | None = None) -> Iterator[Batch]:
+    def batches(
+        self, first: int, last: int | None = None
+    ) -> Generator[Batch, None, None]:
         """Yield the batches of iterations from a first one on; without a last, all."""
         waiting: deque[Future[Batch]] = deque()
         number = first

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 def teach(
     dataset: PathLike,
     images: PathLike,
-    model: PathLike,
+    model: str | Path,
     output: PathLike,
     root: PathLike | None = None,
     *,
