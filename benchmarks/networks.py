@@ -15,7 +15,8 @@ are small and patches are of one size, so that a CPU can do it: this compares ne
 at this size, and says nothing of how good they can be. ``--scale planned`` takes
 networks and patches as they are planned by default instead. ``NAME@2G`` is planned with
 ``--operations 2G``; ``NAME@fit`` is made as small as fits into the time, which
-``autoseg train --time-budget`` does unless it is told to keep the network.
+``autoseg train --time-budget`` does unless it is told to keep the network;
+``NAME@2G@fit`` both.
 
 Objects of a data set of instances are learnt as one class, the foreground. Finished
 runs are kept in WORK/runs.jsonl: the same command goes on with the others, also after a
@@ -62,6 +63,7 @@ NETWORKS = (
     "u_mamba",
     "light_unet",
 )
+FIT = "fit"
 SMALL_SCALE, PLANNED = "small", "planned"
 # By data set and configuration: what fits a CPU.
 SMALL: dict[str, dict[str, dict[str, Any]]] = {
@@ -101,9 +103,15 @@ class Job:
         return name.replace(" ", "").replace("@", "_")
 
     @property
-    def how(self) -> str:
-        """Return what stands behind the network's name: a budget, ``fit`` or none."""
-        return self.network.partition("@")[2]
+    def budget(self) -> str:
+        """Return what stands behind ``--operations``; empty without a budget."""
+        found = [word for word in self.network.split("@")[1:] if word != FIT]
+        return found[0] if found else ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the network may be made smaller, so that training fits its time."""
+        return FIT in self.network.split("@")
 
 
 def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
@@ -182,8 +190,8 @@ def prepare(job: Job, arguments: argparse.Namespace, log: Path) -> None:
     where = ["--root", arguments.work / "autoseg"]
     words = ["plan", arguments.dataset, *where, "--name", job.plan]
     words += ["--network", job.network.partition("@")[0]]
-    if job.how not in ("", "fit"):
-        words += ["--operations", job.how]
+    if job.budget:
+        words += ["--operations", job.budget]
     settings = settings_of(job)
     run([*words, "--set", *settings] if settings else words, log)
     words = [arguments.dataset, "--plan", job.plan, "-c", job.configuration, *where]
@@ -195,10 +203,10 @@ def length_of(job: Job, arguments: argparse.Namespace) -> list[object]:
     words: list[object] = ["--seed", job.seed]
     if arguments.seconds:
         words += ["--time-budget", f"{arguments.seconds}s"]
-        words += [] if job.how == "fit" else ["--keep-network"]
+        words += [] if job.fits else ["--keep-network"]
     else:
         words += ["--iterations", arguments.iterations]
-    if arguments.batch and job.how != "fit":
+    if arguments.batch and not job.fits:
         words += ["--batch-size", arguments.batch]
     return words
 
