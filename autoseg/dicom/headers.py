@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +28,7 @@ LOOKED_AT = 8  # files of a folder, to tell whether it is DICOM
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
+HEAD = 4096  # bytes of a file that say what it is
 STORED = "1.2.840.10008.5.1.4.1.1."
 IMAGES = tuple(  # classes whose files have voxels, or are cut off
     STORED + kind
@@ -139,6 +141,15 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _visible(path: Path) -> bool:
     return not path.name.startswith(".") and path.name.upper() != "DICOMDIR"
+
+
+def is_structure_set(path: Path) -> bool:
+    """Return whether a file says in its first bytes that it is a structure set."""
+    if not path.is_file() or not is_dicom_file(path):
+        return False
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return re.search(re.escape(STRUCTURES.encode()) + rb"(?![.\d])", head) is not None
 
 
 def read_headers(archive: Archive, names: list[str] | None = None) -> Iterator[Header]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autoseg.dicom.headers import is_structure_set
 from autoseg.errors import FormatError
 from autoseg.formats.base import find_format, known_endings
 from autoseg.pointfiles import POINTFILES
@@ -22,6 +23,9 @@ class CubeMap(PointFile):
     """
 
     endings: ClassVar[tuple[str, ...]] = known_endings()
+
+    def claims(self, path: Path) -> bool:
+        return not is_structure_set(path)
 
     def parse(self, path: Path, count: int | None = None) -> list[Entry]:
         from scipy.ndimage import center_of_mass
