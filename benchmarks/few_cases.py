@@ -99,6 +99,7 @@ class Way:
             "seed": seed,
             "threads": threads,
             "device": "cpu",
+            "batch_size": 2,
             "settings": NETWORK,
         }
         self.few = self.root / "raw" / "Few"

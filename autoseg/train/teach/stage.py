@@ -27,8 +27,9 @@ from autoseg.predict.job import Job
 from autoseg.predict.stage import predict
 from autoseg.preprocess.folds import load_splits, make_splits
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.json import dumps, write_text
+from autoseg.spec.json import dumps, load_object, to_json, write_text
 from autoseg.tasks import choose_task, make_task
+from autoseg.train.start.initialize import hash_weights
 from autoseg.train.teach.kinds import TEACH_KINDS
 from autoseg.train.teach.kinds.base import TeachKind
 from autoseg.workspace import Workspace
@@ -38,6 +39,8 @@ PathLike = str | os.PathLike[str]
 SURE = 0.9
 LABELS = "labelsTr"
 PARTIAL = ".partial"  # after the folder's name, until it is complete
+TEACHER = "teacher.json"  # in it: whose predictions there are
+OURS = (TEACHER, LABELS, "predicted", "dataset.json")
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +104,12 @@ def teach(
     teacher = load_model(model, configuration=configuration, folds=folds)
     kind = _kind_of(teacher, described, sure)
     work = folder.with_name(folder.name + PARTIAL)
-    jobs = _jobs(_unannotated(Path(images), described), teacher, work / "predicted")
+    _begin(work, teacher)
+    jobs = _jobs(
+        _unannotated(Path(os.path.abspath(images)), described),
+        teacher,
+        work / "predicted",
+    )
     predict(
         teacher,
         [job.case.images for job in jobs],
@@ -116,11 +124,29 @@ def teach(
     )
     write_text(work / "dataset.json", dumps(raw))
     shutil.rmtree(work / "predicted")
+    (work / TEACHER).unlink()
     if folder.exists():
         folder.rmdir()
     work.rename(folder)
     load_dataset(folder)  # whatever is wrong with it is said here
     return folder
+
+
+def _begin(work: Path, teacher: Model) -> None:
+    """Throw away what another model began to teach there."""
+    models = (teacher, *teacher.partners)
+    weights = [hash_weights(one) for model in models for one in model.weights]
+    known = {"weights": weights, "postprocessing": to_json(teacher.postprocessing)}
+    said = work / TEACHER
+    if work.exists() and not (said.is_file() and load_object(said) == known):
+        refuse = any(path.name not in OURS for path in work.iterdir())
+        if refuse:
+            raise UsageError(
+                f"{work} is in the way: it is where {work.stem} is made, and holds "
+                "something else. Move it away."
+            )
+        shutil.rmtree(work)
+    write_text(said, dumps(known))
 
 
 def _kind_of(teacher: Model, dataset: Dataset, sure: float) -> TeachKind:

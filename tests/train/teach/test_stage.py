@@ -42,12 +42,16 @@ def space(tmp_path, monkeypatch):
     return folder, more, model, tmp_path, asked
 
 
-def test_new_cases_train_in_each_fold_and_annotated_ones_are_held_out(space):
+def test_new_cases_train_in_each_fold_and_annotated_ones_are_held_out(
+    space, monkeypatch
+):
     folder, images, model, tmp_path, asked = space
     splits = [{"train": ["case_00", "case_01"], "val": ["case_02"]}]
     (folder / "splits_final.json").write_text(json.dumps(splits))
 
-    out = teach(folder, images, model, tmp_path / "new", tmp_path, sure=0.9)
+    monkeypatch.chdir(tmp_path)
+    relative = images.relative_to(tmp_path)
+    out = teach(folder, relative, model, "new", tmp_path, sure=0.9)
 
     assert asked == ["case_03", "case_04"]  # the others are annotated
     found = load_dataset(out)
@@ -59,6 +63,21 @@ def test_new_cases_train_in_each_fold_and_annotated_ones_are_held_out(space):
     assert found.raw["labels"]["ignore"] == 3
     assert sorted(p.name for p in out.iterdir()) == ["dataset.json", "labelsTr"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Few", "More", "made", "new"]
+
+
+def test_predictions_are_kept_for_another_try_and_not_those_of_another_model(space):
+    folder, images, model, tmp_path, asked = space
+    work = tmp_path / "new.partial"
+
+    with pytest.raises(UsageError, match="sure of nothing"):
+        teach(folder, images, model, tmp_path / "new", tmp_path, sure=1.0)
+    assert (work / "predicted" / "case_03.nii.gz").is_file()
+    (work / "predicted" / "case_03.nii.gz").write_text("old")
+    other = toy_model.saved(tmp_path / "other", toy_model.plan(patch=8), seed=1)
+    out = teach(folder, images, other, tmp_path / "new", tmp_path)
+
+    assert (out / "labelsTr" / "case_03.nii.gz").stat().st_size > 100
+    assert not work.exists() and asked == ["case_03", "case_04"] * 2
 
 
 def test_what_cannot_be_is_said(space):

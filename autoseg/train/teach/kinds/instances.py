@@ -26,7 +26,7 @@ class TeachInstances(TeachKind):
 
     def described(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         labels = {"background": 0, **raw.get("labels", {})}
-        return {**raw, "labels": {IGNORE: UNUSED, **labels}}
+        return {**raw, "labels": {**labels, IGNORE: labels.get(IGNORE, UNUSED)}}
 
     def annotate(self, job: Job, folder: Path) -> tuple[Path, float] | None:
         table = job.output.with_name(f"{job.case.id}_instances.csv")
