@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 # Their last input only lends its shape.
@@ -41,7 +42,7 @@ class Tensor:
     channels: int
     shape: tuple[int, ...]
 
-    @property
+    @cached_property
     def voxels(self) -> int:
         """Number of voxels or tokens."""
         return math.prod(self.shape)
@@ -106,7 +107,7 @@ class Layer:
     keeps: Keeps | None = None
     shared: bool = False
 
-    @property
+    @cached_property
     def read(self) -> tuple[int, ...]:
         """The inputs whose numbers are read."""
         return self.inputs[: len(self.inputs) - (self.kind in LENT)]

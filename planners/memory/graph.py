@@ -40,7 +40,8 @@ class Op:
     again : tuple of Made
         Those that it makes of ``saved``, instead of keeping them.
     alive : tuple of int
-        Tensors that are there meanwhile, those of this operation included.
+        Tensors that are there meanwhile, those of this operation included, if that was
+        asked for.
     weights : int
         Elements of kernels; those of precision and of matrix units.
     parameters : int
@@ -135,6 +136,7 @@ def build_graph(
     out_channels: int,
     levels: int | None = None,
     recompute: bool = False,
+    predicts: bool = False,
 ) -> Graph:
     """Return the forward pass of a network.
 
@@ -153,6 +155,8 @@ def build_graph(
         supervision needs.
     recompute : bool
         The backward pass makes again what it can (`autoseg.blueprints.backward`).
+    predicts : bool
+        Say of each operation what is alive; in a training autograd decides.
 
     Returns
     -------
@@ -168,13 +172,18 @@ def build_graph(
     drawing = kind.drawing(options, patch_size, in_channels, out_channels)
     heads = drawing.finest_first()[:levels]
     wanted = [head.logits for head in heads]
-    graph = _graph(drawing, wanted, kind.supervision == "full", recompute)
+    full = kind.supervision == "full"
+    graph = _graph(drawing, wanted, full, recompute, predicts)
     graph.late = heads[0].late
     return graph
 
 
 def _graph(
-    drawing: Drawing, wanted: Sequence[int], full: bool, recompute: bool
+    drawing: Drawing,
+    wanted: Sequence[int],
+    full: bool,
+    recompute: bool,
+    predicts: bool,
 ) -> Graph:
     layers = drawing.needed(wanted)
     in_place = drawing.overwrites(layers)
@@ -195,7 +204,7 @@ def _graph(
         if layer.kind == "norm" and layer.options["norm"] == "instance"
     }
     views = {layer.outputs[0] for layer in layers if layer.kind in VIEWS}
-    alive = _alive(drawing, layers, wanted, memory)
+    alive = _alive(drawing, layers, wanted, memory) if predicts else None
     graph.wide = _wide(layers, memory)
     ways = Ways(drawing, layers, wanted, memory) if recompute else None
     for place, layer in enumerate(layers):
@@ -210,7 +219,7 @@ def _graph(
                 if ways is None
                 else ways.roots(kept),
                 again=() if ways is None else ways.made(layer, kept),
-                alive=alive[place],
+                alive=() if alive is None else alive[place],
                 weights=layer.weights,
                 parameters=layer.parameters,
                 statistics=_statistics(graph, layer),

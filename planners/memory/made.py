@@ -64,6 +64,7 @@ class Ways:
         self.again = made_again(drawing, layers, wanted)
         self._before: dict[int, frozenset[int]] = {}
         self._most: dict[int, int] = {}
+        self._roots: dict[int, tuple[int, ...]] = {}
         for layer in layers:
             if layer.outputs[0] in self.again:
                 self._add(layer)
@@ -93,9 +94,17 @@ class Ways:
             if number not in self.again:
                 found[self.memory[number]] = None
                 continue
-            for one in (number, *self._before[number]):
-                kept = (n for n in self.maker[one].read if n not in self.again)
-                found.update(dict.fromkeys(self.memory[n] for n in kept))
+            if number not in self._roots:
+                self._roots[number] = self._roots_of(number)
+            found.update(dict.fromkeys(self._roots[number]))
+        return tuple(found)
+
+    def _roots_of(self, number: int) -> tuple[int, ...]:
+        """Return what one tensor, and all before it that are made, are made of."""
+        found: dict[int, None] = {}
+        for one in (number, *self._before[number]):
+            kept = (n for n in self.maker[one].read if n not in self.again)
+            found.update(dict.fromkeys(self.memory[n] for n in kept))
         return tuple(found)
 
     def made(self, layer: Layer, numbers: Sequence[int]) -> tuple[Made, ...]:

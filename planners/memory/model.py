@@ -192,6 +192,7 @@ def inference_bytes(
         in_channels=in_channels,
         out_channels=out_channels,
         levels=1,
+        predicts=True,
     )
     e = BYTES[setting.precision]
     low = e != FLOAT

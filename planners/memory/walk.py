@@ -132,11 +132,10 @@ class Walk:
     def _aside(self, op: Op) -> float:
         """Return what an operation keeps for itself alone."""
         numbers, floats = op.numbers, op.statistics
-        copied = sum(map(self.graph.elements, op.saved))
         if self._rounds(op):
-            numbers += copied
+            numbers += sum(map(self.graph.elements, op.saved))
         elif self._raises(op):
-            floats += copied
+            floats += sum(map(self.graph.elements, op.saved))
         return float(FLOAT * floats + self.e * numbers)
 
     def run(self) -> tuple[Table, Table]:

@@ -72,16 +72,23 @@ def voxels(chosen):
 
 
 @few
-@given(fingerprints(), planners, memory, memory, st.integers(1, 60))
-def test_more_memory_never_gives_fewer_voxels_in_a_step(found, planner, a, b, classes):
+@given(fingerprints(), planners, memory, memory, st.integers(1, 117))
+def test_a_step_fits_the_budget_and_more_memory_never_gives_it_fewer_voxels(
+    found, planner, a, b, classes
+):
     name, preset = planner
-    less, more = (
+    budgets = sorted((a, b))
+    less, more = plans = [
         PLANNERS[name](
             found, task(classes), Budget(memory_gb=gb, rule="bytes", preset=preset)
         )
-        for gb in sorted((a, b))
-    )
+        for gb in budgets
+    ]
 
+    for plan, gb in zip(plans, budgets, strict=True):
+        for chosen in plan.configurations.values():
+            assert sum(chosen.memory.values()) <= gb * 2**30
+            assert chosen.batch_size >= 2
     for configuration in ("2d", "3d_fullres"):
         if configuration in less.configurations:
             assert voxels(more.configuration(configuration)) >= voxels(
@@ -103,19 +110,6 @@ def test_more_memory_never_gives_a_smaller_patch_by_nnunets_rule(found, planner,
         assert math.prod(small.patch_size) <= math.prod(large.patch_size)
         if small.patch_size == large.patch_size:
             assert small.batch_size <= large.batch_size
-
-
-@few
-@given(fingerprints(), planners, memory, st.integers(1, 117))
-def test_a_step_never_needs_more_than_the_budget(found, planner, gb, classes):
-    name, preset = planner
-    budget = Budget(memory_gb=gb, rule="bytes", preset=preset)
-
-    plan = PLANNERS[name](found, task(classes), budget)
-
-    for chosen in plan.configurations.values():
-        assert sum(chosen.memory.values()) <= gb * 2**30
-        assert chosen.batch_size >= 2
 
 
 @few
