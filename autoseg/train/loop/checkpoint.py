@@ -32,7 +32,13 @@ def write_torch(path: Path, value: Any) -> None:
     temporary = temporary_of(path)
     try:
         with temporary.open("wb") as file:
-            torch.save(value, file)
+            try:
+                torch.save(value, file)
+            except RuntimeError as error:
+                # Of a disk that is full, torch says that its archive's end is amiss.
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -1,5 +1,7 @@
 """Checkpoints are whole or not there, and damage is said and survived."""
 
+import errno
+
 import pytest
 import torch
 
@@ -71,6 +73,22 @@ def test_being_stopped_while_writing_leaves_the_last_checkpoint(tmp_path, monkey
         save_state(tmp_path, {"iteration": 2})
     monkeypatch.undo()
 
+    assert load_state(tmp_path)["iteration"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_LATEST]
+
+
+def test_a_disk_that_is_full_is_said_as_such_and_the_last_checkpoint_stays(tmp_path):
+    resource = pytest.importorskip("resource")
+    save_state(tmp_path, {"iteration": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, limits[1]))
+    try:
+        with pytest.raises(OSError) as raised:
+            save_state(tmp_path, {"iteration": 2, "weights": torch.zeros(2**16)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert raised.value.errno == errno.EFBIG
     assert load_state(tmp_path)["iteration"] == 1
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_LATEST]
 
