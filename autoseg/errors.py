@@ -188,7 +188,7 @@ _PARAMETERS = {
     },
 }
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
-_COMMAND = re.compile(r"(`autoseg [^`]*`|\bautoseg [a-z]+ [^\n`]*)")
+_COMMAND = re.compile(r"(`autoseg [^`]*`|\bautoseg [a-z_]+:? [^\n`]*)")
 
 
 def for_python(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -82,23 +83,43 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the arguments; options may stand between those without a name."""
-        self._words = list(args or ())
+        given = sys.argv[1:] if args is None else args
+        self._words = [self._spelled(word) for word in given]
         rest = (argparse.REMAINDER, argparse.PARSER)
         plain = any(action.nargs in rest for action in self._get_positional_actions())
         parse = self.parse_known_args if plain else self.parse_known_intermixed_args
-        found, unknown = parse(args, namespace)
+        found, unknown = parse(self._words, namespace)
         if unknown:
-            options = [word for word in unknown if word.startswith("-")]
-            known = [word for action in self._actions for word in action.option_strings]
-            near = did_you_mean(options[0].partition("=")[0], known) if options else ""
+            near = self._perhaps(unknown)
             self.error(f"unrecognized arguments: {' '.join(unknown)}.{near}")
         return found
 
     def error(self, message: str) -> NoReturn:
         """End the program; with ``--json`` also in the form that programs read."""
+        if message.startswith("the following arguments are required"):
+            message += f".{self._perhaps(self._words)}"
         if "--json" in self._words and "--json" in self._option_string_actions:
             print_error("UsageError", message, 2)
         super().error(message)
+
+    def _spelled(self, word: str) -> str:
+        """Return an option with hyphens in the place of underscores, if it is one."""
+        name, equals, value = word.partition("=")
+        hyphens = name.replace("_", "-")
+        known = self._option_string_actions
+        if not name.startswith("--") or name in known or hyphens not in known:
+            return word
+        return f"{hyphens}{equals}{value}"
+
+    def _perhaps(self, words: Sequence[str]) -> str:
+        """Say what the first option that does not exist was perhaps meant to be."""
+        every = self._option_string_actions
+        names = [
+            w.partition("=")[0] for w in words if w.startswith("--") and len(w) > 2
+        ]
+        unknown = [name for name in names if name not in every]
+        known = [word for action in self._actions for word in action.option_strings]
+        return did_you_mean(unknown[0], known) if unknown else ""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

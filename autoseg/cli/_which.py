@@ -10,7 +10,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, did_you_mean
+from autoseg.workspace import ALL_FOLDS
 
 DATASET = "a folder with a dataset.json, or the name or number of one in ROOT/raw"
 
@@ -171,7 +172,7 @@ def chosen_fold(arguments: argparse.Namespace) -> str:
     Raises
     ------
     UsageError
-        If one of the three is missing.
+        If one of the three is missing, or it is no fold.
     """
     chosen_dataset(arguments)
     chosen_configuration(arguments)
@@ -180,6 +181,12 @@ def chosen_fold(arguments: argparse.Namespace) -> str:
         raise UsageError(
             "which fold? Give its number, from 0 on, all-folds or all, as in: autoseg "
             f"train {arguments.dataset} {arguments.configuration} 0"
+        )
+    if not (given.isdigit() or given in (ALL_FOLDS, "all")):
+        near = did_you_mean(given, [ALL_FOLDS, "all"])
+        raise UsageError(
+            f"fold {given!r} is neither a number from 0 on nor {ALL_FOLDS} nor all."
+            f"{near}"
         )
     return given
 

@@ -26,6 +26,7 @@ from autoseg.cli._demos import DEMOS, Demo, Size
 from autoseg.cli._stages import recorded
 from autoseg.errors import UsageError, did_you_mean
 from autoseg.outputs import refuse_foreign, writing
+from autoseg.stopping import was_wished
 
 if TYPE_CHECKING:
     from autoseg.evaluate.summary import Summary
@@ -205,6 +206,8 @@ def _step(text: str, words: Sequence[str]) -> None:
     arguments = make_parser(words[0], command).parse_args(list(words[1:]))
     with recorded(words[0], arguments):
         code = command.run(arguments)
+    if was_wished():  # training answers it with a checkpoint, and ends well
+        raise KeyboardInterrupt
     if code:
         raise UsageError(f"autoseg {words[0]} ended with exit code {code}; see above.")
     print(f"({time.monotonic() - start:.0f} s)", flush=True)

@@ -97,10 +97,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
+    from autoseg.train.after.results import find_trained, only
     from autoseg.workspace import Workspace
 
     if arguments.model is not None:
         return Path(arguments.model)
     dataset, configuration = chosen_dataset(arguments), chosen_configuration(arguments)
     space = Workspace.find(dataset, arguments.root)
-    return space.model(arguments.plan, configuration)
+    folder = space.model(arguments.plan, configuration)
+    if not folder.is_dir():
+        only(find_trained(space), [configuration])  # raises, with what there is
+    return folder

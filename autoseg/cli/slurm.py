@@ -24,10 +24,12 @@ from typing import NoReturn
 
 from autoseg.cli import COMMANDS
 from autoseg.cli._arguments import positive
+from autoseg.cli._parser import Parser
 from autoseg.cli._which import add_configuration, add_dataset, chosen_dataset
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import UsageError
 from autoseg.preprocess.folds import load_splits
+from autoseg.spec.plan import Plan
 from autoseg.workspace import DEFAULT_PLAN
 
 RESULT = "the script"
@@ -235,6 +237,9 @@ def slurm(
     described, workspace = open_dataset(dataset, root)
     _check("plan", [str(dataset), *shlex.split(planning)])
     _check("train", [str(dataset), configurations[0], "0", *shlex.split(training)])
+    if (place := workspace.plan(plan)).is_file():
+        for configuration in configurations:
+            Plan.load(place).configuration(configuration)  # says which there are
     if folds is None:
         folds = FOLDS
         if workspace.splits.is_file():
@@ -263,7 +268,7 @@ def _check(name: str, words: Sequence[str]) -> None:
     parser.parse_args(words)
 
 
-class _Asking(argparse.ArgumentParser):
+class _Asking(Parser):
     """A parser that says what is wrong, and does not end the program."""
 
     def error(self, message: str) -> NoReturn:

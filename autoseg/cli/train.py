@@ -118,7 +118,13 @@ def _add_numbers(parser: argparse.ArgumentParser) -> None:
         help="nnunet, fast, adamw, or auto: the network's own if it has one, else by "
         "the number of iterations; by default the plan's",
     )
-    group.add_argument("--lr", type=float, metavar="RATE", help="highest learning rate")
+    group.add_argument(
+        "--lr",
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="highest learning rate",
+    )
     group.add_argument(
         "--batch-size", type=positive, metavar="N", help="by default the plan's"
     )

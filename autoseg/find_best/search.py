@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, did_you_mean
 from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.measures import main_measure, spelled
 from autoseg.find_best.candidates import Candidate
@@ -90,7 +90,7 @@ class Search:
         by = spelled(by, measures) if by else main_measure(measures)
         if by not in measures:
             raise UsageError(
-                f"nothing was scored by {by!r}. There is: "
+                f"nothing was scored by {by!r}.{did_you_mean(by, measures)} There is: "
                 f"{', '.join(sorted(measures))}."
             )
         fingerprint = Fingerprint.load(workspace.fingerprint)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, did_you_mean
 from autoseg.spec.points import Points
 
 Array = NDArray[np.float64]
@@ -145,7 +145,8 @@ def normalizing_length(
     if isinstance(rule, str):
         if rule not in NORMALIZATIONS:
             raise UsageError(
-                f"errors cannot be normalized by {rule!r}; give "
+                f"errors cannot be normalized by {rule!r}."
+                f"{did_you_mean(rule, NORMALIZATIONS)} Give "
                 f"{', '.join(NORMALIZATIONS)}, or two landmarks."
             )
         places = places[reference.present]
@@ -159,9 +160,10 @@ def normalizing_length(
     else:
         unknown = [name for name in rule if name not in reference.names]
         if unknown or len(rule) != 2:
+            near = did_you_mean(unknown[0], reference.names) if unknown else ""
             raise UsageError(
-                f"errors cannot be normalized by {', '.join(rule)}; give two of the "
-                f"landmarks {', '.join(reference.names)}."
+                f"errors cannot be normalized by {', '.join(rule)}.{near} Give two of "
+                f"the landmarks {', '.join(reference.names)}."
             )
         one, other = (places[reference.names.index(name)] for name in rule)
         length = float(np.linalg.norm(one - other))

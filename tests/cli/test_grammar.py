@@ -76,6 +76,7 @@ def test_two_that_differ_are_refused():
         ("train", "which data set?"),
         ("train D", "which configuration? Give 2d or 3d_fullres"),
         ("train D 2d", "autoseg train D 2d 0"),
+        ("train D 2d all_folds", "Did you mean 'all-folds'?"),
         ("report D --fold 0", "No data set 'D'"),
     ],
 )
@@ -100,3 +101,23 @@ def test_a_value_that_is_no_choice_is_answered_with_the_nearest(capsys):
     with pytest.raises(SystemExit):
         _parse("demo --task landmrk")
     assert "Did you mean 'landmark'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("predict D 2d -i in --outptu out", "'--output'"),
+        ("predict D 2d -i in -o out --mdoel m", "'--model'"),
+        ("train D 2d 0 --iteration=5", "'--iterations'"),
+    ],
+)
+def test_an_option_that_is_not_there_is_answered_with_the_nearest(text, near, capsys):
+    with pytest.raises(SystemExit):
+        _parse(text)
+    assert f"Did you mean {near}?" in capsys.readouterr().err
+
+
+def test_underscores_are_hyphens_in_options_and_not_in_values():
+    found = _parse("train D 2d 0 --time_budget=2m --init_from my_model --set a_b=1")
+    assert (found.time_budget, found.init_from) == ("2m", "my_model")
+    assert found.settings == ["a_b=1"]

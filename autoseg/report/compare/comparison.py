@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, did_you_mean
 from autoseg.evaluate.aggregate import metric_names
 from autoseg.evaluate.compare import (
     Pair,
@@ -151,7 +151,8 @@ def _measure(runs: Sequence[Run], wanted: str | None) -> str:
     chosen = wanted or main_measure(measures)
     if chosen not in measures:
         raise UsageError(
-            f"not every run has the measure {chosen!r}; all have "
+            f"not every run has the measure {chosen!r}."
+            f"{did_you_mean(chosen, measures)} All have "
             f"{', '.join(measures) or 'none'}."
         )
     return chosen

@@ -14,7 +14,13 @@ from pathlib import Path
 
 from autoseg.augmentations.pipeline import check_policy
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import TrainingError, UsageError, amount, some_of
+from autoseg.errors import (
+    TrainingError,
+    UsageError,
+    amount,
+    did_you_mean,
+    some_of,
+)
 from autoseg.lock import Held, is_held, locked
 from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_fold
@@ -130,7 +136,8 @@ def find_job(
     path = workspace.plan(plan)
     if not path.is_file():
         there = sorted(p.stem for p in path.parent.glob("*.json"))
-        hint = f" There are plans {', '.join(there)}." if there else ""
+        near = did_you_mean(plan, there)
+        hint = f"{near} There are plans {', '.join(there)}." if there else ""
         raise UsageError(
             f"There is no plan {plan!r} for {described.name} ({path}).{hint} Run "
             f"`autoseg plan_and_preprocess {dataset}` first."
