@@ -10,18 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoseg.cli._arguments import add_planning, budget_of
 from autoseg.cli._which import add_dataset, chosen_dataset
 from autoseg.gpu import gpu_memory_gb, has_gpu
-from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.json import dumps, write_text
-from autoseg.spec.plan import Plan
 from autoseg.workspace import Workspace
-from planners.explain import decisions, explain, overview
-from planners.memory.model import GIB
-from planners.stage import plan
+
+if TYPE_CHECKING:  # help is asked for more often than a plan, and needs no planner
+    from autoseg.spec.plan import Plan
 
 RESULT = "the plan"
 
@@ -59,6 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Plan, and print what was decided and why."""
+    from autoseg.spec.fingerprint import Fingerprint
+    from planners.explain import decisions, explain, overview
+    from planners.stage import plan
+
     chosen = chosen_dataset(arguments)
     made = plan(
         chosen,
@@ -112,6 +113,8 @@ def _length(measured: dict[str, Any]) -> str:
 
 def _too_large(made: Plan) -> list[str]:
     """Say which configurations will not fit the GPU that is there."""
+    from planners.memory.model import GIB
+
     there = gpu_memory_gb()
     if there is None:
         return []
@@ -127,6 +130,8 @@ def _measurements(
     made: Plan, place: Workspace, arguments: argparse.Namespace
 ) -> dict[str, Any]:
     """Measure if asked for; return all that was measured of this very plan."""
+    from autoseg.spec.json import dumps, write_text
+
     path = place.measurement(made.name)
     found: dict[str, Any] = {}
     if path.is_file():
