@@ -17,9 +17,11 @@ from autoseg.predict.backends import BACKENDS
 from autoseg.predict.options import AUTO, STEP_SIZE, choose_backend
 from autoseg.predict.readouts.base import Readout
 from autoseg.predict.windows import memory
-from autoseg.predict.windows.tiling import widen
+from autoseg.predict.windows.tiling import WIDEST, widen
 from autoseg.predict.windows.window import Windows
 from autoseg.spec.configuration import Configuration
+
+MOST_VOXELS = 16  # of a window by `Options.window` "auto", in those of training
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ class WindowChoice:
             return settings
         step_size = options.step_size or STEP_SIZE
         edges = shape[len(shape) - settings.dim :]
-        wide = widen(settings.patch_size, edges, divisor, step_size)
+        # Whoever asks for it gets more: up to so many times the voxels.
+        widest = WIDEST if options.window is None else MOST_VOXELS ** (1 / settings.dim)
+        wide = widen(settings.patch_size, edges, divisor, step_size, widest)
         return replace(settings, patch_size=wide)
 
     @property

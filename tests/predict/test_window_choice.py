@@ -83,6 +83,13 @@ def test_auto_widens_windows_of_every_task(others):
     assert windows.patch == (12,) * dim
 
 
+def test_auto_goes_further_than_nobody_asking():
+    # Eight windows of 8, three quarters apart, cover 48 with 64 voxels along an axis,
+    # and two of 28 with 56; 12, the most without being asked, with 60: not worth it.
+    assert choice(window="auto").windows((48, 48), PLENTY).patch == (28, 28)
+    assert choice().windows((48, 48), PLENTY).patch == (8, 8)
+
+
 def test_windows_that_are_asked_for_are_taken():
     assert choice("semantic", window=(16, 12)).windows(SHAPE, PLENTY).patch == (16, 12)
 

@@ -75,6 +75,7 @@ def widen(
     shape: Sequence[int],
     divisor: Sequence[int],
     step_size: float = 0.5,
+    widest: float = WIDEST,
 ) -> tuple[int, ...]:
     """Return edges of windows that cover an array with clearly fewer voxels, if any do.
 
@@ -92,6 +93,8 @@ def widen(
         Edges must be multiples of these.
     step_size : float
         See `window_origins`.
+    widest : float
+        How many times as long as in training an edge may be.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def widen(
 
     wide = []
     for edge, size, step in zip(patch, shape, divisor, strict=True):
-        most = int(min(size, WIDEST * edge))
+        most = int(min(size, widest * edge))
         edges = [edge, *range(edge + step, most + 1, step)]
         wide.append(min(edges, key=lambda e: covered(e, size)))
     before, after = (
