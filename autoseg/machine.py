@@ -18,6 +18,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 # that can be), how much may lie free, and how much more is asked for than needed.
 MALLOC = {-3: 2**25, -1: 2**30, -2: 2**26}
 ONE_PLACE = (-8, 1)  # how many places threads take memory from
+LARGE = (-3, 2**20)  # bytes from which on an array has pages of its own
 
 
 def cores() -> int:
@@ -111,6 +112,18 @@ def keep_freed_memory() -> None:
     library = ctypes.CDLL(None)
     for parameter, value in MALLOC.items():
         library.mallopt(parameter, value)
+
+
+def give_large_arrays_pages() -> None:
+    """Have the C library give arrays of a megabyte and more back when they are freed.
+
+    glibc puts arrays into one heap once it has freed one of that size. Where something
+    small is kept of each, as objects are of the outputs of a window, what is freed lies
+    between what is kept, and nothing large fits there again: memory grows with each
+    window. It holds for the process.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(*LARGE)
 
 
 def _cached(folder: Path) -> int:

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -170,3 +171,15 @@ def test_threads_take_memory_from_one_place():
         return done.stdout.count("<heap nr=")
 
     assert places("share") == 1 < places("alone")
+
+
+@pytest.mark.parametrize(("library", "said"), [("glibc", [(-3, 2**20)]), ("musl", [])])
+def test_large_arrays_are_given_back_where_that_can_be_said(monkeypatch, library, said):
+    asked = []
+    fake = SimpleNamespace(mallopt=lambda *words: asked.append(words))
+    monkeypatch.setattr(machine.platform, "libc_ver", lambda: (library, ""))
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: fake)
+
+    machine.give_large_arrays_pages()
+
+    assert asked == said  # M_MMAP_THRESHOLD, a megabyte

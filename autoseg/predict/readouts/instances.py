@@ -21,6 +21,7 @@ from autoseg.instancefiles.files import (
     write_instance_files,
 )
 from autoseg.instancefiles.overlaps import OVERLAPS
+from autoseg.machine import give_large_arrays_pages
 from autoseg.predict.job import Job
 from autoseg.predict.readouts import READOUTS
 from autoseg.predict.readouts._instances.by_window import (
@@ -95,6 +96,7 @@ class InstanceReadout(OutputReadout):
                 f"Outputs of {name} stand for other objects in each window; there are "
                 "none of the whole image that could be kept or averaged."
             )
+        give_large_arrays_pages()
         meaning = self.task.meaning  # type: ignore[attr-defined]
         grids = self._grids(sight)
         objects = Objects(
