@@ -17,8 +17,9 @@ from autoseg.formats._tiff.calibration import (
     entries_of,
     read_side_car,
 )
+from autoseg.formats._tiff.content import Content
 from autoseg.formats._tiff.layout import Layout, find_layout
-from autoseg.formats._tiff.pages import Content, content_of, pixels_of
+from autoseg.formats._tiff.pages import content_of, pixels_of
 from autoseg.formats._tiff.parts import cases_in
 from autoseg.formats._tiff.pyramid import write_pyramid
 from autoseg.formats._tiff.windows import Segments, suits

@@ -6,7 +6,7 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._tiff.content import WHITE_IS_ZERO, Content
 from autoseg.formats._tiff.parts import Planes, at_position, at_time
-from autoseg.formats._upright import TAG
 from autoseg.geometry import mapped
 from autoseg.spec.foreign.place import part_of, place_of
 
@@ -24,56 +24,7 @@ Array = NDArray[Any]
 SLIDES = ("svs", "scn", "ndpi", "bif", "philips", "qpi", "avs", "ventana")
 ASIDE = 1 | 4  # bits of NewSubfileType: a smaller copy, a transparency mask
 ALIKE = 0.1  # relative: how far ratios of edges of a smaller copy may be apart
-WHITE_IS_ZERO = 0  # photometric interpretation
 MULTICOLOR = ("composite", "color")  # ImageJ's modes of real channels
-
-
-@dataclass(frozen=True)
-class Content:
-    """The image in a TIFF file.
-
-    Parameters
-    ----------
-    axes : str
-        A letter for each axis.
-    shape : tuple of int
-        Length of each axis.
-    parts : list
-        tifffile's series or pages, stacked along the first axis if there are several.
-    keyframe : TiffPage
-        The first page, which stands for all.
-    said : bool
-        Whether the file itself gives the letters.
-    notes : tuple of str
-        What was left aside.
-    doubt : str
-        What to note if the axis that is said to be channels is read as slices.
-    number : int
-        Which of the images that an OME file describes.
-    """
-
-    axes: str
-    shape: tuple[int, ...]
-    parts: list[Any]
-    keyframe: Any
-    said: bool = False
-    notes: tuple[str, ...] = field(default=())
-    doubt: str = ""
-    number: int = 0
-
-    @property
-    def orientation(self) -> int:
-        """TIFF's tag 274; 1 where there is none."""
-        tag = self.keyframe.tags.get(TAG)
-        return int(tag.value) if tag is not None else 1
-
-    @property
-    def is_inverted(self) -> bool:
-        """Whether a bilevel file stores 1 for black."""
-        return bool(
-            self.keyframe.photometric == WHITE_IS_ZERO
-            and self.keyframe.bitspersample == 1
-        )
 
 
 def content_of(file: Any, path: Path) -> Content:

@@ -10,16 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError, some_of
+from autoseg.formats._tiff.content import Content
 from autoseg.spec.foreign.place import place_of
-
-if TYPE_CHECKING:
-    from autoseg.formats._tiff.pages import Content
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
-from autoseg.formats._tiff.pages import Content
+from autoseg.formats._tiff.content import Content
 from autoseg.spec.arrays.windowed import Box
 
 Array = NDArray[Any]

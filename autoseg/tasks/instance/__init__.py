@@ -88,7 +88,9 @@ class InstanceTask(Task):
         self.axes = axes
         self.network_axes = network_axes or axes
         chosen = representation or "flow_distance"
-        self._choice = {"name": chosen} if isinstance(chosen, str) else dict(chosen)
+        self._choice: dict[str, Any] = (
+            {"name": chosen} if isinstance(chosen, str) else dict(chosen)
+        )
         self._options: dict[str, Any] = {
             "labels": self.labels,
             "stuff": self.stuff,

@@ -1,0 +1,58 @@
+"""What a TIFF file holds, once its pages are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoseg.formats._upright import TAG
+
+WHITE_IS_ZERO = 0  # photometric interpretation
+
+
+@dataclass(frozen=True)
+class Content:
+    """The image in a TIFF file.
+
+    Parameters
+    ----------
+    axes : str
+        A letter for each axis.
+    shape : tuple of int
+        Length of each axis.
+    parts : list
+        tifffile's series or pages, stacked along the first axis if there are several.
+    keyframe : TiffPage
+        The first page, which stands for all.
+    said : bool
+        Whether the file itself gives the letters.
+    notes : tuple of str
+        What was left aside.
+    doubt : str
+        What to note if the axis that is said to be channels is read as slices.
+    number : int
+        Which of the images that an OME file describes.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    parts: list[Any]
+    keyframe: Any
+    said: bool = False
+    notes: tuple[str, ...] = field(default=())
+    doubt: str = ""
+    number: int = 0
+
+    @property
+    def orientation(self) -> int:
+        """TIFF's tag 274; 1 where there is none."""
+        tag = self.keyframe.tags.get(TAG)
+        return int(tag.value) if tag is not None else 1
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether a bilevel file stores 1 for black."""
+        return bool(
+            self.keyframe.photometric == WHITE_IS_ZERO
+            and self.keyframe.bitspersample == 1
+        )
