@@ -31,6 +31,7 @@ from pathlib import Path
 
 from autoseg import evaluate, plan_and_preprocess, predict, pretrain, teach, train
 from autoseg.datasets.read import load_dataset
+from autoseg.errors import UsageError
 
 WAYS = ("plain", "pretrain", "teach")
 ANNOTATED, UNANNOTATED = 10, 160
@@ -103,6 +104,7 @@ class Way:
             "settings": NETWORK,
         }
         self.few = self.root / "raw" / "Few"
+        self.taught = 0  # cases
 
     def length(self, share: float) -> dict:
         if self.iterations:
@@ -125,7 +127,7 @@ class Way:
         out = self.root / "out"
         predict(fold.parent, self.work / "test" / "images", out, device="cpu")
         found = evaluate(out, self.work / "test" / "labels", dataset=self.few)
-        dice = {name: of["dice"]["mean"] for name, of in found.classes.items()}
+        dice = {name: of["dice"].mean for name, of in found.classes.items()}
         return {
             "way": self.name,
             "seed": self.seed,
@@ -135,6 +137,7 @@ class Way:
             "dice": dice,
             "mean_dice": statistics.mean(dice.values()),
             "cases": len(found.cases),
+            "taught": self.taught,
         }
 
     def _plain(self):
@@ -150,14 +153,13 @@ class Way:
     def _teach(self):
         first = self.fit(self.few, 0.5)
         taught = self.root / "raw" / "Taught"
-        teach(
-            self.few,
-            self.work / "images",
-            first.parent,
-            taught,
-            self.root,
-            device="cpu",
-        )
+        where = self.few, self.work / "images", first.parent, taught, self.root
+        try:
+            teach(*where, device="cpu")
+            self.taught = len(load_dataset(taught).training) - ANNOTATED
+        except UsageError as error:  # sure of nothing: the annotated cases have to do
+            print(error)
+            taught = shutil.copytree(self.few, taught)
         plan_and_preprocess(taught, self.root, configurations=(CONFIGURATION,))
         return self.fit(taught, 0.5, init_from=first / "checkpoint_final.pt")
 
