@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from autoseg.atomic import atomically
 from autoseg.datasets.description import is_file_name
 from autoseg.datasets.files import is_suffixed
+from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, UsageError
 from autoseg.formats.base import find_format, known_endings, match_ending, read_image
@@ -76,7 +77,7 @@ def keep(
     if not is_file_name(case):
         raise UsageError(f"{case!r} cannot be a case: results are files of that name.")
     task = make_task(choose_task(described))
-    if task.kind == "points":
+    if not DATASET_KINDS[task.kind].maps_first:
         raise UsageError(f"{described.name} has landmarks; label maps mean nothing.")
     labels = np.asarray(labels)
     task.read(labels)  # raises if a value means nothing

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.errors import AutosegError, UsageError
 from autoseg.formats.base import find_format, known_endings, match_ending
 from autoseg.formats.names import ENDING as SEGMENTS
@@ -265,10 +266,10 @@ def predicted(
     from autoseg.predict.readouts.uncertainty import Doubt
 
     model, task = predictor.model, predictor.task
-    if task.kind == "points":
+    if not DATASET_KINDS[task.kind].maps_first:
         raise UsageError("This model finds landmarks; the window shows label maps.")
     image, origin = image_of(layers, len(model.plan.channels), model.plan.unit)
-    doubt = Doubt() if uncertainty and task.kind == "labels" else None
+    doubt = Doubt() if uncertainty else None
     found = predictor.predict_image(image, doubt=doubt)
     labels = np.asarray(getattr(found, "labels", found))
     names, raw = task.value_names, model.dataset
