@@ -196,8 +196,7 @@ def _of_ome(file: Any, series: Sequence[Any], path: Path) -> Content:
     absent = [name for name in parts if not (folder / name).is_file()]
     if ome and not any(page is None for page in ome[0]):
         content = replace(_of_series(file, ome[0]), number=number)
-        found: Content = at_time(content, asked, path)
-        return found
+        return at_time(content, asked, path)
     if not ome and (not absent or len(parts) == 1):
         return _of_series(file, series[0])
     if len(parts) == 1:  # itself, by the name that it had

@@ -124,7 +124,7 @@ def at_position(ome: Sequence[Any], asked: Mapping[str, str], path: Path) -> Any
     )
 
 
-def at_time(content: Any, asked: Mapping[str, str], path: Path) -> Any:
+def at_time(content: Content, asked: Mapping[str, str], path: Path) -> Content:
     """Return a time point of an image, without that axis.
 
     Parameters
