@@ -50,7 +50,7 @@ from autoseg.train.setup.options import (
     resolve_recipe,
 )
 from autoseg.train.setup.ranks import ONE, Ranks
-from autoseg.train.start.adopt import adopt_network
+from autoseg.train.start.adopt import adopt_network, gently
 from autoseg.train.start.initialize import initialize
 from autoseg.train.start.origin import names_of, read_origin
 from autoseg.workspace import (
@@ -216,6 +216,7 @@ def _begin_new(job: Job, asked: Options, ranks: Ranks) -> Begun:
     _check_patience(job, asked)
     fit = adopt_network(job, asked)
     job = fit.applied(job)
+    asked = gently(job, asked)
     if asked.time_budget is None:  # otherwise it is made to fit
         check_memory(job, first_run(job, asked, hardware), hardware)
     _ensure_data(job)

@@ -173,6 +173,8 @@ def describe(job: Job, run: Run) -> str:
     )
     patience = recipe.get("patience", 0.0)
     early = f", or until {EarlyEnd(patience)}" if patience else ""
+    taken = recipe.get("taken_rate", 1.0)
+    slower = f", taken weights at {taken:g} of the rate" if taken != 1 else ""
     settings = job.settings
     fitted = together = ""
     if run.processes > 1:
@@ -182,8 +184,8 @@ def describe(job: Job, run: Run) -> str:
     return (
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
         f"{amount(run.training_cases, 'case')}, {run.validation_cases} to validate\n"
-        f"  recipe {recipe['name']} ({run.because}): {in_words(Recipe(**recipe))}, "
-        f"{length}{early}\n"
+        f"  recipe {recipe['name']} ({run.because}): {in_words(Recipe(**recipe))}"
+        f"{slower}, {length}{early}\n"
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
         f"{run.batch_size}, seed {run.seed}\n{fitted}"
         f"  {together}{run.device}, {run.precision}"

@@ -9,8 +9,8 @@ from autoseg.model.load import load_model
 from autoseg.spec.choice import Choice
 from autoseg.train.fit import PLANNED
 from autoseg.train.setup.job import find_job
-from autoseg.train.setup.options import Options
-from autoseg.train.start.adopt import adopt_network
+from autoseg.train.setup.options import Options, resolve_recipe
+from autoseg.train.start.adopt import adopt_network, gently
 from tests.predict import toy_model
 
 
@@ -60,6 +60,15 @@ def test_a_model_whose_weights_fit_changes_nothing(toy_root, tmp_path):
     path = write_bundle(model, tmp_path / "same.zip")
 
     assert _job(toy_root, init_from=str(path))[1] is PLANNED
+
+    whole = Options(init_from=str(path))
+    slow = gently(job, whole)
+    assert 0 < resolve_recipe(slow, job.plan, "3d_fullres")[0].taken_rate < 0.1
+    by_hand = Options(init_from=str(path), lr=0.01)
+    assert gently(job, by_hand) is by_hand
+    wider = replace(job, plan=_of_objects(job.plan))
+    assert gently(wider, whole) is whole  # of another task
+    assert gently(job, Options()) == Options()
 
 
 def _of_objects(plan, **options):
