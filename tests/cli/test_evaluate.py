@@ -82,7 +82,7 @@ def test_an_ignored_value_goes_with_labels_only(dataset, capsys):
     code = _run("-p", dataset / "labelsTr", "-d", dataset, "-il", "3")
 
     assert code == 2
-    assert "-il" in capsys.readouterr().err
+    assert "--ignore goes with --labels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["liver"], ["a=x"], ["1", "1"], ["a=1", "a=2"]])

@@ -127,7 +127,7 @@ def test_a_namesake_is_refused_and_touches_nothing(small, tmp_path, other):
     before = tree(root)
 
     for command in (autoseg.fingerprint, autoseg.plan, autoseg.preprocess):
-        with pytest.raises(DatasetError, match="same name.*another --root"):
+        with pytest.raises(DatasetError, match="same name.*another root"):
             command(namesake, root)
     with pytest.raises(DatasetError, match="same name"):
         autoseg.train(namesake, "3d_fullres", 1, root, iterations=1)

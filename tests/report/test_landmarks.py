@@ -84,6 +84,7 @@ def page_of(selection=None):
         "scores": {"foreground": {"mre": {"mean": 1.25}}, "classes": {}, "cases": 4},
         "cases": [],
         "folds": [],
+        "calibration": None,
     }
     data = {
         "name": "Toy", "task": "landmark", "dim": 3, "channels": ["MR"], "unit": "mm",

@@ -6,6 +6,7 @@ import pytest
 
 from autoseg.train.assemble import seconds_to_train
 from autoseg.train.loop import trainer as loop
+from autoseg.train.loop.early import EarlyEnd
 from autoseg.train.loop.schedule import Clock
 from autoseg.train.record import first_run
 from autoseg.train.setup.hardware import choose_hardware
@@ -44,6 +45,7 @@ class _Training:
         self.asked = 0
         self.network = self
         self.rehearse = self._count
+        self.early = EarlyEnd(0.0)
         self._seconds = seconds
 
     def _count(self):
