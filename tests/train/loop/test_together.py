@@ -1,22 +1,17 @@
 """Two processes train as one does: equal weights, and one mind about everything."""
 
 import json
-import os
 import shutil
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from autoseg.train.setup.ranks import ONE
 from autoseg.train.stage import train
+from tests.forked import Forked
 
 from . import together
-
-REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +25,18 @@ def shared(tmp_path_factory, prepared):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", together.__name__, str(folder), str(root)]
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     running = [
-        subprocess.Popen(
-            command,
-            cwd=REPOSITORY,
-            env={**os.environ, **place, "RANK": str(number)},
-            stderr=subprocess.PIPE,
-            text=True,
+        Forked(
+            folder / f"said_{number}.txt",
+            together.main,
+            (folder, root),
+            {**place, "RANK": str(number)},
         )
         for number in range(2)
     ]
-    said = [process.communicate(timeout=600)[1] for process in running]
-    assert [process.returncode for process in running] == [0, 0], "\n".join(said)
+    said = [process.wait(600) for process in running]
+    assert [code for code, _ in said] == [0, 0], "\n".join(words for _, words in said)
     return folder
 
 

@@ -1,14 +1,12 @@
 """Trainings of made-up batches, by processes that share them and by one alone.
 
-Run as a module by each of several processes, with RANK and so on set:
-``python -m tests.train.loop.together FOLDER ROOT`` writes what came of each training;
-in ROOT is a fold "all" of the toy data that is trained.
+Each of several processes, with RANK and so on set, calls `main`, which writes into
+a folder what came of each training; the root has a trained fold "all" of the toy data.
 """
 
 import dataclasses
 import itertools
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +32,7 @@ from autoseg.train.setup.ranks import ONE
 from autoseg.train.setup.recipes import RECIPES
 
 PATCH = (16, 16)
-ITERATIONS = 20
+ITERATIONS = 12
 SEMANTIC = {"labels": {"background": 0, "one": 1, "two": 2, "ignore": 3}}
 LANDMARKS = {"landmarks": [f"p{i}" for i in range(17)]}  # more than are made at once
 # Name: task, its options, batch, deep supervision, recipe, Dice over the batch.
@@ -151,7 +149,7 @@ def make_trainer(name, ranks, kind=torch.float64, spoiled=None, seconds=None):
     criterion, whole = (Criterion(task, batch_dice, (1.0, 1.0)) for _ in range(2))
     criterion.divide(ranks)
     numbers = dataclasses.replace(
-        RECIPES[recipe], iterations_per_epoch=10, validation_batches=3
+        RECIPES[recipe], iterations_per_epoch=6, validation_batches=3
     )
     return Trainer(
         network=hardware.place(network, 2),
@@ -295,7 +293,3 @@ def main(folder, root):
             found = scene(ranks, root if scene is validation else folder)
             path = folder / f"{scene.__name__}_{ranks.number}.json"
             path.write_text(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
