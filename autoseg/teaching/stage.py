@@ -96,9 +96,9 @@ def next(
     jobs = find_jobs(Path(images), folder / DRAFTS, loaded)
     refuse_foreign([folder / LIST])
     _refuse_corrected(jobs)
+    new = _new(jobs, described)  # before anything is predicted in vain
     predict(loaded, Path(images), folder / DRAFTS, device=device, uncertainty=True)
     qualities = load_qualities(folder / DRAFTS / UNCERTAINTY)
-    new = _new(jobs, described)
     candidates = _features([job.case for job in new], described, loaded, workers)
     known = [c for c in described.training if c.annotation and c.annotation.exists()]
     step = max(1, math.ceil(len(known) / MOST))

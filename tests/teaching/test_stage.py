@@ -54,6 +54,17 @@ def test_images_are_ranked_with_links_and_drafts(there, tmp_path, capsys):
         assert draft.shape == SHAPE[::-1]
 
 
+def test_images_that_are_all_annotated_are_refused_before_any_is_predicted(
+    there, tmp_path, capsys
+):
+    dataset, _, model, _ = there
+    everything = (dataset, dataset / "imagesTr", model, "")
+
+    assert run(everything, tmp_path / "out") == 2
+    assert "annotated in the data set already" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_corrected_draft_is_not_replaced(there, tmp_path, capsys):
     out = tmp_path / "out"
     assert run(there, out) == 0

@@ -89,7 +89,8 @@ class HiddenPatches:
     Parameters
     ----------
     files : sequence of Path
-        Arrays (C, *S) on the network's grid.
+        Arrays (C, *S) on the network's grid; of volumes, 2-D patches are cut from
+        slices along the first axis of S.
     patch : sequence of int
         P.
     batch : int
@@ -176,7 +177,10 @@ class HiddenPatches:
         """Return a patch with holes, (C, *P), what is in them, and its case."""
         rng = np.random.default_rng([self._seed, iteration, index])
         file = self._files[int(rng.integers(len(self._files)))]
-        image, inside = self._cut(np.load(file, mmap_mode="r"), rng)
+        array = np.load(file, mmap_mode="r")
+        if array.ndim > len(self._patch) + 1:  # a slice of a volume, as in training
+            array = array[:, int(rng.integers(array.shape[1]))]
+        image, inside = self._cut(array, rng)
         for axis in self._axes:
             if rng.random() < 0.5:
                 image, inside = np.flip(image, axis + 1), np.flip(inside, axis)

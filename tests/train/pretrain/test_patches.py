@@ -67,6 +67,24 @@ def test_what_is_seen_and_what_is_hidden_are_the_image(files):
     assert found.keys() == {"large", "small"}
 
 
+def test_flat_patches_of_a_volume_are_parts_of_single_slices(tmp_path):
+    steps = np.arange(3)[:, None, None] * 500 + np.arange(20)[:, None] * 16
+    volume = (steps + np.arange(16))[None].astype(np.float32)
+    np.save(tmp_path / "volume.npy", volume)
+
+    slices = set()
+    for batch in _of([tmp_path / "volume.npy"]).batches(0, 8):
+        wanted = batch.targets[HEAD]
+        for image, target in zip(batch.images, wanted, strict=True):
+            whole = torch.where(torch.isfinite(target), target, image)[0].numpy()
+            assert whole.shape == tuple(PATCH)
+            assert (np.diff(whole, axis=0) == 16).all()
+            assert (np.diff(whole, axis=1) == 1).all()
+            slices.add(int(whole[0, 0] // 500))
+
+    assert slices == {0, 1, 2}
+
+
 def test_batches_belong_to_seed_and_iteration_however_they_are_asked_for(files):
     every = list(_of(files, threads=3).batches(0, 5))
     later = list(_of(files).batches(3, 5))
