@@ -29,6 +29,7 @@ from autoseg.train.record import (
     as_recorded,
     changed_since_begun,
     check_split,
+    check_start,
     describe,
     first_run,
     hardware_again,
@@ -169,6 +170,7 @@ def _is_void(job: Job, recorded: Run, asked: Options, ranks: Ranks) -> bool:
         return True
     try:
         check_same(asked, recorded, str(job.folder), ranks.count)
+        check_start(asked, recorded, str(job.folder))
         check_split(job, recorded)
     except TrainingError:
         logger.info(
@@ -182,6 +184,7 @@ def _is_void(job: Job, recorded: Run, asked: Options, ranks: Ranks) -> bool:
 def _go_on(job: Job, recorded: Run, asked: Options, ranks: Ranks) -> Begun:
     """Return a training as it is recorded, where its last checkpoint left it."""
     check_same(asked, recorded, str(job.folder), ranks.count)
+    check_start(asked, recorded, str(job.folder))
     job = as_recorded(job, recorded)
     write_model_files(job)
     tell_of_changes(job)

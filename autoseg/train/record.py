@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from autoseg.errors import TrainingError, amount
+from autoseg.errors import AutosegError, TrainingError, amount
 from autoseg.preprocess.extend import earlier_splits
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
@@ -97,6 +97,34 @@ def check_split(job: Job, recorded: Run) -> Job:
         f"{job.folder} was trained on other cases than fold {job.fold} has now: the "
         "data set or its splits changed. Put splits.json back, or give --overwrite."
     )
+
+
+def check_start(asked: Options, recorded: Run, where: str) -> None:
+    """Raise if a training that goes on began with other weights than are asked for.
+
+    A model that is not there any more is not needed again.
+
+    Raises
+    ------
+    TrainingError
+        Saying so, and what can be done.
+    """
+    if asked.init_from is None:
+        return
+    found = None
+    if recorded.init_from is not None:
+        try:
+            found = hash_weights(read_weights(asked.init_from))
+        except AutosegError as error:
+            logger.info("The weights that it began with are not read again: %s", error)
+            return
+    if found is None or found != recorded.init_from:
+        began = "random ones" if recorded.init_from is None else "others"
+        raise TrainingError(
+            f"{where} holds a training that began with {began}, not with the weights "
+            f"of {asked.init_from}. Leave --init-from out to go on with it, or give "
+            "--overwrite to throw it away and start again."
+        )
 
 
 def changed_since_begun(job: Job) -> list[str]:

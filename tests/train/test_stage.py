@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -274,14 +275,22 @@ def test_two_processes_do_not_train_one_fold(toy_root):
 def test_it_starts_from_the_weights_of_another_model(toy_root):
     source = go(toy_root, 0, iterations=2)
     # A learning rate of almost nothing: what comes out is what went in.
-    target = go(
-        toy_root, 1, iterations=1, init_from=str(source / CHECKPOINT_FINAL), lr=1e-12
-    )
+    start = source / CHECKPOINT_FINAL
+    target = go(toy_root, 1, iterations=1, init_from=str(start), lr=1e-12)
 
     first, second = weights(source), weights(target)
     for name in first:
         np.testing.assert_allclose(first[name], second[name], atol=1e-9)
     assert Run.load(target / RUN).init_from
+
+    go(toy_root, 1, iterations=1, init_from=str(start), lr=1e-12)  # there already
+    with pytest.raises(TrainingError, match="began with random ones.*--overwrite"):
+        go(toy_root, 0, iterations=2, init_from=str(start))
+    replace(Run.load(target / RUN), init_from="0" * 64).save(target / RUN)
+    with pytest.raises(TrainingError, match="began with others"):
+        go(toy_root, 1, iterations=1, init_from=str(start), lr=1e-12)
+    start.rename(start.with_suffix(".moved"))
+    go(toy_root, 1, iterations=1, init_from=str(start), lr=1e-12)
 
 
 def test_a_plan_that_is_missing_names_the_command_that_makes_it(toy_root):
