@@ -8,24 +8,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from autoseg.losses import LOSSES
-from autoseg.losses._dice import precise
-from autoseg.losses._masks import (
-    SMOOTH,
-    counted,
-    first_look,
-    mask_losses,
-    objects_of,
-)
-from autoseg.losses.base import Loss
+from autoseg.losses._masks import SMOOTH, ComparedMasks
 
 POINTS = 4096  # voxels, evenly spread, that matching looks at
 
 
 @LOSSES.register
-class SetMatching(Loss):
+class SetMatching(ComparedMasks):
     """Cross-entropy and Dice of each object's mask, and how sure each query is.
 
     Objects and queries are matched one to one with the least sum of costs by the
@@ -62,70 +53,10 @@ class SetMatching(Loss):
        segmentation", CVPR 2022. arXiv:2112.01527
     """
 
-    takes_layers = True
-    rounds = True
-
-    def __init__(
-        self,
-        batch_dice: bool = False,
-        *,
-        sure: float = 1.0,
-        entropy: float = 2.0,
-        dice: float = 2.0,
-        empty: float = 0.2,
-        ignore_index: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.sure, self.entropy, self.dice = sure, entropy, dice
-        self.empty, self.ignore_index = empty, ignore_index
-
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the loss.
-
-        Parameters
-        ----------
-        logits : Tensor, shape (B, Q, *P) or (B, *T, *S)
-            A map for each query, or for each voxel of a coarse resolution.
-        target : Tensor of int, shape (B, L, *P)
-            Ids of objects, none of which overlap within a layer.
-        """
-        logits = logits.to(precise(logits))
-        if logits.dim() > target.dim():
-            weights = (self.sure, self.entropy, self.dice)
-            return first_look(logits, target, self.ignore_index, weights)
-        logits, target = logits.flatten(2), target.flatten(2)
-        masks = told = total = logits.new_zeros(())
-        count = 0
-        for own, layers in zip(logits, target, strict=True):
-            seen = counted(layers, self.ignore_index)
-            if not seen.any():
-                masks = masks + 0 * own.sum()
-                continue
-            objects, own = objects_of(layers)[:, seen], own[:, seen]
-            sure = own.amax(1)
-            wanted = torch.zeros_like(sure)
-            if len(objects):
-                rows, columns = self._match(own, sure, objects)
-                wanted[rows] = 1.0
-                masks = (
-                    masks
-                    + mask_losses(
-                        own[rows], objects[columns], self.entropy, self.dice
-                    ).sum()
-                )
-                count += len(rows)
-            weight = torch.where(wanted > 0, 1.0, self.empty)
-            told = told + binary_cross_entropy_with_logits(
-                sure, wanted, weight, reduction="sum"
-            )
-            total = total + weight.sum()
-        return self.sure * told / total.clamp(min=1) + masks / max(1, count)
-
     @torch.no_grad()
-    def _match(
+    def stands(
         self, logits: Tensor, sure: Tensor, objects: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return which query (of Q) stands for which object (of M)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
         from scipy.optimize import linear_sum_assignment
 
         step = max(1, logits.shape[1] // POINTS)
@@ -142,14 +73,4 @@ class SetMatching(Loss):
         cost -= self.sure * sure.sigmoid()[:, None]
         found = linear_sum_assignment(np.asarray(cost.double().cpu()))
         rows, columns = (torch.from_numpy(x).to(logits.device) for x in found)
-        return rows, columns
-
-    @classmethod
-    def example(cls) -> tuple[Loss, Tensor, Tensor]:
-        target = torch.zeros((2, 2, 6, 8), dtype=torch.int32)
-        target[:, 0, 1:4, 1:5] = 1
-        target[:, 1, 2:5, 3:7] = 7  # shares voxels with the first
-        perfect = torch.full((2, 3, 6, 8), -200.0)
-        perfect[:, 0][target[:, 0] == 1] = 200.0
-        perfect[:, 2][target[:, 1] == 7] = 200.0
-        return cls(), target, perfect
+        return rows, columns, rows[:0]

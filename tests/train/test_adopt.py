@@ -36,6 +36,9 @@ def test_the_network_patch_and_batch_of_the_model_are_taken(toy_root, small):
     assert changed.network == theirs.network != job.settings.network
     assert changed.patch_size == theirs.patch_size
     assert changed.batch_size == theirs.batch_size
+    whole = Options(init_from=str(small))
+    assert gently(job, whole) is whole  # the planned network has more than is taken
+    assert gently(fit.applied(job), whole).recipe_changes
     assert "small.zip" in fit.because
 
 
