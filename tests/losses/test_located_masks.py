@@ -52,3 +52,19 @@ def test_of_a_first_look_only_voxels_of_one_object_alone_are_asked():
     assert float(loss(looks, target)) == pytest.approx(perfect, abs=1e-6)
     looks[0, 1, 1] = -20.0  # of the first: it has a mask to tell of
     assert float(loss(looks, target)) > perfect + 0.5
+
+
+@pytest.mark.parametrize(("columns", "counts"), [(2, False), (0, True)])
+def test_a_mask_that_is_half_like_an_object_is_told_nothing(columns, counts):
+    """8 of 32 voxels: Dice 2 * 8 / (32 + 8) = 0.4. Of none, it is to be empty."""
+    target = torch.zeros((1, 1, 4, 16), dtype=torch.int32)
+    target[..., :8] = 1
+    maps = torch.full((1, 2, 4, 16), -20.0)
+    maps[0, 0, :, :8] = 20.0
+    maps[0, 1, :, :columns] = 20.0
+    maps[0, 1, 0, 15] = 1.0 if counts else -20.0
+    maps.requires_grad_()
+
+    LocatedMasks()(maps, target).backward()
+
+    assert bool(maps.grad[0, 1].abs().max() > 1e-4) is counts
