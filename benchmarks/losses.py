@@ -137,7 +137,12 @@ KINDS: dict[str, tuple[Callable, Callable, str, list[str]]] = {
         "Dice, spots found",
         ["dice_ce", "focal_tversky", "tversky"],
     ),
-    "cells": (cells, _of_cells, "cells found, F1", ["dice_ce", "border_ce"]),
+    "cells": (
+        cells,
+        _of_cells,
+        "cells found, F1",
+        ["dice_ce", "border_ce", "boundary"],
+    ),
 }
 
 

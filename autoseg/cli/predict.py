@@ -231,6 +231,7 @@ def run(arguments: argparse.Namespace) -> None:
         decoder=arguments.decoder,
         prune=arguments.prune,
         diameter=arguments.diameter,
+        copies=arguments.copies,
         window=arguments.window,
         series=arguments.series,
         straighten=arguments.straighten,

@@ -15,6 +15,7 @@ from autoseg.tasks.base import Task
 
 AUTO = "auto"
 STEP_SIZE = 0.5  # nnU-Net's
+MOST_COPIES = 9
 WIDE_STEP_SIZE = 0.75  # of sturdy tasks: docs/benchmarks.md has what it costs
 
 
@@ -60,6 +61,10 @@ class Options:
     prune : str or None
         Of networks with a nested decoder: ``"1"``, ``"2"``, ... stops at an output,
         ``"mean"`` averages all; None: the deepest.
+    copies : int
+        Of landmarks: images that are looked at and averaged, the image itself and
+        others that are turned by 6 degrees or scaled by 6 %, up to 9; each costs as
+        much time as the image.
     window : str or sequence of int or None
         Edges of the windows, in the order of the plan's ``patch_size``, where the
         network takes them; ``"auto"``: as they cover each image with fewest voxels;
@@ -83,6 +88,7 @@ class Options:
     decoder: str | None = None
     prune: str | None = None
     diameter: float | None = None
+    copies: int = 1
     window: str | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
@@ -100,6 +106,8 @@ class Options:
         if self.batch is not None and self.batch < 1:
             problems.append(f"the batch is {self.batch}; give 1 or more")
         problems += self._odd_window()
+        if not 1 <= self.copies <= MOST_COPIES:
+            problems.append(f"copies is {self.copies}; give 1 to {MOST_COPIES}")
         if self.diameter is not None and not 0 < self.diameter < math.inf:
             problems.append(f"the diameter is {self.diameter}; give over 0")
         if self.exact and self.precision not in (AUTO, "fp32"):

@@ -101,6 +101,7 @@ class Predictor(SingleModel):
         decoder: str | None = None,
         prune: str | None = None,
         diameter: float | None = None,
+        copies: int = 1,
         window: str | Sequence[int] | None = None,
     ) -> Predictor:
         """Load a model.
@@ -114,7 +115,7 @@ class Predictor(SingleModel):
             Which part of the model; see `autoseg.model.load.load_model`.
         step_size, mirror, exact, device, backend, precision, max_memory, batch
             How to predict; see `autoseg.predict.options.Options`.
-        uncertainty, decoder, prune, diameter, window
+        uncertainty, decoder, prune, diameter, copies, window
             The same.
 
         Returns
@@ -143,6 +144,7 @@ class Predictor(SingleModel):
             decoder=decoder,
             prune=prune,
             diameter=diameter,
+            copies=copies,
             window=window,
         )
         return cls(model, options)

@@ -67,6 +67,7 @@ def predict(
     decoder: str | None = None,
     prune: str | None = None,
     diameter: float | None = None,
+    copies: int = 1,
     window: str | Sequence[int] | None = None,
     series: Sequence[str] = (),
     straighten: bool = False,
@@ -126,6 +127,8 @@ def predict(
         Of a nested decoder, how deep it is computed; see `Options`.
     diameter : float, optional
         Of instances, how large they usually are in these images; see `Options`.
+    copies : int
+        Of landmarks, how many turned and scaled copies are averaged; see `Options`.
     window : str or sequence of int, optional
         Edges of the windows, or ``"auto"``; see `Options`.
     series : sequence of str

@@ -93,8 +93,20 @@ class WindowChoice:
         edges = shape[len(shape) - settings.dim :]
         # Whoever asks for it gets more: up to so many times the voxels.
         widest = WIDEST if options.window is None else MOST_VOXELS ** (1 / settings.dim)
-        wide = widen(settings.patch_size, edges, divisor, step_size, widest)
+        wide = widen(
+            settings.patch_size, edges, divisor, step_size, widest, self._reflects
+        )
         return replace(settings, patch_size=wide)
+
+    @property
+    def _reflects(self) -> bool:
+        """Whether windows see an array mirrored beyond its border, and not zeros.
+
+        Where it was measured to pay: `benchmarks/margins.py`.
+        """
+        readout = self.readout
+        planned = not readout.options.exact and readout.model.origin != "nnunet"
+        return planned and readout.model.settings.dim == 2 and readout.task.sturdy
 
     @property
     def _one_shape(self) -> bool:
@@ -133,6 +145,7 @@ class WindowChoice:
         options, model = self.readout.options, self.readout.model
         per_window = memory.window_bytes(settings, options.precision)
         batch = memory.windows_at_once(settings, self.device, per_window)
+        planned = model.settings.patch_size
         windows = Windows(
             patch=settings.patch_size,
             step_size=options.step_size or STEP_SIZE,
@@ -143,6 +156,7 @@ class WindowChoice:
             device=self.device,
             heads=self.readout.task.heads,
             doubted=self.readout.doubted,
+            reflected=self._reflects and settings.patch_size != planned,
         )
         outputs, folds = self.readout.outputs, len(model.folds)
         return memory.fit_windows(windows, shape, outputs, folds, per_window, left)

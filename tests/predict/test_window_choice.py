@@ -33,6 +33,15 @@ def test_instances_in_pictures_are_seen_in_wider_windows():
     assert windows.grid(SHAPE).count == 4
 
 
+def test_one_window_may_reach_beyond_an_image_of_instances_which_is_mirrored_there():
+    # Four windows of 8 cover 13 with 16 along each axis, one of 14 with 14; the
+    # network's strides divide by 2.
+    near = choice().windows((13, 13), PLENTY)
+
+    assert (near.patch, near.reflected) == ((14, 14), True)
+    assert choice().windows((48, 48), PLENTY).reflected is False
+
+
 @pytest.mark.parametrize(
     "others",
     [

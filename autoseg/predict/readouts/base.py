@@ -53,12 +53,16 @@ class Readout(ABC):
         `Sight.coarse`. Otherwise the labels of the first are channels of its image.
     sizes : bool
         What it finds has a diameter, which may be told (`Options.diameter`).
+    turns : bool
+        It looks at turned and scaled copies of an image where it is asked to
+        (`Options.copies`).
     file_option : str
         Option of `predict` that names files to write beside predictions; mostly none.
     """
 
     refines: ClassVar[bool] = False
     sizes: ClassVar[bool] = False
+    turns: ClassVar[bool] = False
     file_option: ClassVar[str] = ""
 
     def __init__(self, model: Model, task: Task, options: Options) -> None:
@@ -115,6 +119,11 @@ class Readout(ABC):
             raise UsageError(
                 "A diameter is that of instances, and this model finds none. Leave it "
                 "out."
+            )
+        if self.options.copies > 1 and not self.turns:
+            raise UsageError(
+                "Turned and scaled copies are looked at for landmarks, and this model "
+                "finds none. Leave copies out; --tta averages over mirrored ones."
             )
         if self.options.uncertainty and not self.can_judge:
             raise UsageError(

@@ -41,6 +41,7 @@ class PointReadout(Readout):
     """
 
     refines = True
+    turns = True
     file_option = "point_files"
     task: LandmarkTask
 
@@ -91,6 +92,7 @@ class PointReadout(Readout):
             stride=self.model.settings.head_stride,
             precision=self.options.precision,
             progress=sight.progress,
+            copies=self.options.copies,
         )
         return self._judged(points, sight.prepared.placement.geometry)
 

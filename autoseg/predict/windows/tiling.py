@@ -76,12 +76,14 @@ def widen(
     divisor: Sequence[int],
     step_size: float = 0.5,
     widest: float = WIDEST,
+    reflected: bool = False,
 ) -> tuple[int, ...]:
     """Return edges of windows that cover an array with clearly fewer voxels, if any do.
 
     Windows are evenly spread: where an axis is a little too long for some of them, one
     more makes all overlap by far more than they must. A little wider ones need no
-    more. None reaches beyond the array, where there is nothing that a network knows.
+    more. None reaches beyond the array, where there is nothing that a network knows,
+    unless it is mirrored there: then by less than `divisor`.
 
     Parameters
     ----------
@@ -95,6 +97,8 @@ def widen(
         See `window_origins`.
     widest : float
         How many times as long as in training an edge may be.
+    reflected : bool
+        Windows see the array mirrored at its borders; see `Windows.reflected`.
 
     Returns
     -------
@@ -107,6 +111,11 @@ def widen(
 
     >>> widen((256, 256), (520, 696), (64, 64), 0.75)
     (320, 448)
+
+    One window that reaches a little beyond the image, instead of four:
+
+    >>> widen((256, 256), (360, 360), (64, 64), 0.75, reflected=True)
+    (384, 384)
     """
 
     def covered(edge: int, size: int) -> int:
@@ -114,7 +123,8 @@ def widen(
 
     wide = []
     for edge, size, step in zip(patch, shape, divisor, strict=True):
-        most = int(min(size, widest * edge))
+        end = math.ceil(size / step) * step if reflected else size
+        most = int(min(end, widest * edge))
         edges = [edge, *range(edge + step, most + 1, step)]
         wide.append(min(edges, key=lambda e: covered(e, size)))
     before, after = (

@@ -17,6 +17,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -64,6 +65,9 @@ class Windows:
     doubted : tuple of Head
         All heads, if the disagreement of folds and mirrored copies is to be one more
         output, the last.
+    reflected : bool
+        What a window sees beyond an array that is smaller is the array mirrored at its
+        border, not zeros.
     """
 
     patch: tuple[int, ...]
@@ -77,6 +81,7 @@ class Windows:
     sums_device: torch.device | str | None = None
     heads: tuple[Head, ...] = ()
     doubted: tuple[Head, ...] = ()
+    reflected: bool = False
 
     @property
     def mirrors(self) -> list[tuple[int, ...]]:
@@ -238,7 +243,10 @@ def _copies(
 ) -> Copies:
     """Return some windows of an array with all their mirrored copies."""
     return Copies(
-        [_cut(array, grid, index).to(windows.device) for index in indices],
+        [
+            _cut(array, grid, index, windows.reflected).to(windows.device)
+            for index in indices
+        ],
         windows.mirrors,
         1 if windows.exact else windows.batch,
         windows.heads,
@@ -246,9 +254,11 @@ def _copies(
     )
 
 
-def _cut(array: NDArray[np.float32], grid: Grid, index: Sequence[int]) -> torch.Tensor:
-    """Return a window's input, (C, *P), with zeros where it overhangs the array."""
-    window = cut(array, corner_of(grid, index), grid.patch)
+def _cut(
+    array: NDArray[np.float32], grid: Grid, index: Sequence[int], reflected: bool
+) -> torch.Tensor:
+    """Return a window's input, (C, *P), filled up where it overhangs the array."""
+    window = cut(array, corner_of(grid, index), grid.patch, reflected)
     return window[:, 0] if grid.sliced else window
 
 
@@ -258,24 +268,47 @@ def corner_of(grid: Grid, index: Sequence[int]) -> tuple[int, ...]:
     return tuple(first - before for first, (before, _) in pairs)
 
 
+class Cuttable(Protocol):
+    """Gives boxes of an image, (C, *box), by slices, as an array does."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """C, and S."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: Any) -> Any: ...
+
+
 def cut(
-    array: NDArray[np.float32], corner: Sequence[int], patch: Sequence[int]
+    array: Cuttable,
+    corner: Sequence[int],
+    patch: Sequence[int],
+    reflected: bool = False,
 ) -> torch.Tensor:
-    """Return a box of an array, with zeros where it overhangs.
+    """Return a box of an array, filled up where it overhangs.
 
     Parameters
     ----------
-    array : ndarray of float32, shape (C, *S)
+    array : ndarray of float32, shape (C, *S), or what is cut like one
         A preprocessed image.
     corner : sequence of int, length D
         The voxel that the box begins with; may be outside.
     patch : sequence of int, length D
         Its edges, P.
+    reflected : bool
+        With what lies inside, mirrored at the array's border as often as it takes;
+        else with zeros.
 
     Returns
     -------
     Tensor of float32, shape (C, *P)
         Shares memory with the array if nothing overhangs.
+
+    Examples
+    --------
+    >>> cut(np.array([[1, 2, 3]], np.float32), (-2,), (6,), True).tolist()
+    [[2.0, 1.0, 1.0, 2.0, 3.0, 3.0]]
     """
     places, inside = [slice(None)], [slice(None)]
     for first, edge, size in zip(corner, patch, array.shape[1:], strict=True):
@@ -284,11 +317,14 @@ def cut(
         places.append(slice(low, high))
         inside.append(slice(low - first, high - first))
     window = torch.from_numpy(np.asarray(array[tuple(places)]))
-    if window.shape[1:] != tuple(patch):
-        padded = torch.zeros((len(array), *patch), dtype=window.dtype)
-        padded[tuple(inside)] = window
-        window = padded
-    return window
+    if window.shape[1:] == tuple(patch):
+        return window
+    if reflected and window.numel():
+        around = [(i.start, e - i.stop) for i, e in zip(inside[1:], patch, strict=True)]
+        return torch.from_numpy(np.pad(window.numpy(), [(0, 0), *around], "symmetric"))
+    padded = torch.zeros((len(array), *patch), dtype=window.dtype)
+    padded[tuple(inside)] = window
+    return padded
 
 
 def _check_finite(logits: torch.Tensor) -> None:

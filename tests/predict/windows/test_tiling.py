@@ -96,16 +96,20 @@ def test_windows_are_wider_where_that_saves_voxels(shape, expected):
     divisor=st.integers(1, 16),
     size=st.integers(1, 400),
     step_size=st.sampled_from([0.25, 0.5, 0.75, 1.0]),
+    reflected=st.booleans(),
 )
-def test_wider_windows_fit_the_network_and_the_array(patch, divisor, size, step_size):
+def test_wider_windows_fit_the_network_and_the_array(
+    patch, divisor, size, step_size, reflected
+):
     edge = patch * divisor
 
-    (wide,) = widen((edge,), (size,), (divisor,), step_size)
+    (wide,) = widen((edge,), (size,), (divisor,), step_size, reflected=reflected)
 
+    most = size + (divisor - 1) * reflected
     assert wide % divisor == 0
-    assert edge <= wide <= max(edge, min(size, 1.75 * edge))
+    assert edge <= wide <= max(edge, min(most, 1.75 * edge))
     if wide > edge:
         voxels, before = (
-            e * len(window_origins(size, e, step_size)) for e in (wide, edge)
+            e * len(window_origins(max(size, e), e, step_size)) for e in (wide, edge)
         )
         assert voxels <= 0.85 * before

@@ -294,3 +294,14 @@ def test_axes_are_left_out_along_which_outputs_cannot_be_mirrored():
     windows = Windows(patch=(8, 8), mirror_axes=(0, 1), heads=(head,))
 
     assert windows.mirrors == [(), (1,)]
+
+
+def test_windows_of_instances_see_a_small_image_mirrored_at_its_border():
+    array = image((5, 7), seed=3)
+    around = np.pad(array, [(0, 0), (1, 2), (3, 3)], mode="symmetric")
+    windows = Windows(patch=(8, 13), reflected=True)
+
+    found = collect(predict_outputs([toy_network(1, dim=2)], array, windows), (5, 7))
+
+    expected = toy_network(1, dim=2)(torch.from_numpy(around)[None])[0]
+    np.testing.assert_allclose(found, expected[:, 1:6, 3:10], atol=1e-5)

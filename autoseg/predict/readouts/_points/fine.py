@@ -17,6 +17,7 @@ from torch import nn
 
 from autoseg.landmarks.shape import ShapePrior
 from autoseg.predict.readouts._points.second_look import SEEN, corrected, doubted_views
+from autoseg.predict.readouts._points.turned import turned_copies
 from autoseg.predict.readouts._points.views import View, predict_points, restore
 from autoseg.predict.readouts.consensus import combine
 from autoseg.predict.windows.window import Windows, counted
@@ -37,6 +38,7 @@ def find_landmarks(
     stride: Sequence[int] = (),
     precision: str = "fp32",
     progress: Callable[[int, int], None] | None = None,
+    copies: int = 1,
 ) -> Points:
     """Return landmarks from an image, or from windows about what is known already.
 
@@ -61,6 +63,8 @@ def find_landmarks(
         Of the networks' layers.
     progress : callable, optional
         Told windows done and windows in all.
+    copies : int
+        Images that are looked at: the image, and others that are turned and scaled.
 
     Returns
     -------
@@ -68,26 +72,32 @@ def find_landmarks(
         In voxels of the image; see `join` if there is a coarse stage.
     """
     placement, shape = prepared.placement, prepared.array.shape[1:]
-    views = None
+    places = None
     if coarse is not None:
         coarse = coarse.ordered(task.classes, ABSENT)
         places = place_coordinates(coarse.coordinates, placement)
-        views = views_of(places, shape, windows.patch)
-    total = windows.grid(shape).count if views is None else len(views)
-
     ask = partial(
         predict_points,
         networks,
-        prepared.array,
-        windows,
-        task,
-        placement.spacing,
+        windows=windows,
+        task=task,
+        spacing=placement.spacing,
         # In training one of L patches is about a landmark, here each one is.
         likelier=1 if coarse is None else len(task.classes),
         stride=stride,
         precision=precision,
     )
-    opinions = ask(views=views, progress=counted(progress, total))
+    looks = [(prepared.array, _views_of(places, shape, windows.patch), _as_it_is)]
+    for copy in turned_copies(prepared.array, placement.spacing, copies):
+        there = None if places is None else copy.there(places)
+        looks.append((copy, _views_of(there, shape, windows.patch), copy.restore))
+    each = windows.grid(shape).count
+    count = counted(progress, sum(each if v is None else len(v) for _, v, _ in looks))
+    opinions = [
+        restored(points)
+        for array, views, restored in looks
+        for points in ask(array, views=views, progress=count)
+    ]
     found = combine(opinions, task, placement.spacing)
     if coarse is not None:
         return join(coarse, restore(as_seen(found, task), placement), task)
@@ -95,9 +105,21 @@ def find_landmarks(
         [] if prior is None else doubted_views(found, prior, placement.spacing, windows)
     )
     if again:
-        second = combine(ask(views=again), task, placement.spacing)
+        seen = ask(prepared.array, views=again)
+        second = combine(seen, task, placement.spacing)
         found = corrected(found, second, again)
     return restore(found, placement)
+
+
+def _as_it_is(points: Points) -> Points:
+    return points
+
+
+def _views_of(
+    places: NDArray[np.float64] | None, shape: Sequence[int], patch: Sequence[int]
+) -> list[View] | None:
+    """Return where to look for what, if it is known where landmarks may be."""
+    return None if places is None else views_of(places, shape, patch)
 
 
 def views_of(

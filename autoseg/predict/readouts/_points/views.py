@@ -27,7 +27,7 @@ from autoseg.landmarks.keeper import PeakKeeper
 from autoseg.networks.base import LateLogits
 from autoseg.predict.device import PRECISIONS
 from autoseg.predict.windows.mirrors import flip
-from autoseg.predict.windows.window import Windows, corner_of, cut
+from autoseg.predict.windows.window import Cuttable, Windows, corner_of, cut
 from autoseg.preprocess.placement import Placement
 from autoseg.preprocess.points import restore_coordinates
 from autoseg.spec.points import Points
@@ -70,7 +70,7 @@ class View:
 
 def predict_points(
     networks: Sequence[nn.Module],
-    array: NDArray[np.float32],
+    array: Cuttable,
     windows: Windows,
     task: LandmarkTask,
     spacing: tuple[float, ...],
@@ -87,7 +87,7 @@ def predict_points(
     ----------
     networks : sequence of Module
         One for each fold, on their device, giving `LateLogits` or logits by head.
-    array : ndarray of float32, shape (C, *S)
+    array : ndarray of float32, shape (C, *S), or what is cut like one
         A preprocessed image.
     windows : Windows
         How to cut it, and which mirrors to look into.
