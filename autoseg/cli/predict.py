@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from autoseg.cli._arguments import positive
 from autoseg.cli._parts import add_parts, parts_of, threads_of
 from autoseg.cli._predicting import add_how, add_series
 from autoseg.cli._which import add_configuration, add_dataset, add_fold
@@ -178,6 +179,9 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
         "prediction",
     )
     group.add_argument(
+        "--threads", type=positive, metavar="N", help="of an operation on the CPU"
+    )
+    group.add_argument(
         "--disable-progress-bar",
         "--disable_progress_bar",
         action="store_true",
@@ -236,6 +240,7 @@ def run(arguments: argparse.Namespace) -> None:
         series=arguments.series,
         straighten=arguments.straighten,
         output_type=arguments.output_type,
+        threads=arguments.threads,
     )
     arguments.result = [str(path) for path in written]
     folders = sorted({str(path.parent) for path in written})

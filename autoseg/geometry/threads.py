@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from autoseg.errors import UsageError
+
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
@@ -48,6 +50,35 @@ def workers(most: int | None = None) -> Iterator[tuple[int, Run]]:
             threads, "share", initializer=torch.set_num_threads, initargs=(share,)
         ) as pool:
             yield threads, lambda function, items: _all(pool, function, items)
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def limited_to(threads: int | None) -> Iterator[None]:
+    """Compute inside with this many threads of torch, and as before afterwards.
+
+    Parameters
+    ----------
+    threads : int or None
+        How many, 1 or more; None: as many as there are.
+
+    Raises
+    ------
+    UsageError
+        If it is below 1.
+    """
+    import torch
+
+    if threads is None:
+        yield
+        return
+    if threads < 1:
+        raise UsageError(f"the number of threads is {threads}; give 1 or more.")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
     finally:
         torch.set_num_threads(before)
 

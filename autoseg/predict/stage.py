@@ -16,6 +16,7 @@ from pathlib import Path
 from autoseg.atomic import sweep
 from autoseg.datasets.series.studies import Wanted
 from autoseg.errors import UsageError
+from autoseg.geometry.threads import limited_to
 from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
@@ -73,6 +74,7 @@ def predict(
     straighten: bool = False,
     output_type: Collection[str] = (),
     cluster: str | None = None,
+    threads: int | None = None,
 ) -> list[Path]:
     """Predict images and write the predictions in the images' own geometry.
 
@@ -141,7 +143,9 @@ def predict(
         ``"dicom-seg"`` and ``"rtstruct"``; by default as the training annotations.
     cluster : str, optional
         Which Dask cluster predicts, case by case; see docs/cluster.md. ``model`` is
-        then a path. Readers and writers mean nothing.
+        then a path. Readers, writers and threads mean nothing.
+    threads : int, optional
+        Of an operation on the CPU; by default as many as there are cores.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def predict(
     written.check(jobs, input, overwrite, continue_prediction)
     pipeline = _pipeline(written, jobs, previous, progress)
     waiting = _not_done(jobs, pipeline) if continue_prediction else jobs
-    with writing(written.of_uncertainty(waiting)):
+    with writing(written.of_uncertainty(waiting)), limited_to(threads):
         if elsewhere is None or not waiting:
             pipeline.run(waiting, readers, writers)
         else:

@@ -335,6 +335,7 @@ def _predict(
         folds=list(folds) or None,
         continue_prediction=True,
         device=own.device,
+        threads=own.threads,
     )
 
 

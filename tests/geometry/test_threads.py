@@ -5,7 +5,8 @@ import threading
 import pytest
 import torch
 
-from autoseg.geometry.threads import workers
+from autoseg.errors import UsageError
+from autoseg.geometry.threads import limited_to, workers
 
 
 @pytest.fixture(params=[1, 3])
@@ -53,3 +54,22 @@ def test_torchs_threads_are_as_before_also_after_an_error(threads):
         run(fail, range(2))
 
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(("most", "inside"), [(2, 2), (1, 1), (None, 3)])
+def test_computing_is_limited_to_a_number_of_threads_and_free_afterwards(most, inside):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with pytest.raises(ArithmeticError), limited_to(most):
+            seen = torch.get_num_threads()
+            raise ArithmeticError
+        assert (seen, torch.get_num_threads()) == (inside, 3)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_no_thread_at_all_is_refused():
+    with pytest.raises(UsageError, match="number of threads is 0; give 1 or more"):
+        with limited_to(0):
+            pass

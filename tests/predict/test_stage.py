@@ -62,6 +62,27 @@ def test_a_folder_is_predicted(images, predictor, tmp_path, readers, writers):
         assert np.array_equal(read(tmp_path / "out" / f"{case}.nii.gz"), labels)
 
 
+@pytest.mark.parametrize(("threads", "seen"), [(1, 1), (2, 2), (None, 3)])
+def test_networks_are_computed_with_as_many_threads_as_asked_for(
+    images, predictor, tmp_path, monkeypatch, threads, seen
+):
+    found, answer = set(), type(predictor).look
+
+    def watched(self, *arguments, **options):
+        found.add(torch.get_num_threads())
+        return answer(self, *arguments, **options)
+
+    monkeypatch.setattr(type(predictor), "look", watched)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        predict(predictor, tmp_path / "images", tmp_path / "out", threads=threads)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert found == {seen}
+
+
 @pytest.mark.parametrize("crop", ["nonzero", "none"])
 def test_what_is_0_around_an_image_is_looked_at_if_nothing_is_cropped(tmp_path, crop):
     image = np.zeros((12, 11, 10), np.uint8)
