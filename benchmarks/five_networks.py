@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from networks import run, some_cases
+from networks import run, semantic_cases
 
 from autoseg.evaluate.measures import mean_over_classes
 from autoseg.evaluate.summary import Summary
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     work = arguments.work.absolute()
-    dataset = some_cases(arguments.dataset.absolute(), arguments.cases, work)
+    dataset = semantic_cases(arguments.dataset.absolute(), arguments.cases, work)
     held_back = with_splits(dataset, arguments.held_back)
     images = work / "held_back"
     images.mkdir(exist_ok=True)
