@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.series.maps import read_map_on_image
 from autoseg.errors import FormatError, some_of
-from autoseg.pointfiles.base import Item, cases_in
+from autoseg.pointfiles.base import Item, cases_in, is_map, points_in_map
 from autoseg.pointfiles.base import case_id as case_of_file
 from autoseg.pointfiles.base import read_points as read_file
 from autoseg.pointfiles.base import write_points as write_file
@@ -43,15 +44,21 @@ def read_points(
     points : Points
         In voxels of the image, as many as the file has.
     geometry : Geometry
-        Of the image.
+        Of the image; of a label map its own, turned to the axes of the image.
 
     Raises
     ------
     FormatError
         If the file cannot be read or does not say enough.
+    DatasetError
+        If it is a label map with other axes than its image, and lies elsewhere.
     """
-    geometry = image or _geometry(path, case_id)
     names, coordinates = conventions(dataset)
+    if is_map(path):
+        labels, geometry = read_map_on_image(path, dataset, image, case_id)
+        points = points_in_map(path, labels, names)
+        return points.moved(points.coordinates, geometry.shape), geometry
+    geometry = image or _geometry(path, case_id)
     case = case_of_file(path) if case_id is None else case_id
     there = cases_in(path, names)
     if there and case not in there:
@@ -66,9 +73,9 @@ def read_points(
         coordinates=coordinates,
         case=case if there else None,
     )
-    points = next(iter(found.values()), None)
-    if points is None:
+    if not found:
         raise FormatError(f"{path} has no points.")
+    points = next(iter(found.values()))
     return points.moved(points.coordinates, geometry.shape), geometry
 
 

@@ -10,7 +10,7 @@ from autoseg.datasets.files import find_cases, list_files
 from autoseg.datasets.points import ENDING as OURS
 from autoseg.datasets.points import conventions
 from autoseg.datasets.series.choice import choice_of
-from autoseg.errors import UsageError
+from autoseg.errors import FormatError, UsageError
 from autoseg.evaluate.files import case_of, files_by_case
 from autoseg.evaluate.points import POINT_TABLE
 from autoseg.formats.base import known_endings
@@ -43,19 +43,19 @@ def point_files(path: Path, dataset: Dataset | None) -> dict[str, Path]:
     Returns
     -------
     dict of str to Path
-        Sorted by case id; of a file with many cases, the same for each. Where our own
-        JSON of a case lies beside copies in other kinds, it alone counts.
+        Sorted by case id; of a file with many cases, the same for each, also where it
+        is all that a folder holds. Where our own JSON of a case lies beside copies in
+        other kinds, it alone counts.
 
     Raises
     ------
     UsageError
-        If there is nothing, or a case has two files.
+        If there is nothing, or a case or the folder has two files.
     FormatError
         If the file cannot be read.
     """
     if path.is_file():
-        there = cases_in(path, conventions(dataset)[0]) or (case_id(path),)
-        return dict.fromkeys(sorted(there), path)
+        return _in_table(path, dataset)
     if not path.is_dir():
         raise UsageError(f"{path} does not exist; give a file or folder of points.")
     tables = {f"{ALL_POINTS}{ending}" for ending in point_endings()}
@@ -64,9 +64,35 @@ def point_files(path: Path, dataset: Dataset | None) -> dict[str, Path]:
         case = case_of(file.name, ENDINGS)
         if case is not None and file.name not in {*tables, *OTHERS}:
             found.setdefault(case, []).append(file)
-    if not found:
-        return files_by_case(path)  # label maps with cubes at the landmarks
-    return {case: _one_of(case, files) for case, files in sorted(found.items())}
+    maps = {} if found else files_by_case(path)  # with cubes at the landmarks
+    alone = [file for files in found.values() for file in files]
+    if not found and not maps:
+        alone = [
+            file
+            for file in list_files(path)
+            if file.name in tables
+            or (file.name == POINT_TABLE and _names_cases(file, dataset))
+        ]
+        if len(alone) > 1:
+            raise UsageError(
+                f"{path} has {' and '.join(file.name for file in alone)}, each with "
+                "the points of all cases. Give the one that counts."
+            )
+    if len(alone) == 1 and (not found or _names_cases(alone[0], dataset)):
+        return _in_table(alone[0], dataset)
+    return maps or {c: _one_of(c, files) for c, files in sorted(found.items())}
+
+
+def _in_table(path: Path, dataset: Dataset | None) -> dict[str, Path]:
+    there = cases_in(path, conventions(dataset)[0]) or (case_id(path),)
+    return dict.fromkeys(sorted(there), path)
+
+
+def _names_cases(path: Path, dataset: Dataset | None) -> bool:
+    try:
+        return bool(cases_in(path, conventions(dataset)[0]))
+    except FormatError:
+        return False  # whoever reads the case says why
 
 
 def _one_of(case: str, files: Sequence[Path]) -> Path:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from numpy.typing import NDArray
+
 from autoseg.errors import FormatError
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
@@ -83,6 +85,8 @@ class PointFile(ABC):
         Whether one file can hold several cases.
     is_sure : bool
         Whether `claims` finds marks that nothing but such a file has.
+    is_map : bool
+        Its files are label maps, with a grid of their own; `of_map` reads one.
     """
 
     endings: ClassVar[tuple[str, ...]]
@@ -90,6 +94,7 @@ class PointFile(ABC):
     written_ending: ClassVar[str | None] = None
     holds_many: ClassVar[bool] = False
     is_sure: ClassVar[bool] = False
+    is_map: ClassVar[bool] = False
 
     def claims(self, path: Path) -> bool:
         """Say whether a file of these endings is of this kind, by its content."""
@@ -101,6 +106,10 @@ class PointFile(ABC):
 
         ``count`` is the number of landmarks, if it is known.
         """
+
+    def of_map(self, labels: NDArray[Any]) -> Entry:
+        """Return what a label map (*S) says, or raise FormatError without the path."""
+        raise FormatError(f"{type(self).__name__} is no kind of label map.")
 
     def text(self, items: Sequence[Item]) -> str:
         """Return the content of a file of these cases."""

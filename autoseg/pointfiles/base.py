@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from autoseg.atomic import atomically
 from autoseg.errors import FormatError
-from autoseg.formats.base import match_ending
+from autoseg.formats.base import known_endings, match_ending
 from autoseg.formats.names import image_case as image_case
 from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._entries import points_of
 from autoseg.pointfiles._kind import Entry as Entry
 from autoseg.pointfiles._kind import Item as Item
 from autoseg.pointfiles._kind import PointFile as PointFile
+from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
 
@@ -78,6 +81,43 @@ def read_points(
             where = "" if entry.case is None else f"case {of!r}: "
             raise FormatError(f"{path}: {where}{error}") from None
     return found
+
+
+def is_map(path: Path) -> bool:
+    """Return whether a file of points is a label map, which has a grid of its own."""
+    named = match_ending(path.name.lower(), known_endings()) is not None
+    return named and find_point_file(path).is_map
+
+
+def points_in_map(
+    path: Path, labels: NDArray[Any], names: Sequence[str] | None
+) -> Points:
+    """Return the points in a label map.
+
+    Parameters
+    ----------
+    path : Path
+        Its file, of which `is_map` holds.
+    labels : ndarray of integers, shape S
+        What was read of it.
+    names : sequence of str or None
+        The landmarks, in order.
+
+    Returns
+    -------
+    Points
+        In voxels of the map.
+
+    Raises
+    ------
+    FormatError
+        If the map is none of landmarks, with its path.
+    """
+    try:
+        entry = find_point_file(path).of_map(labels)
+        return points_of(entry, names, None, Convention())
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
 
 
 def cases_in(path: Path, names: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ class SingleModel:
         self.readout = READOUTS[self.task.kind](model, self.task, self.options)
         self.readout.check_options()
         self._choice = WindowChoice(self.readout, self.device)
+        self._choice.check()
         self._lock = threading.Lock()
         self._networks: Sequence[Network] | None = None
 

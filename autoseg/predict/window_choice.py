@@ -71,6 +71,12 @@ class WindowChoice:
                 raise
         return self._fitting(planned, shape, left)
 
+    def check(self) -> None:
+        """Raise UsageError if windows are asked for that the network does not take."""
+        asked = self.readout.options.window
+        if asked is not None and asked != AUTO:
+            self._asked(asked)
+
     def working_bytes(self, windows: Windows, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array with windows takes."""
         model, options = self.readout.model, self.readout.options

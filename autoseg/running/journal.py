@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autoseg.errors import PlanError
+from autoseg.errors import PlanError, UsageError, amount
+from autoseg.running.lengths import spoken
 from autoseg.spec.json import dumps, from_json, load_json, to_json, write_text
 
 
@@ -68,6 +69,16 @@ class Journal:
         self.save()
 
     @property
+    def trains(self) -> bool:
+        """Whether it is decided what is trained."""
+        return self.decided is not None and bool(self.decided.folds)
+
+    @property
+    def configuration(self) -> str:
+        """What is trained; empty: not decided yet."""
+        return self.decided.configuration if self.decided else ""
+
+    @property
     def spent(self) -> float:
         """Seconds that all starts have taken so far."""
         return self._before + time.monotonic() - self._start
@@ -76,6 +87,42 @@ class Journal:
     def left(self) -> float:
         """Seconds until the budget is used up."""
         return 0.0 if self.decided is None else self.decided.budget - self.spent
+
+    def refuse_others(
+        self, budget: float | None, configuration: str | None, folds: int | None
+    ) -> None:
+        """Raise if it is decided what is trained, and something else is asked for.
+
+        Parameters
+        ----------
+        budget : float or None
+            Seconds of everything together; None: whatever was decided.
+        configuration : str or None
+            What is trained.
+        folds : int or None
+            How many of them.
+
+        Raises
+        ------
+        UsageError
+            Naming the options that differ, and what can be done.
+        """
+        decided = self.decided
+        if decided is None or not decided.folds:
+            return
+        others = {
+            "--time-budget": budget not in (None, decided.budget),
+            "--configuration": configuration not in (None, decided.configuration),
+            "--folds": folds not in (None, len(decided.folds)),
+        }
+        wrong = [option for option, is_other in others.items() if is_other]
+        if wrong:
+            raise UsageError(
+                f"A run of {spoken(decided.budget)} is there already, which trains "
+                f"{amount(len(decided.folds), 'fold')} of {decided.configuration} "
+                f"({self.path}). Leave {' and '.join(wrong)} out to go on with it, or "
+                "give --overwrite to train anew."
+            )
 
     def decide(self, configuration: str, folds: dict[str, float]) -> None:
         """Keep what is trained, and for how long."""

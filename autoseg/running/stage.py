@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.read import load_dataset, open_dataset
-from autoseg.errors import DatasetError, UsageError, amount, some_of
+from autoseg.errors import DatasetError, amount, some_of
 from autoseg.find_best.stage import find_best
 from autoseg.fingerprint.check.stage import check_dataset
 from autoseg.predict.stage import predict
@@ -135,9 +135,10 @@ def run(
     target = Path(output) if output else workspace.results / "predictions"
     journal = Journal(workspace.run, again=overwrite)
     budget = seconds_of(time_budget)
-    if journal.decided is None and budget is not None:
+    journal.refuse_others(budget, configuration, folds)
+    if budget is not None and not journal.trains:
         journal.begin(budget, start)
-    chosen = _prepare(own, configuration)
+    chosen = _prepare(own, configuration or journal.configuration)
     if journal.decided is None:
         lengths = offered(*_step(own, chosen))
         one = (choose or _shortest)(lengths)
@@ -145,7 +146,7 @@ def run(
             "It will take %s; --time-budget says another time.", spoken(one.seconds)
         )
         journal.begin(one.seconds)
-    _decide(journal, workspace, described, chosen, folds, budget, count_of(new))
+    _decide(journal, workspace, described, chosen, folds, count_of(new))
     _train(own, journal, init_from, seed, overwrite)
     model, parts = _select(own, journal, workspace, described)
     written = _predict(own, model, parts, new, target) if new else ()
@@ -236,19 +237,12 @@ def _decide(
     described: Dataset,
     configuration: str,
     folds: int | None,
-    budget: float | None,
     images: int,
 ) -> None:
     """Share the time out among folds, unless an earlier start has done so."""
     decided = journal.decided
     if decided is None:
         return
-    if decided.folds and budget not in (None, decided.budget):
-        raise UsageError(
-            f"A run of {spoken(decided.budget)} is there already ({journal.path}). "
-            "Leave --time-budget out to go on with it, or give --overwrite to train "
-            "anew."
-        )
     if decided.folds:
         log.info("Going on with a run of %s.", spoken(decided.budget))
         return

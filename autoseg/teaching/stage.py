@@ -91,6 +91,7 @@ def next(
     where = find_root(root)
     described = load_dataset(find_dataset(dataset, where))
     folder, path = Path(output), Path(model) if model else None
+    _refuse_place(folder, Path(images), described)
     path = path or _trained(described, configuration, where, plan)
     loaded = load_model(path, configuration=configuration if model else None)
     jobs = find_jobs(Path(images), folder / DRAFTS, loaded)
@@ -122,6 +123,22 @@ def _trained(
     if configuration is None and plan is None and best.is_file():
         return best
     return find_model(str(described.folder), configuration, root, plan=plan)
+
+
+def _refuse_place(folder: Path, images: Path, described: Dataset) -> None:
+    """Raise if what is written would lie among images, or in the data set."""
+    there, given = folder.resolve(), images.resolve()
+    if given in (there, there / IMAGES):
+        where = "is" if given == there else "holds"
+        raise UsageError(
+            f"{folder} {where} the folder of the images, and {DRAFTS}, {IMAGES} and "
+            f"{LIST} would lie among your files. Give another folder (-o)."
+        )
+    if described.folder.resolve() in (there, there.parent):
+        raise UsageError(
+            f"{folder} belongs to the data set {described.name}, whose images and "
+            "annotations are yours. Give another folder (-o)."
+        )
 
 
 def _refuse_corrected(jobs: Sequence[Job]) -> None:

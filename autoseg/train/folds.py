@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from autoseg.errors import TrainingError, UsageError, amount
 from autoseg.parallel import current_cluster
 from autoseg.preprocess.folds import load_splits
+from autoseg.spec.run import Run
 from autoseg.stopping import answering, interrupt
 from autoseg.train.after.final_validation import is_scored
 from autoseg.train.data.cascade import ensure_previous
@@ -26,9 +28,10 @@ from autoseg.train.elsewhere import (
     train_on_cluster,
 )
 from autoseg.train.launch import devices_of
+from autoseg.train.record import check_start
 from autoseg.train.setup.changed import changed_folds, sentence
 from autoseg.train.setup.job import Job, ensure_preprocessed, find_job
-from autoseg.train.setup.options import Options
+from autoseg.train.setup.options import Options, check_same
 from autoseg.train.setup.ranks import is_one_of_several
 from autoseg.train.stage import check_network, train
 from autoseg.train.telling import check_loggers
@@ -36,6 +39,7 @@ from autoseg.workspace import (
     ALL_FOLDS,
     CHECKPOINT_FINAL,
     DEFAULT_PLAN,
+    RUN,
     SUMMARY,
     VALIDATION,
 )
@@ -110,39 +114,51 @@ def train_folds(
     if processes is not None or is_one_of_several():
         devices_of(device, processes)  # raises if they do not fit together
         devices = [device]  # one fold after the other, by all together
-    asked = Options(**options)
-    mine = asked.of(configuration, None)
-    job = find_job(dataset, configuration, 0, root, plan, mine)
-    check_network(job)
-    before = job.settings.previous
-    chain = (configuration, *([] if before is None else [before]))
-    own = {**options, "settings": asked.of(configuration, chain).settings}
+    job = _job(dataset, configuration, root, plan, Options(**options))
     with seen_by(cluster, job):
-        if before is not None:
-            earlier = {**options, "settings": asked.of(before, chain).settings}
-            train_folds(
-                dataset,
-                before,
-                root,
-                plan=plan,
-                device=",".join(devices),
-                processes=processes,
-                **earlier,
-            )
-        folders, missing = _look(job, asked)
-        calls = [
-            {
-                "dataset": str(job.dataset.folder),
-                "configuration": configuration,
-                "fold": fold,
-                "root": str(job.workspace.root),
-                "plan": plan,
-                "processes": processes,
-                **own,
-            }
-            for fold in missing
-        ]
-        _train_missing(job, calls, folders, devices)
+        return _train_all(job, options, devices, processes)
+
+
+def _job(dataset: Any, name: str, root: Any, plan: str, asked: Options) -> Job:
+    """Return what is trained, but for the fold."""
+    job = find_job(dataset, name, 0, root, plan, asked.of(name, None))
+    check_network(job)
+    return job
+
+
+def _train_all(
+    job: Job,
+    options: dict[str, Any],
+    devices: Sequence[str],
+    processes: int | None,
+    later: str | None = None,
+) -> list[Path]:
+    """Train what is missing of one configuration, and before it of its first stage.
+
+    Folds of the first stage, of which there is a ``later`` one, may have been trained
+    in any other way.
+    """
+    asked, name = Options(**options), job.configuration
+    before, root = job.settings.previous, job.workspace.root
+    chain = [one for one in (name, before, later) if one is not None]
+    own = {**options, "settings": asked.of(name, chain).settings}
+    if before is not None:
+        first = _job(job.dataset.folder, before, root, job.plan.name, asked)
+        _train_all(first, options, devices, processes, name)
+    folders, missing = _look(job, asked, None if later else Options(**own))
+    calls = [
+        {
+            "dataset": str(job.dataset.folder),
+            "configuration": name,
+            "fold": fold,
+            "root": str(root),
+            "plan": job.plan.name,
+            "processes": processes,
+            **own,
+        }
+        for fold in missing
+    ]
+    _train_missing(job, calls, folders, devices)
     return folders
 
 
@@ -166,8 +182,16 @@ def _train_missing(
             train(**call, device=devices[0])
 
 
-def _look(job: Job, asked: Options) -> tuple[list[Path], list[int]]:
-    """Return the folders of all folds, and the numbers of those to be trained."""
+def _look(
+    job: Job, asked: Options, same: Options | None
+) -> tuple[list[Path], list[int]]:
+    """Return the folders of all folds, and the numbers of those to be trained.
+
+    Raises
+    ------
+    TrainingError
+        If a fold that is there was not trained in the ``same`` way.
+    """
     splits = load_splits(job.workspace, job.dataset)
     stale = changed_folds(job.model_folder, job.dataset, job.workspace)
     for fold, cases in stale.items():
@@ -179,6 +203,9 @@ def _look(job: Job, asked: Options) -> tuple[list[Path], list[int]]:
         if not is_complete(folder, asked.validation, splits[number][1])
         or (asked.retrain_changed and str(number) in stale)
     ]
+    for number, folder in enumerate(folders):
+        if same is not None and number not in missing and (folder / RUN).is_file():
+            _refuse_other(folder, same)
     if len(missing) < len(splits):
         logger.info(
             "%s: %d of %d folds are trained already.",
@@ -187,6 +214,14 @@ def _look(job: Job, asked: Options) -> tuple[list[Path], list[int]]:
             len(splits),
         )
     return folders, missing
+
+
+def _refuse_other(folder: Path, asked: Options) -> None:
+    """Raise TrainingError if a finished fold was trained with other options."""
+    recorded = Run.load(folder / RUN)
+    how = replace(asked, threads=None, workers=None)  # it is not going to compute
+    check_same(how, recorded, str(folder), recorded.processes)
+    check_start(how, recorded, str(folder))
 
 
 def is_complete(

@@ -61,6 +61,12 @@ def test_another_time_wants_a_word(ran, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_other_folds_want_a_word(ran, capsys):
+    _, words, root = ran
+    assert main([*words, "--folds", "2", *root]) == 2
+    assert "1 fold of 2d" in capsys.readouterr().err
+
+
 def test_a_folder_without_description_names_init(tmp_path, capsys):
     (tmp_path / "x").mkdir()
     assert main(["run", str(tmp_path / "x"), "--time-budget", "1m"]) == 2

@@ -2,12 +2,15 @@ import json
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from autoseg.datasets.annotations import annotation_of
 from autoseg.datasets.points import read_points, write_points
-from autoseg.errors import FormatError
-from autoseg.spec.dataset import Dataset
+from autoseg.errors import DatasetError, FormatError
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.tasks import choose_task, make_task
 
 GEOMETRY = Geometry(shape=(9, 8), spacing=(0.5, 0.5), origin=(10.0, 20.0))
 
@@ -66,3 +69,55 @@ def test_a_file_that_knows_no_image_asks_for_one(tmp_path):
 
     with pytest.raises(FormatError, match="which image"):
         read_points(tmp_path / "a.csv", None, None)
+
+
+LAS, RAS = (1, 0, 0, 0, -1, 0, 0, 0, 1), (-1, 0, 0, 0, -1, 0, 0, 0, 1)
+
+
+def drawn(path, place, direction, origin=(0.0, 0.0, 0.0), shape=(5, 6, 7)):
+    """Save a map with the landmark 1 in one voxel (z, y, x)."""
+    labels = np.zeros(shape, np.uint8)
+    labels[place] = 1
+    image = sitk.GetImageFromArray(labels)
+    image.SetDirection(direction)
+    image.SetOrigin(origin)
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+def grid(direction=RAS, shape=(5, 6, 7)):
+    return Geometry(
+        shape=shape, spacing=(1.0,) * 3, origin=(0.0,) * 3, direction=direction
+    )
+
+
+def test_a_map_is_turned_to_its_image_as_every_annotation(tmp_path):
+    # x runs the other way over the same place: index 1 of 7 is index 5 of the image
+    path = drawn(tmp_path / "a.nrrd", (2, 3, 1), LAS, origin=(-6.0, 0.0, 0.0))
+
+    found, geometry = read_points(path, dataset(tmp_path), grid())
+
+    assert found.coordinates.tolist() == [[2, 3, 5]]
+    assert geometry.direction == RAS
+
+
+def test_a_map_of_another_place_or_size_is_none_of_the_image(tmp_path):
+    described = dataset(tmp_path)
+    elsewhere = drawn(tmp_path / "a.nrrd", (2, 3, 1), LAS)
+    with pytest.raises(DatasetError, match="do not lie in the same place"):
+        read_points(elsewhere, described, grid())
+
+    larger = drawn(tmp_path / "b.nrrd", (2, 3, 1), RAS, shape=(5, 6, 8))
+    case = Case(id="b", images=(), annotation=larger)
+    task = make_task(choose_task(described))
+    with pytest.raises(DatasetError, match=r"shape \(5, 6, 8\), its image \(5, 6, 7\)"):
+        annotation_of(case, described, task, grid())
+
+
+def test_what_dataset_json_says_of_coordinates_is_not_for_maps(tmp_path):
+    path = drawn(tmp_path / "a.nrrd", (2, 3, 1), RAS)
+    said = {"space": "physical", "origin": "one", "index_order": "zyx"}
+
+    found, _ = read_points(path, dataset(tmp_path, coordinates=said), grid())
+
+    assert found.coordinates.tolist() == [[2, 3, 1]]

@@ -123,3 +123,21 @@ def test_what_is_not_there_is_said(tmp_path):
     (tmp_path / "a.csv").write_text("case,landmark,x,y\none,tip,a,2\n")
     with pytest.raises(FormatError, match="a.csv: a, 2 are no coordinates"):
         point_files(tmp_path / "a.csv", None)
+
+
+@pytest.mark.parametrize("name", ["points.csv", "landmarks.csv", "mine.csv"])
+def test_a_folder_that_holds_one_table_is_that_table(tmp_path, name):
+    (tmp_path / "summary.json").write_text("{}")
+    (tmp_path / name).write_text(TRUTH)
+
+    found = point_files(tmp_path, None)
+
+    assert found == dict.fromkeys(["one", "three", "two"], tmp_path / name)
+
+
+def test_two_tables_alone_are_an_error(tmp_path):
+    for name in ("points.csv", "points.json"):
+        (tmp_path / name).write_text(TRUTH)
+
+    with pytest.raises(UsageError, match="points.csv and points.json"):
+        point_files(tmp_path, None)

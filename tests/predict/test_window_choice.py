@@ -8,6 +8,7 @@ import torch
 from autoseg.errors import UsageError
 from autoseg.predict.options import Options
 from autoseg.predict.readouts import READOUTS
+from autoseg.predict.single import SingleModel
 from autoseg.predict.window_choice import WindowChoice
 from autoseg.predict.windows import memory
 from autoseg.tasks import TASKS
@@ -115,6 +116,8 @@ def test_windows_that_are_asked_for_are_taken():
 def test_windows_that_cannot_be_are_refused_with_the_next(window, said):
     with pytest.raises(UsageError, match=said):
         choice("semantic", window=window).windows(SHAPE, PLENTY)
+    with pytest.raises(UsageError, match=said):  # before any image is read
+        SingleModel(toy.model(toy.plan(2)), Options(window=window, device="cpu"))
 
 
 @pytest.mark.parametrize(

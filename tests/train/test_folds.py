@@ -50,6 +50,12 @@ def test_all_folds_are_trained_and_a_second_time_none(two_folds):
     after = [(f / "checkpoint_final.pt").stat().st_mtime_ns for f in folders]
     assert after == before
 
+    with pytest.raises(TrainingError, match="other options"):
+        go(two_folds, seed=1)
+    with pytest.raises(TrainingError, match="began with random ones"):
+        go(two_folds, init_from=str(folders[1] / "checkpoint_final.pt"))
+    assert go(two_folds, threads=2) == folders  # nothing is left to be computed
+
 
 def test_only_what_is_missing_is_trained(two_folds, monkeypatch):
     train(

@@ -55,9 +55,10 @@ class Runtime:
         """Raise UsageError if a package is missing that writes the networks."""
         missing = [name for name in self.needs if not is_there(name)]
         if missing:
+            packages = f"package{'s' * (len(missing) > 1)} {' and '.join(missing)}"
             raise UsageError(
-                f"--format {self.name} needs the package {' and '.join(missing)}: pip "
-                f'install "autoseg[{",".join(missing)}]".'
+                f"--format {self.name} needs the {packages}: pip install "
+                f'"autoseg[{",".join(missing)}]".'
             )
 
     def runner(self) -> str:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.files import find_cases
+from autoseg.datasets.identity import content_of, short_hash
 from autoseg.datasets.merge import place_of
 from autoseg.datasets.read import load_dataset, open_dataset
 from autoseg.datasets.series.choice import choice_of
@@ -38,6 +39,7 @@ PathLike = str | os.PathLike[str]
 
 SURE = 0.9
 LABELS = "labelsTr"
+TAUGHT = "taught"  # key of dataset.json: what it was made from
 PARTIAL = ".partial"  # after the folder's name, until it is complete
 TEACHER = "teacher.json"  # in it: whose predictions there are
 OURS = (TEACHER, LABELS, "predicted", "dataset.json")
@@ -70,7 +72,8 @@ def teach(
         What predicts them: a trained model's folder, a bundle, such as the one that
         `find_best` writes, or a name.
     output : path
-        The folder of the new data set; it must not be there yet, or be empty.
+        The folder of the new data set. What it holds is not overwritten; one that was
+        finished before in the same way is returned as it is.
     root : path, optional
         ROOT.
     folds, configuration
@@ -91,7 +94,8 @@ def teach(
     Raises
     ------
     UsageError, DatasetError
-        If the model has other classes, nothing is sure, or the folder holds something.
+        If the model has other classes, nothing is sure, or the folder holds something
+        else.
     CaseErrors
         If some images could not be predicted; the same call goes on.
     """
@@ -99,17 +103,18 @@ def teach(
         raise UsageError(f"sure is {sure}; give more than 0 and at most 1.")
     described, workspace = open_dataset(dataset, root)
     folder = Path(os.path.abspath(output))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} holds something, and nothing is overwritten.")
+    before = _made_before(folder)
     teacher = load_model(model, configuration=configuration, folds=folds)
     kind = _kind_of(teacher, described, sure)
+    cases = _unannotated(Path(os.path.abspath(images)), described)
+    origin = _origin(teacher, described, cases, sure)
+    if before is not None:
+        _refuse_other(folder, before, origin)
+        logger.info("%s is finished already.", folder)
+        return folder
     work = folder.with_name(folder.name + PARTIAL)
     _begin(work, teacher)
-    jobs = _jobs(
-        _unannotated(Path(os.path.abspath(images)), described),
-        teacher,
-        work / "predicted",
-    )
+    jobs = _jobs(cases, teacher, work / "predicted")
     predict(
         teacher,
         [job.case.images for job in jobs],
@@ -122,7 +127,7 @@ def teach(
     raw = _described(
         kind.described(described.raw), described, taught, workspace, folder
     )
-    write_text(work / "dataset.json", dumps(raw))
+    write_text(work / "dataset.json", dumps({**raw, TAUGHT: origin}))
     shutil.rmtree(work / "predicted")
     (work / TEACHER).unlink()
     if folder.exists():
@@ -132,13 +137,63 @@ def teach(
     return folder
 
 
-def _begin(work: Path, teacher: Model) -> None:
-    """Throw away what another model began to teach there."""
+def _made_before(folder: Path) -> dict[str, Any] | None:
+    """Return what a folder was taught from, None if there is none or it is empty.
+
+    Raises
+    ------
+    UsageError
+        If it holds anything else.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    path = folder / "dataset.json"
+    raw = load_object(path) if path.is_file() else {}
+    if not isinstance(raw.get(TAUGHT), dict):
+        raise UsageError(
+            f"{folder} holds something that was not taught, and nothing is "
+            "overwritten. Give another folder (-o)."
+        )
+    return dict(raw[TAUGHT])
+
+
+def _origin(
+    teacher: Model, dataset: Dataset, cases: Sequence[Case], sure: float
+) -> dict[str, Any]:
+    """Return what pseudo-labels are made from, in few words, for dataset.json."""
+    known = short_hash(dumps(_known(teacher)))
+    annotated = [case.id for case in dataset.training if case.annotation is not None]
+    images = {case.id: content_of(case) for case in cases}
+    return {"model": known, "sure": sure, "images": images, "annotated": annotated}
+
+
+def _refuse_other(
+    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> None:
+    """Raise UsageError if a folder was taught from something else."""
+    others = {"model": "model", "sure": "--sure", "images": "images"}
+    others["annotated"] = "annotated cases"
+    wrong = [word for key, word in others.items() if before.get(key) != now[key]]
+    if wrong:
+        raise UsageError(
+            f"{folder} is finished, but was taught with other {' and '.join(wrong)}; "
+            "nothing is overwritten. Give another folder (-o), or delete this one."
+        )
+
+
+def _known(teacher: Model) -> dict[str, Any]:
     models = (teacher, *teacher.partners)
     weights = [hash_weights(one) for model in models for one in model.weights]
-    known = {"weights": weights, "postprocessing": to_json(teacher.postprocessing)}
-    said = work / TEACHER
-    if work.exists() and not (said.is_file() and load_object(said) == known):
+    return {"weights": weights, "postprocessing": to_json(teacher.postprocessing)}
+
+
+def _begin(work: Path, teacher: Model) -> None:
+    """Throw away what another model began to teach there."""
+    known, said = _known(teacher), work / TEACHER
+    mine = said.is_file() and load_object(said) == known
+    if mine:
+        logger.info("Going on in %s, where it was stopped.", work)
+    if work.exists() and not mine:
         refuse = any(path.name not in OURS for path in work.iterdir())
         if refuse:
             raise UsageError(

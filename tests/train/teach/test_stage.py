@@ -1,6 +1,8 @@
 """A data set with what a model is sure of, beside the annotated cases."""
 
 import json
+import logging
+import shutil
 
 import blosc2
 import numpy as np
@@ -73,11 +75,14 @@ def test_predictions_are_kept_for_another_try_and_not_those_of_another_model(spa
         teach(folder, images, model, tmp_path / "new", tmp_path, sure=1.0)
     assert (work / "predicted" / "case_03.nii.gz").is_file()
     (work / "predicted" / "case_03.nii.gz").write_text("old")
-    other = toy_model.saved(tmp_path / "other", toy_model.plan(patch=8), seed=1)
-    out = teach(folder, images, other, tmp_path / "new", tmp_path)
+    out = teach(folder, images, other_model(tmp_path), tmp_path / "new", tmp_path)
 
     assert (out / "labelsTr" / "case_03.nii.gz").stat().st_size > 100
     assert not work.exists() and asked == ["case_03", "case_04"] * 2
+
+
+def other_model(tmp_path):
+    return toy_model.saved(tmp_path / "other", toy_model.plan(patch=8), seed=1)
 
 
 def test_what_cannot_be_is_said(space):
@@ -96,3 +101,24 @@ def test_what_cannot_be_is_said(space):
     )
     with pytest.raises(UsageError, match=r"finds one, two, and Other has three"):
         teach(other, images, model, tmp_path / "new", tmp_path)
+
+
+def test_typed_again_it_says_what_is_there(space, caplog):
+    folder, images, model, tmp_path, asked = space
+    given = folder, images, model, tmp_path / "new", tmp_path
+    caplog.set_level(logging.INFO, logger="autoseg")
+    with pytest.raises(UsageError, match="sure of nothing"):
+        teach(*given, sure=1.0)
+    shutil.rmtree(tmp_path / "new.partial" / "predicted")
+
+    out = teach(*given)
+    assert "Going on in" in caplog.text and len(asked) == 4
+    assert teach(*given) == out and len(asked) == 4
+    assert "new is finished already" in caplog.text
+    with pytest.raises(UsageError, match="finished, but was taught with other --sure;"):
+        teach(*given, sure=0.8)
+    with pytest.raises(UsageError, match="other model;"):
+        teach(folder, images, other_model(tmp_path), *given[3:])
+    toy.write_nifti(images / "case_04_0000.nii.gz", np.ones(SHAPE))
+    with pytest.raises(UsageError, match="other images;"):
+        teach(*given)
