@@ -18,8 +18,10 @@ import numpy as np
 
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.read import load_dataset
+from autoseg.datasets.series.drawn import single_values
+from autoseg.datasets.series.maps import read_map
 from autoseg.errors import DatasetError, UsageError, amount, some_of
-from autoseg.formats.base import find_format, read_labels
+from autoseg.formats.base import find_format
 from autoseg.spec.dataset import KEY, Case, Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.tasks import choose_task, make_task
@@ -272,7 +274,8 @@ def _rewritten(
     path: Path, part: Dataset, folder: Path, name: str, changes: Mapping[int, int]
 ) -> Path:
     """Write a label map with other values; return where."""
-    array, geometry = read_labels(path, part)
+    names = {v: n for n, v in single_values(part.raw).items()}
+    array, geometry = read_map(path, part, names=names)
     high = max(int(array.max(initial=0)), *changes.values())
     made = array.astype(
         np.uint8 if high < 256 else np.uint16 if high < 65536 else np.int32

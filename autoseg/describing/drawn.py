@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from autoseg.errors import AutosegError
 from autoseg.formats.base import find_format
+from autoseg.formats.names import NRRD, Segment, read_segments
 
 FEW_VALUES = 32  # that a drawn map of classes has
 FLAT = 0.9  # of neighbors are equal where somebody painted
@@ -49,6 +50,8 @@ class Map:
         Share of the values whose voxels hang together.
     dots : bool
         Every value is a spot of a few voxels.
+    segments : tuple of Segment
+        What its header calls its values, in files of 3D Slicer's.
     """
 
     shape: tuple[int, ...]
@@ -57,6 +60,7 @@ class Map:
     pieces: int
     whole: float
     dots: bool
+    segments: tuple[Segment, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,7 @@ def measure(path: Path) -> Map:
         pieces=pieces,
         whole=whole,
         dots=dots,
+        segments=read_segments(path) if path.name.lower().endswith(NRRD) else (),
     )
 
 

@@ -42,6 +42,7 @@ from autoseg.formats.header import (
     with_fields,
     with_remarks,
 )
+from autoseg.formats.names import in_one_map, read_segments
 from autoseg.formats.sitk import channels_of, itk_geometry, quiet, to_sitk, unflipped
 from autoseg.geometry.mapped import is_large
 from autoseg.spec.image import Geometry
@@ -84,6 +85,16 @@ class ItkFiles(Format):
         _check_size(path)
         image = _read(path)
         return channels_of(image, path), _placed(image, path, unit)
+
+    def load_labels(
+        self, path: Path, spacing: Sequence[float] | None, unit: str | None
+    ) -> tuple[Array, Geometry]:
+        array, geometry = self.load(path, spacing, unit, 1)
+        segments = read_segments(path) if len(array) > 1 and is_nrrd(path) else ()
+        if not segments:
+            return array, geometry
+        labels, notes = in_one_map(array, segments, path)
+        return labels[None], with_remarks(geometry, notes=notes)
 
     def open(
         self,

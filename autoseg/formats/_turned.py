@@ -96,6 +96,11 @@ class TurnedFormat(Format):
     ) -> tuple[Array, Geometry]:
         return turned_to_ras(*self.inner.load(path, spacing, unit, channels))
 
+    def load_labels(
+        self, path: Path, spacing: Sequence[float] | None, unit: str | None
+    ) -> tuple[Array, Geometry]:
+        return turned_to_ras(*self.inner.load_labels(path, spacing, unit))
+
     def open(
         self,
         path: Path,

@@ -7,18 +7,58 @@ Segments have names as 3D Slicer writes and reads them (slicer.readthedocs.io,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autoseg.atomic import atomically
 from autoseg.errors import FormatError
+from autoseg.formats._nrrd import channel_axis, read_nrrd_header
 from autoseg.formats.base import known_endings, match_ending
-from autoseg.spec.foreign.looks import Look, looks_of
+from autoseg.spec.foreign.looks import ANATOMY, Code, Look, looks_of, usual_color
 
-ENDING = ".seg.nrrd"
+Array = NDArray[Any]
+
+ENDING, NRRD = ".seg.nrrd", ".nrrd"
 KEY = re.compile(r"Segment(\d+)_(\w+)")
 LONGEST_HEADER = 1 << 20  # bytes
 ESCAPES = {"\\n": "\n", "\\\\": "\\"}  # of NRRD's values
+WHOLE = re.compile(r"-?\d+")
+TERMS = "TerminologyEntry:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A segment of a NRRD file.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    value : int
+        Of its voxels where all layers are one map: as in its layer, or, where two
+        segments have the same there, its number, counted from 1.
+    layer, stored : int
+        Where its voxels are, and their value there.
+    look : Look
+        Color and codes.
+    """
+
+    name: str
+    value: int
+    layer: int
+    stored: int
+    look: Look
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Other names: meanings and values of its codes."""
+        codes = (self.look.kind, self.look.region)
+        return tuple(word for code in codes if code for word in (code[2], code[1]))
 
 
 def image_case(name: str) -> str:
@@ -38,29 +78,133 @@ def image_case(name: str) -> str:
 
 
 def segments_of(path: Path) -> dict[str, int]:
-    """Return which value each named segment of a NRRD file has.
+    """Return which value each named segment of a NRRD file has; see `read_segments`."""
+    return {segment.name: segment.value for segment in read_segments(path)}
+
+
+def read_segments(path: Path) -> tuple[Segment, ...]:
+    """Return the named segments of a NRRD file, from its header.
 
     Parameters
     ----------
     path : Path
-        A NRRD file.
+        A NRRD file. Segments that overlap are in several layers, which are channels;
+        in files of before 2020 each segment has a layer of its own.
 
     Returns
     -------
-    dict of str to int
-        By name; empty if the file names none.
+    tuple of Segment
+        In the order of the file; empty if it names none.
     """
-    found: dict[str, dict[str, str]] = {}
+    found: dict[int, dict[str, str]] = {}
     for line in _header(path).splitlines():
         key, sign, value = line.partition(":=")
         match = KEY.fullmatch(key.strip())
         if sign and match:
-            found.setdefault(match[1], {})[match[2]] = value.strip()
-    return {
-        _plain(of["Name"]): int(of["LabelValue"])
-        for of in found.values()
-        if of.get("Name") and re.fullmatch(r"-?\d+", of.get("LabelValue", ""))
-    }
+            found.setdefault(int(match[1]), {})[match[2]] = value.strip()
+    several = _layers(path) > 1
+    placed = []
+    for place, (_, of) in enumerate(sorted(found.items())):
+        layer = of.get("Layer", str(place if several else 0))
+        stored = of.get("LabelValue", "1" if several else "")
+        if of.get("Name") and WHOLE.fullmatch(layer) and WHOLE.fullmatch(stored):
+            placed.append((of, int(layer), int(stored)))
+    distinct = len({stored for _, _, stored in placed}) == len(placed)
+    return tuple(
+        Segment(
+            name=_plain(of["Name"]),
+            value=stored if distinct else number,
+            layer=layer,
+            stored=stored,
+            look=_look(of, number - 1),
+        )
+        for number, (of, layer, stored) in enumerate(placed, 1)
+    )
+
+
+def in_one_map(
+    layers: Array, segments: Sequence[Segment], path: Path
+) -> tuple[NDArray[np.int32], list[str]]:
+    """Return segments in several layers as one map, larger values over smaller ones.
+
+    Parameters
+    ----------
+    layers : ndarray of int, shape (L, *S)
+        As in the file.
+    segments : sequence of Segment
+        As `read_segments` gives them.
+    path : Path
+        For messages.
+
+    Returns
+    -------
+    labels : ndarray of int32, shape S
+        With the values of the segments.
+    notes : list of str
+        How many voxels several segments share, if any do.
+
+    Raises
+    ------
+    FormatError
+        If there are not so many layers.
+    """
+    labels = np.zeros(layers.shape[1:], np.int32)
+    shared = np.zeros(layers.shape[1:], bool)
+    for segment in sorted(segments, key=lambda one: one.value):
+        mask = mask_of(segment, layers, path)
+        shared |= mask & (labels != 0)
+        labels[mask] = segment.value
+    count = int(shared.sum())
+    said = f"{count} voxels are in several of its segments; the larger value counts"
+    return labels, [said] if count else []
+
+
+def mask_of(segment: Segment, layers: Array, path: Path) -> NDArray[np.bool_]:
+    """Return the voxels of a segment, shape S, of layers (L, *S).
+
+    Raises
+    ------
+    FormatError
+        If there is no such layer.
+    """
+    if not 0 <= segment.layer < len(layers):
+        raise FormatError(
+            f"{path}: its header puts the segment {segment.name!r} into layer "
+            f"{segment.layer}, and there are {len(layers)}. Get or write it again."
+        )
+    return np.asarray(layers[segment.layer] == segment.stored)
+
+
+def _layers(path: Path) -> int:
+    """Return how many layers a file has, by its header."""
+    header = read_nrrd_header(path)
+    sizes = header.get("sizes", "").split()
+    axis = channel_axis(header, len(sizes) - 1)
+    return 1 if axis is None else int(sizes[axis])
+
+
+def _look(of: Mapping[str, str], number: int) -> Look:
+    """Return color and codes of a segment, from its keys."""
+    try:
+        parts = [float(part) for part in of.get("Color", "").split()]
+    except ValueError:
+        parts = []
+    color = usual_color(number)
+    if len(parts) == 3 and all(0 <= part <= 1 for part in parts):
+        color = (round(255 * parts[0]), round(255 * parts[1]), round(255 * parts[2]))
+    entries = of.get("Tags", "").split("|")
+    said = next((tag[len(TERMS) :] for tag in entries if tag.startswith(TERMS)), "")
+    terms = [_code(term) for term in [*said.split("~"), *[""] * 6]]
+    return Look(
+        color=color, kind=terms[2], category=terms[1] or ANATOMY, region=terms[5]
+    )
+
+
+def _code(term: str) -> Code | None:
+    words = term.split("^")
+    if len(words) == 3 and all(words):
+        return words[0], words[1], words[2]
+    return None
 
 
 def name_segments(

@@ -19,7 +19,7 @@ from autoseg.datasets.kinds import DATASET_KINDS
 from autoseg.errors import AutosegError, UsageError
 from autoseg.formats.base import find_format, known_endings, match_ending
 from autoseg.formats.names import ENDING as SEGMENTS
-from autoseg.formats.names import image_case, segments_of
+from autoseg.formats.names import image_case, read_segments
 from autoseg.outputs import is_ours
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.foreign.looks import looks_of
@@ -80,7 +80,10 @@ def opened(path: Path) -> list[LayerData]:
         labels, geometry = format.read_labels(path)
         names, raw = names_near(path)
         if path.name.lower().endswith(SEGMENTS):
-            names = {value: name for name, value in segments_of(path).items()} or names
+            segments = read_segments(path)
+            names = {one.value: one.name for one in segments} or names
+            colors = {one.name: one.look.hex for one in segments}
+            raw = {**raw, "colors": colors} if segments else raw
         return [label_layer(labels, geometry, (), image_case(path.name), names, raw)]
     image = format.read_image([path])
     return image_layers(image, (path,), image_case(path.name))

@@ -44,7 +44,8 @@ class LabelFiles(DatasetKind):
         image: Geometry | None,
         case_id: str | None,
     ) -> tuple[Any, Geometry]:
-        labels, geometry = read_map_on_image(path, dataset, image, case_id)
+        names = task.value_names
+        labels, geometry = read_map_on_image(path, dataset, image, case_id, names=names)
         return _inner(labels, task, path), geometry
 
     def read_lazily(
@@ -57,7 +58,9 @@ class LabelFiles(DatasetKind):
     ) -> tuple[Any, Geometry]:
         if task.pointwise is None:  # may look around to understand a map
             return self.read(path, dataset, task, image, case_id)
-        labels, geometry = read_map_on_image(path, dataset, image, case_id, lazily=True)
+        labels, geometry = read_map_on_image(
+            path, dataset, image, case_id, names=task.value_names, lazily=True
+        )
         if not isinstance(labels, Windowed):
             return _inner(labels, task, path), geometry
         kind = _inner(np.asarray(labels[(slice(0, 1),) * labels.ndim]), task, path)

@@ -13,6 +13,7 @@ from autoseg.dicom.annotation import (
     check_origin,
     open_drawings,
     paint,
+    plain,
     values_by_name,
 )
 from autoseg.dicom.drawing import Drawing
@@ -21,6 +22,7 @@ from autoseg.dicom.voxels import find_stack
 from autoseg.errors import DatasetError, FormatError, some_of
 from autoseg.formats.header import with_remarks
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.looks import looks_of
 from autoseg.spec.image import Geometry
 
 Array = NDArray[Any]
@@ -85,7 +87,7 @@ def read_drawn(
         others: list[str] = []
     else:
         values, others = values_by_name(
-            drawings, single_values(dataset.raw), _aliases(dataset), path
+            drawings, single_values(dataset.raw), aliases_of(dataset), path
         )
     painted = paint(drawings, values, grid)
     if others:
@@ -118,6 +120,15 @@ def _case_of(path: Path, dataset: Dataset | None, case_id: str | None) -> Case |
 
 def single_values(raw: Mapping[str, Any]) -> dict[str, int]:
     """Return the labels of dataset.json that are one value, the background left out."""
+    return {
+        name: values[0]
+        for name, values in all_values(raw).items()
+        if len(values) == 1 and name != "background"
+    }
+
+
+def all_values(raw: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Return the values of each label of dataset.json; what is none is left out."""
     labels = raw.get("labels")
     if not isinstance(labels, dict):
         return {}
@@ -126,12 +137,30 @@ def single_values(raw: Mapping[str, Any]) -> dict[str, int]:
     found = {}
     for name, value in labels.items():
         values = value if isinstance(value, list) else [value]
-        if len(values) == 1 and type(values[0]) is int and name != "background":
-            found[str(name)] = int(values[0])
+        if values and all(type(one) is int for one in values):
+            found[str(name)] = values
     return found
 
 
-def _aliases(dataset: Dataset) -> Mapping[str, str]:
+def aliases_of(dataset: Dataset) -> dict[str, str]:
+    """Return other names of labels: what ``dicom`` says, and their codes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With `segments` in ``dicom``, and ``codes``.
+
+    Returns
+    -------
+    dict of str to str
+        From a name in files to the label that is meant. A code of several labels, or
+        one that reads as a label itself, is none.
+
+    Raises
+    ------
+    DatasetError
+        If either is written in another way.
+    """
     said = dataset.raw.get(KEY)
     given = said.get("segments", {}) if isinstance(said, dict) else {}
     if not isinstance(given, dict) or not all(
@@ -141,4 +170,14 @@ def _aliases(dataset: Dataset) -> Mapping[str, str]:
             f"{dataset.folder / 'dataset.json'}: `dicom` has segments {given!r}; give "
             'the label of each name in files, as {"GTV-1": "tumor"}.'
         )
-    return given
+    named: dict[str, set[str]] = {}
+    labels = {plain(name) for name in all_values(dataset.raw)}
+    for name, look in looks_of(all_values(dataset.raw), dataset.raw).items():
+        for word in look.kind[1:] if look.kind else ():
+            named.setdefault(word, set()).add(name)
+    codes = {
+        word: next(iter(names))
+        for word, names in named.items()
+        if len(names) == 1 and plain(word) not in labels
+    }
+    return {**codes, **given}

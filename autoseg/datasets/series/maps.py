@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
 
 from autoseg.datasets.series.drawn import is_drawn, read_drawn
+from autoseg.datasets.series.segments import read_by_name
 from autoseg.formats.base import find_format, read_labels
 from autoseg.formats.geometry import read_geometry
 from autoseg.formats.header import measured_in, with_remarks
@@ -15,9 +18,15 @@ from autoseg.geometry.align import aligned, turned_note
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 
+NAMELESS: Mapping[int, str] = MappingProxyType({})
+
 
 def read_map(
-    path: Path, dataset: Dataset | None, *, lazily: bool = False
+    path: Path,
+    dataset: Dataset | None,
+    *,
+    names: Mapping[int, str] = NAMELESS,
+    lazily: bool = False,
 ) -> tuple[NDArray[Any], Geometry]:
     """Read whole numbers from an image file, also where no data set is known.
 
@@ -27,16 +36,21 @@ def read_map(
         The file.
     dataset : Dataset or None
         Gives spacing, unit and format for files that do not say.
+    names : mapping of int to str
+        Of label values, by which segments of 3D Slicer's files are read.
     lazily : bool
         See `autoseg.formats.base.Format.read_labels`.
 
     Returns
     -------
     labels : ndarray of integers, shape S
-        As in the file.
+        As in the file, unless names say otherwise.
     geometry : Geometry
         Of the file.
     """
+    named = read_by_name(path, dataset, names, lazily) if names else None
+    if named is not None:
+        return named
     if dataset is None:
         return find_format(path).read_labels(path, lazily=lazily)
     return read_labels(path, dataset, lazily=lazily)
@@ -74,6 +88,7 @@ def read_map_on_image(
     image: Geometry | None,
     case_id: str | None,
     *,
+    names: Mapping[int, str] = NAMELESS,
     lazily: bool = False,
 ) -> tuple[NDArray[Any], Geometry]:
     """Read whole numbers whose axes run as those of the image, turning them if need be.
@@ -88,6 +103,8 @@ def read_map_on_image(
         Of the image; None: of the training case that the file belongs to, if any.
     case_id : str or None
         Which case.
+    names : mapping of int to str
+        See `read_map`.
     lazily : bool
         See `autoseg.formats.base.Format.read_labels`.
 
@@ -106,7 +123,7 @@ def read_map_on_image(
     image = image or image_of(path, dataset, case_id)
     if is_drawn(path):
         return read_drawn(path, dataset, image, case_id)
-    labels, geometry = read_map(path, dataset, lazily=lazily)
+    labels, geometry = read_map(path, dataset, names=names, lazily=lazily)
     if image is None:
         return labels, geometry
     geometry = measured_in(geometry, image.unit)

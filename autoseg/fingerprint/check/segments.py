@@ -6,21 +6,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from autoseg.datasets.series.segments import Known, named_values
+from autoseg.dicom.annotation import plain
 from autoseg.errors import AutosegError, amount, some_of
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.formats.names import segments_of
+from autoseg.formats.names import Segment, read_segments
 from autoseg.spec.dataset import Dataset
 
 GENERIC = re.compile(r"(segment|label)?[\s_-]*\d*", re.IGNORECASE)  # nobody's names
 SHOWN = 3  # files in a message
 
 
-def segments_in(path: Path) -> Mapping[str, int]:
-    """Return the names of a NRRD file's segments, with their values."""
+def segments_in(path: Path) -> tuple[Segment, ...]:
+    """Return the segments of a NRRD file."""
     try:
-        return segments_of(path)
+        return read_segments(path)
     except (AutosegError, OSError):
-        return {}  # whoever reads its voxels says why
+        return ()  # whoever reads its voxels says why
 
 
 def disputed_names(
@@ -37,7 +39,7 @@ def disputed_names(
     labels : mapping of str to sequence of int
         Values of each label; their names are compared with dataset.json elsewhere.
     segments : mapping of Path to mapping of str to int
-        What `segments_in` gave for each annotation.
+        Their values by name, for each annotation that is read by its values.
     """
     known = {_plain(name) for name in labels}
     files: dict[str, dict[int, list[str]]] = {}
@@ -56,14 +58,16 @@ def disputed_names(
                 "warning",
                 dataset.folder / "labelsTr",
                 f"The segment {name!r} has the value {listed}.",
-                "Values count, names do not: export the segments in one order.",
+                "No label is called so, and values count: export the segments in one "
+                "order, or call a label so.",
             )
 
 
 def segment_problems(
     path: Path,
     labels: Mapping[str, Sequence[int]],
-    segments: Mapping[str, int] | None = None,
+    segments: Sequence[Segment] | None = None,
+    known: Known | None = None,
 ) -> Iterator[Problem]:
     """Yield in what the names in a NRRD file of segments contradict dataset.json.
 
@@ -73,30 +77,34 @@ def segment_problems(
         A file of 3D Slicer's, or any other NRRD.
     labels : mapping of str to sequence of int
         Values of each label.
-    segments : mapping of str to int, optional
+    segments : sequence of Segment, optional
         What `segments_in` gave for it.
+    known : Known, optional
+        By what names labels are known; by default by their own.
     """
     segments = segments_in(path) if segments is None else segments
-    known = {_plain(name): name for name in labels}
+    if known is None:
+        own = {plain(name): frozenset(values) for name, values in labels.items()}
+        known = Known(own, {})
+    by_name = named_values(segments, known) is not None
     names = {v: n for n, values in labels.items() for v in values if len(values) == 1}
-    for segment, value in segments.items():
-        ours = known.get(_plain(segment))
-        if ours is not None and value not in labels[ours]:
-            meant = " and ".join(map(str, labels[ours]))
-            found = f"It calls the value {value} {segment!r}; in dataset.json {ours!r} "
-            found += f"is {meant}."
-        elif ours is None and value in names and not GENERIC.fullmatch(segment):
-            found = f"It calls the value {value} {segment!r}; dataset.json calls it "
-            found += f"{names[value]!r}."
-        else:
+    for segment in segments:
+        meant, value = known.of(segment), segment.value
+        if meant is not None and value not in meant:
+            ours = next((n for n, v in labels.items() if set(v) == meant), segment.name)
+            found = f"It calls the value {value} {segment.name!r}; in dataset.json "
+            found += f"{ours!r} is {' and '.join(map(str, sorted(meant)))}."
+            yield Problem("note", path, found, "It is read by its names.")
+        elif by_name or meant is not None or GENERIC.fullmatch(segment.name):
             continue
-        yield Problem(
-            "warning",
-            path,
-            found,
-            "Values count, names do not: correct `labels`, or export the segments in "
-            "the order of the values.",
-        )
+        elif value in names:
+            found = f"It calls the value {value} {segment.name!r}; dataset.json calls "
+            found += f"it {names[value]!r}."
+            fix = (
+                "No label is called so, and the value counts: correct `labels`, or say "
+                f'"dicom": {{"segments": {{"{segment.name}": "..."}}}} which is meant.'
+            )
+            yield Problem("warning", path, found, fix)
 
 
 def _plain(name: str) -> str:

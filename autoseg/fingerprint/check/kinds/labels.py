@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.series.drawn import is_drawn, read_drawn
+from autoseg.datasets.series.maps import read_map
+from autoseg.datasets.series.segments import known_of, named_values
 from autoseg.datasets.vain import unwritable
 from autoseg.errors import AutosegError
 from autoseg.fingerprint.check.annotated import ignored_problems, stray_problems
@@ -23,7 +25,6 @@ from autoseg.fingerprint.check.segments import (
     segment_problems,
     segments_in,
 )
-from autoseg.formats.base import read_labels
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -52,7 +53,7 @@ class LabelsCheck(CheckKind):
         if self.labels is None:
             return super().read(facts, path)
         if not is_drawn(path):
-            return read_labels(path, self.dataset)
+            return read_map(path, self.dataset, names=self._names())
         drawn = read_drawn(path, self.dataset, facts.geometry, facts.case.id)
         facts.problems += header_problems(drawn[1], path)
         return drawn
@@ -62,8 +63,17 @@ class LabelsCheck(CheckKind):
         facts.found = as_annotation(annotation).counts()
         if self.labels is not None and path.name.lower().endswith(".nrrd"):
             segments = segments_in(path)
-            facts.problems += segment_problems(path, self.labels, segments)
-            self._segments[path] = segments
+            known = known_of(self.dataset, self._names())
+            facts.problems += segment_problems(path, self.labels, segments, known)
+            if named_values(segments, known) is None:
+                self._segments[path] = {one.name: one.value for one in segments}
+
+    def _names(self) -> Mapping[int, str]:
+        """Return the names of values, by which segments are read."""
+        if self.task is not None:
+            return self.task.value_names
+        labels = (self.labels or {}).items()
+        return {values[0]: name for name, values in labels if len(values) == 1}
 
     def groups(self) -> Mapping[str, Sequence[Any]]:
         return foreground_of(self.labels) if self.labels else {}
