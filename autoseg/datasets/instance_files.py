@@ -27,9 +27,11 @@ from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
+from autoseg.tasks.instance.sketched import BOXES, POINTS, sketch_of
 
 Array = NDArray[Any]
 
+MARKS = {BOXES: "box", POINTS: "point"}  # what files may have beside outlines
 NO_CLASSES: Mapping[int, str] = MappingProxyType({})
 
 
@@ -174,7 +176,9 @@ def read_many(
         return with_classes(path, *known), geometry
     case = case_id or readers.case_id(path)
     crowds = crowds_are_objects(dataset)
-    found = readers.read_objects(path, case, classes, image, crowds=crowds)
+    sketch = None if dataset is None else sketch_of(dataset.raw)
+    mark = "" if sketch is None else MARKS[sketch.drawn]
+    found = readers.read_objects(path, case, classes, image, crowds=crowds, mark=mark)
     geometry = image or _geometry(found.labels.shape, dataset)
     drawn = Instances(found.labels, found.classes, masks=found.masks)
     unsaid: set[int] = set()

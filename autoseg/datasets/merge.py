@@ -30,7 +30,16 @@ from autoseg.workspace import find_dataset, find_root
 IGNORE, BACKGROUND = "ignore", "background"
 # What has to be the same everywhere, since a data set has it once.
 SHARED = ("task", "spacing", "unit", "format", "crop")
-KEPT = ("mirror_pairs", "missing_means", "coordinates", "components", "crowds", "stuff")
+KEPT = (
+    "mirror_pairs",
+    "missing_means",
+    "coordinates",
+    "components",
+    "crowds",
+    "stuff",
+    "drawn",
+    "diameter",
+)
 
 log = logging.getLogger(__name__)
 

@@ -32,6 +32,7 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
 from autoseg.tasks.instance.ids import whole_ids
+from autoseg.tasks.instance.sketched import sketch_of, sketched
 
 COMPONENTS = "components"  # key of dataset.json
 FOR_ALL = ("labelsTr.json", "annotations.json")  # of all images, in COCO's way
@@ -89,7 +90,12 @@ class InstanceFiles(DatasetKind):
         image: Geometry | None,
         case_id: str | None,
     ) -> tuple[Any, Geometry]:
-        return self._read(path, dataset, task, image, case_id, readable_classes(task))
+        classes = readable_classes(task)
+        found, geometry = self._read(path, dataset, task, image, case_id, classes)
+        sketch = None if dataset is None else sketch_of(dataset.raw)
+        if sketch is not None:
+            found = sketched(found, sketch, geometry.spacing, task.one_segment)
+        return found, geometry
 
     def read_prediction(
         self,

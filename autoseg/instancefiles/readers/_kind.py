@@ -39,6 +39,9 @@ class Drawn:
         It is many objects that nobody drew one by one.
     brushed : bool
         It is a mask, not an outline: CVAT's brush calls each of its objects a crowd.
+    mark : str
+        ``"point"`` or ``"box"``: it says where an object is, and is no outline of it;
+        empty: it is one.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Drawn:
     part_of: str | None = None
     crowd: bool = False
     brushed: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,12 @@ from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.image import Geometry
 
 SHOWN = 5  # faults that a message lists
+UNDRAWN = {  # what marks are, where outlines are meant
+    "point": "{}: a point has no area; where objects are marked by points, say "
+    '"drawn": "points" in dataset.json, and how large they usually are by `diameter`',
+    "box": "{} is a box, and objects need outlines: export them for segmentation, or, "
+    'where boxes are meant, say "drawn": "boxes" in dataset.json',
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,7 @@ def paint(
     geometry: Geometry | None = None,
     *,
     crowds: bool = False,
+    mark: str = "",
 ) -> Painted:
     """Draw the objects of a picture or volume.
 
@@ -66,6 +73,8 @@ def paint(
         Of the image; by default two axes of the size that the file says.
     crowds : bool
         Crowds that are in one piece are objects.
+    mark : str
+        Which marks, `Drawn.mark`, may stand for objects beside outlines.
 
     Returns
     -------
@@ -90,6 +99,9 @@ def paint(
             crowd = drawn.crowd and not (crowds and may_be_one(drawn, places))
             if crowd or classes.ignores(picture, drawn):
                 hidden[_plane(drawn, shape)][places] = True
+                continue
+            if drawn.mark not in ("", mark):
+                faults.append(UNDRAWN[drawn.mark].format(drawn.name))
                 continue
             number = numbers.of(drawn)
             if len(places[0]):
@@ -215,9 +227,10 @@ def _refuse(
 ) -> None:
     called = picture.called or picture.case or path.name
     if faults:
+        each = some_of(list(dict.fromkeys(faults)), SHOWN, "; ")
         raise FormatError(
-            f"{path} has annotations of {called} that cannot be drawn: "
-            f"{some_of(faults, SHOWN, '; ')}. Correct them, or take them out."
+            f"{path} has annotations of {called} that cannot be drawn: {each}. Correct "
+            "them, or take them out."
         )
     if strange:
         named = [f"{what} ({n} times)" for what, n in strange.items()]

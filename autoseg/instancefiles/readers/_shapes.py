@@ -51,6 +51,32 @@ def ring_places(ring: Any, shape: tuple[int, int]) -> Places:
     return rows, columns
 
 
+def point_places(point: Any, shape: tuple[int, int]) -> Places:
+    """Return the pixel that a point lies in.
+
+    Parameters
+    ----------
+    point : sequence of float
+        Its x and y.
+    shape : tuple of int
+        (H, W).
+    """
+    at = np.asarray(point, dtype=float).ravel()[:2]
+    if len(at) < 2 or not np.isfinite(at).all():
+        raise ValueError("a point needs x and y, finite numbers")
+    # On the far edge of the picture it belongs to the last pixel.
+    x, y = (int(c) - (c == n) for c, n in zip(np.floor(at), shape[::-1], strict=True))
+    return np.array([y], np.intp), np.array([x], np.intp)
+
+
+def box_places(
+    left: float, top: float, right: float, bottom: float, shape: tuple[int, int]
+) -> Places:
+    """Return the pixels in a box, whose sides are given by x and y."""
+    ring = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    return ring_places(ring, shape)
+
+
 def polygon_places(pieces: Sequence[Sequence[Ring]], shape: tuple[int, int]) -> Places:
     """Return the pixels of an object of several pieces, each with holes.
 

@@ -223,6 +223,7 @@ def read_objects(
     geometry: Geometry | None = None,
     *,
     crowds: bool = False,
+    mark: str = "",
 ) -> Painted:
     """Return the objects of a case as a map.
 
@@ -238,6 +239,8 @@ def read_objects(
         Of the case's image; by default a grid of the size that the file says.
     crowds : bool
         Crowds that are in one piece are objects.
+    mark : str
+        ``"point"`` or ``"box"``: these stand for objects, too; else they are refused.
 
     Returns
     -------
@@ -251,7 +254,7 @@ def read_objects(
     """
     picture = picture_of(path, case_id)
     classes = Classes(content_of(path), labels)
-    return paint(path, picture, classes, geometry, crowds=crowds)
+    return paint(path, picture, classes, geometry, crowds=crowds, mark=mark)
 
 
 def names_of(

@@ -25,7 +25,7 @@ from autoseg.instancefiles.readers._kind import (
     Places,
     Remark,
 )
-from autoseg.instancefiles.readers._shapes import ring_places
+from autoseg.instancefiles.readers._shapes import box_places, ring_places
 from autoseg.spec.foreign.coco import (
     id_of,
     images_of,
@@ -105,9 +105,11 @@ def _drawn(annotation: Mapping[str, Any], place: int) -> Drawn:
     kind: Any = annotation.get("category_id")
     digits = id_of(kind)
     whole = isinstance(kind, (int, float, str)) and digits.lstrip("-").isdecimal()
+    marked = not annotation.get("segmentation") and bool(annotation.get("bbox"))
     return Drawn(
         name=f"annotation {annotation.get('id', place)}",
         draw=functools.partial(_draw, annotation),
+        mark="box" if marked else "",
         kind=int(digits) if whole else kind if isinstance(kind, str) else None,
         crowd=annotation.get("iscrowd") in (1, "1"),
         brushed=isinstance(annotation.get("segmentation"), Mapping),
@@ -127,7 +129,7 @@ def places_of(annotation: Mapping[str, Any], shape: tuple[int, int]) -> Places:
     ----------
     annotation : mapping
         Its ``segmentation`` is a list of polygons, or a run-length code with counts or
-        text.
+        text. Without one, the pixels of its ``bbox``: x, y, width, height.
     shape : tuple of int
         (height, width) of the image.
 
@@ -142,6 +144,9 @@ def places_of(annotation: Mapping[str, Any], shape: tuple[int, int]) -> Places:
         Says what is wrong with it.
     """
     segmentation = annotation.get("segmentation")
+    if not segmentation and annotation.get("bbox"):
+        left, top, width, height = (float(value) for value in annotation["bbox"])
+        return box_places(left, top, left + width, top + height, shape)
     if isinstance(segmentation, Mapping):
         return _in_runs(segmentation, shape)
     if not isinstance(segmentation, list):

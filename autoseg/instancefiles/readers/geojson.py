@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,10 +18,11 @@ from autoseg.instancefiles.readers._kind import (
     Places,
     text_of,
 )
-from autoseg.instancefiles.readers._shapes import polygon_places
+from autoseg.instancefiles.readers._shapes import point_places, polygon_places
 from autoseg.spec.foreign.json import load_json
 
 COLLECTION, FEATURE, GROUP = "FeatureCollection", "Feature", "GeometryCollection"
+MARKS = ("Point", "MultiPoint")
 AREAS = ("Polygon", "MultiPolygon")
 UNSAID = "it does not say of which object it is a plane; give its planes one `name`"
 
@@ -28,6 +30,8 @@ UNSAID = "it does not say of which object it is a plane; give its planes one `na
 @INSTANCEFILES.register
 class GeoJsonObjects(InstanceFile):
     """Features with a Polygon or MultiPolygon, holes too; one for each object.
+
+    Points and MultiPoints mark objects, one each; see `Drawn.mark`.
 
     Coordinates are pixels from the picture's top left corner. ``classification`` is the
     class. In a volume ``geometry.plane.z`` is the plane, from 0, and the planes of one
@@ -52,7 +56,11 @@ class GeoJsonObjects(InstanceFile):
                 "FeatureCollection."
             )
         planes = {_plane(feature) for feature in features}
-        objects = [_drawn(f, n, len(planes) > 1) for n, f in enumerate(features, 1)]
+        objects = [
+            drawn
+            for number, feature in enumerate(features, 1)
+            for drawn in _all_drawn(feature, number, len(planes) > 1)
+        ]
         return Content(pictures=[Picture(case=None, objects=objects)])
 
 
@@ -80,6 +88,20 @@ def _object(parent: Any, key: str) -> Mapping[str, Any]:
 def _plane(feature: Any) -> int | None:
     z = _object(_object(feature, "geometry"), "plane").get("z")
     return z if isinstance(z, int) else None
+
+
+def _all_drawn(feature: Any, number: int, volume: bool) -> list[Drawn]:
+    """Return the object of a feature, or of points, an object for each."""
+    one, geometry = _drawn(feature, number, volume), _object(feature, "geometry")
+    if geometry.get("type") not in MARKS:
+        return [one]
+    points = geometry.get("coordinates")
+    several = geometry.get("type") == MARKS[1] and isinstance(points, list)
+    own = {"name": f"{one.name}, a {geometry['type']}", "mark": "point"}
+    return [
+        replace(one, draw=functools.partial(point_places, at), part_of=None, **own)
+        for at in (points if several else [points])
+    ]
 
 
 def _drawn(feature: Any, number: int, volume: bool) -> Drawn:

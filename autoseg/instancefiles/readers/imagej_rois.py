@@ -10,6 +10,7 @@ import re
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 from zipfile import BadZipFile, ZipFile
@@ -23,7 +24,11 @@ from autoseg.instancefiles.readers._kind import (
     Picture,
     Places,
 )
-from autoseg.instancefiles.readers._shapes import ellipse_places, even_odd_places
+from autoseg.instancefiles.readers._shapes import (
+    ellipse_places,
+    even_odd_places,
+    point_places,
+)
 
 LARGEST = 1 << 26  # bytes of one region: millions of corners
 # What autoseg writes: the id, the plane from 1, the piece from 1. ImageJ's own names
@@ -35,6 +40,8 @@ NO_AREA = ("LINE", "FREELINE", "POLYLINE", "ANGLE", "POINT", "NOROI")
 @INSTANCEFILES.register
 class ImagejRois(InstanceFile):
     """Polygons, freehand and traced regions, rectangles, ovals and composites.
+
+    Points mark objects, one each; see `Drawn.mark`.
 
     Coordinates are pixels from the picture's top left corner. What lies in an odd
     number of a composite's paths is inside. A group over 0 is the class. In a volume
@@ -92,16 +99,27 @@ def _objects(rois: Sequence[tuple[str, Any]]) -> list[Drawn]:
     for (name, roi), plane, part in zip(rois, planes, parts, strict=True):
         if part is None and len(by_name[name]) > 1:
             part = name
-        objects.append(
-            Drawn(
-                name=f"region {name}",
-                draw=functools.partial(_places, roi, several and part is None),
-                kind=int(roi.group) if grouped else None,
-                plane=plane,
-                part_of=part,
-            )
+        drawn = Drawn(
+            name=f"region {name}",
+            draw=functools.partial(_places, roi, several and part is None),
+            kind=int(roi.group) if grouped else None,
+            plane=plane,
+            part_of=part,
         )
+        objects += _points_of(roi, drawn) or [drawn]
     return objects
+
+
+def _points_of(roi: Any, drawn: Drawn) -> list[Drawn]:
+    """Return an object for each point of a region of points; of others none."""
+    if roi.roitype.name != "POINT":
+        return []
+    return [
+        replace(
+            drawn, draw=functools.partial(point_places, at), mark="point", part_of=None
+        )
+        for at in roi.coordinates()
+    ]
 
 
 def _parts(names: Sequence[str]) -> list[str | None]:

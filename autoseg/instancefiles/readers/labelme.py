@@ -22,13 +22,17 @@ from autoseg.instancefiles.readers._kind import (
     Places,
     text_of,
 )
-from autoseg.instancefiles.readers._shapes import ellipse_places, ring_places
+from autoseg.instancefiles.readers._shapes import (
+    ellipse_places,
+    point_places,
+    ring_places,
+)
 from autoseg.spec.foreign.json import keys_of, load_json
 
 
 @INSTANCEFILES.register
 class LabelmeObjects(InstanceFile):
-    """``shapes`` that are polygons, rectangles, circles or masks.
+    """``shapes`` that are polygons, rectangles, circles, masks, or points as marks.
 
     ``label`` is the class; shapes of one class with one ``group_id`` are one object.
     Coordinates are pixels from the picture's top left corner.
@@ -62,6 +66,7 @@ def _drawn(shape: Any, number: int) -> Drawn:
         name=f"shape {number}" + (f" ({label})" if label else ""),
         draw=functools.partial(_places, shape),
         kind=label,
+        mark="point" if shape.get("shape_type") == "point" else "",
         part_of=None if group is None else f"{label or 'group'} {group}",
     )
 
@@ -69,6 +74,8 @@ def _drawn(shape: Any, number: int) -> Drawn:
 def _places(shape: Mapping[str, Any], size: tuple[int, int]) -> Places:
     kind = shape.get("shape_type") or "polygon"
     points = np.asarray(shape.get("points", ()), dtype=float)
+    if kind == "point":
+        return point_places(points, size)
     if kind == "polygon":
         return ring_places(points, size)
     if kind not in ("rectangle", "circle", "mask"):

@@ -32,8 +32,9 @@ BEYOND = 0.01  # of the picture's size: what lies farther outside is no fraction
 class YoloObjects(InstanceFile):
     """``0 0.5 0.1 0.6 0.2 0.4 0.2``: fractions of the picture's width and height.
 
-    An empty file is a picture without objects. Names of the classes are in
-    ``data.yaml`` or ``classes.txt``, beside the file or in the folder above; without
+    ``0 0.5 0.3 0.2 0.4``, a box by its middle, width and height, marks an object (see
+    `Drawn.mark`). An empty file is a picture without objects. Names of the classes are
+    in ``data.yaml`` or ``classes.txt``, beside the file or in the folder above; without
     them, the classes are those of `labels` of dataset.json in order.
     """
 
@@ -53,16 +54,13 @@ class YoloObjects(InstanceFile):
     def parse(self, path: Path) -> Content:
         objects = []
         for number, row in enumerate(_rows(path), 1):
-            if len(row) == BOX:
-                raise FormatError(
-                    f"row {number} is a box, and objects need outlines. Export the "
-                    "data set for segmentation, not for detection."
-                )
             try:
                 corners = [float(cell) for cell in row[1:]]
             except ValueError:
                 corners = []
-            if not row[0].isdecimal() or len(corners) + 1 < LEAST or len(corners) % 2:
+            box = len(row) == BOX and len(corners) == BOX - 1
+            fits = box or (len(corners) + 1 >= LEAST and not len(corners) % 2)
+            if not row[0].isdecimal() or not fits:
                 raise FormatError(
                     f"row {number} must be the number of a class, and x and y of three "
                     "corners or more."
@@ -70,8 +68,9 @@ class YoloObjects(InstanceFile):
             objects.append(
                 Drawn(
                     name=f"row {number}",
-                    draw=functools.partial(_places, corners),
+                    draw=functools.partial(_box if box else _places, corners),
                     kind=int(row[0]),
+                    mark="box" if box else "",
                 )
             )
         names = dict(enumerate(_names(path)))
@@ -89,6 +88,14 @@ def _places(corners: Sequence[float], shape: tuple[int, int]) -> Places:
     if not (np.abs(fractions - 0.5) <= 0.5 + BEYOND).all():
         raise ValueError("its corners are no fractions of the picture, 0 to 1")
     return ring_places(fractions * (shape[1], shape[0]), shape)
+
+
+def _box(numbers: Sequence[float], shape: tuple[int, int]) -> Places:
+    """Return the pixels of a box, given by its middle, width and height."""
+    x, y, width, height = numbers
+    left, right = x - width / 2, x + width / 2
+    top, bottom = y - height / 2, y + height / 2
+    return _places([left, top, right, top, right, bottom, left, bottom], shape)
 
 
 def _description(path: Path) -> Path | None:

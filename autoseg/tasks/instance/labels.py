@@ -7,6 +7,7 @@ from typing import Any
 
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset, annotated_problems
+from autoseg.tasks.instance.sketched import sketch_problems
 
 BACKGROUND = "background"
 IGNORE = "ignore"
@@ -59,6 +60,7 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     crowds = dataset.raw.get("crowds", CROWDS[0])
     if crowds not in CROWDS:
         problems.append(f"`crowds` is {crowds!r}; there are {', '.join(CROWDS)}")
+    problems += sketch_problems(dataset.raw)
     objects = {name: n for name, n in labels.items() if name not in stuff}
     if not objects and not problems:
         problems.append(

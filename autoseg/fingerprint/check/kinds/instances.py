@@ -35,8 +35,10 @@ from autoseg.instancefiles.readers.base import remarks_of
 from autoseg.spec.annotation import IGNORED
 from autoseg.spec.arrays.overlaps import in_layers
 from autoseg.spec.instances import as_instances
+from autoseg.tasks.instance.sketched import INNER, POINTS, Sketch, sketch_of
 
 SHOWN = 8  # ids that a message lists
+MOST_UNKNOWN = 0.5  # of the voxels, about marks: objects seem to lie everywhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +172,10 @@ class InstancesCheck(CheckKind):
             return
         where = self.dataset.folder / "dataset.json"
         share = sum(f.found.ignored for f in own) / len(own)
+        sketch = sketch_of(self.dataset.raw)
+        if sketch is not None:
+            yield _marked(sketch, share, where)
+            return
         ids = some_of([f.case.id for f in own], SHOWN)
         yield Problem(
             "note",
@@ -190,6 +196,28 @@ class InstancesCheck(CheckKind):
                 "Give `ignore` a value that no object has, such as -1 or 65535, unless "
                 "it is meant.",
             )
+
+
+def _marked(sketch: Sketch, share: float, where: Path) -> Problem:
+    """Return how objects that were only marked are learnt from."""
+    ellipse = "the ellipse in its box"
+    if sketch.drawn == POINTS:
+        size = f"{INNER[POINTS] * sketch.diameter:g}"
+        ellipse = f"a disk or ball of diameter {size} about its point"
+    much = share > MOST_UNKNOWN
+    fix = "Nothing, if that is meant: what is not marked is learnt as background."
+    if much:
+        fix = "Mark some pictures in which objects lie apart, or draw some outlines."
+        if sketch.drawn == POINTS:
+            fix = f"Look whether the `diameter` of {sketch.diameter:g} is too large."
+    return Problem(
+        "warning" if much else "note",
+        where,
+        f"Objects are marked by {sketch.drawn}: each is learnt as {ellipse}, and about "
+        f"it {share:.1%} of the voxels on average count neither as object nor as "
+        "background. Scores tell which objects are found, little of their outlines.",
+        fix,
+    )
 
 
 def _is_beside(value: int | None, labels: NDArray[Any]) -> bool:

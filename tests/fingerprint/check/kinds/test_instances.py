@@ -195,3 +195,27 @@ def test_classes_of_objects_that_never_or_once_occur_are_told(tmp_path):
     assert found["The class 'b' occurs in no annotation."] == "dataset.json"
     assert found["The class 'c' occurs in this annotation only."] == "c1.png"
     assert not any("'a'" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("diameter", "severity", "said"),
+    # Of 24 x 24 pixels a ring from 6.4 to 12 of a point is 323: more than half.
+    [(3, "note", "diameter 2.4 about its point"), (16, "warning", "diameter 12.8")],
+    ids=["small", "large"],
+)
+def test_how_marks_are_learnt_from_is_told(tmp_path, diameter, severity, said):
+    for place in ("imagesTr", "labelsTr"):
+        (tmp_path / place).mkdir()
+    gray = np.random.default_rng(0).integers(0, 255, (24, 24)).astype(np.uint8)
+    ids = np.zeros((24, 24), np.uint8)
+    ids[12, 12] = 1
+    Image.fromarray(gray).save(tmp_path / "imagesTr/a.png")
+    Image.fromarray(ids).save(tmp_path / "labelsTr/a.png")
+    labels = {"background": 0, "cell": 1}
+    how = {"drawn": "points", "diameter": diameter}
+    described = {"task": "instance", "channel_names": {"0": "x"}, "labels": labels}
+    (tmp_path / "dataset.json").write_text(json.dumps({**described, **how}))
+
+    (problem,) = [p for p in check(tmp_path) if "marked by points" in p.found]
+
+    assert problem.severity == severity and said in problem.found
