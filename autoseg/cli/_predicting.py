@@ -141,5 +141,5 @@ def add_series(parser: argparse.ArgumentParser) -> None:
         help=f"what label maps are written as, one or several of {', '.join(TYPES)}; "
         "by default as the training annotations. dicom-seg and rtstruct are of DICOM "
         "series; geojson has outlines for QuPath, beside the label map; bids writes "
-        "derivatives of a BIDS data set",
+        "derivatives of a BIDS data set. Landmarks: rtstruct, beside the .json",
     )

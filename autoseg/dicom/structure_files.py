@@ -1,9 +1,10 @@
-"""Label maps as contours in a DICOM structure set (RTSTRUCT), written by pydicom."""
+"""Label maps and landmarks in DICOM structure sets (RTSTRUCT), written by pydicom."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from autoseg.spec.foreign.place import place_of
 
 Array = NDArray[Any]
 
+CLOSED, POINT = "CLOSED_PLANAR", "POINT"
 STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 COPIED = (  # of patient and study
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge"),
@@ -39,6 +41,25 @@ COPIED = (  # of patient and study
     *("ReferringPhysicianName", "StudyDescription"),
 )
 OPTIONAL = ("PatientAge", "StudyDescription")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landmark:
+    """A landmark that was looked for.
+
+    Parameters
+    ----------
+    segment : Segment
+        Its name, color and code.
+    place : tuple of float or None
+        x, y and z in the patient, millimeters, LPS; None: it was not found.
+    note : str
+        What else is known of it.
+    """
+
+    segment: Segment
+    place: tuple[float, float, float] | None
+    note: str = ""
 
 
 def write_structures(
@@ -57,40 +78,103 @@ def write_structures(
         If the series does not say where in the patient it is.
     """
     pydicom = need_pydicom(source)
+    stack = _placed(source, "contours", "Write --output-type nifti")
+    planes = as_planes(labels, stack)
+    ds, files, order = _begun(pydicom, source, stack, maker)
+    for segment in segments:
+        rings = [
+            _contour(
+                pydicom, _in_patient(ring, stack.planes[z]), stack.planes[z], files
+            )
+            for z in order
+            for ring in rings_of(planes[z] == segment.value)
+        ]
+        _add_region(pydicom, ds, segment, rings)
+    with atomically(path) as temporary:
+        ds.save_as(temporary, enforce_file_format=True)
+
+
+def write_landmarks(
+    path: Path, landmarks: Sequence[Landmark], source: Path, maker: Maker
+) -> None:
+    """Write landmarks as regions of one POINT each, atomically.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    landmarks : sequence of Landmark
+        What was not found becomes a region without a contour.
+    source : Path
+        The series that they were found in, with its part.
+    maker : Maker
+        What found them.
+
+    Raises
+    ------
+    FormatError
+        If the series does not say where in the patient it is.
+    """
+    pydicom = need_pydicom(source)
+    stack = _placed(source, "points", "The .json has them; leave --output-type out")
+    ds, files, _ = _begun(pydicom, source, stack, maker)
+    for landmark in landmarks:
+        points = []
+        if landmark.place is not None:
+            place = np.asarray([landmark.place])
+            plane = _nearest(stack, place[0])
+            points = [_contour(pydicom, place, plane, files, POINT)]
+        _add_region(pydicom, ds, landmark.segment, points, landmark.note)
+    with atomically(path) as temporary:
+        ds.save_as(temporary, enforce_file_format=True)
+
+
+def _placed(source: Path, what: str, instead: str) -> Stack:
+    """Return a series that says where it is, or raise FormatError."""
     stack = find_stack(source)
     if not stack.placed:
         raise FormatError(
             f"{place_of(source)} does not say where it lies in the patient, so there "
-            "is no place for contours. Write --output-type nifti."
+            f"is no place for {what}. {instead}."
         )
-    planes = as_planes(labels, stack)
+    return stack
+
+
+def _begun(
+    pydicom: Any, source: Path, stack: Stack, maker: Maker
+) -> tuple[Any, list[Any], list[int]]:
+    """Return a set without regions, and files and planes of its series."""
     files, order = sources_of(source, stack)
     ds = _structure_set(pydicom, files[0], stack, maker)
     ds.ReferencedFrameOfReferenceSequence = [_references(pydicom, stack, files, order)]
     ds.StructureSetROISequence, ds.ROIContourSequence = [], []
     ds.RTROIObservationsSequence = []
-    for number, segment in enumerate(segments, 1):
-        rings = [
-            _contour(pydicom, ring, stack.planes[z], files)
-            for z in order
-            for ring in rings_of(planes[z] == segment.value)
-        ]
-        _add_region(pydicom, ds, number, segment, rings)
-    with atomically(path) as temporary:
-        ds.save_as(temporary, enforce_file_format=True)
+    return ds, files, order
+
+
+def _nearest(stack: Stack, place: Array) -> Plane:
+    """Return the plane that a point lies nearest to, along the normal."""
+    normal = np.cross(*axes_of(stack.planes[0]))
+    return min(
+        stack.planes,
+        key=lambda plane: abs(np.dot(place - np.asarray(plane.position), normal)),
+    )
 
 
 def _add_region(
-    pydicom: Any, ds: Any, number: int, segment: Segment, rings: list[Any]
+    pydicom: Any, ds: Any, segment: Segment, contours: list[Any], note: str = ""
 ) -> None:
+    number = len(ds.StructureSetROISequence) + 1
     region, drawn, seen = (pydicom.Dataset() for _ in range(3))
     region.ROINumber, region.ROIName = number, segment.name[:LONG]
     region.ReferencedFrameOfReferenceUID = ds.FrameOfReferenceUID
     region.ROIGenerationAlgorithm = "AUTOMATIC"
+    if note:
+        region.ROIDescription = note
     ds.StructureSetROISequence.append(region)
     drawn.ReferencedROINumber = number
     drawn.ROIDisplayColor = list(segment.look.color)
-    drawn.ContourSequence = rings
+    drawn.ContourSequence = contours
     ds.ROIContourSequence.append(drawn)
     seen.ObservationNumber = seen.ReferencedROINumber = number
     seen.RTROIInterpretedType, seen.ROIInterpreter = "", ""
@@ -167,19 +251,29 @@ def _image(pydicom: Any, plane: Plane, files: Sequence[Any]) -> Any:
     return ds
 
 
-def _contour(pydicom: Any, ring: Array, plane: Plane, files: Sequence[Any]) -> Any:
-    from pydicom.valuerep import format_number_as_ds
-
+def _in_patient(ring: Array, plane: Plane) -> Array:
+    """Return where points (row, column) of a plane are: (N, 3), millimeters."""
     row, column = axes_of(plane)
     down, across = plane.spacing or (1.0, 1.0)
-    points = (
+    return np.asarray(
         np.asarray(plane.position)
         + ring[:, :1] * down * column
         + ring[:, 1:] * across * row
     )
+
+
+def _contour(
+    pydicom: Any,
+    points: Array,
+    plane: Plane,
+    files: Sequence[Any],
+    kind: str = CLOSED,
+) -> Any:
+    from pydicom.valuerep import format_number_as_ds
+
     ds = pydicom.Dataset()
     ds.ContourImageSequence = [_image(pydicom, plane, files)]
-    ds.ContourGeometricType = "CLOSED_PLANAR"
+    ds.ContourGeometricType = kind
     ds.NumberOfContourPoints = len(points)
     ds.ContourData = [format_number_as_ds(float(value)) for value in points.ravel()]
     return ds

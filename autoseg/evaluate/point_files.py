@@ -11,7 +11,7 @@ from autoseg.datasets.points import ENDING as OURS
 from autoseg.datasets.points import conventions
 from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import FormatError, UsageError
-from autoseg.evaluate.files import case_of, files_by_case
+from autoseg.evaluate.files import DRAWN, case_of, files_by_case
 from autoseg.evaluate.points import POINT_TABLE
 from autoseg.formats.base import known_endings
 from autoseg.formats.geometry import read_geometry
@@ -61,7 +61,7 @@ def point_files(path: Path, dataset: Dataset | None) -> dict[str, Path]:
     tables = {f"{ALL_POINTS}{ending}" for ending in point_endings()}
     found: dict[str, list[Path]] = {}
     for file in list_files(path):
-        case = case_of(file.name, ENDINGS)
+        case = case_of(file.name, (*DRAWN, *ENDINGS))
         if case is not None and file.name not in {*tables, *OTHERS}:
             found.setdefault(case, []).append(file)
     maps = {} if found else files_by_case(path)  # with cubes at the landmarks

@@ -89,7 +89,7 @@ def find_jobs(
         )
     if one_file:
         return [Job(case=cases[0], output=output)]
-    main = main_type(wanted.types)
+    main = None if kind_of(model).only_beside else main_type(wanted.types)
     if main is not None:
         return [Job(case=c, output=output_of(c, output, main)) for c in cases]
     return [

@@ -141,6 +141,7 @@ def predict(
     output_type : collection of str
         What label maps are written as: ``"nifti"``, and of DICOM series
         ``"dicom-seg"`` and ``"rtstruct"``; by default as the training annotations.
+        Landmarks of DICOM series have ``"rtstruct"`` beside their JSON.
     cluster : str, optional
         Which Dask cluster predicts, case by case; see docs/cluster.md. ``model`` is
         then a path. Readers, writers and threads mean nothing.

@@ -58,12 +58,15 @@ class Readout(ABC):
         (`Options.copies`).
     file_option : str
         Option of `predict` that names files to write beside predictions; mostly none.
+    only_beside : bool
+        Files of the types that are asked for are never the prediction itself.
     """
 
     refines: ClassVar[bool] = False
     sizes: ClassVar[bool] = False
     turns: ClassVar[bool] = False
     file_option: ClassVar[str] = ""
+    only_beside: ClassVar[bool] = False
 
     def __init__(self, model: Model, task: Task, options: Options) -> None:
         self.model, self.task, self.options = model, task, options

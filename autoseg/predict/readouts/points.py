@@ -26,11 +26,18 @@ from autoseg.predict.readouts._points.fine import find_landmarks
 from autoseg.predict.readouts.base import Readout
 from autoseg.predict.readouts.consensus import average
 from autoseg.predict.readouts.sight import Opinion, Sight, Sink
+from autoseg.predict.readouts.types import (
+    RTSTRUCT,
+    TYPES,
+    write_points_of_series,
+)
 from autoseg.predict.readouts.uncertainty import Doubt, mean_score
 from autoseg.spec.dataset import Case
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.points import Points
 from autoseg.tasks.landmark import AT_ONCE, LandmarkTask
+
+OUTPUT_TYPES = "label_files"  # how `wanted_files` is told of --output-type
 
 
 @READOUTS.register
@@ -43,6 +50,7 @@ class PointReadout(Readout):
     refines = True
     turns = True
     file_option = "point_files"
+    only_beside = True
     task: LandmarkTask
 
     @classmethod
@@ -68,6 +76,16 @@ class PointReadout(Readout):
             raise UsageError(
                 f"The backend {backend} predicts no landmarks. Give --backend torch."
             )
+
+    def wanted_files(self, parts: int = 1, **asked: Collection[str]) -> Collection[str]:
+        types = asked.pop(OUTPUT_TYPES, ())
+        others = [name for name in types if name != RTSTRUCT]
+        if others:
+            raise UsageError(
+                f"--output-type {others[0]}: this model finds landmarks, which are "
+                f"written as .json, and of DICOM series as {RTSTRUCT} beside it."
+            )
+        return (*super().wanted_files(parts, **asked), *types)
 
     def check_files(self, files: Collection[str], parts: int) -> None:
         check_point_files(files, self.model.plan.dim)
@@ -128,17 +146,28 @@ class PointReadout(Readout):
         image: Callable[[], Image],
         files: Collection[str] = (),
     ) -> None:
+        if RTSTRUCT in files:
+            write_points_of_series(found, geometry, job, self.model)
         write_points(job.output, found, geometry)
 
+    def files_of(self, job: Job, files: Collection[str]) -> list[Path]:
+        path = job.output.with_name(f"{job.case.id}{TYPES[RTSTRUCT]}")
+        return [path] if RTSTRUCT in files else []
+
     def write_all(self, jobs: Sequence[Job], files: Collection[str]) -> None:
-        write_point_files(jobs, files)
+        write_point_files(jobs, _of_all(files))
 
     def files_of_all(self, jobs: Sequence[Job], files: Collection[str]) -> list[Path]:
-        return point_files(jobs, files)
+        return point_files(jobs, _of_all(files))
 
     @classmethod
     def save(cls, path: Path, annotation: Any, geometry: Geometry) -> None:
         write_points(path, annotation, geometry)
+
+
+def _of_all(files: Collection[str]) -> list[str]:
+    """Return those files that are made of the predictions of all cases."""
+    return [name for name in files if name != RTSTRUCT]
 
 
 def _check_no_sink(sink: Sink | None) -> None:

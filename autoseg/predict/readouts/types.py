@@ -14,12 +14,15 @@ from autoseg.datasets.layouts.names import place_in_data_set
 from autoseg.datasets.series.choice import KEY, is_bundle
 from autoseg.dicom.headers import ENDINGS
 from autoseg.dicom.made import Maker, Segment
-from autoseg.errors import UsageError
+from autoseg.errors import FormatError, UsageError
 from autoseg.instancefiles.geojson import write_regions
 from autoseg.model.model import Model
 from autoseg.predict.job import Job
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.looks import looks_of
+from autoseg.spec.foreign.place import place_of
+from autoseg.spec.image import Geometry
+from autoseg.spec.points import Points
 from autoseg.tasks.base import Task
 
 Array = NDArray[Any]
@@ -137,6 +140,46 @@ def write_types(
         elif name == GEOJSON:
             colors = {segment.name: segment.look.color for segment in segments}
             write_regions(path, labels, names, colors)
+
+
+def write_points_of_series(
+    points: Points, geometry: Geometry, job: Job, model: Model
+) -> None:
+    """Write landmarks as points of a DICOM structure set, beside their prediction.
+
+    Parameters
+    ----------
+    points : Points
+        In voxels of the image.
+    geometry : Geometry
+        Of the image.
+    job : Job
+        The case, with its series.
+    model : Model
+        Says who found them, with colors and codes of its dataset.json.
+    """
+    from autoseg.dicom.grid import to_world
+    from autoseg.dicom.structure_files import Landmark, write_landmarks
+
+    source = job.case.images[0]
+    if geometry.dim != 3:
+        raise FormatError(
+            f"{place_of(source)} is a picture without a place in the patient, so there "
+            "is no place for points. The .json has them; leave --output-type out."
+        )
+    places = to_world(points.coordinates, geometry)
+    looks = looks_of(points.names, model.dataset)
+    score = points.details.get("score")
+    landmarks = [
+        Landmark(
+            segment=Segment(value=number, name=name, look=looks[name]),
+            place=(*map(float, places[number]),) if points.present[number] else None,
+            note="" if score is None else f"score {score[number]:.3f}",
+        )
+        for number, name in enumerate(points.names)
+    ]
+    path = job.output.with_name(f"{job.case.id}{TYPES[RTSTRUCT]}")
+    write_landmarks(path, landmarks, source, maker_of(model))
 
 
 def maker_of(model: Model) -> Maker:
