@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from autoseg.train.start.encoder_weights import initialize_encoder, of_classific
 from autoseg.train.start.origin import Origin, read_origin
 
 logger = logging.getLogger(__name__)
+
+IN_DECODER = re.compile(r"(decoder\.(?:stages|transpconvs|seg_layers)\.)(\d+)")
 
 
 def read_weights(source: str | Path) -> dict[str, Tensor]:
@@ -81,9 +84,10 @@ def initialize(
         If not half of the network's tensors fit: then it is another architecture.
     """
     found = origin if isinstance(origin, Origin) else Origin(origin)
-    own, weights = network.state_dict(), found.weights
+    own = network.state_dict()
+    weights = in_depth(found.weights, own)
     report: dict[str, list[str]] = {"copied": [], "adapted": [], "new": []}
-    if of_classification(weights):
+    if not found.core and of_classification(weights):
         report = initialize_encoder(network, weights, source)
         _tell(report, source)
         return report
@@ -97,15 +101,60 @@ def initialize(
                 continue
             tensor.copy_(made)
             report["copied" if made is given else "adapted"].append(name)
-    fitting = len(report["copied"]) + len(report["adapted"])
-    if fitting < len(own) / 2:
-        raise TrainingError(
-            f"Only {fitting} of {len(own)} tensors of the network fit the weights of "
-            f"{source}: it is another architecture. Use the plan of that model, or "
-            "leave out --init-from."
-        )
+    _check_enough(report, found.core, source)
     _tell(report, source)
     return report
+
+
+def _check_enough(report: Mapping[str, list[str]], core: str, source: str) -> None:
+    """Raise TrainingError if less than half of what has to fit does."""
+    taken = [*report["copied"], *report["adapted"]]
+    fitting = sum(name.startswith(core) for name in taken)
+    count = fitting + sum(name.startswith(core) for name in report["new"])
+    if count and fitting >= count / 2:
+        return
+    what = f"the network's {core.strip('.')}" if core else "the network"
+    way = "Use the plan of that model"
+    if core:
+        way = "nnssl's weights fit `--network residual_unet`, with its features"
+    raise TrainingError(
+        f"Only {fitting} of {count} tensors of {what} fit the weights of {source}: it "
+        f"is another architecture. {way}, or leave out --init-from."
+    )
+
+
+def in_depth(
+    weights: Mapping[str, Tensor], own: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """Return weights with the stages of a decoder counted as in another network.
+
+    A decoder's stages are numbered from the deepest, and what two of different depth
+    have in common are the finest.
+
+    Parameters
+    ----------
+    weights, own : mapping of str to Tensor
+        That there are, and that are wanted.
+    """
+    theirs, ours = _stages(weights), _stages(own)
+    if not theirs or not ours or theirs == ours:
+        return weights
+    moved = {}
+    for name, tensor in weights.items():
+        part = IN_DECODER.match(name)
+        if part is None:
+            moved[name] = tensor
+            continue
+        stage = int(part[2]) + ours - theirs
+        if stage >= 0:
+            moved[f"{part[1]}{stage}{name[part.end() :]}"] = tensor
+    return moved
+
+
+def _stages(weights: Mapping[str, Tensor]) -> int:
+    """Return how many stages a decoder has; 0: it has none that are numbered so."""
+    found = (IN_DECODER.match(name) for name in weights)
+    return max((int(part[2]) + 1 for part in found if part), default=0)
 
 
 def _first_kernel(own: Mapping[str, Tensor]) -> str:

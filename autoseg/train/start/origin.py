@@ -20,7 +20,9 @@ from autoseg.spec.plan import Plan
 from autoseg.tasks import make_task
 from autoseg.tasks.base import Task
 from autoseg.train.loop.checkpoint import load_weights
+from autoseg.train.start.encoder_weights import INSIDE as ENCODER
 from autoseg.train.start.encoder_weights import read_state
+from autoseg.train.start.nnssl import PLAN, as_ours, learnt_by_nnssl
 
 NNUNET = "network_weights"  # the entry of a checkpoint of nnU-Net, and of nnssl
 
@@ -37,11 +39,15 @@ class Origin:
         Of the image, in order; empty: not known.
     outputs : tuple of str
         Of the channels of the one head, in order; empty: not known.
+    core : str
+        The part of a network that has to fit, half of it at least, such as
+        ``"encoder."``; empty: all of it.
     """
 
     weights: Mapping[str, Tensor]
     channels: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    core: str = ""
 
 
 def read_origin(source: str | Path) -> Origin:
@@ -61,9 +67,9 @@ def read_origin(source: str | Path) -> Origin:
     """
     path = Path(source)
     if path.suffix == ".pth" and path.is_file():
-        weights = _of_nnunet(path)
-        if weights is not None:
-            return Origin(weights)
+        found = _of_nnunet(path)
+        if found is not None:
+            return found
     if (state := read_state(path)) is not None:
         return Origin(state)
     if path.suffix == ".pt":
@@ -100,7 +106,7 @@ def model_in(path: Path) -> Model | None:
     )
 
 
-def _of_nnunet(path: Path) -> dict[str, Tensor] | None:
+def _of_nnunet(path: Path) -> Origin | None:
     """Return the weights of a checkpoint of nnU-Net or nnssl; None: it is another."""
     try:
         content = load_checkpoint(path, str(path))
@@ -110,7 +116,9 @@ def _of_nnunet(path: Path) -> dict[str, Tensor] | None:
     if not isinstance(weights, Mapping):
         return None
     found: dict[str, Tensor] = as_float32(rename_weights(weights, ""))
-    return found
+    if not learnt_by_nnssl(content):
+        return Origin(found)
+    return Origin(as_ours(found, content[PLAN]), core=ENCODER)
 
 
 def _names_in(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
