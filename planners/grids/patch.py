@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
 from collections.abc import Hashable, Iterator, Sequence
@@ -15,6 +14,7 @@ from planners.grids.topology import Topology, blunt_topology, find_topology
 
 LARGEST = {2: 2048, 3: 256}  # edge of the cube or square that planning starts from
 LEAST_BATCH = 2
+GUESSES = 3
 
 
 class Cost(Protocol):
@@ -36,6 +36,9 @@ class Cost(Protocol):
 
     def kind(self, topology: Topology) -> Hashable:
         """Return what is equal for patches of which the larger ones need more."""
+
+    def likely(self, patches: Sequence[Topology], batch_size: int | None) -> int | None:
+        """Return the place of the first of smaller patches that may fit, if known."""
 
     def largest_batch(self, topology: Topology) -> int:
         """Return the largest batch size that fits."""
@@ -211,7 +214,7 @@ def fit_patch(request: Request, cost: Cost) -> Fit:
         if not tried and cost.fits(patches[0], request.share):
             place: int | None = 0
         else:
-            place = _first_that_fits(patches, request, cost)
+            place = _first_that_fits(patches, request, cost, 0 if tried else 1)
         if place is not None:
             tried += patches[:place]
             larger, topology = tried[-1] if tried else None, patches[place]
@@ -229,19 +232,27 @@ def fit_patch(request: Request, cost: Cost) -> Fit:
 
 
 def _first_that_fits(
-    patches: Sequence[Topology], request: Request, cost: Cost
+    patches: Sequence[Topology], request: Request, cost: Cost, begin: int
 ) -> int | None:
-    """Return the place of the largest of a kind that fits, None if none does.
+    """Return the place, from one on, of the largest that fits; None if none does.
 
-    Patches come as they shrink, so that few have to be counted.
+    Patches come as they shrink, so that few have to be counted: those where the budget
+    is likely to end, and then, if that was not near, halves.
     """
-
-    def fits(topology: Topology) -> bool:
-        return cost.fits(topology, request.share)
-
-    if not fits(patches[-1]):
-        return None
-    return bisect.bisect_left(patches, True, key=fits)
+    low, high = begin - 1, len(patches)  # too large, and small enough
+    for tried in itertools.count():
+        if high - low == 1:
+            break
+        guess = cost.likely(patches, request.share) if tried < GUESSES else None
+        if guess is None:
+            place = (low + high) // 2 if tried else high - 1
+        else:
+            place = min(max(guess, low + 1), high - 1)
+        if cost.fits(patches[place], request.share):
+            high = place
+        else:
+            low = place
+    return high if high < len(patches) else None
 
 
 def _smaller(first: Topology, request: Request, cost: Cost) -> Iterator[Topology]:

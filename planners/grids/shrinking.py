@@ -59,7 +59,10 @@ def _shrink_axis(
     while patch[axis] - step > 0:
         # Shorter by one step, the axis may be halved less often: a smaller step does.
         trial = topology_of(_shorter(patch, axis, step))
-        smaller = topology_of(_shorter(patch, axis, trial.divisors[axis]))
+        needed = trial.divisors[axis]
+        smaller = trial
+        if needed != step:
+            smaller = topology_of(_shorter(patch, axis, needed))
         if smaller.patch_size[axis] < least:
             return None
         if smaller.patch_size[axis] < patch[axis]:

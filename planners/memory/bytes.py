@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -112,6 +113,28 @@ class ByteBudget:
             if floor * (batch_size or LEAST_BATCH) > self.memory_gb * GIB:
                 return False
         return self.needed_gb(topology, batch_size) <= self.memory_gb
+
+    def likely(self, patches: Sequence[Topology], batch_size: int | None) -> int | None:
+        """Return the place of the first of smaller patches that may fit, if known.
+
+        On a line through the two patches nearest to the budget whose steps are known,
+        or through one and nothing: most of a step grows with the voxels.
+        """
+        known = sorted(
+            (abs(needed - self.memory_gb), math.prod(patch.patch_size), needed)
+            for patch in patches
+            if patch in self._known
+            for needed in (self.needed_gb(patch, batch_size),)
+        )
+        if not known:
+            return None
+        (_, voxels, needed), *others = known
+        slope = needed / voxels
+        if others and others[0][1] != voxels:
+            slope = (needed - others[0][2]) / (voxels - others[0][1])
+        most = voxels + (self.memory_gb - needed) / slope if slope > 0 else voxels
+        sizes = (math.prod(patch.patch_size) for patch in patches)
+        return next((n for n, size in enumerate(sizes) if size <= most), len(patches))
 
     def largest_batch(self, topology: Topology) -> int:
         """Return the largest batch size that fits, 0 if none does."""

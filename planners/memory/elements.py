@@ -8,7 +8,7 @@ knows the bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -133,6 +133,9 @@ class ElementBudget:
         """Return whether a patch need not shrink, for a given batch or any."""
         dim = len(topology.patch_size)
         return self._counted(topology, batch_size) <= self.reference(dim)
+
+    def likely(self, patches: Sequence[Topology], batch_size: int | None) -> None:
+        """Return None: to count a patch is cheap."""
 
     def largest_batch(self, topology: Topology) -> int:
         """Return the batch size that the estimate allows."""

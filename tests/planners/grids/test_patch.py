@@ -26,6 +26,9 @@ class Voxels:
         self.asked.append(topology.patch_size)
         return self.needed_gb(topology, batch_size) <= self.most
 
+    def likely(self, patches, batch_size):
+        return None
+
     def largest_batch(self, topology):
         return self.most // math.prod(topology.patch_size)
 
@@ -143,6 +146,31 @@ def test_few_patches_of_a_kind_are_counted_and_the_largest_that_fits_is_taken():
     assert found[0] == found[1]
     assert found[0].steps > 10
     assert 2 * len(counted.asked) < len(one_by_one.asked)
+
+
+@pytest.mark.parametrize("most", [2 * 100**3, 2 * 33**3, 2 * 8**3])
+@pytest.mark.parametrize("guess", [0, 3, 10**6, -7])
+def test_the_same_patch_is_found_wherever_it_was_thought_likely(guess, most):
+    budget = Voxels(most)
+    budget.likely = lambda patches, batch_size: guess
+
+    found = fit_patch(_request((250, 250, 250)), budget)
+
+    assert found == fit_patch(_request((250, 250, 250)), Voxels(most))
+
+
+def test_a_good_guess_spares_the_counting_of_most_patches():
+    def exact(patches, batch_size):
+        fitting = [math.prod(patch.patch_size) <= 100**3 for patch in patches]
+        return fitting.index(True) if any(fitting) else len(patches)
+
+    halving, guessing = Voxels(2 * 100**3), Voxels(2 * 100**3)
+    guessing.likely = exact
+
+    assert fit_patch(_request((250, 250, 250)), halving) == fit_patch(
+        _request((250, 250, 250)), guessing
+    )
+    assert len(guessing.asked) < len(halving.asked)
 
 
 def test_when_nothing_fits_the_error_says_what_the_smallest_needs():
