@@ -167,7 +167,7 @@ def read_by_name(
             f"{some_of([name for name in known.values if name != BACKGROUND])}."
         )
     notes = [] if len(meant) == len(segments) else [_left_out(segments, meant)]
-    format = find_format(path, dataset and dataset.format)
+    format = find_format(path, None if dataset is None else dataset.format)
     given = (dataset.spacing, dataset.unit) if dataset is not None else (None, None)
     if {one.layer for one in segments} == {0}:
         table = _Table(segments, meant, known, path)

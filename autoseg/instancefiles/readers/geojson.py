@@ -96,11 +96,19 @@ def _all_drawn(feature: Any, number: int, volume: bool) -> list[Drawn]:
     if geometry.get("type") not in MARKS:
         return [one]
     points = geometry.get("coordinates")
-    several = geometry.get("type") == MARKS[1] and isinstance(points, list)
-    own = {"name": f"{one.name}, a {geometry['type']}", "mark": "point"}
+    places: list[Any] = [points]
+    if geometry.get("type") == MARKS[1] and isinstance(points, list):
+        places = points
+    name = f"{one.name}, a {geometry['type']}"
     return [
-        replace(one, draw=functools.partial(point_places, at), part_of=None, **own)
-        for at in (points if several else [points])
+        replace(
+            one,
+            name=name,
+            mark="point",
+            draw=functools.partial(point_places, at),
+            part_of=None,
+        )
+        for at in places
     ]
 
 

@@ -173,13 +173,18 @@ def write_points_of_series(
     landmarks = [
         Landmark(
             segment=Segment(value=number, name=name, look=looks[name]),
-            place=(*map(float, places[number]),) if points.present[number] else None,
+            place=_three(places[number]) if points.present[number] else None,
             note="" if score is None else f"score {score[number]:.3f}",
         )
         for number, name in enumerate(points.names)
     ]
     path = job.output.with_name(f"{job.case.id}{TYPES[RTSTRUCT]}")
     write_landmarks(path, landmarks, source, maker_of(model))
+
+
+def _three(place: NDArray[Any]) -> tuple[float, float, float]:
+    x, y, z = map(float, place)
+    return x, y, z
 
 
 def maker_of(model: Model) -> Maker:

@@ -72,7 +72,7 @@ def sketch_problems(raw: Mapping[str, Any]) -> list[str]:
     if drawn != POINTS:
         return []
     number = isinstance(diameter, (int, float)) and not isinstance(diameter, bool)
-    if number and 0 < diameter < float("inf"):
+    if number and 0 < float(diameter or 0) < float("inf"):
         return []
     return [
         f"objects are marked by points (`{DRAWN}`), and `{DIAMETER}` is "

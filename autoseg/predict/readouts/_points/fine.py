@@ -20,11 +20,14 @@ from autoseg.predict.readouts._points.second_look import SEEN, corrected, doubte
 from autoseg.predict.readouts._points.turned import turned_copies
 from autoseg.predict.readouts._points.views import View, predict_points, restore
 from autoseg.predict.readouts.consensus import combine
-from autoseg.predict.windows.window import Windows, counted
+from autoseg.predict.windows.window import Cuttable, Windows, counted
 from autoseg.preprocess.case import Prepared
 from autoseg.preprocess.points import place_coordinates
 from autoseg.spec.points import ABSENT, PRESENT, Points
 from autoseg.tasks.landmark import REACH, LandmarkTask
+
+# What is looked at, where in it if that is known, and what brings points back.
+_Look = tuple[Cuttable, list[View] | None, Callable[[Points], Points]]
 
 
 def find_landmarks(
@@ -87,7 +90,9 @@ def find_landmarks(
         stride=stride,
         precision=precision,
     )
-    looks = [(prepared.array, _views_of(places, shape, windows.patch), _as_it_is)]
+    looks: list[_Look] = [
+        (prepared.array, _views_of(places, shape, windows.patch), _as_it_is)
+    ]
     for copy in turned_copies(prepared.array, placement.spacing, copies):
         there = None if places is None else copy.there(places)
         looks.append((copy, _views_of(there, shape, windows.patch), copy.restore))
