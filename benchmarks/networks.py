@@ -10,7 +10,10 @@ network on the same cases with its 95 % interval, and what it cost::
         --networks plain_unet plain_unet@fit light_unet@2G
 
 With ``--iterations`` all take as many steps, with ``--seconds`` all train equally long,
-whatever they make of it; preprocessing and validation come before and after. Networks
+whatever they make of it; preprocessing and validation come before and after. With
+``--processor`` those seconds are the processor's: a few steps of each network are timed
+before, and it takes as many as fit; so it does not matter what else the machine does.
+Networks
 are small and patches are of one size, so that a CPU can do it: this compares networks
 at this size, and says nothing of how good they can be. ``--scale planned`` takes
 networks and patches as they are planned by default instead. ``NAME@2G`` is planned with
@@ -64,6 +67,7 @@ NETWORKS = (
     "light_unet",
 )
 FIT = "fit"
+PACED = (4, 16)  # steps of two trainings whose difference is timed
 SMALL_SCALE, PLANNED = "small", "planned"
 # By data set and configuration: what fits a CPU.
 SMALL: dict[str, dict[str, dict[str, Any]]] = {
@@ -117,7 +121,8 @@ class Job:
 def jobs(arguments: argparse.Namespace) -> Iterator[Job]:
     """Yield all trainings, configuration by configuration."""
     seconds, name = arguments.seconds, arguments.dataset.name
-    length = f"{seconds} s" if seconds else f"{arguments.iterations} it"
+    unit = "processor s" if arguments.processor else "s"
+    length = f"{seconds} {unit}" if seconds else f"{arguments.iterations} it"
     for seed in arguments.seeds:
         for configuration in arguments.configurations or SMALL[name]:
             for network in arguments.networks:
@@ -198,10 +203,32 @@ def prepare(job: Job, arguments: argparse.Namespace, log: Path) -> None:
     run(["preprocess", *words, "--workers", 1], log)
 
 
-def length_of(job: Job, arguments: argparse.Namespace) -> list[object]:
+def steps_in(seconds: float, words: Sequence[object], log: Path) -> int:
+    """Return how many steps of a training take so many seconds of a processor.
+
+    Two short trainings differ by some steps alone; both are thrown away.
+    """
+    spent = []
+    for count in PACED:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        length = ["--iterations", count, "--no-validation", "--overwrite"]
+        run([*words, *length], log)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(
+            after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        )
+    few, many = PACED
+    return max(1, int(seconds * (many - few) / (spent[1] - spent[0])))
+
+
+def length_of(
+    job: Job, arguments: argparse.Namespace, paced: int | None
+) -> list[object]:
     """Return seed, length and batch of a training, as words of a command."""
     words: list[object] = ["--seed", job.seed]
-    if arguments.seconds:
+    if paced is not None:
+        words += ["--iterations", paced, "--overwrite"]
+    elif arguments.seconds:
         words += ["--time-budget", f"{arguments.seconds}s"]
         words += [] if job.fits else ["--keep-network"]
     else:
@@ -223,7 +250,10 @@ def train(job: Job, arguments: argparse.Namespace) -> dict[str, Any]:
     words += ["--plan", job.plan, "--device", arguments.device]
     if arguments.threads:
         words += ["--threads", arguments.threads]
-    run([*words, *length_of(job, arguments), "--no-validation"], log)
+    paced = None
+    if arguments.processor:
+        paced = steps_in(arguments.seconds, words, log)
+    run([*words, *length_of(job, arguments, paced), "--no-validation"], log)
     start = time.perf_counter()
     run(words, log)  # the validation that was left out
     validation = time.perf_counter() - start
@@ -325,6 +355,9 @@ def main() -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--iterations", type=int, default=300)
     length.add_argument("--seconds", type=int)
+    parser.add_argument(
+        "--processor", action="store_true", help="--seconds are those of a processor"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--fold", default="0")
     parser.add_argument("--scale", choices=(SMALL_SCALE, PLANNED), default=SMALL_SCALE)
@@ -334,6 +367,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--table", action="store_true", help="train nothing")
     arguments = parser.parse_args()
+    if arguments.processor and not arguments.seconds:
+        parser.error("--processor is about --seconds; give them")
     arguments.work = arguments.work.absolute()
     arguments.dataset = arguments.dataset.absolute()
     if not arguments.table:
