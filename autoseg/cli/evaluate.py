@@ -18,7 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from autoseg.cli._arguments import add_overwrite, add_workers
+from autoseg.cli._arguments import add_memory, add_overwrite, add_workers
 from autoseg.cli._parts import add_parts, parts_of
 from autoseg.cli._which import add_root
 from autoseg.errors import CaseErrors, UsageError
@@ -70,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_overwrite(parser)
     add_root(parser)
     add_workers(parser)
+    add_memory(parser)
     add_parts(parser)
 
 
@@ -161,6 +162,7 @@ def run(arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             root=arguments.root,
             workers=arguments.workers,
+            max_memory=arguments.max_memory,
             num_parts=num_parts,
             part_id=part_id,
             cluster=arguments.cluster,

@@ -145,6 +145,7 @@ def read_prediction(
     *,
     image: Geometry | None = None,
     case_id: str | None = None,
+    lazily: bool = False,
 ) -> tuple[Any, Geometry]:
     """Read what a model predicted, which is written as people draw.
 
@@ -155,7 +156,7 @@ def read_prediction(
     ----------
     path : Path
         Of a prediction.
-    dataset, task, image, case_id
+    dataset, task, image, case_id, lazily
         As `read_annotation` takes them.
 
     Returns
@@ -171,4 +172,4 @@ def read_prediction(
         See `read_annotation`.
     """
     kind = DATASET_KINDS[task.kind]()
-    return kind.read_prediction(path, dataset, task, image, case_id)
+    return kind.read_prediction(path, dataset, task, image, case_id, lazily)

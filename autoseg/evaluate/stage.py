@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,24 @@ from autoseg.evaluate.point_files import images_in
 from autoseg.evaluate.points import POINT_TABLE, write_point_table
 from autoseg.evaluate.shares import Found, Shares
 from autoseg.evaluate.summary import Summary
+from autoseg.geometry.mapped import keeping_to
 from autoseg.outputs import refuse_foreign
-from autoseg.parallel import check_part, map_cases, on_cluster, part
+from autoseg.parallel import (
+    MemoryBudget,
+    check_part,
+    loaded_bytes,
+    map_cases,
+    on_cluster,
+    part,
+)
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.tasks import make_task
 
 PathLike = str | os.PathLike[str]
+
+# Bytes in work for each byte of label maps as float32: both in int16, and masks.
+WORKING_SHARE = 2
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +71,7 @@ def evaluate(
     overwrite: bool = False,
     root: PathLike | None = None,
     workers: int | None = None,
+    max_memory: float | None = None,
     num_parts: int = 1,
     part_id: int = 0,
     cluster: str | None = None,
@@ -112,7 +125,11 @@ def evaluate(
     root : path, optional
         ROOT, for ``dataset`` given by name.
     workers : int, optional
-        Cases at a time.
+        Cases at a time, and never more than fit in memory.
+    max_memory : float, optional
+        GB of memory to take at most; by default four fifths of what is free. Label maps
+        that are too large for it stay in their files and are read part by part, with
+        the same scores.
     num_parts, part_id : int
         Score every ``num_parts``-th case only, from case number ``part_id`` on: one
         machine's share. The part that is done last writes the summary.
@@ -162,7 +179,8 @@ def evaluate(
         kind.learn_unit(references)
         kind.look_ahead({case: references[case] for case in ids}, workers)
         shares = Shares(file, num_parts, read, [choice, kind.options])
-        own = _score(kind, mine, found, references, workers)
+        memory = MemoryBudget.of(max_memory)
+        own = _score(kind, mine, found, references, workers, memory)
     scored = shares.met(part_id, own, ids)
     summary = _summed(kind, scored, missing, unknown)
     _write(summary, file)
@@ -244,6 +262,7 @@ def _score(
     found: Mapping[str, Path],
     references: Mapping[str, Path],
     workers: int | None,
+    memory: MemoryBudget,
 ) -> Found:
     """Score cases; say of those that could not be why."""
     scores: dict[str, Scores] = {}
@@ -255,7 +274,7 @@ def _score(
 
     try:
         map_cases(
-            kind.knowing().score_pair,
+            partial(_scored, kind=kind.knowing(), memory=memory),
             [kind.pair(case, references[case], found[case]) for case in ids],
             stage="evaluate",
             workers=workers,
@@ -265,6 +284,14 @@ def _score(
     except CaseErrors as error:
         failed = error.failures
     return Found(unit=units[0], scores=scores, failed=failed)
+
+
+def _scored(pair: Pair, kind: EvaluateKind, memory: MemoryBudget) -> tuple[Scores, str]:
+    """Score a case once there is memory for its files, or for parts of large ones."""
+    files = [pair.annotation, *([pair.prediction] if pair.prediction else [])]
+    needed = WORKING_SHARE * loaded_bytes(files)
+    with keeping_to(memory.total), memory.take(min(needed, memory.total)):
+        return kind.score_pair(pair)
 
 
 def _complain(

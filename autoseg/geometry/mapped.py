@@ -76,6 +76,12 @@ def zeros(shape: Sequence[int], dtype: DTypeLike) -> Array:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= min([IN_MEMORY, *_limits]):
         return np.zeros(tuple(shape), dtype)
+    return filed(shape, dtype)
+
+
+def filed(shape: Sequence[int], dtype: DTypeLike) -> Array:
+    """Return zeros in a file that is gone with the array, as `zeros` does of many."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     with tempfile.TemporaryFile(prefix="autoseg-") as file:
         try:
             reserve(file.fileno(), size)

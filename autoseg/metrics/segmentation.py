@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.metrics._surface_rows import Slab
 from autoseg.metrics.overlap import (
     Overlap,
     check_same_shape,
@@ -16,9 +17,18 @@ from autoseg.metrics.overlap import (
     overlap,
     overlap_of,
 )
-from autoseg.metrics.surface import assd, hd95, nsd, surface_distances
+from autoseg.metrics.surface import (
+    SurfaceDistances,
+    assd,
+    distances_by_rows,
+    hd95,
+    nsd,
+    surface_distances,
+)
+from autoseg.spec.arrays.windowed import windowed
 
 Box = tuple[slice, ...]
+ROWS = 2**24  # voxels that are looked at at once
 
 
 def score_masks(
@@ -67,12 +77,13 @@ def score_masks(
     """
     check_same_shape(predicted, reference)
     found = overlap(predicted, reference, counted)
-    return _scores(found, predicted, reference, spacing, counted, tolerance)
+    distances = surface_distances(predicted, reference, spacing, counted)
+    return _scores(found, distances, spacing, tolerance)
 
 
 def score_labels(
-    predicted: NDArray[Any],
-    reference: NDArray[Any],
+    predicted: Any,
+    reference: Any,
     spacing: tuple[float, ...],
     classes: Mapping[str, Sequence[int]],
     ignore: int | None = None,
@@ -84,8 +95,8 @@ def score_labels(
 
     Parameters
     ----------
-    predicted, reference : ndarray of int, shape S
-        Label maps.
+    predicted, reference : ndarray of int or Windowed, shape S
+        Label maps; what is in a file is read part by part, a few times for each class.
     spacing : tuple of float, length D
         Edge of a voxel along each axis.
     classes : mapping of str to sequence of int
@@ -110,34 +121,55 @@ def score_labels(
     highest = max(
         *named, ignore or 0, predicted.max(initial=0), reference.max(initial=0)
     )
-    matrix = confusion_matrix(predicted, reference, int(highest) + 1)
+    size = int(highest) + 1
+    matrix = np.zeros((size, size), np.int64)
+    boxes: list[dict[int, Box]] = [{}, {}]
+    for rows, *both in _side_by_side(predicted, reference):
+        matrix += confusion_matrix(*both, size)
+        for found, labels in zip(boxes, both, strict=True):
+            _add_boxes(found, labels, rows.start)
     if ignore is not None:
         matrix[:, ignore] = 0
-    boxes = [_boxes(labels) for labels in (predicted, reference)]
     scores = {}
     for name, members in classes.items():
-        found = [there[label] for there in boxes for label in members if label in there]
-        box = _union(found) or (slice(0, 0),) * predicted.ndim
+        there = [side[label] for side in boxes for label in members if label in side]
+        box = _union(there) or (slice(0, 0),) * predicted.ndim
+        slabs = _masks(predicted[box], reference[box], members, ignore)
+        shape = tuple(part.stop - part.start for part in box)
+        distances = distances_by_rows(slabs, shape, spacing)
         scores[name] = _scores(
-            overlap_of(matrix, members),
-            _mask(predicted[box], members),
-            _mask(reference[box], members),
-            spacing,
-            None if ignore is None else reference[box] != ignore,
-            tolerance,
+            overlap_of(matrix, members), distances, spacing, tolerance
         )
     return scores
 
 
+def _side_by_side(
+    predicted: Any, reference: Any
+) -> Iterator[tuple[slice, NDArray[Any], NDArray[Any]]]:
+    """Yield some rows of two label maps after the other; once nothing, if they are."""
+    if not predicted.size:
+        yield slice(0, 0), np.asarray(predicted), np.asarray(reference)
+        return
+    pairs = (windowed(labels).rows(ROWS) for labels in (predicted, reference))
+    for (rows, one), (_, other) in zip(*pairs, strict=True):
+        yield rows, one, other
+
+
+def _masks(
+    predicted: Any, reference: Any, members: Sequence[int], ignore: int | None
+) -> Iterator[Slab]:
+    """Yield where some rows of two label maps are of a class, and where they count."""
+    for _, one, other in _side_by_side(predicted, reference):
+        counted = None if ignore is None else other != ignore
+        yield _mask(one, members), _mask(other, members), counted
+
+
 def _scores(
     found: Overlap,
-    predicted: NDArray[np.bool_],
-    reference: NDArray[np.bool_],
+    distances: SurfaceDistances,
     spacing: tuple[float, ...],
-    counted: NDArray[np.bool_] | None,
     tolerance: float | None,
 ) -> dict[str, float]:
-    distances = surface_distances(predicted, reference, spacing, counted)
     tolerance = min(spacing) if tolerance is None else tolerance
     return {
         "dice": found.dice,
@@ -163,14 +195,17 @@ def _mask(labels: NDArray[Any], members: Sequence[int]) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
-def _boxes(labels: NDArray[Any]) -> dict[int, Box]:
-    """Return the box around each label above 0, by one pass over all of them."""
+def _add_boxes(found: dict[int, Box], labels: NDArray[Any], start: int) -> None:
+    """Widen the box of each label above 0 by where it is in rows from ``start`` on."""
     from scipy.ndimage import find_objects
 
     if labels.dtype.kind not in "iu" or labels.dtype.itemsize > 4:
         labels = labels.astype(np.int32)
-    boxes = enumerate(find_objects(labels), start=1)
-    return {label: box for label, box in boxes if box is not None}
+    for label, box in enumerate(find_objects(labels), start=1):
+        if box is not None:
+            first = slice(box[0].start + start, box[0].stop + start)
+            before = [found[label]] if label in found else []
+            found[label] = _union([*before, (first, *box[1:])])
 
 
 def _union(boxes: Sequence[Box]) -> Box:

@@ -24,18 +24,15 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
-from autoseg.metrics._surface_codes import (
-    areas_of,
-    corner_codes,
-    facing_of,
-    on_surface,
-)
+from autoseg.metrics._surface_codes import facing_of
+from autoseg.metrics._surface_rows import Slab, surfaces_of
 from autoseg.metrics.overlap import check_same_shape
 from autoseg.parallel import threads_here
 
@@ -104,31 +101,45 @@ def surface_distances(
             f"the shape {predicted.shape} and the spacing {tuple(spacing)}."
         )
     box = _joint_box(predicted, reference)
-    if counted is not None:
-        keep = counted[box]
-        codes = [corner_codes(mask[box] & keep) for mask in (predicted, reference)]
-        beside = corner_codes(~keep) != 0
-    else:
-        codes = [corner_codes(mask[box]) for mask in (predicted, reference)]
-        beside = None
-    areas = areas_of(tuple(float(edge) for edge in spacing))
-    flat = [code.ravel() for code in codes]
-    places = [np.flatnonzero(on_surface(code)) for code in codes]
-    weights = [areas[code[place]] for code, place in zip(flat, places, strict=True)]
-    if beside is not None:
-        for weight, place in zip(weights, places, strict=True):
-            weight[beside.ravel()[place]] = 0
-    corners = [_positions(place, codes[0].shape, spacing) for place in places]
-    distances = []
-    for mine, other in ((0, 1), (1, 0)):
-        seen = flat[other][places[mine]]
-        goal = flat[other][places[other]]
-        distances.append(_distances(corners[mine], seen, corners[other], goal))
+    slab = (
+        predicted[box],
+        reference[box],
+        None if counted is None else counted[box],
+    )
+    return distances_by_rows([slab], slab[0].shape, spacing)
+
+
+def distances_by_rows(
+    slabs: Iterable[Slab], shape: Sequence[int], spacing: Sequence[float]
+) -> SurfaceDistances:
+    """Measure as `surface_distances` does masks that come some rows after the other.
+
+    Parameters
+    ----------
+    slabs : iterable of (mask, mask, mask or None)
+        Rows along the first axis of the predicted mask, the reference and of what is
+        counted, without gaps; at least one. There may be nothing around the masks.
+    shape : sequence of int
+        Of all of them.
+    spacing : sequence of float, length D
+        Edge of a voxel along each axis.
+
+    Returns
+    -------
+    SurfaceDistances
+        The very same.
+    """
+    both = surfaces_of(slabs, shape, spacing)
+    corners = [_positions(one.places, shape, spacing) for one in both]
+    distances = [
+        _distances(corners[mine], both[mine].others, corners[other], both[other].codes)
+        for mine, other in ((0, 1), (1, 0))
+    ]
     return SurfaceDistances(
         from_predicted=distances[0],
         from_reference=distances[1],
-        predicted_areas=weights[0],
-        reference_areas=weights[1],
+        predicted_areas=both[0].areas,
+        reference_areas=both[1].areas,
     )
 
 
@@ -283,12 +294,11 @@ def _joint_box(
 
 
 def _positions(
-    places: NDArray[np.intp], shape: tuple[int, ...], spacing: tuple[float, ...]
+    places: NDArray[np.int64], shape: Sequence[int], spacing: Sequence[float]
 ) -> Floats:
-    """Return where corners are, in the unit of the spacing, shape (N, D)."""
-    result: Floats = np.stack(np.unravel_index(places, shape), axis=1) * np.asarray(
-        spacing
-    )
+    """Return where corners of an array are, in the unit of the spacing, (N, D)."""
+    index = np.unravel_index(places, tuple(size + 1 for size in shape))
+    result: Floats = np.stack(index, axis=1) * np.asarray(spacing)
     return result
 
 

@@ -121,6 +121,8 @@ class Pipeline:
 
         Raises
         ------
+        UsageError
+            At once, if ``max_memory`` is too little for any image.
         CaseErrors
             At the end, if some cases failed; the others are written.
         OSError
@@ -136,6 +138,7 @@ class Pipeline:
                 raise error
             failures[job.case.id] = _explain(error, job)
 
+        self.predictor.check_memory()  # before anything is read
         predictor, budget = self.predictor, MemoryBudget(self.predictor.memory_left)
         alone = len(jobs) == 1 or readers + writers == 0
         torch.get_num_threads()  # from here on threads may have a number of their own

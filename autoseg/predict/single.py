@@ -189,6 +189,11 @@ class SingleModel:
         self.networks()  # what is left is what they leave
         return self._choice.windows(shape, self.memory_left)
 
+    def check_memory(self) -> None:
+        """Raise UsageError if no image at all fits into the memory that is allowed."""
+        if self.options.max_memory is not None:
+            self.windows(self.model.settings.patch_size)
+
     def working_bytes(self, shape: Sequence[int]) -> int:
         """Return the memory that predicting a prepared array of a shape takes."""
         return self._choice.working_bytes(self.windows(shape), shape)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from autoseg.errors import UsageError
+from autoseg.machine import GIGABYTE
 from autoseg.networks import NETWORKS
 from autoseg.predict.backends import BACKENDS
 from autoseg.predict.options import AUTO, STEP_SIZE, choose_backend
@@ -64,11 +65,11 @@ class WindowChoice:
         if asked is not None and asked != AUTO:
             return self._fitting(self._asked(asked), shape, left)
         settings, planned = self._settings(shape), self.readout.model.settings
-        try:
-            return self._fitting(settings, shape, left)
-        except memory.TooLittle:
-            if settings.patch_size == planned.patch_size:
-                raise
+        if settings.patch_size != planned.patch_size:
+            try:
+                return self._fitting(settings, shape, left, slowly=False)
+            except memory.TooLittle:
+                pass
         return self._fitting(planned, shape, left)
 
     def check(self) -> None:
@@ -83,7 +84,8 @@ class WindowChoice:
         settings = replace(model.settings, patch_size=windows.patch)
         per_window = memory.window_bytes(settings, options.precision)
         args = (windows, shape, self.readout.outputs, len(model.folds), per_window)
-        return math.prod(shape) + int(memory.working_bytes(*args))
+        beside = math.prod(shape) + memory.BESIDE
+        return int(beside + memory.working_bytes(*args))
 
     def _settings(self, shape: Sequence[int]) -> Configuration:
         settings, options = self.readout.model.settings, self.readout.options
@@ -146,7 +148,11 @@ class WindowChoice:
         return replace(settings, patch_size=edges)
 
     def _fitting(
-        self, settings: Configuration, shape: Sequence[int], left: float
+        self,
+        settings: Configuration,
+        shape: Sequence[int],
+        left: float,
+        slowly: bool = True,
     ) -> Windows:
         options, model = self.readout.options, self.readout.model
         per_window = memory.window_bytes(settings, options.precision)
@@ -165,4 +171,14 @@ class WindowChoice:
             reflected=self._reflects and settings.patch_size != planned,
         )
         outputs, folds = self.readout.outputs, len(model.folds)
-        return memory.fit_windows(windows, shape, outputs, folds, per_window, left)
+        left -= memory.BESIDE
+        args = (windows, shape, outputs, folds, per_window, left, slowly)
+        try:
+            return memory.fit_windows(*args)
+        except memory.TooLittle as error:
+            most = options.max_memory
+            if most is None:
+                raise
+            least = math.ceil(100 * (most + error.missing / GIGABYTE)) / 100
+            said = f"{error} --max-memory {least:g} is the least that works."
+            raise memory.TooLittle(said, error.missing) from None

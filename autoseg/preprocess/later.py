@@ -34,7 +34,8 @@ from autoseg.spec.plan import Plan
 
 Array = NDArray[Any]
 
-AT_MOST = 2**28  # bytes that are looked at before they are let go
+AT_MOST = 2**26  # bytes that are looked at before they are let go
+PAGE = 4096  # bytes: of a map there are whole pages in memory
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Later:
             if len(values):
                 change(values)
                 channel[inside] = values
-        self._seen += part.nbytes
+        self._seen += touched_bytes(box, self.shape, self._array.dtype.itemsize)
         if self._seen > AT_MOST:
             self.let_go()
         return part
@@ -90,6 +91,29 @@ class Later:
         for array in (self._array, *(mask for _, mask in self._how)):
             if array is not None:
                 let_go(array)
+
+
+def touched_bytes(box: Box, shape: Sequence[int], itemsize: int) -> int:
+    """Return how many bytes of pages a box of a mapped array is in, about.
+
+    Parameters
+    ----------
+    box : tuple of slice
+        With start and stop, one for each axis.
+    shape : sequence of int
+        Of the array, which lies in its file in this order.
+    itemsize : int
+        Bytes of a number.
+    """
+    runs, length, step = 1, itemsize, itemsize
+    for part, size in zip(reversed(box), reversed(shape), strict=True):
+        count = part.stop - part.start
+        if runs == 1 and step - length <= PAGE:  # what is between is on their pages
+            length += (count - 1) * step
+        else:
+            runs *= count
+        step *= size
+    return runs * (length + PAGE)
 
 
 def normalize(

@@ -105,7 +105,7 @@ class Artist:
         found = [
             read(path, self.dataset, self.task, image=image, case_id=case.id)[0]
             for path, read in (
-                (prediction, read_prediction),
+                (prediction, partial(read_prediction, lazily=True)),
                 (annotation, partial(read_annotation, lazily=True)),
             )
             if path is not None

@@ -87,13 +87,23 @@ class Checked:
         step = max(1, math.ceil(len(files) / most))
         return {case: files[case] for case in sorted(files)[::step]}
 
-    def annotation(self, case_id: str, image: Geometry | None = None) -> Any:
-        """Return what was drawn, in the task's inner form; points in an image's."""
+    def annotation(
+        self, case_id: str, image: Geometry | None = None, lazily: bool = False
+    ) -> Any:
+        """Return what was drawn, in the task's inner form; points in an image's.
+
+        ``lazily``: a large label map may stay in its file.
+        """
         case = self.dataset.case(case_id)
         if case.annotation is None:
             raise AutosegError(f"{case_id} has no annotation any more.")
         found, _ = read_annotation(
-            case.annotation, self.dataset, self.task, image=image, case_id=case_id
+            case.annotation,
+            self.dataset,
+            self.task,
+            image=image,
+            case_id=case_id,
+            lazily=lazily,
         )
         return found
 

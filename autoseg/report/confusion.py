@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.matching import match
+from autoseg.spec.arrays.windowed import windowed
 
 Array = NDArray[Any]
 Json = dict[str, Any]
@@ -19,13 +20,13 @@ NOTHING = "nothing"
 
 
 def confused_voxels(
-    truth: Array, said: Array, members: Mapping[str, Sequence[int]]
+    truth: Any, said: Any, members: Mapping[str, Sequence[int]]
 ) -> NDArray[np.int64]:
     """Count voxels by the class that they have and the one that was found.
 
     Parameters
     ----------
-    truth, said : ndarray of int, shape S
+    truth, said : ndarray of int or Windowed, shape S
         Inner labels; voxels of a value that no class has and that is not 0 (ignored)
         do not count.
     members : mapping of str to sequence of int
@@ -43,10 +44,13 @@ def confused_voxels(
     table[0] = last
     for number, values in enumerate(members.values()):
         table[list(values)] = number
-    rows, columns = table[np.maximum(truth, 0)], table[np.maximum(said, 0)]
-    counted = (rows >= 0) & (columns >= 0)
-    pairs = rows[counted] * (last + 1) + columns[counted]
-    counts = np.bincount(pairs.ravel(), minlength=(last + 1) ** 2)
+    counts = np.zeros((last + 1) ** 2, np.int64)
+    parts = (windowed(labels).rows() for labels in (truth, said))
+    for (_, drawn), (_, found) in zip(*parts, strict=True):
+        rows, columns = table[np.maximum(drawn, 0)], table[np.maximum(found, 0)]
+        counted = (rows >= 0) & (columns >= 0)
+        pairs = rows[counted] * (last + 1) + columns[counted]
+        counts += np.bincount(pairs.ravel(), minlength=len(counts))
     return counts.reshape(last + 1, last + 1)
 
 

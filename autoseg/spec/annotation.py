@@ -283,3 +283,10 @@ def as_annotation(annotation: Any) -> Annotation:
     if isinstance(annotation, Windowed):
         return LabelMap(annotation)
     return LabelMap(np.asarray(annotation))
+
+
+def labels_of(annotation: Any) -> Any:
+    """Return the label map of an inner annotation, ndarray or `Windowed` of shape S."""
+    if isinstance(annotation, LabelMap):
+        annotation = annotation.labels
+    return annotation if isinstance(annotation, Windowed) else np.asarray(annotation)

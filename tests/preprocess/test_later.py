@@ -73,6 +73,26 @@ def test_parts_are_those_of_an_image_that_is_prepared_at_once(
     assert image.array.max() < 200  # the file is as it was
 
 
+@pytest.mark.parametrize(
+    "box",
+    [
+        (slice(0, 1), slice(0, 30), slice(0, 50), slice(0, 900)),  # all of it
+        (slice(1, 2), slice(3, 11), slice(8, 40), slice(64, 128)),  # a window
+        (slice(0, 2), slice(0, 30), slice(0, 50), slice(0, 1)),  # a face
+        (slice(0, 1), slice(2, 3), slice(5, 6), slice(10, 300)),  # a part of a row
+    ],
+    ids=["all", "window", "face", "row"],
+)
+def test_the_pages_of_a_box_are_counted(box):
+    shape, itemsize = (2, 30, 50, 900), 2
+    places = np.arange(np.prod(shape)).reshape(shape)[box]
+    pages = len(np.unique(places * itemsize // 4096))
+
+    touched = later.touched_bytes(box, shape, itemsize)
+
+    assert pages * 4096 / 2 <= touched <= 2 * pages * 4096
+
+
 def test_volumes_are_left_in_their_files_too(tmp_path):
     image, plan = _image(tmp_path, (1, 9, 20, 21)), _plan(3, names=("zscore",))
 

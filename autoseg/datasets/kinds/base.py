@@ -156,6 +156,11 @@ class DatasetKind(ABC):
         task: Task,
         image: Geometry | None,
         case_id: str | None,
+        lazily: bool = False,
     ) -> tuple[Any, Geometry]:
-        """Read a prediction in inner form; as `read`, where people draw alike."""
-        return self.read(path, dataset, task, image, case_id)
+        """Read a prediction in inner form; as `read`, where people draw alike.
+
+        ``lazily`` as `read_lazily` does.
+        """
+        read = self.read_lazily if lazily else self.read
+        return read(path, dataset, task, image, case_id)

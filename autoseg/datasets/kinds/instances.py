@@ -104,6 +104,7 @@ class InstanceFiles(DatasetKind):
         task: Task,
         image: Geometry | None,
         case_id: str | None,
+        lazily: bool = False,
     ) -> tuple[Any, Geometry]:
         if dataset is not None and COMPONENTS in dataset.raw:
             rest = {k: v for k, v in dataset.raw.items() if k != COMPONENTS}

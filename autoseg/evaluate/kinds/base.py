@@ -202,7 +202,12 @@ class EvaluateKind:
             self.read_prediction(prediction, case)
             if grid is None
             else read_prediction(
-                prediction, self.dataset, self.task, image=grid, case_id=case
+                prediction,
+                self.dataset,
+                self.task,
+                image=grid,
+                case_id=case,
+                lazily=True,
             )
         )
         reference, geometry = self.read_reference(annotation, its_geometry, case)
@@ -230,18 +235,22 @@ class EvaluateKind:
         Other programs may write it with other axes over the same place; then it is
         turned to its image, as annotations are.
         """
-        found, grid = read_prediction(path, self.dataset, self.task)
+        how: dict[str, Any] = {"lazily": True}
+        found, grid = read_prediction(path, self.dataset, self.task, **how)
         image = self.image_of(case)
         turn = None if image is None else turn_between(grid, image)
         if image is None or turn is None or not covers_same(grid, image, turn):
             return found, grid
-        return read_prediction(path, self.dataset, self.task, image=image, case_id=case)
+        how |= {"image": image, "case_id": case}
+        return read_prediction(path, self.dataset, self.task, **how)
 
     def read(
         self, path: Path, image: Geometry | None = None, case: str | None = None
     ) -> tuple[Any, Geometry]:
         """Return what is in a file in the task's inner form, and its grid."""
-        return read_annotation(path, self.dataset, self.task, image=image, case_id=case)
+        return read_annotation(
+            path, self.dataset, self.task, image=image, case_id=case, lazily=True
+        )
 
     def read_reference(
         self, path: Path, image: Geometry | None, case: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from autoseg.fingerprint.check.problem import Problem, unreadable
 from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.base import find_format
 from autoseg.geometry.crop import hull, nonzero_range, whole_box
+from autoseg.geometry.mapped import in_rows, keeping_to
 from autoseg.parallel import MemoryBudget, loaded_bytes
+from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.place import is_there
 from autoseg.spec.image import NONZERO
@@ -52,14 +55,14 @@ def look_at(
     """
     facts = CaseFacts(case)
     largest = max((loaded_bytes([path]) for path in case.images), default=0)
-    with memory.take(WORKING_SHARE * largest):
+    with keeping_to(memory.total), memory.take(WORKING_SHARE * largest):
         _look_at_images(facts, dataset)
     if case.annotation is None or not is_there(case.annotation):
         facts.missing = True
         return facts
     files = [path for path in files_of(case) if path not in case.images]
     largest = max((loaded_bytes([path]) for path in files), default=0)
-    with memory.take(WORKING_SHARE * largest):
+    with keeping_to(memory.total), memory.take(WORKING_SHARE * largest):
         kind.look(facts, case.annotation)
     return facts
 
@@ -91,6 +94,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
                 unit=dataset.unit,
                 channels=share,
                 names=dataset.channel_names if len(paths) == 1 else (),
+                lazily=True,
             )
         except Exception as error:  # whatever a library raises on a broken file
             if stops_everything(error):
@@ -98,15 +102,19 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             facts.problems.append(unreadable(error, path))
             complete = False
             continue
-        found += len(image.array)
-        digest.update(repr(image.array.shape).encode())
-        digest.update(image.array.data)
-        box = nonzero_range(image.array)
+        array: Any = image.array
+        if isinstance(array, Windowed):
+            array = array.each(lambda part: part.astype(np.float32), np.float32)
+        found += len(array)
+        digest.update(repr(array.shape).encode())
+        for _, part in _parts(array):
+            digest.update(np.ascontiguousarray(part).data)
+        box = nonzero_range(array)
         boxes += [] if box is None else [box]
-        odd = _intensity_problems(image.array, path)
+        odd = _intensity_problems(array, path)
         facts.problems += odd
         if not odd:
-            found_here = map(find_extreme, image.array)
+            found_here = map(find_extreme, array)
             facts.extremes += [(path, one) for one in found_here if one is not None]
         facts.problems += header_problems(image.geometry, path)
         if facts.geometry is None or first is None:
@@ -150,17 +158,24 @@ def _count_problems(case: Case, found: int, dataset: Dataset) -> list[Problem]:
     ]
 
 
-def _intensity_problems(array: Array, path: Path) -> list[Problem]:
+def _parts(array: Any) -> Iterator[tuple[tuple[int, int], Array]]:
+    """Yield channel and first row of each part of an image (C, *S), and the part."""
+    for number, channel in enumerate(array):
+        for rows, part in in_rows(channel):
+            yield (number, rows.start), part
+
+
+def _intensity_problems(array: Any, path: Path) -> list[Problem]:
     problems = []
     # The sum of finite numbers is finite in float64, and takes no memory.
-    if not np.isfinite(array.sum(dtype=np.float64)):
-        wrong = np.argwhere(~np.isfinite(array))
-        where = tuple(int(i) for i in wrong[0][1:])
+    sums = [part.sum(dtype=np.float64) for _, part in _parts(array)]
+    if not np.isfinite(np.sum(sums)):
+        count, where = _not_finite(array)
         problems.append(
             Problem(
                 "error",
                 path,
-                f"{amount(len(wrong), 'voxel')} not finite (NaN, infinite, or beyond "
+                f"{amount(count, 'voxel')} not finite (NaN, infinite, or beyond "
                 f"3.4e38), the first at {where}.",
                 "Replace them by a number, such as the value of air.",
             )
@@ -170,10 +185,22 @@ def _intensity_problems(array: Array, path: Path) -> list[Problem]:
             Problem(
                 "warning",
                 path,
-                f"All its voxels have the value {array.flat[0]:g}."
+                f"All its voxels have the value {array[0].min():g}."
                 if len(array) == 1
                 else "One of its channels has the same value everywhere.",
                 "Look whether the right file is there.",
             )
         )
     return problems
+
+
+def _not_finite(array: Any) -> tuple[int, tuple[int, ...]]:
+    """Return how many numbers are not finite, and the first voxel that is not."""
+    count, first = 0, None
+    for (_, start), part in _parts(array):
+        wrong = ~np.isfinite(part)
+        count += int(np.count_nonzero(wrong))
+        if first is None and wrong.any():
+            place = np.unravel_index(int(wrong.argmax()), wrong.shape)
+            first = (int(place[0]) + start, *map(int, place[1:]))
+    return count, first or ()

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from autoseg.geometry.resample import resample_outputs
 from autoseg.geometry.streaming import RowResampler, streams
-from autoseg.predict.windows.memory import EXPORTED
-from autoseg.predict.windows.window import Block
+from autoseg.predict.windows.window import EXPORTED, Block
 from autoseg.preprocess.placement import Placement
 from autoseg.spec.configuration import Resampling
 from autoseg.spec.head import Head
@@ -28,7 +27,7 @@ Rows = tuple[Array, int, int]
 Ready = tuple[Sequence[torch.Tensor], int, int, int]
 """Old rows of each head, the first of them, the first new row, and one beyond."""
 
-PIECE = 2**25  # numbers of activated outputs that are made at once: 128 MB
+PIECE = 2 * EXPORTED  # numbers of activated outputs that are made at once: 128 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +44,15 @@ class Grids:
         Of the prepared image.
     exact : bool
         Resample by the plain library call.
+    exported : int
+        Voxels that are decided at once, about.
     """
 
     heads: tuple[Head, ...]
     resampling: Resampling
     placement: Placement
     exact: bool = False
+    exported: int = EXPORTED
 
     @property
     def streams(self) -> bool:
@@ -111,12 +113,13 @@ class Stream:
             self._rows = self._resampler.stream()
         # A block is cut into fewer rows, so that what is decided at once stays small.
         voxels = math.prod(there.cropped_shape)
-        step = max(1, EXPORTED * there.shape[axis] // voxels)
+        step = max(1, self.grids.exported * there.shape[axis] // voxels)
         for low in range(block.start, block.stop, step):
             size = min(step, block.stop - low)
             logits = block.logits.narrow(axis + 1, low - block.start, size)
             for ready in self._rows.take(low, logits):
                 yield self._resampler, ready
+            block.let_go()
 
     def activated(
         self, resampler: RowResampler, ready: Ready, every: int = 1
@@ -126,7 +129,7 @@ class Stream:
         axis, shape = resampler.axis, self.grids.placement.cropped_shape
         outputs = sum(head.channels for head in self.grids.heads)
         row = outputs * math.prod(shape) // shape[axis]
-        step = max(1, PIECE // max(1, row))
+        step = max(1, min(PIECE, 2 * self.grids.exported) // max(1, row))
         first_one = start if every == 1 else -(-start // every) * every
         for low in range(first_one, stop, step if every == 1 else every):
             high = min(low + (step if every == 1 else 1), stop)

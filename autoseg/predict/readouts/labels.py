@@ -99,6 +99,7 @@ class Labels(OutputReadout):
             resampling=self.model.settings.resampling,
             placement=sight.prepared.placement,
             exact=self.options.exact,
+            exported=sight.windows.exported,
         )
         if sight.sink is not None:
             sight.sink.open(grids.placement)

@@ -10,7 +10,7 @@ import torch
 
 from autoseg.errors import UsageError
 from autoseg.machine import GIGABYTE
-from autoseg.predict.windows.window import Windows
+from autoseg.predict.windows.window import EXPORTED, Windows
 from autoseg.spec.configuration import Configuration
 
 # Feature maps of the finest resolution that are alive at once in a U-Net's last
@@ -26,12 +26,27 @@ SMALL_WINDOWS, CACHED = 8, 2**18
 # Threads that share a window of 256 x 256 and 16 features are no faster than one of
 # them, so each takes a window of its own; of large ones, memory would be too much.
 SHARED, MOST_THREADS = 2**23, 8
-EXPORTED = 2**24  # voxels of the image's grid that are decided at once
-EXPORT = 12.0 * EXPORTED  # bytes: a head, the largest so far, labels, and rows in work
+DECIDED = 12.0  # bytes for a voxel: a head, the largest so far, labels, rows in work
+EXPORT = DECIDED * EXPORTED
+LEAST_EXPORTED = 2**20  # voxels that are decided at once where memory is short
+BESIDE = 160e6  # bytes: pages of the image, what libraries load and set up at first
+PAGE = 4096  # bytes: what is mapped of a file is in memory by whole pages
 
 
 class TooLittle(UsageError):
-    """There is too little memory, however windows are predicted."""
+    """There is too little memory, however windows are predicted.
+
+    Parameters
+    ----------
+    message : str
+        What was found, and what to do.
+    missing : float
+        Bytes.
+    """
+
+    def __init__(self, message: str, missing: float = 0.0) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 def window_bytes(settings: Configuration, precision: str = "fp32") -> float:
@@ -72,7 +87,13 @@ def sums_bytes(windows: Windows, shape: Sequence[int], outputs: int, folds: int)
     int
         Bytes.
     """
-    slab = math.prod(windows.grid(shape).slab)
+    grid = windows.grid(shape)
+    slab = math.prod(grid.slab)
+    if windows.in_file:  # a window of one output, or rows of all that are decided
+        *rows, last = grid.patch
+        row = math.prod(shape) // shape[grid.axis]
+        decided = 4 * outputs * max(windows.exported, row)
+        return math.prod(rows) * (PAGE + 4 * last) + decided
     if windows.as_nnunet:
         return 2 * slab * (outputs * folds + 1)
     return torch.finfo(windows.dtype).bits // 8 * slab * outputs
@@ -100,7 +121,9 @@ def working_bytes(
         Bytes.
     """
     sums = sums_bytes(windows, shape, outputs, folds)
-    return EXPORT + sums + windows.batch * per_window
+    row = math.prod(shape) // shape[windows.grid(shape).axis]
+    export = DECIDED * max(windows.exported, row)
+    return export + sums + windows.batch * per_window
 
 
 def fit_windows(
@@ -110,11 +133,13 @@ def fit_windows(
     folds: int,
     per_window: float,
     available: float,
+    slowly: bool = True,
 ) -> Windows:
     """Return how to predict an array within the memory that there is.
 
     Tries the sums on the device in float32, then in float16, then beside the device;
-    fewer windows at once before either.
+    fewer windows at once before either. Then fewer voxels are decided at once, and at
+    last the sums are put into a file, in float32.
 
     Parameters
     ----------
@@ -128,6 +153,8 @@ def fit_windows(
         Bytes of a network for each window; see `window_bytes`.
     available : float
         Bytes of main memory that may still be taken.
+    slowly : bool
+        Also by what makes it slower: few voxels at once, and files.
 
     Returns
     -------
@@ -139,12 +166,13 @@ def fit_windows(
     TooLittle
         If none does; the message says how much it takes.
     """
+    args = shape, outputs, folds, per_window, available, slowly
     if windows.nnunet_sums and not windows.exact:
         try:
-            return _fit(windows, shape, outputs, folds, per_window, available)
+            return _fit(windows, *args)
         except TooLittle:  # our own sums are kept once for all folds
             windows = replace(windows, nnunet_sums=False)
-    return _fit(windows, shape, outputs, folds, per_window, available)
+    return _fit(windows, *args)
 
 
 def _fit(
@@ -154,6 +182,7 @@ def _fit(
     folds: int,
     per_window: float,
     available: float,
+    slowly: bool,
 ) -> Windows:
     device = torch.device(windows.device)
     beside = replace(windows, sums_device=torch.device("cpu"))
@@ -167,16 +196,22 @@ def _fit(
         options, per_window = [replace(beside, batch=1)], 0
     if not windows.as_nnunet:
         options.append(_half(options[-1]))
-    need = 0.0
+    if not windows.as_nnunet and slowly:
+        small = replace(options[-1], exported=LEAST_EXPORTED)
+        filed = replace(beside, batch=1, exported=LEAST_EXPORTED, in_file=True)
+        options += [small, filed]
+    least = math.inf
     for option in options:
         need = working_bytes(option, shape, outputs, folds, per_window)
         if need <= available:
             return option
+        least = min(least, need)
     raise TooLittle(
         f"Predicting an image of {' x '.join(map(str, shape))} voxels with {outputs} "
-        f"outputs takes {need / GIGABYTE:.1f} GB beside the image itself, and "
-        f"{max(0, available) / GIGABYTE:.1f} GB are left. Give more --max-memory, "
-        "close other programs, or cut the image into parts."
+        f"outputs takes {least / GIGABYTE:.2f} GB beside the image itself, and "
+        f"{max(0, available) / GIGABYTE:.2f} GB are left. Give more --max-memory, "
+        "close other programs, or cut the image into parts.",
+        missing=least - available,
     )
 
 

@@ -1,6 +1,7 @@
 """Weighted sums of window outputs, for the rows that later windows still touch.
 
-`Sums` is the way we do it, `ExactSums` the way that nnU-Net v2 does it, to the bit.
+`Sums` is the way we do it, in memory or by `FiledSums` in a file, `ExactSums` the way
+that nnU-Net v2 does it, to the bit.
 
 Letters: K outputs, P patch.
 """
@@ -9,9 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
+from autoseg.geometry.mapped import filed, let_go
 from autoseg.predict.windows.tiling import Grid, importance_map, window_shares
+
+LOOKED_AT = 2**22  # numbers that are looked at at once
 
 
 class Sums:
@@ -68,6 +73,13 @@ class Sums:
         base : int
             Row of the padded array that the slab begins with.
         """
+        mean = self._shared(outputs, index)
+        self.total[(slice(None), *self.place(index, base))].add_(mean)
+
+    def _shared(
+        self, outputs: Sequence[torch.Tensor], index: Sequence[int]
+    ) -> torch.Tensor:
+        """Return the mean over folds, (K, *P), times the window's share of voxels."""
         mean = outputs[0]
         for other in outputs[1:]:
             mean += other
@@ -78,7 +90,7 @@ class Sums:
             if len(self.grid.origins[axis]) > 1:
                 after = len(self.grid.shape) - 1 - axis
                 mean *= shares[i].reshape(-1, *[1] * after)
-        self.total[(slice(None), *self.place(index, base))] += mean
+        return mean
 
     def finish(self, first: int, last: int) -> torch.Tensor:
         """Return the mean outputs of finished rows of the slab, without padding.
@@ -99,6 +111,9 @@ class Sums:
         """Forget so many rows and begin the slab with the next one."""
         for output in self.total:
             self.shift(output, rows)
+
+    def let_go(self) -> None:
+        """Take sums that are in a file out of memory."""
 
     def place(self, index: Sequence[int], base: int) -> tuple[slice, ...]:
         """Return where a window lies in a slab that begins with row ``base``."""
@@ -129,6 +144,50 @@ class Sums:
             part = min(rows, keep - low)
             slab.narrow(axis, low, part).copy_(slab.narrow(axis, low + rows, part))
         slab.narrow(axis, keep, thick - keep).zero_()
+
+
+class FiledSums(Sums):
+    """Sums in float32 that lie in a file without a name, row behind row.
+
+    Parameters
+    ----------
+    grid : Grid
+        The windows.
+    outputs : int
+        K.
+    """
+
+    def __init__(self, grid: Grid, outputs: int) -> None:
+        super().__init__(grid, 0)
+        axis = grid.axis
+        thick, *across = grid.slab[axis], *grid.slab[:axis], *grid.slab[axis + 1 :]
+        self._rows = filed((outputs, thick, *across), np.float32)
+        self.total = torch.from_numpy(self._rows).movedim(1, axis + 1)
+
+    def add(
+        self, outputs: Sequence[torch.Tensor], index: Sequence[int], base: int
+    ) -> None:
+        place = self.place(index, base)
+        for total, mean in zip(self.total, self._shared(outputs, index), strict=True):
+            total[place].add_(mean)
+            self.let_go()
+
+    def let_go(self) -> None:
+        let_go(self._rows)
+
+    def move_on(self, rows: int) -> None:
+        if not rows:
+            return
+        across = max(1, self._rows[0, 0].size)
+        step = max(1, min(rows, LOOKED_AT // across))
+        for output in self.total:
+            slab = output.movedim(self.grid.axis, 0)
+            for low in range(0, len(slab), step):
+                part = slab[low : low + step]
+                above = slab[low + rows : low + rows + step]
+                part[: len(above)].copy_(above)
+                part[len(above) :].zero_()
+                self.let_go()
 
 
 class ExactSums(Sums):

@@ -25,12 +25,14 @@ from numpy.typing import NDArray
 
 from autoseg.errors import ModelError, UsageError
 from autoseg.predict.windows.mirrors import Copies
-from autoseg.predict.windows.sums import ExactSums, Sums
+from autoseg.predict.windows.sums import LOOKED_AT, ExactSums, FiledSums, Sums
 from autoseg.predict.windows.tiling import Grid
 from autoseg.spec.head import Head
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """From (B, C, *P) to the logits of all heads, (B, K, *P), float32."""
+
+EXPORTED = 2**24  # voxels of the image's grid that are decided at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,10 @@ class Windows:
         Where the networks are.
     sums_device : str or torch.device, optional
         Where the sums are; by default there too.
+    in_file : bool
+        Sums that are not nnU-Net's lie in a nameless file: slower, and of any size.
+    exported : int
+        Voxels of the image's grid that are decided at once, about.
     heads : tuple of Head
         Which outputs have directions, that mirrors turn; empty: none has.
     doubted : tuple of Head
@@ -79,6 +85,8 @@ class Windows:
     dtype: torch.dtype = torch.float32
     device: torch.device | str = "cpu"
     sums_device: torch.device | str | None = None
+    in_file: bool = False
+    exported: int = EXPORTED
     heads: tuple[Head, ...] = ()
     doubted: tuple[Head, ...] = ()
     reflected: bool = False
@@ -139,12 +147,15 @@ class Block:
     logits : tensor, shape (K, *S) but stop - start along ``axis``
         Mean over windows, mirrors and folds. Overwritten when the next block is asked
         for.
+    let_go : callable
+        Takes out of memory what was looked at of logits that are in a file.
     """
 
     axis: int
     start: int
     stop: int
     logits: torch.Tensor
+    let_go: Callable[[], None] = lambda: None
 
 
 def predict_outputs(
@@ -207,8 +218,14 @@ def predict_outputs(
         start, stop = max(0, base - low), min(end, base + done - low)
         if sums is not None and start < stop:
             logits = sums.finish(start + low - base, stop + low - base)
-            _check_finite(logits)
-            yield Block(axis=grid.axis, start=start, stop=stop, logits=logits)
+            _check_finite(logits, sums)
+            yield Block(
+                axis=grid.axis,
+                start=start,
+                stop=stop,
+                logits=logits,
+                let_go=sums.let_go,
+            )
             sums.move_on(done)
 
 
@@ -232,6 +249,8 @@ def _make_sums(grid: Grid, windows: Windows, outputs: Sequence[torch.Tensor]) ->
     with torch.inference_mode(False):
         if windows.as_nnunet:
             return ExactSums(grid, channels, len(outputs), device)
+        if windows.in_file:
+            return FiledSums(grid, channels)
         return Sums(grid, channels, windows.dtype, device)
 
 
@@ -327,10 +346,15 @@ def cut(
     return padded
 
 
-def _check_finite(logits: torch.Tensor) -> None:
-    # Output by output, so that the mask stays small.
-    if not all(bool(torch.isfinite(output).all()) for output in logits):
-        raise ModelError(
-            "The network's output is not finite. Look for NaN or very large numbers in "
-            "the image; if there are none, the model's weights are damaged."
-        )
+def _check_finite(logits: torch.Tensor, sums: Sums) -> None:
+    # Some rows at a time, for comparing takes as much memory as what is compared.
+    rows = max(1, LOOKED_AT * len(logits[0]) // max(1, logits[0].numel()))
+    for output in logits:
+        for part in output.split(rows):
+            if not bool(torch.isfinite(part).all()):
+                raise ModelError(
+                    "The network's output is not finite. Look for NaN or very large "
+                    "numbers in the image; if there are none, the model's weights are "
+                    "damaged."
+                )
+            sums.let_go()

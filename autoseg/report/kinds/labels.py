@@ -25,7 +25,7 @@ from autoseg.report.pictures.turned import Turned
 from autoseg.report.reliability import reliability, tally
 from autoseg.report.sampled import sampled
 from autoseg.report.statistics import Region
-from autoseg.spec.annotation import LabelMap
+from autoseg.spec.annotation import LabelMap, labels_of
 from autoseg.tasks.base import Task
 from autoseg.train.after.results import scores_of
 
@@ -92,9 +92,11 @@ class LabelsReport(ReportKind):
             return None
 
         def look(case: str, path: Path) -> Array:
-            said, _ = read_prediction(path, checked.dataset, self.task, case_id=case)
-            truth = np.asarray(checked.annotation(case))
-            return confused_voxels(truth, np.asarray(said), self.members)
+            said, _ = read_prediction(
+                path, checked.dataset, self.task, case_id=case, lazily=True
+            )
+            truth = labels_of(checked.annotation(case, lazily=True))
+            return confused_voxels(truth, labels_of(said), self.members)
 
         found = checked.each(look, checked.some(MOST_CASES))
         tables = list(found.values())

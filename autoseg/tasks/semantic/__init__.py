@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import DatasetError
-from autoseg.spec.annotation import OUTSIDE, LabelMap
-from autoseg.spec.arrays.windowed import Windowed
+from autoseg.spec.annotation import OUTSIDE, LabelMap, labels_of
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks import TASKS
@@ -22,6 +21,8 @@ from autoseg.tasks.semantic.places import share_of
 from autoseg.tasks.semantic.sizes import is_one, measure_classes, pool_classes
 
 IGNORE = "ignore"
+UNKNOWN = -1  # no inner value that is read from a file
+CHUNK = 2**18  # voxels looked up at once: NumPy makes eight bytes of each
 HEAD = "classes"
 
 
@@ -172,6 +173,10 @@ class SemanticTask(Task):
         labels = np.asarray(annotation)
         if labels.dtype == bool:
             labels = labels.astype(np.uint8)
+        if labels.dtype.kind in "iu" and labels.dtype.itemsize <= 2:
+            inner = _looked_up(self._inner_of(labels.dtype), labels)
+            if inner.min(initial=0) > UNKNOWN:
+                return inner
         found = _values(labels)
         unknown = [value for value in found if value not in self._index]
         if unknown:
@@ -187,12 +192,24 @@ class SemanticTask(Task):
                 inner[labels == value] = self._index[value]
         return inner
 
+    def _inner_of(self, kind: np.dtype[Any]) -> NDArray[np.int16]:
+        """Return the inner values of all numbers of a short type, negative ones last.
+
+        A negative number counts from the end of the table, as of any array.
+        """
+        limits = np.iinfo(kind)
+        table = np.full(1 << limits.bits, UNKNOWN, dtype=np.int16)
+        for value, inner in self._index.items():
+            if limits.min <= value <= limits.max:
+                table[value] = inner
+        return table
+
     def partly(self, annotation: Any, annotated: Sequence[str]) -> Any:
         if set(annotated) >= set(self.classes):
             return annotation
         number = self.partial.set_of(annotated)
         labels = each_part(
-            _labels_of(annotation), lambda part: self.partial.known(part, number)
+            labels_of(annotation), lambda part: self.partial.known(part, number)
         )
         return LabelMap(labels, unknown=self.partial.unknown(number))
 
@@ -215,12 +232,11 @@ class SemanticTask(Task):
         kind = next(
             k for k in kinds if np.iinfo(k).min <= low and high <= np.iinfo(k).max
         )
-        written: Array = table.astype(kind)[labels]
-        return written
+        return _looked_up(table.astype(kind), labels)
 
     def measure(self, annotation: Any, spacing: tuple[float, ...]) -> dict[str, Any]:
         return measure_classes(
-            _labels_of(annotation), self._spoken_of(annotation), spacing
+            labels_of(annotation), self._spoken_of(annotation), spacing
         )
 
     @classmethod
@@ -233,7 +249,7 @@ class SemanticTask(Task):
         return {n: self._own_members(n) for n in self.classes if n not in unknown}
 
     def foreground(self, annotation: Any) -> dict[str, Array]:
-        labels = _labels_of(annotation)
+        labels = labels_of(annotation)
         places = {
             name: share_of(labels, partial(is_one, self.members(name)))
             for name in self.classes
@@ -279,8 +295,8 @@ class SemanticTask(Task):
         from autoseg.metrics.segmentation import score_labels
 
         return score_labels(
-            np.asarray(predicted),
-            np.asarray(reference),
+            labels_of(predicted),
+            labels_of(reference),
             spacing,
             self._spoken_of(reference),
             ignore=self.ignore_index,
@@ -296,16 +312,19 @@ class SemanticTask(Task):
         return cls(labels=labels), annotation, (0.5, 0.5)
 
 
+def _looked_up(table: Array, labels: Array) -> Array:
+    """Return ``table[labels]``, in pieces that stay in the processor's cache."""
+    found = np.empty(labels.size, table.dtype)
+    flat = labels.reshape(-1)
+    for start in range(0, labels.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        found[part] = table[flat[part]]
+    return found.reshape(labels.shape)
+
+
 def _values(labels: Array) -> list[int]:
     """Return the distinct values of an integer array, quickly when they are small."""
     if labels.size and labels.min() >= 0 and labels.max() < 65_536:
         counts = np.bincount(labels.ravel().astype(np.int64, copy=False))
         return [int(value) for value in np.flatnonzero(counts)]
     return [int(value) for value in np.unique(labels)]
-
-
-def _labels_of(annotation: Any) -> Any:
-    """Return the label map of an inner annotation, which may be read by windows."""
-    if isinstance(annotation, LabelMap):
-        annotation = annotation.labels
-    return annotation if isinstance(annotation, Windowed) else np.asarray(annotation)

@@ -26,7 +26,7 @@ from autoseg.metrics.calibration import LEAST, Evidence, Reservoir
 from autoseg.predict.readouts.probabilities import LEVELS
 from autoseg.predict.windows.canvas import cut_out
 from autoseg.preprocess.placement import Placement
-from autoseg.spec.annotation import LabelMap
+from autoseg.spec.annotation import LabelMap, labels_of
 from autoseg.spec.head import Head
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
@@ -196,7 +196,7 @@ class SampleSink:
         annotation = self._read(placement.geometry)
         unknown = annotation.unknown if isinstance(annotation, LabelMap) else ()
         self.sampler = Sampler(self._task, unknown)
-        self._truth = cut_out(np.asarray(annotation), placement)
+        self._truth = cut_out(labels_of(annotation), placement)
         numbers = self.sampler.head.channels * math.prod(placement.cropped_shape)
         self.every = math.ceil(numbers / COMPUTED)
 
@@ -206,7 +206,7 @@ class SampleSink:
             raise ValueError("open it first")
         place = [slice(None)] * self._truth.ndim
         place[axis] = slice(start, start + outputs.shape[1 + axis])
-        self.sampler.look(outputs, self._truth[tuple(place)])
+        self.sampler.look(outputs, np.asarray(self._truth[tuple(place)]))
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from autoseg.errors import UsageError
 from autoseg.networks import NETWORKS
 from autoseg.predict.windows.memory import (
     EXPORT,
+    LEAST_EXPORTED,
+    TooLittle,
     fit_windows,
     sums_bytes,
     window_bytes,
@@ -82,8 +84,34 @@ def test_less_memory_means_fewer_windows_then_half_precision(left, batch, dtype)
 
 
 def test_too_little_memory_is_refused_in_numbers():
-    with pytest.raises(UsageError, match="0.2 GB beside the image itself, and 0.0 GB"):
+    # A window of 10 MB, 2^20 voxels that are decided at once, of 12 bytes each, and
+    # three outputs in float16.
+    need = 10e6 + 12 * 2**20 + 2 * 3 * SLAB
+
+    with pytest.raises(TooLittle, match="0.02 GB beside the image.* and 0.00 GB") as it:
         fit_windows(WINDOWS, SHAPE, 3, 1, 10e6, 1e6)
+
+    assert it.value.missing == need - 1e6
+    assert fit_windows(WINDOWS, SHAPE, 3, 1, 10e6, need).exported == LEAST_EXPORTED
+
+
+def test_sums_go_to_a_file_where_not_even_half_precision_fits():
+    # 100 outputs of 32 x 400 x 400 voxels are 1 GB in float16. In a file, 2^20 voxels
+    # that are decided, with 12 bytes and 100 outputs in float32, are 432 MB; a window
+    # has 10 MB, and 4096 + 4 * 32 bytes of pages for each of 32 * 32 rows.
+    shape, outputs = (1000, 400, 400), 100
+    filed = 10e6 + 2**20 * (12 + 4 * outputs) + 32 * 32 * (4096 + 4 * 32)
+    half = 10e6 + 2**20 * 12 + 2 * outputs * 32 * 400 * 400
+
+    small = fit_windows(WINDOWS, shape, outputs, 1, 10e6, half)
+    smaller = fit_windows(WINDOWS, shape, outputs, 1, 10e6, filed)
+
+    assert (small.dtype, small.in_file) == (torch.float16, False)
+    assert small.exported == LEAST_EXPORTED
+    assert (smaller.dtype, smaller.in_file) == (torch.float32, True)
+    for least, slowly in ((filed - 1, True), (half, False)):
+        with pytest.raises(TooLittle):
+            fit_windows(WINDOWS, shape, outputs, 1, 10e6, least, slowly)
 
 
 def test_exact_sums_are_never_made_smaller():

@@ -1,6 +1,7 @@
 """Predicting row by row gives what predicting everything at once gives."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from autoseg.errors import ModelError, UsageError
+from autoseg.geometry.mapped import is_mapped
+from autoseg.predict.windows import sums
 from autoseg.predict.windows.window import Windows, predict_outputs
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head, Mirrored
@@ -154,6 +157,28 @@ def test_memory_does_not_depend_on_the_longest_axis(longest, exact, monkeypatch)
     if exact and longest > 0:
         window = 16 * 16 * 200  # ... but exact sums follow the first axis
     assert sum(allocated) == window * (3 if exact else 2)
+
+
+@pytest.mark.parametrize(
+    "shape", [(11, 17, 23), (30, 9, 8), (9, 26, 10), (16, 16, 8)], ids=str
+)
+def test_sums_in_a_file_are_those_in_memory(shape, monkeypatch):
+    monkeypatch.setattr("autoseg.predict.windows.sums.LOOKED_AT", 100)
+    monkeypatch.setattr("autoseg.predict.windows.window.LOOKED_AT", 100)
+    let_go, forgotten = sums.let_go, []
+    monkeypatch.setattr(
+        sums, "let_go", lambda array: forgotten.append(array) or let_go(array)
+    )
+    networks, array = [toy_network(1), toy_network(2)], image(shape)
+    windows = Windows(patch=(8, 8, 8), step_size=0.4, batch=3)
+
+    known = collect(predict_outputs(networks, array, windows), shape)
+    assert not forgotten
+    filed = replace(windows, in_file=True)
+    found = collect(predict_outputs(networks, array, filed), shape)
+
+    np.testing.assert_array_equal(found, known)
+    assert is_mapped(forgotten[0])
 
 
 def test_float16_sums_need_half_the_memory_and_are_close():

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, stops_everything
 from autoseg.fingerprint.check.facts import CaseFacts
@@ -18,7 +16,7 @@ from autoseg.fingerprint.outside import groups_of, outside_of
 from autoseg.formats.base import known_endings, match_ending, read_labels
 from autoseg.formats.header import measured_in
 from autoseg.geometry.align import covers_same, turn_between
-from autoseg.spec.annotation import as_annotation
+from autoseg.spec.annotation import as_annotation, labels_of
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.tasks.base import Task
@@ -80,9 +78,14 @@ class CheckKind:
         Without a task, it is what stands in the file of a label map.
         """
         if self.task is None:
-            return read_labels(path, self.dataset)
+            return read_labels(path, self.dataset, lazily=True)
         return read_annotation(
-            path, self.dataset, self.task, image=facts.geometry, case_id=facts.case.id
+            path,
+            self.dataset,
+            self.task,
+            image=facts.geometry,
+            case_id=facts.case.id,
+            lazily=True,
         )
 
     def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
@@ -97,7 +100,7 @@ class CheckKind:
         annotation : Any
             What `read` gave.
         """
-        facts.empty = not np.asarray(annotation).any()
+        facts.empty = not labels_of(annotation).any()
 
     def groups(self) -> Mapping[str, Sequence[Any]]:
         """Return, for each class, the keys that `counts` has of it."""

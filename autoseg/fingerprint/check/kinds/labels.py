@@ -53,7 +53,7 @@ class LabelsCheck(CheckKind):
         if self.labels is None:
             return super().read(facts, path)
         if not is_drawn(path):
-            return read_map(path, self.dataset, names=self._names())
+            return read_map(path, self.dataset, names=self._names(), lazily=True)
         drawn = read_drawn(path, self.dataset, facts.geometry, facts.case.id)
         facts.problems += header_problems(drawn[1], path)
         return drawn

@@ -47,9 +47,10 @@ class AfterLabels(AfterKind):
         dataset, task = self.job.dataset, self.job.task
 
         def truth(image: Geometry) -> Any:
-            return read_annotation(drawn, dataset, task, image=image, case_id=case_id)[
-                0
-            ]
+            found, _ = read_annotation(
+                drawn, dataset, task, image=image, case_id=case_id, lazily=True
+            )
+            return found
 
         return sampling(sample_file(self._samples, case_id), task, truth)
 
