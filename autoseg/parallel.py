@@ -26,7 +26,7 @@ from autoseg.executors.results import Results
 from autoseg.executors.threads import Threads
 from autoseg.machine import GIGABYTE, cores, free_memory, used_memory
 from autoseg.progress import Progress
-from autoseg.spec.foreign.place import all_files_at
+from autoseg.spec.foreign.behind import whole_files_at
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -100,7 +100,7 @@ def loaded_bytes(files: Iterable[Path]) -> int:
     Parameters
     ----------
     files : iterable of Path
-        Images; what is missing counts nothing.
+        Images; what is missing counts nothing, and voxels behind a header count, too.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def loaded_bytes(files: Iterable[Path]) -> int:
         Bytes. Medical images are mostly two bytes a voxel and pack to a third or so.
     """
     total = 0
-    for file in all_files_at(files):
+    for file in whole_files_at(files):
         if file.is_file():
             plain = file.suffix.lower() in UNPACKED
             total += file.stat().st_size * (2 if plain else 6)

@@ -232,6 +232,16 @@ def test_packed_files_are_taken_to_be_larger_in_memory(tmp_path):
     assert loaded_bytes([tmp_path / "missing.nii"]) == 0
 
 
+def test_voxels_behind_a_header_take_memory(tmp_path):
+    (tmp_path / "a.raw").write_bytes(bytes(1000))
+    (tmp_path / "a.mhd").write_text("ElementDataFile = a.raw\n")
+    (tmp_path / "b.nrrd").write_text("NRRD0004\ndata file: a.raw\n\n")
+
+    header = 6 * (tmp_path / "a.mhd").stat().st_size
+    assert loaded_bytes([tmp_path / "a.mhd"]) == header + 2000
+    assert loaded_bytes([tmp_path / "b.nrrd"]) > 2000
+
+
 def test_threads_wait_until_their_share_of_memory_is_free():
     memory = MemoryBudget(10)
     inside, entered = [], threading.Event()

@@ -92,7 +92,17 @@ def _groups(problems: Sequence[Problem], every: bool) -> list[list[Problem]]:
     for problem in problems:
         key = (problem.found, problem.fix)
         grouped.setdefault(key if every else _alike(problem), []).append(problem)
-    return list(grouped.values())
+    return [one for group in grouped.values() for one in _said_apart(group)]
+
+
+def _said_apart(group: Sequence[Problem]) -> list[list[Problem]]:
+    """Return several findings about one file alone, such as dataset.json, one by one."""
+    if len({problem.file for problem in group}) > 1 or any(p.case for p in group):
+        return [list(group)]
+    apart: dict[str, list[Problem]] = {}
+    for problem in group:
+        apart.setdefault(problem.found, [problem])
+    return list(apart.values())
 
 
 def _alike(problem: Problem) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autoseg.errors import DatasetError
+from autoseg.spec.foreign.letters import composed
 
 MOST_REPEATS = 3  # of any length, in one expression
 
@@ -32,7 +33,8 @@ def group_finder(groups: Any) -> Callable[[str], str | None]:
         return lambda case_id: None
     if isinstance(groups, dict):
         table = {str(key): str(value) for key, value in groups.items()}
-        return table.get
+        same = {composed(key): value for key, value in table.items()}
+        return lambda case_id: table.get(case_id, same.get(composed(case_id)))
     try:
         _must_be_quick(groups)
         pattern = re.compile(groups)

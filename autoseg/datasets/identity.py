@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,14 +19,11 @@ from typing import Any
 from autoseg.datasets.instance_files import files_of
 from autoseg.errors import DatasetError, some_of
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.foreign.place import all_files_at
+from autoseg.spec.foreign.behind import whole_files_at
 from autoseg.spec.foreign.place import is_there as is_at
 from autoseg.spec.json import dumps, write_text
 from autoseg.workspace import Workspace, stamps_of
 
-HEAD = 1 << 16  # bytes in which a header names the file of its voxels
-NAMED = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$", re.I | re.M)
-HEADERS = (".mhd", ".nrrd", ".nhdr")
 LENGTH = 16  # letters of a hash
 
 log = logging.getLogger(__name__)
@@ -49,41 +45,7 @@ def all_files(case: Case) -> list[Path]:
         Those of `files_of`, all slices of what is a folder, and the voxels behind
         headers (.raw of .mhd).
     """
-    found = all_files_at(files_of(case))
-    behind = [other for path in found for other in voxels_behind(path)]
-    return [*found, *dict.fromkeys(p for p in behind if p not in found)]
-
-
-def voxels_behind(path: Path) -> list[Path]:
-    """Return the files that a header says its voxels are in.
-
-    Parameters
-    ----------
-    path : Path
-        Any file; only those whose kind may point to another are looked into.
-
-    Returns
-    -------
-    list of Path
-        Beside the header, whether they are there or not.
-    """
-    if path.suffix.lower() not in HEADERS:
-        return []
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return []
-    if path.suffix.lower() != ".mhd":  # in NRRD a blank line ends the header
-        head = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
-    found = NAMED.search(head)
-    name = found[1].decode("utf-8", "surrogateescape") if found else "LOCAL"
-    if name == "LOCAL":
-        return []
-    if name.split()[0] == "LIST" or "%" in name:  # one file for each slice
-        beside = (p for p in path.parent.iterdir() if p.is_file() and p != path)
-        return sorted(p for p in beside if p.name[0] != ".")
-    return [path.parent / name]
+    return whole_files_at(files_of(case))
 
 
 def quick_stamp(case: Case) -> str:

@@ -7,7 +7,7 @@ additions that docs/dataset.md lists. No image is opened.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,10 @@ from autoseg.datasets.files import (
     find_cases,
     image_ending,
     is_suffixed,
+    list_files,
     names_in,
 )
+from autoseg.datasets.groups import Splits
 from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
@@ -30,6 +32,7 @@ from autoseg.datasets.series.parts import cases_of_parts, stems_of_parts
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats.base import known_endings, writable
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.letters import as_known, in_form_of
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root
 
@@ -186,9 +189,20 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         )
         for c in dataset.training
     )
-    dataset = replace(dataset, training=training)
+    splits = _splits_of(dataset.splits, [case.id for case in training])
+    dataset = replace(dataset, training=training, splits=splits)
     dataset = _with_test_cases(dataset, listed is not None, folders)
     return dataset, problems + _problems_of_task(dataset)
+
+
+def _splits_of(splits: Splits | None, ids: Sequence[str]) -> Splits | None:
+    """Return splits whose names are in the codes that the ids of cases have."""
+    if splits is None:
+        return None
+    return tuple(
+        (tuple(as_known(train, ids)), tuple(as_known(val, ids)))
+        for train, val in splits
+    )
 
 
 def _with_endings_of_first(dataset: Dataset) -> Dataset:
@@ -228,6 +242,7 @@ def _with_training_cases(
         maps_first=kind.maps_first,
     )
     by_stem = {**kind.folders(labels), **stems_of_parts(found.by_stem)}
+    by_stem = _in_letters_of(by_stem, images)
     found = replace(found, by_stem=by_stem)
     # Where nobody names an ending, images of several kinds may stand together.
     annotations, cases = _paired(found, dataset, ending if wanted else None, series)
@@ -251,6 +266,12 @@ def _with_training_cases(
         image_ending=ending,
         annotation_ending=label_ending,
     )
+
+
+def _in_letters_of(by_stem: Mapping[str, Path], images: Path) -> dict[str, Path]:
+    """Return annotations by names in the codes that names of images have."""
+    names = [path.name for path in list_files(images)]
+    return dict(zip(in_form_of(by_stem, names), by_stem.values(), strict=True))
 
 
 def _paired(

@@ -42,6 +42,7 @@ from autoseg.parallel import (
 )
 from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.letters import by_known_names
 from autoseg.tasks import make_task
 
 PathLike = str | os.PathLike[str]
@@ -168,7 +169,7 @@ def evaluate(
         images_in(images, described),
     )
     references = find_references(kind, annotations, cases)
-    found = kind.files(Path(predictions))
+    found = by_known_names(kind.files(Path(predictions)), references)
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
     read = [*found.values(), *references.values()]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autoseg.atomic import atomically
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, some_of
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._in_files.raw import as_channels, stored_meta, stored_nrrd
 from autoseg.formats._metaimage import read_meta_fields, write_meta_unit
@@ -27,6 +29,7 @@ from autoseg.formats._nifti_geometry import micrometer_fields, nifti_geometry
 from autoseg.formats._nrrd import (
     edges_of_limits,
     geometry_fields,
+    is_text,
     read_nrrd_header,
     unit_word,
     unsaid_edges,
@@ -45,6 +48,7 @@ from autoseg.formats.header import (
 from autoseg.formats.names import in_one_map, read_segments
 from autoseg.formats.sitk import channels_of, itk_geometry, quiet, to_sitk, unflipped
 from autoseg.geometry.mapped import is_large
+from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.spec.image import Geometry
 
 # What all readers of these formats know; 64-bit integers are trouble to many.
@@ -52,6 +56,8 @@ LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 META = (".mha", ".mhd")
 NO_EDGE = "it gives no spacing along all axes; 1 is taken where there is none"
 GIPL_HEADER = 256  # bytes
+# Of numbers as text, NrrdIO mixes up those of files that are read at the same time.
+_text, _free = threading.Lock(), nullcontext()
 
 
 class ItkFiles(Format):
@@ -251,8 +257,15 @@ def _read(path: Path) -> Any:
     import SimpleITK
 
     quiet()
+    missing = [str(voxels) for voxels in voxels_behind(path) if not voxels.exists()]
+    if missing and path.exists():
+        raise FormatError(
+            f"{path} is the header of {some_of(missing)}, which is not there. Copy "
+            "both, and keep their names."
+        )
     try:
-        return SimpleITK.ReadImage(str(path))
+        with _text if is_nrrd(path) and is_text(read_nrrd_header(path)) else _free:
+            return SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
         raise _unreadable(path, error) from None
 

@@ -119,6 +119,11 @@ def says_orientation(header: Mapping[str, str]) -> bool:
     return space in ANATOMICAL or space in ("rast", "last", "lpst")
 
 
+def is_text(header: Mapping[str, str]) -> bool:
+    """Return whether voxels are written as numbers that people read."""
+    return header.get("encoding", "").lower() in ("txt", "text", "ascii")
+
+
 def unit_word(header: Mapping[str, str], dim: int, path: Path) -> str | None:
     """Return the word for the unit of length of a file; None if there is none.
 

@@ -277,7 +277,8 @@ class Format(ABC):
                 lazy = Windowed(Joined(tuple(arrays)))
             return Image(array=lazy, geometry=first or geometry, path=Path(paths[0]))
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-        array = np.ascontiguousarray(joined, dtype=np.float32)
+        with np.errstate(over="ignore"):  # checks say so of what is infinite
+            array = np.ascontiguousarray(joined, dtype=np.float32)
         if not array.flags.writeable:  # a view of the bytes of a file
             array = array.copy()
         return Image(array=array, geometry=first or geometry, path=Path(paths[0]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from autoseg.formats import FORMATS
-from autoseg.formats._nibabel import NibabelFiles
+from autoseg.formats._nibabel import NibabelFiles, from_nibabel
+
+__all__ = ["NibabelFormat", "from_nibabel"]
 
 
 @FORMATS.register

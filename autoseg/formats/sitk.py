@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._checks import must_have_size
 from autoseg.formats.header import in_wanted, with_remarks
 from autoseg.spec.foreign.units import unit_of
 from autoseg.spec.image import Geometry
@@ -42,11 +43,13 @@ def from_sitk(image: Any, path: Path, unit: str | None) -> tuple[Array, Geometry
     Raises
     ------
     FormatError
-        If there are other numbers of axes, or none along one.
+        If there are other numbers of axes, or no size along one.
     """
     array = channels_of(image, path)
     word = image.GetMetaData(UNIT_KEY) if image.HasMetaDataKey(UNIT_KEY) else None
-    return array, in_wanted(itk_geometry(image), word, unit)
+    geometry = itk_geometry(image)
+    must_have_size(geometry, path)
+    return array, in_wanted(geometry, word, unit)
 
 
 def channels_of(image: Any, path: Path) -> Array:

@@ -60,6 +60,31 @@ def turn_between(geometry: Geometry, image: Geometry) -> Turn | None:
     return Turn(axes=tuple(axes), flips=tuple(flips))
 
 
+class ElsewhereError(DatasetError):
+    """An annotation has other axes than its image, and lies elsewhere.
+
+    Parameters
+    ----------
+    path : Path
+        The annotation.
+    geometry, image : Geometry
+        Of the annotation and of the image.
+    """
+
+    def __init__(self, path: Path, geometry: Geometry, image: Geometry) -> None:
+        self.axes = names_of(geometry), names_of(image)
+        super().__init__(
+            f"{path}: Its axes run as {self.axes[0]}, those of the image as "
+            f"{self.axes[1]}, and the two do not lie in the same place. Look at "
+            "both in a viewer of world coordinates: resample the annotation to the "
+            "image's grid if it is right there; if only its numbers are, and not its "
+            "header, write it again with the image's."
+        )
+
+    def __reduce__(self) -> Any:
+        return DatasetError, self.args
+
+
 def aligned(
     array: Array, geometry: Geometry, image: Geometry, path: Path
 ) -> tuple[Array, Geometry]:
@@ -86,20 +111,14 @@ def aligned(
 
     Raises
     ------
-    DatasetError
+    ElsewhereError
         If it has other axes and does not lie where the image is.
     """
     turn = turn_between(geometry, image)
     if turn is None:
         return array, geometry
     if not covers_same(geometry, image, turn):
-        raise DatasetError(
-            f"{path}: Its axes run as {names_of(geometry)}, those of the image as "
-            f"{names_of(image)}, and the two do not lie in the same place. Look at "
-            "both in a viewer of world coordinates: resample the annotation to the "
-            "image's grid if it is right there; if only its numbers are, and not its "
-            "header, write it again with the image's."
-        )
+        raise ElsewhereError(path, geometry, image)
     return turn.apply(array), replace(geometry, **_grid_of(image))
 
 

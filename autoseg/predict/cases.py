@@ -22,6 +22,7 @@ from autoseg.datasets.series.studies import Wanted, cases_of_study, is_study
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.model.model import Model
+from autoseg.outputs import JOURNAL
 from autoseg.predict.job import Job
 from autoseg.predict.readouts.lookup import kind_of
 from autoseg.predict.readouts.types import (
@@ -31,9 +32,15 @@ from autoseg.predict.readouts.types import (
     output_of,
 )
 from autoseg.spec.dataset import Case
-from autoseg.spec.foreign.place import is_there
+from autoseg.spec.foreign.behind import voxels_behind
+from autoseg.spec.foreign.place import is_there, place_of
 
 PICTURES = (".png", ".bmp", ".jpg", ".jpeg")  # never a volume
+NO_IMAGES = (  # what lies beside images, and tells something of them or of nothing
+    *(".json", ".jsonl", ".yaml", ".yml", ".xml", ".csv", ".tsv", ".xls", ".xlsx"),
+    *(".txt", ".md", ".rst", ".log", ".pdf", ".html", ".doc", ".docx", ".ini", ".db"),
+    *(".raw", ".zraw", ".raw.gz", ".bval", ".bvec", ".py", ".sh", ".ipynb", ".geojson"),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -191,11 +198,49 @@ def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
             some_of([path.name for case in flat for path in case.images]),
         )
         cases = [case for case in cases if case not in flat]
+    _tell_unread(folder, [*cases, *flat])
     for case in cases:
         _refuse_two_files(case)
         if len(model.channels) == 1 and not _is_one_file(case):
             raise UsageError(_named_as_channels(case, model))
     return cases
+
+
+def _tell_unread(folder: Path, cases: Sequence[Case]) -> None:
+    """Warn of what lies among images and may be one, but is read by no format."""
+    used = {place_of(path) for case in cases for path in case.images}
+    used |= {voxels for path in used for voxels in voxels_behind(path)}
+    others = [p for p in sorted(folder.iterdir()) if p not in used and p.name[0] != "."]
+    files = [p.name for p in others if p.is_file() and _may_be_image(p)]
+    if files:
+        logger.warning(
+            "%s left out in %s, for no format has their ending: %s.",
+            amount(len(files), "file"),
+            folder,
+            some_of(files),
+        )
+    inside = [p.name for p in others if p.is_dir() and _has_images(p)]
+    if inside:
+        logger.warning(
+            "%s with images left out in %s: %s. Predict folder by folder.",
+            amount(len(inside), "folder"),
+            folder,
+            some_of(inside),
+        )
+
+
+def _may_be_image(path: Path) -> bool:
+    return not path.name.lower().endswith((*NO_IMAGES, *known_endings()))
+
+
+def _has_images(folder: Path) -> bool:
+    """Return whether a folder has images that autoseg did not write."""
+    try:
+        names = [path.name for path in folder.iterdir() if path.name[0] != "."]
+    except OSError:
+        return False
+    own = (folder / JOURNAL).is_file()
+    return not own and any(match_ending(name, known_endings()) for name in names)
 
 
 def _in_bids(folder: Path, model: Model, wanted: Wanted) -> list[Case]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import ModelError, UsageError
 from autoseg.formats.base import read_image
-from autoseg.formats.header import as_filed, in_wanted
+from autoseg.formats.header import as_filed
 from autoseg.model.model import Model
 from autoseg.predict.drift import unlike_place
 from autoseg.predict.readouts.lookup import save
@@ -117,6 +117,8 @@ def _understood(image: Any, model: Model, spacing: Sequence[float] | None) -> So
         return Source(image=read_array, give_back=lambda labels: labels)
     if isinstance(image, (str, os.PathLike)):
         image = [image]
+    if isinstance(image, Sequence) and not len(image):
+        raise UsageError("an empty list is no image; give a path for each channel.")
     if isinstance(image, Sequence) and all(
         isinstance(path, (str, os.PathLike)) for path in image
     ):
@@ -140,6 +142,8 @@ def _from_tensor(tensor: Any, model: Model, spacing: Sequence[float] | None) -> 
     """Take a tensor of torch as an array; labels come back where it was."""
     import torch
 
+    if tensor.is_complex():
+        raise UsageError("the tensor holds complex numbers; give the magnitude.")
     array = tensor.detach().float().cpu().numpy()
 
     def give_back(labels: Array) -> Any:
@@ -221,7 +225,7 @@ def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> 
             " x ".join(map(str, geometry.shape)),
             " x ".join(f"{edge:.4g}" for edge in geometry.spacing),
         )
-    return Image(array=np.asarray(array, dtype=np.float32), geometry=geometry)
+    return Image(array=_numbers(array, "array"), geometry=geometry)
 
 
 def _order_hint(shape: Sequence[int], channels: int, dim: int) -> str:
@@ -255,38 +259,40 @@ def seems_reversed(geometry: Geometry, fingerprint: Mapping[str, Any] | None) ->
 def _from_sitk(image: Any) -> Source:
     from autoseg.formats.sitk import from_sitk, to_sitk
 
+    if image.GetPixelIDTypeAsString().startswith("label"):
+        raise UsageError(
+            "a label map of SimpleITK is no image; give LabelMapToLabelImage of it."
+        )
     array, geometry = from_sitk(image, Path("the SimpleITK image"), None)
     return Source(
-        image=Image(array=array.astype(np.float32), geometry=geometry),
+        image=Image(array=_numbers(array, "SimpleITK image"), geometry=geometry),
         give_back=lambda labels: to_sitk(labels, geometry),
     )
 
 
 def _from_nibabel(image: Any) -> Source:
     """Read a nibabel image: axes x, y, z, and an affine to RAS."""
-    values = np.asarray(image.dataobj, dtype=np.float32)
-    dim = min(values.ndim, 3)
-    array = values.transpose(*range(values.ndim)[::-1])
-    array = array.reshape(-1, *array.shape[-dim:])
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine  # from RAS to ITK's LPS
-    columns = affine[:dim, :dim]
-    spacing = np.sqrt((affine[:3, :dim] ** 2).sum(axis=0))
-    geometry = Geometry(
-        shape=array.shape[1:],
-        spacing=tuple(spacing[::-1].tolist()),
-        origin=tuple(affine[:dim, 3].tolist()),
-        direction=tuple((columns / spacing).ravel().tolist()),
-    )
-    if hasattr(image.header, "get_xyzt_units"):
-        word, _ = image.header.get_xyzt_units()
-        geometry = in_wanted(geometry, word, None)
+    from autoseg.formats.nibabel import from_nibabel
+
+    array, geometry = from_nibabel(image, Path("the nibabel image"))
 
     def give_back(labels: Array) -> Any:
         header = image.header.copy()
         header.set_data_dtype(labels.dtype)
         return type(image)(labels.transpose(), image.affine, header)
 
-    return Source(image=Image(array=array, geometry=geometry), give_back=give_back)
+    numbers = _numbers(array, "nibabel image")
+    return Source(image=Image(array=numbers, geometry=geometry), give_back=give_back)
+
+
+def _numbers(array: Array, what: str) -> Array:
+    """Return an array as float32; raise UsageError if it holds no real numbers."""
+    if array.dtype.kind == "c":
+        raise UsageError(f"the {what} holds complex numbers; give the magnitude.")
+    if array.dtype.kind not in "biuf":
+        raise UsageError(f"the {what} holds {array.dtype}, and no numbers.")
+    with np.errstate(over="ignore"):  # what is too large is refused as infinite
+        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def with_labels(prepared: Prepared, channels: int) -> Prepared:

@@ -264,8 +264,8 @@ def check_image(
         bad = array.size - int(sum(finite))
     if bad:
         raise FormatError(
-            f"{where} has {bad} of {array.size} values that are NaN or infinite. "
-            "Replace them in the file, for example by 0."
+            f"{where} has {bad} of {array.size} values that are NaN, infinite "
+            "or beyond 3.4e38. Replace them in the file, for example by 0."
         )
     grid = shape if annotation is None else as_annotation(annotation).shape
     if tuple(grid) != shape:

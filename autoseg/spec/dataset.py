@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import DatasetError, did_you_mean, some_of
+from autoseg.spec.foreign.letters import composed
 from autoseg.spec.image import NONZERO
 
 KEY = "annotated"  # of dataset.json: which classes were annotated in which case
@@ -152,9 +153,10 @@ def annotated_in(
     DatasetError
         If patterns that fit do not say the same; a sentence without its end.
     """
+    entries = {composed(key): names for key, names in entries.items()}
     for key in (case_id, group):
-        if key is not None and key in entries:
-            return tuple(sorted(set(entries[key])))
+        if key is not None and composed(key) in entries:
+            return tuple(sorted(set(entries[composed(key)])))
     fitting = [key for key in entries if fits(key, case_id, group)]
     found = {tuple(sorted(set(entries[key]))) for key in fitting}
     if len(found) > 1:
@@ -174,10 +176,9 @@ def fits(key: str, case_id: str, group: str | None) -> bool:
     >>> fits("siteA_*", "siteA_03", None), fits("p7", "scan", "p7"), fits("p", "p7", "")
     (True, True, False)
     """
-    return any(
-        name is not None and (name == key or fnmatchcase(name, key))
-        for name in (case_id, group)
-    )
+    names = [composed(name) for name in (case_id, group) if name is not None]
+    key = composed(key)
+    return any(name == key or fnmatchcase(name, key) for name in names)
 
 
 def annotated_problems(raw: Mapping[str, Any], classes: Iterable[str]) -> list[str]:

@@ -97,6 +97,17 @@ def test_problems_that_differ_in_numbers_only_are_said_once_in_short(folder, cap
     assert full.count("is not that of the image") == 8
 
 
+def test_faults_of_one_file_alone_are_said_one_by_one(folder, capsys):
+    labels = {"background": 0, "WT": [1, 2, 3], "TC": [1, 2], "ET": 1}
+    _describe(folder, labels=labels, regions_class_order=["3", "2", "1"])
+
+    main(["check", str(folder)])
+
+    printed = capsys.readouterr().out
+    assert printed.count("ERROR  dataset.json\n") == 3
+    assert all(f"paints '{value}', which is in no region" in printed for value in "321")
+
+
 def test_a_name_in_root_and_several_data_sets(folder, tmp_path, capsys):
     root = tmp_path / "root"
     (root / "raw").mkdir(parents=True)

@@ -9,10 +9,11 @@ import pytest
 import SimpleITK as sitk
 
 import autoseg
-from autoseg.datasets.identity import all_files, content_of, quick_stamp, voxels_behind
+from autoseg.datasets.identity import all_files, content_of, quick_stamp
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Case
+from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.workspace import Workspace
 from tests import toy
 

@@ -6,6 +6,7 @@ import pytest
 
 from autoseg.errors import FormatError
 from autoseg.formats.nibabel import NibabelFormat
+from autoseg.geometry.mapped import is_mapped, keeping_to
 
 NIBABEL = NibabelFormat()
 
@@ -66,6 +67,47 @@ def test_the_unit_of_the_header_is_not_converted(tmp_path):
     image.to_filename(tmp_path / "c.nii")
 
     assert NIBABEL.read_image([tmp_path / "c.nii"]).geometry.spacing == (2, 1, 1)
+
+
+@pytest.mark.parametrize("edges", [(1, -2, 3), (-1, 2, 0)], ids=["negative", "zero"])
+@pytest.mark.parametrize("sform", [0, 1])
+def test_edges_that_cannot_be_are_those_that_nibabel_takes(tmp_path, edges, sform):
+    image = nibabel.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.diag([-1, 2, 3, 1]))
+    image.set_qform(image.affine, 1)
+    image.set_sform(image.affine, sform)
+    image.to_filename(tmp_path / "c.nii")
+    data = bytearray((tmp_path / "c.nii").read_bytes())
+    data[80:92] = np.array(edges, "<f4").tobytes()  # pixdim
+    (tmp_path / "c.nii").write_bytes(data)
+
+    geometry = NIBABEL.read_image([tmp_path / "c.nii"]).geometry
+
+    loaded = nibabel.load(tmp_path / "c.nii")
+    assert geometry.spacing == loaded.header.get_zooms()[::-1]
+    assert geometry.spacing == tuple(abs(edge) or 1 for edge in edges)[::-1]
+    columns = np.diag([-1, -1, 1]) @ np.reshape(geometry.direction, (3, 3))
+    lengths = np.linalg.norm(loaded.affine[:3, :3], axis=0)
+    assert np.allclose(columns * lengths, loaded.affine[:3, :3])
+
+
+@pytest.mark.parametrize("slope", [2.5, np.nan])
+def test_an_image_that_stays_in_its_file_is_the_same(tmp_path, slope):
+    image = nibabel.Nifti1Image(
+        np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([-500, -500, 1000, 1])
+    )
+    image.header.set_xyzt_units("micron")
+    image.to_filename(tmp_path / "c.nii")
+    data = bytearray((tmp_path / "c.nii").read_bytes())
+    data[112:120] = np.array([slope, 7], "<f4").tobytes()  # scl_slope, scl_inter
+    (tmp_path / "c.nii").write_bytes(data)
+
+    whole = NIBABEL.read_image([tmp_path / "c.nii"])
+    with keeping_to(0):
+        left = NIBABEL.read_image([tmp_path / "c.nii"], lazily=True)
+
+    assert is_mapped(left.array) and left.geometry == whole.geometry
+    assert whole.geometry.spacing == (1000, 500, 500)
+    assert np.array_equal(np.asarray(left.array, np.float32), whole.array)
 
 
 def test_a_file_that_was_cut_off_is_refused(tmp_path):

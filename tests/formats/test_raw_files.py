@@ -1,5 +1,8 @@
 """MetaImage and NRRD files that stay where they are hold what ITK reads of them."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import SimpleITK
@@ -71,3 +74,44 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, monkeypatch, ending, packe
 
     with pytest.raises(FormatError, match=f"a{ending}.*cut off"):
         find_format(path).read_image([path], lazily=True)
+
+
+NRRD = "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 2 2\nspacings: 1 1 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a.mhd", "NDims = 3\nDimSize = 2 2 2\nElementDataFile = a.raw\n"),
+        ("a.nrrd", f"{NRRD}encoding: raw\ndata file: a.raw\n\n"),
+    ],
+)
+def test_a_header_without_its_voxels_says_what_is_missing(tmp_path, name, header):
+    (tmp_path / name).write_text(header)
+
+    with pytest.raises(FormatError, match=r"is the header of .*a\.raw, which is not"):
+        find_format(tmp_path / name).read_image([tmp_path / name])
+
+
+@pytest.mark.parametrize("encoding", ["text", "txt", "ascii", "ASCII"])
+def test_numbers_as_text_are_read_one_file_at_a_time(tmp_path, monkeypatch, encoding):
+    paths = [tmp_path / f"{k}.nrrd" for k in range(4)]
+    for k, path in enumerate(paths):
+        numbers = " ".join(str(k) for _ in range(8))
+        path.write_text(f"{NRRD}encoding: {encoding}\n\n{numbers}\n")
+    read, inside, most = SimpleITK.ReadImage, [], []
+
+    def watched(path):
+        inside.append(path)
+        time.sleep(0.01)
+        most.append(len(inside))
+        found = read(path)
+        inside.remove(path)
+        return found
+
+    monkeypatch.setattr(SimpleITK, "ReadImage", watched)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda p: find_format(p).read_labels(p)[0], paths))
+
+    assert max(most) == 1
+    assert [set(labels.ravel().tolist()) for labels in found] == [{0}, {1}, {2}, {3}]

@@ -64,6 +64,29 @@ def test_pictures_among_volumes_are_left_out_by_name(predictor, tmp_path, caplog
     assert "left out" in caplog.text and "screenshot.png" in caplog.text
 
 
+def test_what_no_format_reads_and_folders_of_images_are_named(
+    predictor, tmp_path, caplog
+):
+    x = tmp_path / "x"
+    write(x, "a.nii.gz", "b.mhd")
+    write(x / "more", "c.nii.gz")
+    (x / "notes").mkdir()
+    for name in ("p4.img", "p4.hdr", "d.MGZ", "e.npy", "readme.txt", "b.json", ".hid"):
+        (x / name).write_bytes(b"")
+    predict(predictor, x / "a.nii.gz", x / "out")
+    caplog.clear()
+
+    written = predict(predictor, x, tmp_path / "out")
+
+    assert [path.name for path in written] == ["a.nii.gz", "b.nii.gz"]
+    messages = [record.getMessage() for record in caplog.records]
+    files, folders = (m for m in messages if "left out" in m)
+    assert files.startswith("4 files left out") and files.endswith(
+        "d.MGZ, e.npy, p4.hdr, p4.img."
+    )
+    assert folders.startswith("1 folder with images") and "more. Predict" in folders
+
+
 NUMBERED = ("scan_0001.nii.gz", "scan_0002.nii.gz", "scan_0003.nii.gz")
 
 

@@ -20,7 +20,7 @@ from autoseg.evaluate.point_files import geometry_of
 from autoseg.formats.base import find_format
 from autoseg.formats.geometry import may_differ_in_unit
 from autoseg.formats.header import measured_in
-from autoseg.geometry.align import covers_same, turn_between
+from autoseg.geometry.align import ElsewhereError, covers_same, turn_between
 from autoseg.parallel import current_cluster
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.units import common_unit
@@ -210,7 +210,10 @@ class EvaluateKind:
                 lazily=True,
             )
         )
-        reference, geometry = self.read_reference(annotation, its_geometry, case)
+        try:
+            reference, geometry = self.read_reference(annotation, its_geometry, case)
+        except ElsewhereError as error:
+            raise self._misplaced(error, prediction, its_geometry, case) from None
         reason = differing_grids(its_geometry, geometry)
         if reason:
             raise FormatError(
@@ -219,6 +222,20 @@ class EvaluateKind:
             )
         self.unit = geometry.unit
         return self.task.score(predicted, reference, geometry.spacing, **self.options)
+
+    def _misplaced(
+        self, error: ElsewhereError, prediction: Path, grid: Geometry, case: str
+    ) -> AutosegError:
+        """Return who is to blame where annotation and prediction have other axes."""
+        image = self.image_of(case)
+        if image is not None and turn_between(grid, image) is None:
+            return error  # the prediction lies as its image does
+        theirs, own = error.axes
+        return FormatError(
+            f"{prediction.name} is not on the grid of its annotation: its axes run as "
+            f"{own}, the annotation's as {theirs}, and the two do not lie in the same "
+            "place. Write predictions in the geometry of the image."
+        )
 
     def _grid_of_drawn(
         self, prediction: Path, annotation: Path, case: str

@@ -15,10 +15,13 @@ from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import is_folder_image
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.behind import voxels_behind
+from autoseg.spec.foreign.letters import as_known, composed
 from autoseg.spec.foreign.place import all_files_at, place_of
 from autoseg.tasks import TASKS
 
 FOLDS = 5
+IGNORED = ("ignore", "ignored", "ignorelabel", "ignoredlabel", "dontcare", "unannotated")
 
 
 def description_problems(dataset: Dataset) -> Iterator[Problem]:
@@ -48,6 +51,15 @@ def description_problems(dataset: Dataset) -> Iterator[Problem]:
                 where,
                 f"Nobody knows the key {key!r}.",
                 f"Write {meant!r} if that is meant.",
+            )
+    labels = dataset.raw.get("labels")
+    for name in labels if isinstance(labels, dict) else ():
+        if name != "ignore" and "".join(filter(str.isalpha, name.lower())) in IGNORED:
+            yield Problem(
+                "warning",
+                where,
+                f"`labels` has {name!r}, which is learned as any other class.",
+                "Call it 'ignore' if nobody annotated these voxels.",
             )
 
 
@@ -85,31 +97,34 @@ def id_problems(dataset: Dataset) -> Iterator[Problem]:
         yield Problem("error", dataset.folder / "imagesTr", *odd)
 
 
-def _whole_files(case: Case) -> list[Path]:
-    """Return the files of an image, chunks of one left aside: many are alike."""
+def _whole_files(case: Case) -> list[tuple[Path, Path]]:
+    """Return the files of an image, each with the one that its voxels are in.
+
+    Chunks of one image are left aside, for many are alike.
+    """
     whole = [path for path in case.images if not is_folder_image(place_of(path))]
-    return all_files_at(whole)
+    return [(p, next(iter(voxels_behind(p)), p)) for p in all_files_at(whole)]
 
 
 def test_problems(dataset: Dataset) -> Iterator[Problem]:
     """Yield test images with missing files, and those that are training images too."""
-    by_size: dict[int, list[Path]] = defaultdict(list)
+    by_size: dict[int, list[tuple[Path, Path]]] = defaultdict(list)
     for case in dataset.training:
-        for path in _whole_files(case):
-            if path.is_file():
-                by_size[path.stat().st_size].append(path)
+        for path, voxels in _whole_files(case):
+            if voxels.is_file():
+                by_size[voxels.stat().st_size].append((path, voxels))
     for case in dataset.test:
-        for path in _whole_files(case):
-            if not path.is_file():
+        for path, voxels in _whole_files(case):
+            if not voxels.is_file():
                 yield Problem(
                     "warning",
-                    path,
+                    voxels,
                     f"A file of the test image {case.id} is missing.",
                     "Put it there, or take the image away.",
                 )
                 continue
-            for other in by_size[path.stat().st_size]:
-                if other != path and filecmp.cmp(path, other, shallow=False):
+            for other, its in by_size[voxels.stat().st_size]:
+                if its != voxels and filecmp.cmp(voxels, its, shallow=False):
                     yield Problem(
                         "warning",
                         path,
@@ -127,11 +142,15 @@ def duplicates(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem
     for ids in by_name.values():
         if len(ids) < 2:
             continue
-        same = len({case_id.casefold() for case_id in ids}) < len(ids)
+        plain = [composed(case_id) for case_id in ids]
+        same = len({case_id.casefold() for case_id in plain}) < len(ids)
+        what = "upper and lower case only"
+        if len(set(plain)) < len(ids):
+            what = "how accents are stored only, and look the same"
         yield Problem(
             "warning" if same else "note",
             dataset.folder / "imagesTr",
-            f"The ids {' and '.join(ids)} differ in upper and lower case only; on many "
+            f"The ids {' and '.join(ids)} differ in {what}; on many "
             "disks their results would overwrite each other."
             if same
             else f"The ids {' and '.join(ids)} are nearly the same.",
@@ -154,7 +173,7 @@ def duplicates(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem
 
 def _plain(case_id: str) -> tuple[str, ...]:
     """Return the words and numbers of an id: case_01, Case-1 and case1 are alike."""
-    words = re.findall(r"\d+|[^\W\d_]+", case_id.casefold())
+    words = re.findall(r"\d+|[^\W\d_]+", composed(case_id).casefold())
     return tuple(word.lstrip("0") or "0" if word.isdigit() else word for word in words)
 
 
@@ -208,7 +227,7 @@ def group_problems(dataset: Dataset) -> Iterator[Problem]:
     groups = dataset.raw.get("groups")
     ids = [case.id for case in dataset.training]
     if isinstance(groups, dict):
-        unknown = sorted(set(groups) - set(ids))
+        unknown = sorted(set(as_known(groups, ids)) - set(ids))
         if unknown:
             yield Problem(
                 "warning",

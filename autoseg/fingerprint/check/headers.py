@@ -97,6 +97,11 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
                 "Export it on the image's grid; segmentation editors save only the box "
                 "around the segments."
             )
+        elif labels.dim != image.dim and _long(labels) == _long(image):
+            fix = (
+                "One of them has two axes and the other one slice: write both with as "
+                "many axes."
+            )
         elif is_turned_picture(image):
             fix = (
                 "The image is read turned, as its EXIF orientation says; turn the "
@@ -116,6 +121,11 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
         for what, theirs, ours in _differences(image, labels)
     ]
     return problems
+
+
+def _long(grid: Geometry) -> list[int]:
+    """Return the axes of a grid that have more than one voxel."""
+    return [size for size in grid.shape if size > 1]
 
 
 def header_problems(

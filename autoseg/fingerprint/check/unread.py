@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from autoseg.datasets.files import list_files
@@ -17,6 +17,7 @@ from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.pointfiles.base import point_endings
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.spec.foreign.place import place_of
 
 FOREIGN = {  # what annotation is kept in and nobody here reads, with what would be
@@ -63,7 +64,7 @@ def unread(
 
 def _images(dataset: Dataset) -> Iterator[Problem]:
     cases = (*dataset.training, *dataset.test)
-    used = {place_of(path) for case in cases for path in case.images}
+    used = _with_voxels(place_of(path) for case in cases for path in case.images)
     for name in ("imagesTr", "imagesTs"):
         folder = dataset.folder / name
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -83,6 +84,11 @@ def _images(dataset: Dataset) -> Iterator[Problem]:
                     )
             elif not path.name.lower().endswith(SIDE_CARS):
                 yield _no_image(path)
+
+
+def _with_voxels(paths: Iterable[Path]) -> set[Path]:
+    """Return files, and behind headers those of their voxels."""
+    return {one for path in set(paths) for one in (path, *voxels_behind(path))}
 
 
 def _folder(path: Path) -> Problem:
@@ -112,7 +118,8 @@ def _annotations(
     dataset: Dataset, kind: CheckKind, ids: Set[str], lost: bool
 ) -> Iterator[Problem]:
     """Yield files of labelsTr; ``lost``: that no image has one is told elsewhere."""
-    used = {place_of(c.annotation) for c in dataset.training if c.annotation}
+    own_files = (c.annotation for c in dataset.training if c.annotation)
+    used = _with_voxels(place_of(path) for path in own_files)
     suffix = suffix_of(dataset)
     own: tuple[str, ...] = (dataset.annotation_ending,)
     if not _given_ending(dataset):

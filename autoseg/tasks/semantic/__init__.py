@@ -182,9 +182,8 @@ class SemanticTask(Task):
         if unknown:
             known = ", ".join(str(value) for value in self._index)
             raise DatasetError(
-                f"label value {', '.join(map(str, unknown[:8]))} is not in "
-                f"dataset.json (which knows {known}). Add it to `labels`, or correct "
-                "the file."
+                f"label value {', '.join(map(str, unknown[:8]))} is not among those "
+                f"that have a name ({known}). Name it in `labels`, or correct the file."
             )
         inner = np.zeros(labels.shape, dtype=np.int16)
         for value in found:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from autoseg.errors import DatasetError
@@ -39,7 +41,7 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
             '{"background": 0, "liver": 1}.'
         )
     if all(key.lstrip("-").isdigit() for key in raw):  # the Decathlon's way round
-        raw = {str(name): int(value) for value, name in raw.items()}
+        raw = _by_name(raw, where)
     problems: list[str] = []
     labels: dict[str, Any] = {}
     for name, value in raw.items():
@@ -78,6 +80,21 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise DatasetError(f"{where}:\n{listed}")
     return options
+
+
+def _by_name(raw: Mapping[str, Any], where: Path) -> dict[str, int]:
+    """Return values by name of `labels` that give names by value."""
+    found: dict[str, list[int]] = {}
+    for value, name in raw.items():
+        found.setdefault(str(name), []).append(int(value))
+    for name, values in found.items():
+        if len(values) > 1:
+            raise DatasetError(
+                f"{where}:\n  `labels` calls the values {values} all {name!r}; give each "
+                "a name of its own, or name them the other way round, "
+                f"{json.dumps({name: values}, ensure_ascii=False)}, to make a region"
+            )
+    return {name: values[0] for name, values in found.items()}
 
 
 MOST_VALUE = 2**31 - 1  # int32, which all formats of label maps have

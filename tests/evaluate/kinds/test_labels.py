@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from autoseg.errors import FormatError
+from autoseg.errors import CaseErrors, FormatError
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.labels import LabelsEvaluation
 from autoseg.evaluate.stage import evaluate
@@ -76,3 +76,19 @@ def test_a_prediction_with_other_axes_over_the_same_place_is_turned(tmp_path):
         assert {name: of["dice"] for name, of in scores.items()} == dict.fromkeys(
             scores, 1.0
         )
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["maps alone", "with images"])
+def test_a_prediction_with_other_axes_elsewhere_is_blamed_itself(tmp_path, known):
+    data = toy.volumes(tmp_path / "Toy", cases=1, test=0, shape=(4, 8, 10))
+    predictions = tmp_path / "predicted"
+    labels = toy.labels_of(0, (4, 8, 10))
+    toy.write_nifti(predictions / "case_00.nii.gz", labels, axes="RPS")
+    truth = {"dataset": data} if known else {"labels": [1, 2]}
+
+    with pytest.raises(CaseErrors) as caught:
+        evaluate(predictions, data / "labelsTr", **truth, workers=1)
+
+    said = str(caught.value)
+    assert "case_00.nii.gz is not on the grid of its annotation: its axes run" in said
+    assert "run as RPS, the annotation's as LPS" in said

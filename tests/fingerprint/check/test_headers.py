@@ -15,10 +15,11 @@ from autoseg.datasets.read import load_dataset
 from autoseg.errors import FormatError
 from autoseg.evaluate.points import ALL
 from autoseg.evaluate.stage import evaluate
-from autoseg.fingerprint.check.headers import channel_problems
+from autoseg.fingerprint.check.headers import annotation_problems, channel_problems
 from autoseg.fingerprint.check.stage import check
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.formats.base import find_format
+from autoseg.spec.image import Geometry
 
 SHAPE = (12, 14, 16)
 LPS = np.diag([-1.0, -1, 2, 1])
@@ -329,3 +330,12 @@ def test_an_annotation_that_was_not_turned_with_its_picture_is_told_why(tmp_path
     (problem,) = _problems(place, "error")
 
     assert problem.file.name == "c0.png" and "EXIF" in problem.fix
+
+
+@pytest.mark.parametrize("shapes", [((1, 8, 6), (8, 6)), ((8, 6), (1, 8, 6))])
+def test_one_slice_beside_two_axes_is_no_other_grid(tmp_path, shapes):
+    one, other = (Geometry(shape=s, spacing=(1.0,) * len(s)) for s in shapes)
+
+    (problem,) = annotation_problems(one, other, tmp_path / "c0.nii.gz")
+
+    assert problem.severity == "error" and "with as many axes" in problem.fix

@@ -134,6 +134,16 @@ def test_a_broken_dataset_json_is_a_problem_and_no_crash(toy):
     assert "line 1" in report.problems[0].found
 
 
+@pytest.mark.parametrize("name", ["Ignore", "IGNORED", "ignore label", "unannotated"])
+def test_a_class_that_is_nearly_called_ignore_is_told(toy, name):
+    toy.save(labels={"background": 0, "organ": 1, name: 2})
+
+    problem = toy.the_problem()
+
+    assert problem.severity == "warning" and problem.file.name == "dataset.json"
+    assert f"{name!r}, which is learned as any other class" in problem.found
+
+
 def test_wrong_labels_in_dataset_json_do_not_hide_wrong_files(toy):
     toy.save(labels={"background": 0, "organ": "one"})
     (toy.folder / "labelsTr" / "case1.nii.gz").unlink()

@@ -1,9 +1,12 @@
 """What lies in a data set's folder and is not read is named, with what would be."""
 
+import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
+import SimpleITK
 from PIL import Image
 
 from autoseg.cli.main import main
@@ -186,3 +189,38 @@ def test_missing_points_are_not_asked_for_as_pictures(tmp_path):
     (text,) = [text for _, file, text in told(tmp_path) if file == "labelsTr"]
 
     assert "c0.csv" in text and "points.csv" in text and "c0.png" not in text
+
+
+@pytest.mark.parametrize("name", ["c0.raw.gz", "voxels_of_{}"])
+def test_voxels_behind_a_header_are_read_and_no_stray_file(tmp_path, name):
+    data(tmp_path, labels="")
+    for k in range(3):
+        mask = np.zeros(SHAPE, np.uint8)
+        mask[2:5, 3 + k : 9] = 1
+        behind = name.replace("c0", f"c{k}").format(k)
+        (tmp_path / "labelsTr" / behind).write_bytes(gzip.compress(mask.tobytes()))
+        (tmp_path / "labelsTr" / f"c{k}.nrrd").write_text(
+            "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 16 12\nspacings: 1 1\n"
+            f"encoding: gzip\ndata file: {behind}\n\n"
+        )
+
+    assert told(tmp_path) == []
+
+
+def test_test_images_with_the_header_of_a_training_image_are_others(tmp_path):
+    data(tmp_path, cases=(), labels="")
+    (tmp_path / "imagesTs").mkdir()
+    for k, place in enumerate(("imagesTr", "labelsTr", "imagesTs")):
+        image = np.full((3, 4, 5), k, np.uint8)
+        image[1, 1, 1:3] = [k + 1, 0]
+        SimpleITK.WriteImage(
+            SimpleITK.GetImageFromArray(image), str(tmp_path / place / "c0.mhd")
+        )
+    headers = [tmp_path / f"images{part}" / "c0.mhd" for part in ("Tr", "Ts")]
+    assert headers[0].read_bytes() == headers[1].read_bytes()
+
+    assert not [text for _, _, text in told(tmp_path) if "byte for byte" in text]
+
+    shutil.copy(tmp_path / "imagesTr/c0.raw", tmp_path / "imagesTs/c0.raw")
+    same = [text for _, file, text in told(tmp_path) if file == "c0.mhd"]
+    assert any("is the training image c0.mhd, byte for byte" in text for text in same)
