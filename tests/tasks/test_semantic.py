@@ -182,7 +182,9 @@ def test_of_many_voxels_a_fair_share_is_kept_in_order():
 def test_values_of_one_name_the_decathlon_s_way_round_are_refused():
     labels = {"0": "background", "1": "tumor", "2": "tumor"}
 
-    with pytest.raises(DatasetError, match=r"\[1, 2\] all 'tumor'.*\{\"tumor\": \[1, 2"):
+    with pytest.raises(
+        DatasetError, match=r"\[1, 2\] all 'tumor'.*\{\"tumor\": \[1, 2"
+    ):
         SemanticTask.from_dataset(_dataset(labels=labels))
 
 

@@ -21,7 +21,14 @@ from autoseg.spec.foreign.place import all_files_at, place_of
 from autoseg.tasks import TASKS
 
 FOLDS = 5
-IGNORED = ("ignore", "ignored", "ignorelabel", "ignoredlabel", "dontcare", "unannotated")
+IGNORED = (
+    "ignore",
+    "ignored",
+    "ignorelabel",
+    "ignoredlabel",
+    "dontcare",
+    "unannotated",
+)
 
 
 def description_problems(dataset: Dataset) -> Iterator[Problem]:
