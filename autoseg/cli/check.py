@@ -96,7 +96,7 @@ def _groups(problems: Sequence[Problem], every: bool) -> list[list[Problem]]:
 
 
 def _said_apart(group: Sequence[Problem]) -> list[list[Problem]]:
-    """Return several findings about one file alone, such as dataset.json, one by one."""
+    """Return findings about one file alone, such as dataset.json, one by one."""
     if len({problem.file for problem in group}) > 1 or any(p.case for p in group):
         return [list(group)]
     apart: dict[str, list[Problem]] = {}

@@ -90,8 +90,8 @@ def _by_name(raw: Mapping[str, Any], where: Path) -> dict[str, int]:
     for name, values in found.items():
         if len(values) > 1:
             raise DatasetError(
-                f"{where}:\n  `labels` calls the values {values} all {name!r}; give each "
-                "a name of its own, or name them the other way round, "
+                f"{where}:\n  `labels` calls the values {values} all {name!r}; give "
+                "each a name of its own, or name them the other way round, "
                 f"{json.dumps({name: values}, ensure_ascii=False)}, to make a region"
             )
     return {name: values[0] for name, values in found.items()}
