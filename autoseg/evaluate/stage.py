@@ -177,7 +177,7 @@ def evaluate(
     unknown = _told(extra if cases is None else ())
     mine = part(ids, num_parts, part_id)
     with on_cluster(cluster, found[ids[0]], references[ids[0]]):
-        kind.learn_unit(references)
+        kind.learn_unit(references, {case: found[case] for case in ids})
         kind.look_ahead({case: references[case] for case in ids}, workers)
         shares = Shares(file, num_parts, read, [choice, kind.options])
         memory = MemoryBudget.of(max_memory)

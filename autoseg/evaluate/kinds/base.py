@@ -161,20 +161,26 @@ class EvaluateKind:
             Cases at a time.
         """
 
-    def learn_unit(self, annotations: Mapping[str, Path]) -> None:
+    def learn_unit(
+        self, annotations: Mapping[str, Path], predictions: Mapping[str, Path]
+    ) -> None:
         """Learn in which unit lengths are told, where files may be in several.
 
         Parameters
         ----------
         annotations : mapping of str to Path
             Of the cases that will be scored.
+        predictions : mapping of str to Path
+            Of these: they may be in another unit, which does not count.
         """
         training = () if self.dataset is None else self.dataset.training
         files = [path for case in training for path in case.images]
-        files += annotations.values()
+        files += [*annotations.values(), *predictions.values()]
         if self.lengths is None and may_differ_in_unit(files, self.dataset):
-            units = [self._unit(case, path) for case, path in annotations.items()]
-            self.lengths = common_unit(unit for unit in units if unit is not None)
+            found = [self._unit(case, path) for case, path in annotations.items()]
+            units = [unit for unit in found if unit is not None]
+            one = set(units) - {"px"}
+            self.lengths = one.pop() if len(one) == 1 else common_unit(units)
 
     def _unit(self, case: str, annotation: Path) -> str | None:
         """Return the unit of one case's grid; None if nobody can say."""

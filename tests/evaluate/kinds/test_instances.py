@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from autoseg.cli.main import main
 from autoseg.errors import UsageError
 from autoseg.evaluate.stage import evaluate
 from autoseg.evaluate.summary import Summary
+from autoseg.spec.choice import Choice
 
 
 def _write(folder, case, labels):
@@ -163,3 +165,26 @@ def test_annotations_in_other_files_give_the_same_scores(dataset, predictions, c
     for where in (dataset, folder):
         other = evaluate(predictions, where, dataset=dataset, workers=1)
         assert other.cases == maps.cases
+
+
+def test_lengths_are_told_in_the_annotations_unit_whatever_the_predictions_is(tmp_path):
+    labels = np.zeros((12, 12), np.uint8)
+    labels[0, 0], labels[2:4, 2:4], labels[6:9, 6:9] = 1, 2, 3
+    sizes = {"truth": (2, "um"), "found": (2000, "mm")}  # 0.5 um both
+    for name, (per_unit, unit) in sizes.items():
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(
+            tmp_path / name / "a.tif",
+            labels,
+            imagej=True,
+            resolution=(per_unit, per_unit),
+            metadata={"axes": "YX", "unit": unit},
+        )
+    task = Choice(name="instance", options={"labels": {"cell": 1}})
+
+    summary = evaluate(tmp_path / "found", tmp_path / "truth", task=task, workers=1)
+
+    # areas of 0.25, 1 and 2.25 um2: one of each kind, and all are found
+    assert summary.unit == "um"
+    for size in ("small", "medium", "large"):
+        assert summary.cases["a"]["cell"][f"ap_50_{size}"] == 1
