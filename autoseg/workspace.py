@@ -17,6 +17,7 @@
         plan.json  dataset.json  fingerprint.json
         fold_N/                            checkpoint_*.pt, log.jsonl, progress.png, ...
                                            confidence.json of landmarks,
+                                           scores.json of instances,
                                            calibration.json and calibration/CASE.npz
                                            of label maps
             decoding.json                  how instances are read from outputs
@@ -264,6 +265,7 @@ SUMMARY = "summary.json"
 POSTPROCESSING = "postprocessing.json"  # in a bundle
 CONFIDENCE = "confidence.json"  # how far to trust points, learnt from validation
 CALIBRATION = "calibration.json"  # how sure outputs may be, learnt from validation
+SCORES = "scores.json"  # what scores of objects mean, learnt from validation
 SAMPLES = "calibration"  # in a fold's folder: voxels that it was learnt from
 REPORT = "report.html"
 SCALE = "scale.json"  # how large the objects are that a model knows

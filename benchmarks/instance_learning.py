@@ -8,6 +8,11 @@ steps, for so much processor time, or for minutes of the clock::
     python benchmarks/instance_learning.py              # --iterations 300 --shapes rods
     python benchmarks/instance_learning.py --shapes crossing --seconds 600
 
+Of a data set, crops of its pictures, and others to be found in pictures that nothing
+is learned from::
+
+    python benchmarks/instance_learning.py --shapes DATASET --images 200 --seconds 420
+
 In pieces, one representation a call, on quiet cores; then all as one table::
 
     python benchmarks/instance_learning.py --shapes crossing --images 200 \
@@ -18,9 +23,10 @@ In pieces, one representation a call, on quiet cores; then all as one table::
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +35,9 @@ import torch
 from instance_ceilings import bent_rods
 from scipy import ndimage
 
+from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.read import load_dataset
+from autoseg.formats.base import read_image
 from autoseg.networks import NETWORKS
 from autoseg.networks._reading import with_readers
 from autoseg.phantoms.rods import make_rods
@@ -42,6 +51,8 @@ from autoseg.tasks.instance.trial import compared_masks, pool_trials, try_out
 from autoseg.train.loop.criterion import Criterion
 
 EDGE = 128
+MADE = ("disks", "rods", "crossing")
+HELD_OUT = 40  # pictures of a data set
 SPACING = (1.0, 1.0)
 UNSEEN = range(1000, 1016)  # seeds of images that nothing is learned from
 RATE = 4e-3
@@ -66,7 +77,9 @@ def disks(seed: int) -> Any:
 
 def sample(shapes: str, seed: int) -> tuple[Any, Instances]:
     """Return an image (1, H, W) and its objects: uneven brightness, blur and noise."""
-    if shapes == "crossing":
+    if shapes not in MADE:
+        bright, found = crop(shapes, seed)
+    elif shapes == "crossing":
         made = make_rods(0, seed, EDGE)
         bright = made.image
         found = made.instances
@@ -83,11 +96,45 @@ def sample(shapes: str, seed: int) -> tuple[Any, Instances]:
     return image[None].astype(np.float32), found
 
 
-def made_task(name: str, pairs: Sequence[tuple[Any, Instances]]) -> Any:
-    """Return a task with a representation, as it is configured for annotations."""
+@functools.lru_cache(maxsize=1)
+def opened(folder: str) -> tuple[Any, list[Any]]:
+    """Return a data set of instances, and its training cases in a drawn order."""
+    dataset = load_dataset(Path(folder))
+    order = np.random.default_rng(0).permutation(len(dataset.training))
+    return dataset, [dataset.training[i] for i in order.tolist()]
+
+
+def crop(folder: str, seed: int) -> tuple[Any, Instances]:
+    """Return a piece (H, W) of a picture, the mean of its channels, and its objects.
+
+    The first `HELD_OUT` pictures are for the seeds of `UNSEEN`.
+    """
+    dataset, cases = opened(folder)
+    held = seed >= UNSEEN.start
+    some = cases[:HELD_OUT] if held else cases[HELD_OUT:]
+    case = some[(seed - UNSEEN.start if held else seed) % len(some)]
+    task = TASKS["instance"](**TASKS["instance"].from_dataset(dataset))
+    bright = read_image(case, dataset).array.mean(0)
+    annotation, _ = read_annotation(case.annotation, dataset, task, case_id=case.id)
+    labels = task.to_map(annotation)
+    random = np.random.default_rng(seed)
+    room = [max(0, size - EDGE) for size in labels.shape]
+    low = [int(random.integers(0, most + 1)) for most in room]
+    box = tuple(slice(start, start + EDGE) for start in low)
+    wide = [(0, EDGE - min(EDGE, size)) for size in labels.shape]
+    bright = np.pad(bright[box], wide, "reflect")
+    return bright, Instances(numbered(np.pad(labels[box], wide))[0])
+
+
+def made_task(
+    name: str, pairs: Sequence[tuple[Any, Instances]], given: Mapping[str, str]
+) -> Any:
+    """Return a task with a representation, as it is configured but for some options."""
     plain = TASKS["instance"](labels={"object": 1})
     pooled = plain.pool([plain.measure(found, SPACING) for _, found in pairs])
-    choice = {"name": name, "options": REPRESENTATIONS[name].configure(pooled)}
+    own = {key: json.loads(value) for key, value in given.items()}
+    options = {**REPRESENTATIONS[name].configure(pooled), **own}
+    choice = {"name": name, "options": options}
     return TASKS["instance"](labels={"object": 1}, representation=choice)
 
 
@@ -119,7 +166,7 @@ def ceiling(name: str, shapes: str) -> dict[str, Any]:
 def learn(name: str, shapes: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train, predict other images, and return what was reached."""
     pairs = [sample(shapes, seed) for seed in range(arguments.images)]
-    task = made_task(name, pairs)
+    task = made_task(name, pairs, dict(word.split("=") for word in arguments.set))
     network = made_network(task)
     stored = [(image, task.stored(found)) for image, found in pairs]
     clock, processor = time.perf_counter(), time.process_time()
@@ -127,15 +174,16 @@ def learn(name: str, shapes: str, arguments: argparse.Namespace) -> dict[str, An
     clock, processor = time.perf_counter() - clock, time.process_time() - processor
     network.eval()
     network.deep_supervision = False
-    trials, start = [], time.process_time()
-    for seed in UNSEEN:
-        image, found = sample(shapes, seed)
+    trials = []
+    unseen = [sample(shapes, seed) for seed in UNSEEN]
+    start = time.process_time()
+    for image, found in unseen:
         masks = predicted(network, task, image)
         numbers = compared_masks(masks, task.layers(found))
         trials.append({name: {**numbers, "seconds": 0}})
     return {
-        "shapes": shapes,
-        "name": name,
+        "shapes": Path(shapes).name,
+        "name": " ".join([name, *arguments.set]),
         **{
             key: value
             for key, value in pool_trials(trials)[name].items()
@@ -254,7 +302,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, help="of the clock")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--shapes", nargs="+", default=["disks", "rods", "crossing"])
+    parser.add_argument("--shapes", nargs="+", default=MADE, help="or a data set")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="of a representation"
+    )
     parser.add_argument("--only", nargs="+", default=REPRESENTATIONS.names())
     parser.add_argument("--json", type=Path, help="results are added to this file")
     parser.add_argument("--table", type=Path, help="print the results of a file")

@@ -30,7 +30,7 @@ def boxes_of(layers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return ids, low, high + 1
 
 
-def side_loss(told: Tensor, layers: Tensor, scale: float) -> Tensor:
+def side_loss(told: Tensor, layers: Tensor, scale: float, beta: float = 1.0) -> Tensor:
     """Return how wrong voxels are about the sides of the box of their object.
 
     Parameters
@@ -41,6 +41,8 @@ def side_loss(told: Tensor, layers: Tensor, scale: float) -> Tensor:
         Ids; only voxels of one object alone are asked.
     scale : float
         Voxels that a distance of 1 is.
+    beta : float
+        Distance below which an error counts by its square.
 
     Returns
     -------
@@ -55,9 +57,8 @@ def side_loss(told: Tensor, layers: Tensor, scale: float) -> Tensor:
     of = torch.searchsorted(ids, owner[owner > 0].to(ids.dtype))
     wanted = torch.stack([places - low[of] + 0.5, high[of] - places - 0.5], 2)
     said = told[:, owner > 0].T
-    wrong = smooth_l1_loss(
-        said, wanted.flatten(1).to(said.dtype) / scale, reduction="none"
-    ).mean(1)
+    truth = wanted.flatten(1).to(said.dtype) / scale
+    wrong = smooth_l1_loss(said, truth, reduction="none", beta=beta).mean(1)
     sums = wrong.new_zeros(len(ids)).index_add(0, of, wrong)
     count = torch.bincount(of, minlength=len(ids))
     return (sums / count.clamp(min=1)).sum()

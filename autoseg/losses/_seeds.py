@@ -1,14 +1,13 @@
 """What losses share of objects that any of their own voxels tells of.
 
-Legend: B batch, C channels, P patch, L layers, N voxels, D axes, K voxels that are
-asked.
+Legend: B batch, C channels, P patch, L layers, D axes, M objects of a sample, K voxels
+of each that are asked, T points of each that are looked at.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,29 +24,53 @@ SMOOTH = 1.0
 
 
 class Seen(NamedTuple):
-    """One object of a patch.
+    """The objects of a patch that have voxels of their own.
 
     Parameters
     ----------
-    layer : Tensor of int, shape (*P)
-        Ids of the layer that it is in.
-    id : int
-        Its own.
-    box : tuple of slice, length D
-        Around it.
-    asked : Tensor of int64, shape (K, D)
-        Some voxels that are its alone.
+    layers : Tensor of int, shape (L, *P)
+        Ids.
+    counted : Tensor of bool, shape (*P)
+        Which voxels count.
+    ids : Tensor of int, shape (M,)
+        Those of the objects.
+    low, high : Tensor of int64, shape (M, D)
+        Boxes: the first voxel, and the one after the last.
+    asked : Tensor of int64, shape (M, K, D)
+        Some voxels that are one object's alone.
     """
 
-    layer: Tensor
-    id: int
-    box: tuple[slice, ...]
+    layers: Tensor
+    counted: Tensor
+    ids: Tensor
+    low: Tensor
+    high: Tensor
     asked: Tensor
 
-    def inside(self, box: tuple[slice, ...]) -> Tensor:
-        """Return its mask in a part of the patch."""
-        found: Tensor = self.layer[box] == self.id
+    def told(self, output: Tensor) -> Tensor:
+        """Return what the asked voxels say, (C, M, K), of an output (C, *P)."""
+        return picked(output, self.flat(self.asked))
+
+    def flat(self, places: Tensor) -> Tensor:
+        """Return places (..., D) as numbers of voxels of the patch."""
+        found = places[..., 0]
+        for axis, size in enumerate(self.counted.shape[1:], start=1):
+            found = found * size + places[..., axis]
         return found
+
+    def looked_at(self, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what is known of places (M, T, D) in the patch.
+
+        Returns
+        -------
+        at : Tensor of int64, shape (M, T)
+            The number of each one's voxel.
+        inside, counted : Tensor of bool, shape (M, T)
+            Whether it is in the object, and whether it counts.
+        """
+        at = self.flat(places)
+        inside = picked(self.layers, at) == self.ids[:, None]
+        return at, inside.any(0), self.counted.flatten()[at]
 
 
 class SeedLoss(Loss):
@@ -66,6 +89,8 @@ class SeedLoss(Loss):
         Weight of the sides of boxes.
     mask : float
         Weight of masks.
+    beta : float
+        Distance below which the error of a side counts by its square.
     ignore_index : int, optional
         Voxels with this value in a layer do not count.
     """
@@ -78,11 +103,12 @@ class SeedLoss(Loss):
         scale: float,
         box: float,
         mask: float,
+        beta: float,
         ignore_index: int | None,
     ) -> None:
         super().__init__()
         self.axes, self.scale, self.box, self.mask = axes, scale, box, mask
-        self.ignore_index = ignore_index
+        self.beta, self.ignore_index = beta, ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss.
@@ -95,82 +121,122 @@ class SeedLoss(Loss):
             Ids of objects, none of which overlap within a layer.
         """
         logits = logits.to(precise(logits))
-        sure = sides = masks = logits.new_zeros(())
+        sure = places = masks = logits.new_zeros(())
         count = 0
         for output, layers in zip(logits, target, strict=True):
-            seen = self._seen(layers)
-            several = (layers > 0).sum(0)
-            sure = sure + sure_loss(output[0], several, seen)
-            told = output[1 : 1 + 2 * self.axes]
-            sides = sides + side_loss(told, layers, self.scale)
-            for one in _objects(layers, several):
-                masks = masks + self.compare(output, one, seen)
-                count += 1
+            counted = self._counted(layers)
+            sure = sure + sure_loss(output[0], (layers > 0).sum(0), counted)
+            places = places + self.place(output, layers)
+            seen = _seen(layers, counted)
+            if len(seen.ids):
+                masks = masks + self.compare(output, seen).sum()
+                count += len(seen.ids)
         many = max(1, count)
-        return sure / len(logits) + (self.box * sides + self.mask * masks) / many
+        return sure / len(logits) + (self.box * places + self.mask * masks) / many
 
-    @abstractmethod
-    def compare(self, output: Tensor, one: Seen, seen: Tensor) -> Tensor:
-        """Return the loss of the masks that an object's asked voxels tell of.
+    def place(self, output: Tensor, layers: Tensor) -> Tensor:
+        """Return how wrong voxels are about where their objects are, of all objects.
 
         Parameters
         ----------
         output : Tensor, shape (C, *P)
             Of one sample.
-        one : Seen
-            The object.
-        seen : Tensor of bool, shape (*P)
-            Which voxels count.
+        layers : Tensor of int, shape (L, *P)
+            Its ids.
+        """
+        told = output[1 : 1 + 2 * self.axes]
+        return side_loss(told, layers, self.scale, self.beta)
+
+    @abstractmethod
+    def compare(self, output: Tensor, seen: Seen) -> Tensor:
+        """Return the loss of the masks that asked voxels tell of, by object: (M,).
+
+        Parameters
+        ----------
+        output : Tensor, shape (C, *P)
+            Of one sample.
+        seen : Seen
+            Its objects, one or more.
         """
 
-    def _seen(self, layers: Tensor) -> Tensor:
+    def _counted(self, layers: Tensor) -> Tensor:
         if self.ignore_index is None:
             return torch.ones_like(layers[0], dtype=torch.bool)
         return (layers != self.ignore_index).any(0)
 
 
-def told_by(output: Tensor, one: Seen) -> Tensor:
-    """Return what an object's asked voxels say, (C, K), of an output (C, *P)."""
-    where: Any = (slice(None), *one.asked.unbind(1))
-    said: Tensor = output[where]
-    return said
+def picked(values: Tensor, at: Tensor) -> Tensor:
+    """Return values (C, ...) of maps (C, *P) at voxels (...) by their numbers."""
+    found = values.flatten(1).index_select(1, at.flatten())
+    return found.unflatten(1, at.shape)
 
 
-def entropy_and_dice(logits: Tensor, truth: Tensor) -> Tensor:
-    """Return cross-entropy, inside and outside alike, and Dice of masks (K, N)."""
-    truth = truth.to(logits.dtype).expand_as(logits)
-    entropy = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    inside = (entropy * truth).sum(1) / truth.sum(1).clamp(min=1)
-    outside = (entropy * (1 - truth)).sum(1) / (1 - truth).sum(1).clamp(min=1)
-    p = logits.sigmoid()
-    both = (p * truth).sum(1)
-    dice = (2 * both + SMOOTH) / (p.sum(1) + truth.sum(1) + SMOOTH)
-    return ((inside + outside) / 2 + 1 - dice).mean()
+def grid_in(low: Tensor, high: Tensor, edge: int) -> Tensor:
+    """Return the voxels (M, T, D) at points of boxes: so many along each axis.
+
+    Parameters
+    ----------
+    low, high : Tensor of int64, shape (M, D)
+        The first voxel of each box, and the one after the last.
+    edge : int
+        Points along each axis, in the middles of equal parts.
+    """
+    axes = low.shape[1]
+    half = 2 * torch.arange(edge, device=low.device) + 1
+    lines = low[..., None] + ((high - low)[..., None] * half) // (2 * edge)
+    shape = (len(low), *[edge] * axes)
+    grid = [
+        lines[:, axis].reshape(-1, *(edge if a == axis else 1 for a in range(axes)))
+        for axis in range(axes)
+    ]
+    return torch.stack([line.expand(shape) for line in grid], -1).flatten(1, -2)
 
 
-def _objects(layers: Tensor, several: Tensor) -> list[Seen]:
+def entropy_and_dice(
+    logits: Tensor, truth: Tensor, counted: Tensor, dice: float = 1.0
+) -> Tensor:
+    """Return cross-entropy and Dice of masks, the mean of each object's.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (M, K, T)
+        Of K masks of each object.
+    truth : Tensor, shape (M, T)
+        How likely each point is to be, 0 to 1.
+    counted : Tensor of bool, shape (M, T)
+        Which points count.
+    dice : float
+        Weight of Dice.
+    """
+    counts = counted.to(logits.dtype)[:, None]
+    truth = truth.to(logits.dtype)[:, None].expand_as(logits)
+    terms = binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    entropy = (terms * counts).sum(2) / counts.sum(2).clamp(min=1)
+    p, truth = logits.sigmoid() * counts, truth * counts
+    # Of p and t from 0 to 1, |p - t| is 0 where both are the same, also in between.
+    sums = p.sum(2) + truth.sum(2)
+    alike = (sums - (p - truth).abs().sum(2) + SMOOTH) / (sums + SMOOTH)
+    return (entropy + dice * (1 - alike)).mean(1)
+
+
+def _seen(layers: Tensor, counted: Tensor) -> Seen:
     """Return the objects of layers (L, *P) that have voxels of their own."""
-    found = []
-    for layer in layers:
-        ids, low, high = boxes_of(layer[None])
-        for i, first, last in zip(
-            ids.tolist(), low.tolist(), high.tolist(), strict=True
-        ):
-            box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-            own = ((layer[box] == i) & (several[box] == 1)).nonzero()
-            if not len(own):
-                continue
-            # Of so many parts in a row, the middle of each.
-            step = (torch.arange(ASKED, device=own.device) * 2 + 1) * len(own)
-            asked = own[step // (2 * ASKED)] + own.new_tensor(first)
-            found.append(Seen(layer, i, box, asked))
-    return found
+    ids, low, high = boxes_of(layers)
+    owner = torch.where((layers > 0).sum(0) == 1, layers.clamp(min=0).sum(0), 0)
+    places = (owner > 0).nonzero()
+    of = torch.searchsorted(ids, owner[owner > 0].to(ids.dtype))
+    number = torch.bincount(of, minlength=len(ids))
+    places = places[torch.argsort(of, stable=True)]
+    first = number.cumsum(0) - number
+    has = number > 0
+    # Of so many parts in a row, the middle of each.
+    part = torch.arange(ASKED, device=of.device) * 2 + 1
+    at = first[has, None] + (part * number[has, None]) // (2 * ASKED)
+    return Seen(layers, counted, ids[has], low[has], high[has], places[at])
 
 
-def widened(box: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:
-    """Return a box with a margin, as far as the array goes."""
-    found = []
-    for part, size in zip(box, shape, strict=True):
-        by = max(1, round(MARGIN * (part.stop - part.start)))
-        found.append(slice(max(0, part.start - by), min(size, part.stop + by)))
-    return tuple(found)
+def widened(seen: Seen) -> tuple[Tensor, Tensor]:
+    """Return the boxes of objects with a margin, as far as the patch goes."""
+    size = seen.high.new_tensor(seen.counted.shape)
+    by = (MARGIN * (seen.high - seen.low)).round().long().clamp(min=1)
+    return (seen.low - by).clamp(min=0), torch.minimum(seen.high + by, size)

@@ -31,6 +31,8 @@ class BoxSides(Loss):
         Voxels that a distance of 1 is.
     box : float
         Weight of the sides.
+    beta : float
+        Distance below which the error of a side counts by its square.
     ignore_index : int, optional
         Voxels with this value in a layer do not count.
 
@@ -49,11 +51,12 @@ class BoxSides(Loss):
         axes: int = 2,
         scale: float = 10.0,
         box: float = 1.0,
+        beta: float = 1.0,
         ignore_index: int | None = None,
     ) -> None:
         super().__init__()
         self.axes, self.scale, self.box = axes, scale, box
-        self.ignore_index = ignore_index
+        self.beta, self.ignore_index = beta, ignore_index
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss.
@@ -72,7 +75,7 @@ class BoxSides(Loss):
         for output, layers in zip(logits, target, strict=True):
             seen = counted(layers.flatten(1), self.ignore_index).view_as(layers[0])
             sure = sure + sure_loss(output[0], (layers > 0).sum(0), seen)
-            sides = sides + side_loss(output[1:], layers, self.scale)
+            sides = sides + side_loss(output[1:], layers, self.scale, self.beta)
             count += len(torch.unique(layers[layers > 0]))
         return sure / len(logits) + self.box * sides / max(1, count)
 

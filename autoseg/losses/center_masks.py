@@ -1,27 +1,27 @@
 """Small masks in boxes, as voxels of their objects say.
 
-Legend: B batch, C channels, P patch, L layers, E points of the small grid along an
-axis, K voxels that are asked.
+Legend: B batch, C channels, P patch, L layers, E cells of the small grid along an axis,
+M objects, K voxels of each that are asked, T points of each that are looked at, D axes.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from autoseg.losses import LOSSES
-from autoseg.losses._seeds import SeedLoss, Seen, told_by
+from autoseg.losses._seeds import SeedLoss, Seen, entropy_and_dice, grid_in
 from autoseg.losses.base import Loss
-from autoseg.spec.arrays.small_masks import shrunk
+
+IN_CELL = 4  # points of a cell along each axis
 
 
 @LOSSES.register
 class CenterMasks(SeedLoss):
     """See `SeedLoss`; masks are those of the objects' boxes on a small grid.
 
-    A point of the grid is to be as likely as its cell is full. Points with voxels that
-    do not count are left out.
+    A cell of the grid is to be as likely as it is full. Cells with voxels that do not
+    count are left out.
 
     Parameters
     ----------
@@ -35,6 +35,10 @@ class CenterMasks(SeedLoss):
         Voxels that a distance of 1 is.
     box, mask : float
         Weights of the sides of boxes, and of masks.
+    beta : float
+        Distance below which the error of a side counts by its square.
+    dice : float
+        Weight of the masks' Dice, beside cross-entropy.
     ignore_index : int, optional
         Voxels with this value in a layer do not count.
 
@@ -53,22 +57,27 @@ class CenterMasks(SeedLoss):
         scale: float = 10.0,
         box: float = 1.0,
         mask: float = 1.0,
+        beta: float = 1.0,
+        dice: float = 0.0,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(axes, scale, box, mask, ignore_index)
-        self.edge = edge
+        super().__init__(axes, scale, box, mask, beta, ignore_index)
+        self.edge, self.dice = edge, dice
 
-    def compare(self, output: Tensor, one: Seen, seen: Tensor) -> Tensor:
-        told = told_by(output[1 + 2 * self.axes :], one).T
-        truth = self._small(one.inside(one.box)).to(output)
-        counted = self._small(seen[one.box]).to(output.device) > 1 - 1e-4
-        if not counted.any():
-            return 0 * told.sum()
-        truth = truth[counted].expand(len(told), -1)
-        return binary_cross_entropy_with_logits(told[:, counted], truth)
+    def compare(self, output: Tensor, seen: Seen) -> Tensor:
+        told = seen.told(output[1 + 2 * self.axes :]).permute(1, 2, 0)
+        # Cells are as full as the points in them.
+        points = grid_in(seen.low, seen.high, self.edge * IN_CELL)
+        _, inside, counted = seen.looked_at(points)
+        full, known = (self._cells(of.to(told.dtype)) for of in (inside, counted))
+        return entropy_and_dice(told, full, known > 1 - 1e-4, self.dice)
 
-    def _small(self, inside: Tensor) -> Tensor:
-        return torch.from_numpy(shrunk(inside.cpu().numpy(), self.edge)).flatten()
+    def _cells(self, points: Tensor) -> Tensor:
+        """Return the means (M, E ** D) of what is known at points, (M, T)."""
+        whole = points.unflatten(1, (self.edge, IN_CELL) * self.axes)
+        for axis in range(self.axes, 0, -1):
+            whole = whole.mean(2 * axis)
+        return whole.flatten(1)
 
     @classmethod
     def example(cls) -> tuple[Loss, Tensor, Tensor]:

@@ -31,14 +31,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import ModelError, PlanError
+from autoseg.errors import PlanError
+from autoseg.metrics.learnt import LearntByFold, of_folds
 from autoseg.spec.head import Head
-from autoseg.spec.json import dumps, from_json, load_object, write_text
+from autoseg.spec.json import from_json
 from autoseg.workspace import CALIBRATION
 
 Floats = NDArray[np.floating[Any]]
 
-SCHEMA = 1
 WIDEST = 8.0  # temperatures are between an eighth and this
 STEPS = 160
 TEMPERATURES = np.geomspace(1 / WIDEST, WIDEST, STEPS + 1)
@@ -112,7 +112,7 @@ def _softened(part: Floats, head: Head, temperature: float) -> Floats:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Evidence(LearntByFold):
     """What held-out cases say of temperatures.
 
     Parameters
@@ -130,34 +130,17 @@ class Evidence:
         Version of the file's layout.
     """
 
+    file = CALIBRATION
+    otherwise = "its probabilities then are those of the network"
+
     cases: int = 0
     losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     voxels: Mapping[str, float] = field(default_factory=dict)
     mistakes: Mapping[str, float] = field(default_factory=dict)
-    schema: int = SCHEMA
 
-    def save(self, fold: Path) -> None:
-        """Write it into the folder of a fold; complete or not there."""
-        write_text(fold / CALIBRATION, dumps(self))
-
-    @classmethod
-    def load(cls, fold: Path) -> Evidence:
-        """Read it from the folder of a fold.
-
-        Raises
-        ------
-        PlanError
-            If the file is missing or damaged.
-        """
-        path = fold / CALIBRATION
-        found = from_json(cls, load_object(path), str(path))
-        wrong = [h for h, loss in found.losses.items() if len(loss) != STEPS + 1]
-        if found.schema != SCHEMA or wrong:
-            raise PlanError(
-                f"{path} has schema {found.schema} and {STEPS + 1} losses of each head "
-                f"are wanted; this autoseg reads schema {SCHEMA}."
-            )
-        return found
+    def fault(self) -> str:
+        wrong = [h for h, loss in self.losses.items() if len(loss) != STEPS + 1]
+        return f"{STEPS + 1} losses of each head are wanted" if wrong else ""
 
     @classmethod
     def of_voxels(
@@ -287,17 +270,7 @@ def load_calibration(model: Path, folds: Sequence[str]) -> Calibration | None:
     ModelError
         If a file is damaged.
     """
-    folders = [model / f"fold_{name}" for name in folds]
-    there = [folder for folder in folders if (folder / CALIBRATION).is_file()]
-    if not there:
-        return None
-    try:
-        return together(map(Evidence.load, there)).calibration()
-    except PlanError as error:
-        raise ModelError(
-            f"{error} Train with --overwrite, or delete {CALIBRATION} of the fold: its "
-            "probabilities then are those of the network."
-        ) from None
+    return of_folds(Evidence, model, folds, lambda e: together(e).calibration())
 
 
 class Reservoir:

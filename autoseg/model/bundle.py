@@ -10,6 +10,7 @@ A zip without any pickle::
     partner_1/...            a model that it is averaged with, in the same way
     postprocessing.json      what is done to predictions in the end
     confidence.json          of landmarks: how far to trust them, by validation
+    scores.json              of instances: what their scores mean, by validation
 """
 
 from __future__ import annotations

@@ -10,23 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoseg.errors import ModelError, PlanError
 from autoseg.landmarks.confidence import Confidence, learn
 from autoseg.landmarks.evidence import Evidence, pooled
+from autoseg.metrics.learnt import LearntByFold, folders_of, has, of_folds
 from autoseg.preprocess.points import lengths_in_plan_order
 from autoseg.spec.image import Geometry
-from autoseg.spec.json import dumps, from_json, load_object, write_text
 from autoseg.spec.plan import Plan
 from autoseg.spec.points import Points
 from autoseg.workspace import CONFIDENCE
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
-
 
 @dataclass(frozen=True, kw_only=True)
-class Learnt:
+class Learnt(LearntByFold):
     """What a fold's validation taught, and what of.
 
     Parameters
@@ -39,30 +36,11 @@ class Learnt:
         Version of the file's layout.
     """
 
+    file = CONFIDENCE
+    otherwise = "its points then have no radius of error"
+
     confidence: Confidence
     evidence: Evidence
-    schema: int = SCHEMA
-
-    def save(self, fold: Path) -> None:
-        """Write it into the folder of a fold; complete or not there."""
-        write_text(fold / CONFIDENCE, dumps(self))
-
-    @classmethod
-    def load(cls, fold: Path) -> Learnt:
-        """Read it from the folder of a fold.
-
-        Raises
-        ------
-        PlanError
-            If the file is missing or damaged.
-        """
-        path = fold / CONFIDENCE
-        raw = load_object(path)
-        if raw.get("schema") != SCHEMA:
-            raise PlanError(
-                f"{path} has schema {raw.get('schema')}; this autoseg reads {SCHEMA}."
-            )
-        return from_json(cls, raw, str(path))
 
 
 def load_confidence(model: Path, folds: Sequence[str]) -> Confidence | None:
@@ -85,23 +63,14 @@ def load_confidence(model: Path, folds: Sequence[str]) -> Confidence | None:
     ModelError
         If a file is damaged, or the folds learnt other things.
     """
-    folders = [model / f"fold_{name}" for name in folds]
-    there = [folder for folder in folders if (folder / CONFIDENCE).is_file()]
-    if not there:
-        return None
-    if len(there) < len(folders):
-        without = sorted({f.name for f in folders} - {f.name for f in there})
+    folders = folders_of(model, folds)
+    without = sorted(f.name for f in folders if not has(Learnt, f))
+    if 0 < len(without) < len(folders):
         logger.info(
             "How far to trust its points: learnt without the validation of %s.",
             ", ".join(without),
         )
-    try:
-        return pool([Learnt.load(folder) for folder in there])[0]
-    except PlanError as error:
-        raise ModelError(
-            f"{error} Train with --overwrite, or delete {CONFIDENCE} of the fold: its "
-            "points then have no radius of error."
-        ) from None
+    return of_folds(Learnt, model, folds, lambda learnt: pool(learnt)[0])
 
 
 def pool(folds: Sequence[Learnt]) -> tuple[Confidence, Evidence]:

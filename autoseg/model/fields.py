@@ -14,6 +14,7 @@ from typing import Any
 from autoseg.errors import ModelError, PlanError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.metrics.calibration import Calibration
+from autoseg.metrics.object_scores import ScoreCurve
 from autoseg.model.field_kinds import (
     DEFAULTS,
     Entry,
@@ -40,6 +41,7 @@ from autoseg.workspace import (
     MODEL_PLAN,
     POSTPROCESSING,
     SCALE,
+    SCORES,
 )
 
 
@@ -155,6 +157,9 @@ FIELDS: Mapping[str, Field] = {
         load=Calibration.load,
         since=5,
         folder=lambda f: f.calibration,
+    ),
+    "scores": JsonFile(
+        file=SCORES, load=ScoreCurve.load, since=6, folder=lambda f: f.scores
     ),
     "scale": JsonFile(file=SCALE, load=Scale.from_json, since=4),
     "previous": Part(prefix="previous/", read=unpack, folder=_before),

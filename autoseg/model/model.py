@@ -12,6 +12,7 @@ from autoseg.errors import ModelError, UsageError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.landmarks.shape import ShapePrior
 from autoseg.metrics.calibration import Calibration
+from autoseg.metrics.object_scores import ScoreCurve
 from autoseg.model.postprocessing import Postprocessing
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
@@ -59,6 +60,9 @@ class Model:
     calibration : Calibration or None
         Of label maps: what validation taught about how sure outputs may be; labels do
         not depend on it.
+    scores : ScoreCurve or None
+        Of instances: what validation taught about what scores mean; the order of
+        objects does not depend on it.
     scale : Scale or None
         How large the objects are that it knows: other images are brought to that. None:
         images are seen as they are.
@@ -81,6 +85,7 @@ class Model:
     postprocessing: Postprocessing = Postprocessing()
     confidence: Confidence | None = None
     calibration: Calibration | None = None
+    scores: ScoreCurve | None = None
     scale: Scale | None = None
     depth: str | None = None
 

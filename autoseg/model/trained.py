@@ -11,6 +11,7 @@ from typing import Any
 from autoseg.errors import ModelError
 from autoseg.landmarks.confidence import Confidence
 from autoseg.metrics.calibration import Calibration, load_calibration
+from autoseg.metrics.object_scores import ScoreCurve, load_scores
 from autoseg.model.chosen import choose_folds
 from autoseg.model.confidence import load_confidence
 from autoseg.model.decoding import Decoding, task_options
@@ -94,6 +95,13 @@ class TrainedFolder:
         if self.checkpoint != "final":
             return None
         return load_calibration(self.path, self.folds)
+
+    @property
+    def scores(self) -> ScoreCurve | None:
+        """What scores of objects mean; it was learnt from what final weights say."""
+        if self.checkpoint != "final":
+            return None
+        return load_scores(self.path, self.folds)
 
     @property
     def postprocessing(self) -> Postprocessing:

@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from autoseg.spec.arrays.ellipses import pairs
+
 MOST_TOKENS = 1024  # voxels of a resolution that are looked at: others are pooled
 HIDDEN = 1e4  # taken from how sure a voxel is that lies in another one's mask
 
@@ -118,12 +120,6 @@ class Scale:
             level = self._level.float()
             every = torch.cat([level, same.T.expand(len(level), -1, -1)], 1)
             return torch.bmm(answer, every)
-
-
-def pairs(dim: int) -> tuple[list[int], list[int]]:
-    """Return rows and columns of a symmetric matrix, its diagonal first."""
-    pairs = [(i + off, i) for off in range(dim) for i in range(dim - off)]
-    return [row for row, _ in pairs], [column for _, column in pairs]
 
 
 def apart(looks: Tensor, count: int) -> Tensor:

@@ -8,15 +8,20 @@ from typing import Any
 from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
-from autoseg.blueprints.rows.routing import EPS, check_lists, routing_layers
+from autoseg.blueprints.rows.routing import (
+    EPS,
+    check_stages,
+    most_strides,
+    routing_layers,
+)
 from autoseg.blueprints.rows.transformers import attention_recipe
-from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
 FEATURES = (64, 128, 256, 512)
 DEPTHS = (2, 2, 4, 2)
 WINDOWS = (8, 4, 2, 2)
 MOST = (1, 4, 16, 16)
+LISTS = {"depths": DEPTHS, "windows": WINDOWS, "most": MOST}
 FINEST = 16
 
 
@@ -108,21 +113,12 @@ class H3DENet(Declaration):
 
     @classmethod
     def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
-        lists = ("features", "depths", "windows", "most")
-        lengths = [len(fixed[name]) for name in lists if name in fixed]
-        return min(lengths) + 2 if lengths else None
+        return most_strides(fixed, LISTS, 2)
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
         super().check_options(options)
-        stages = len(options["features"])
-        if len(options["strides"]) != stages + 2 or not stages:
-            raise PlanError(
-                f"options of the network: features has {stages} entries and strides "
-                f"{len(options['strides'])}; give two strides more than features."
-            )
-        defaults = {"depths": DEPTHS, "windows": WINDOWS, "most": MOST}
-        check_lists({**defaults, **options}, stages, *defaults)
+        check_stages(options, LISTS, 2)
 
     @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:

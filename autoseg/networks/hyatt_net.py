@@ -9,15 +9,15 @@ from autoseg.blueprints.declaration import Declaration, Shapes
 from autoseg.blueprints.drawing import Drawing, Tensor
 from autoseg.blueprints.parts import Layers
 from autoseg.blueprints.rows.context import cbam
-from autoseg.blueprints.rows.routing import check_lists, routing_layers
+from autoseg.blueprints.rows.routing import check_stages, most_strides, routing_layers
 from autoseg.blueprints.rows.transformers import attention_recipe
-from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS
 
 FEATURES = (32, 64, 160, 256, 512)
 WIDER = (8, 8, 8, 4, 4)
 WINDOWS = (8, 8, 4, 4, 2)
 MOST = (1, 4, 8, 16, 16)
+LISTS = {"wider": WIDER, "windows": WINDOWS, "most": MOST}
 HEAD = 32
 
 
@@ -99,21 +99,12 @@ class HYATTNet(Declaration):
 
     @classmethod
     def most_stages(cls, fixed: Mapping[str, Any]) -> int | None:
-        lists = ("features", "wider", "windows", "most")
-        lengths = [len(fixed[name]) for name in lists if name in fixed]
-        return min(lengths) + 1 if lengths else None
+        return most_strides(fixed, LISTS, 1)
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
         super().check_options(options)
-        stages = len(options["features"])
-        if len(options["strides"]) != stages + 1 or not stages:
-            raise PlanError(
-                f"options of the network: features has {stages} entries and strides "
-                f"{len(options['strides'])}; give one stride more than features."
-            )
-        defaults = {"wider": WIDER, "windows": WINDOWS, "most": MOST}
-        check_lists({**defaults, **options}, stages, *defaults)
+        check_stages(options, LISTS, 1)
 
     @classmethod
     def example(cls, dim: int) -> tuple[dict[str, Any], tuple[int, ...]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.representations.maps import Ids
+from autoseg.spec.arrays.polar import directions
 from autoseg.spec.head import Mirrored
 
 Array = NDArray[Any]
@@ -20,8 +21,7 @@ Array = NDArray[Any]
 def rays(count: int, axes: int) -> NDArray[np.float32]:
     """Return unit vectors (R, D), evenly spread: a circle, or a golden spiral."""
     if axes == 2:
-        angle = np.arange(count) * 2 * np.pi / count
-        return np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
+        return directions(count)
     height = 1 - (2 * np.arange(count) + 1) / count
     angle = np.arange(count) * np.pi * (3 - np.sqrt(5))
     wide = np.sqrt(1 - height**2)

@@ -20,10 +20,13 @@ from autoseg.representations.maps import largest_piece
 from autoseg.spec.arrays.overlaps import Mask
 
 Array = NDArray[Any]
+Draw = Callable[[Array], tuple[tuple[int, ...], Array]]
 
 SURE = 8.0  # the logit of a voxel that is as sure as can be
+BETA, VOTES = 0.1, 8  # as plans have them; docs/why/0006
 MARGIN = 0.1  # of a box, on each side, that is looked at beyond it
 MOST_ASKED = 2000  # voxels of a window, the surest
+HALF = 0.5  # probability of a voxel that is inside; IoU of masks that are alike
 WITHIN = 0.6  # share of a mask that makes it a part of a surer one
 
 
@@ -50,25 +53,27 @@ def sides(mask: Mask, places: Sequence[Array]) -> NDArray[np.float32]:
     return np.stack(found).astype(np.float32)
 
 
-def box_of(at: Sequence[int], far: Array, shape: Sequence[int]) -> tuple[slice, ...]:
-    """Return the box that a voxel tells of, as far as the array goes.
+def box_of(at: Array, far: Array, shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return the box that voxels tell of, as far as the array goes.
 
     Parameters
     ----------
-    at : sequence of int, length D
-        The voxel.
-    far : ndarray of float, shape (2 D,)
+    at : ndarray of int, shape (K, D)
+        The voxels.
+    far : ndarray of float, shape (2 D, K)
         See `sides`.
     shape : sequence of int, length D
         S.
     """
     box = []
     far = np.maximum(far, 0.5)
-    for axis, (place, size) in enumerate(zip(at, shape, strict=True)):
-        low, high = far[2 * axis : 2 * axis + 2]
-        first = min(max(0, round(place + 0.5 - low)), place)
-        last = min(max(place + 1, round(place + 0.5 + high)), size)
-        box.append(slice(first, last))
+    for axis, size in enumerate(shape):
+        place = at[:, axis]
+        low = float(np.median(place + 0.5 - far[2 * axis]))
+        high = float(np.median(place + 0.5 + far[2 * axis + 1]))
+        first = min(max(0, round(low)), int(place.max()))
+        last = min(max(int(place.min()) + 1, round(high)), size)
+        box.append(slice(first, max(first + 1, last)))
     return tuple(box)
 
 
@@ -82,10 +87,7 @@ def widened(box: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:
 
 
 def drawn(
-    sure: Array,
-    least: float,
-    same: float,
-    draw: Callable[[tuple[int, ...]], tuple[tuple[int, ...], Array]],
+    sure: Array, least: float, same: float, votes: int, draw: Draw
 ) -> list[tuple[Mask, float]]:
     """Return the objects that voxels tell of, the surest voxel first.
 
@@ -97,10 +99,12 @@ def drawn(
         From which on a voxel is asked.
     same : float
         See `distinct`.
+    votes : int
+        Voxels of an object, evenly spread, that are asked together.
     draw : callable
-        From a voxel to where its object's box begins, and a map of probabilities in
-        it. What has been drawn asks no more. A voxel that is not in the mask that it
-        tells of does not know its object.
+        From voxels (K, D) to where their object's box begins, and a map of
+        probabilities in it. What has been drawn asks no more. A voxel that is not in
+        the mask that it tells of does not know its object.
     """
     seeds = np.flatnonzero(sure >= least)
     order = seeds[np.argsort(-sure.ravel()[seeds], kind="stable")]
@@ -111,22 +115,49 @@ def drawn(
     for at in order.tolist():
         if flat[at]:
             continue
-        place = tuple(int(i) for i in np.unravel_index(at, sure.shape))
+        place = np.array(np.unravel_index(at, sure.shape))
         count += 1
         if count > MOST_ASKED:
             break
-        start, likely = draw(place)
-        inside = likely >= 0.5
-        asked[place] = True
-        if not inside.any():
+        flat[at] = True
+        seen = _told(draw, place[None])
+        if seen is None or not seen[0].has(tuple(place.tolist())):
             continue
-        mask = largest_piece(Mask(start, inside))
-        if not mask.has(place):
-            continue
+        if votes > 1:
+            seen = _voted(draw, seen, sure, least, votes)
+        mask, how = seen
         asked[mask.box] |= mask.inside
-        how = float(np.clip(likely[inside].mean(), 0, 1))
-        found.append((mask, float(sure[place]) * how))
+        found.append((mask, float(sure.flat[at]) * how))
     return distinct(found, same, WITHIN)
+
+
+def _told(draw: Draw, places: Array) -> tuple[Mask, float] | None:
+    """Return the mask that voxels tell of, and how firm it is; None if it is empty."""
+    start, likely = draw(places)
+    inside = likely >= HALF
+    if not inside.any():
+        return None
+    how = float(np.clip(likely[inside].mean(), 0, 1))
+    return largest_piece(Mask(start, inside)), how
+
+
+def _voted(
+    draw: Draw, seen: tuple[Mask, float], sure: Array, least: float, votes: int
+) -> tuple[Mask, float]:
+    """Return what voxels tell together that tell of nearly the same mask."""
+    mask = seen[0]
+    there = np.argwhere(mask.inside & (sure[mask.box] >= least)) + mask.start
+    some = there[(2 * np.arange(votes) + 1) * len(there) // (2 * votes)]
+    size, alike = mask.size, []
+    for place in some:
+        other = _told(draw, place[None])
+        if other is not None:
+            both = mask.shared(other[0])
+            if both > HALF * (size + other[0].size - both):
+                alike.append(place)
+    if not alike:
+        return seen
+    return _told(draw, np.array(alike)) or seen
 
 
 def sigmoid(x: Array) -> NDArray[np.float32]:

@@ -10,7 +10,9 @@ import numpy as np
 from autoseg.metrics.masks import overlapping_boxes
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._seeds import (
+    BETA,
     SURE,
+    VOTES,
     box_of,
     drawn,
     owners,
@@ -26,6 +28,7 @@ from autoseg.representations.base import (
     layers_of,
     masks_in,
 )
+from autoseg.spec.arrays.ellipses import inside, numbers
 from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
@@ -37,7 +40,8 @@ class Prototypes(Overlapping):
 
     An object's mask is the sum of the maps, each times its weight, in the object's box
     [1]_. Any voxel that is of one object alone tells of it: how sure it is, where the
-    sides of the box are, and the weights. Objects whose boxes are far from each other
+    sides of the box are, and the weights; and of an ellipse that is added, so that maps
+    need not tell where an object is [2]_. Objects whose boxes are far from each other
     may use the same maps.
 
     Parameters
@@ -50,6 +54,12 @@ class Prototypes(Overlapping):
         Maps that it takes to hold all objects of a case without overlaps.
     scale : float
         Voxels that a distance of 1 in outputs is.
+    ellipse : bool
+        Voxels tell of an ellipse, too.
+    beta : float
+        Distance below which the error of a side counts by its square in training.
+    votes : int
+        Voxels of an object that are asked together.
     sure : float
         From which on a voxel is asked for its object.
     same : float
@@ -61,6 +71,8 @@ class Prototypes(Overlapping):
     ----------
     .. [1] Bolya et al., "YOLACT: real-time instance segmentation", ICCV 2019.
        arXiv:1904.02689
+    .. [2] Tian et al., "Conditional convolutions for instance segmentation", ECCV 2020.
+       arXiv:2003.05664. There, places are channels that masks are made of.
     """
 
     def __init__(
@@ -69,12 +81,16 @@ class Prototypes(Overlapping):
         prototypes: int = 16,
         layers: int = 2,
         scale: float = 10.0,
+        ellipse: bool = False,
+        beta: float = 1.0,
+        votes: int = 1,
         sure: float = 0.7,
         same: float = 0.5,
         least: int = 1,
     ) -> None:
         super().__init__(axes)
         self.prototypes, self.layers, self.scale = prototypes, layers, scale
+        self.ellipse, self.beta, self.votes = ellipse, beta, votes
         self.sure, self.same, self.least = sure, same, least
 
     @classmethod
@@ -83,15 +99,24 @@ class Prototypes(Overlapping):
             "layers": max(2, int(measured.get("layers", 1))),
             "scale": round(max(1.0, float(np.mean(measured["voxels_along"])) / 2), 2),
             "least": int(measured["least_voxels"]),
+            "ellipse": True,
+            "beta": BETA,
+            "votes": VOTES,
         }
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        options = {"axes": self.axes, "scale": self.scale}
+        options = {
+            "axes": self.axes,
+            "scale": self.scale,
+            "beta": self.beta,
+            "ellipse": self.ellipse,
+        }
+        also = numbers(self.axes) if self.ellipse else 0
         return (
             Head(
                 name="prototypes",
-                channels=1 + 2 * self.axes + 2 * self.prototypes,
+                channels=1 + 2 * self.axes + 2 * self.prototypes + also,
                 activation="identity",
                 loss=Choice(name="prototype_masks", options=options),
                 mirrors=(None,) * self.axes,
@@ -104,42 +129,56 @@ class Prototypes(Overlapping):
     def encode(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
         layers = layers_of(labels, self.axes)
         output = np.zeros((self.heads[0].channels, *layers.shape[1:]), np.float32)
-        sure, far, weights, maps = self._parts(output)
+        sure, far, weights, ellipses, maps = self._parts(output)
         sure[:], maps[:] = -SURE, -1.0
+        ellipses[self.axes : 2 * self.axes] = -1.0  # endless: maps tell of everything
         owner = owners(layers)
         objects = masks_in(layers)
         colors = _colors([mask for _, mask in objects], layers.shape[1:])
         for (i, mask), color in zip(objects, colors, strict=True):
             if color >= self.prototypes:
                 continue
-            inside = np.nonzero(owner[mask.box] == i)
-            places = tuple(at + low for at, low in zip(inside, mask.start, strict=True))
+            own = np.nonzero(owner[mask.box] == i)
+            places = tuple(at + low for at, low in zip(own, mask.start, strict=True))
             sure[places] = SURE
             every: Any = (slice(None), *places)
-            own: Any = (color, *places)
+            mine: Any = (color, *places)
             far[every] = sides(mask, places) / self.scale
-            weights[own] = SURE
+            weights[mine] = SURE
             maps[color][mask.box][mask.inside] = 1.0
         return {"prototypes": output}
 
     def every(
         self, outputs: Mapping[str, Array], spacing: Sequence[float]
     ) -> list[tuple[Mask, float]]:
-        sure, far, weights, maps = self._parts(outputs["prototypes"])
+        sure, far, weights, ellipses, maps = self._parts(outputs["prototypes"])
 
-        def draw(at: tuple[int, ...]) -> tuple[tuple[int, ...], Array]:
-            here: Any = (slice(None), *at)
+        def draw(at: Array) -> tuple[tuple[int, ...], Array]:
+            here: Any = (slice(None), *at.T)
             box = widened(box_of(at, far[here] * self.scale, sure.shape), sure.shape)
-            part = np.tensordot(weights[here], maps[(slice(None), *box)], 1)
+            part = np.tensordot(weights[here].mean(1), maps[(slice(None), *box)], 1)
+            if self.ellipse:
+                part = part + self._ellipse(ellipses[here], at, box)
             return tuple(side.start for side in box), sigmoid(part)
 
-        return drawn(sigmoid(sure), self.sure, self.same, draw)
+        return drawn(sigmoid(sure), self.sure, self.same, self.votes, draw)
 
-    def _parts(self, output: Array) -> tuple[Array, Array, Array, Array]:
-        """Return how sure voxels are, sides of boxes, weights and prototypes."""
-        ends = np.cumsum([1, 2 * self.axes, self.prototypes])
-        sure, far, weights, maps = np.split(output, ends)
-        return sure[0], far, weights, maps
+    def _ellipse(self, told: Array, at: Array, box: Sequence[slice]) -> Array:
+        """Return how far inside of their ellipses voxels say that a box is."""
+        axes = [np.arange(side.start, side.stop) / self.scale for side in box]
+        places = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+        every = [
+            inside(one, place / self.scale, places)
+            for one, place in zip(told.T, at, strict=True)
+        ]
+        return np.mean(every, axis=0)
+
+    def _parts(self, output: Array) -> tuple[Array, Array, Array, Array, Array]:
+        """Return how sure, sides of boxes, weights, ellipses and prototypes."""
+        also = numbers(self.axes) if self.ellipse else 0
+        ends = np.cumsum([1, 2 * self.axes, self.prototypes, also])
+        sure, far, weights, ellipses, maps = np.split(output, ends)
+        return sure[0], far, weights, ellipses, maps
 
 
 def _colors(masks: Sequence[Mask], shape: Sequence[int]) -> list[int]:

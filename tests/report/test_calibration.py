@@ -13,7 +13,7 @@ import pytest
 from autoseg.landmarks.confidence import learn
 from autoseg.landmarks.evidence import Evidence
 from autoseg.model.confidence import Learnt
-from autoseg.report.kinds.instances import read_scores, score_pairs
+from autoseg.report.kinds.instances import fitted_apart, read_scores, score_pairs
 from autoseg.report.kinds.points import describe_errors, thresholds_of
 from autoseg.report.reliability import coverage, reliability, tally
 from autoseg.report.stage import report
@@ -79,6 +79,20 @@ def test_an_instance_has_the_iou_of_the_one_of_its_class_that_it_fits_best():
     # 5 lies on an instance of another class, 9 on none.
     expected = {0.9: 3 / 4, 0.6: 1 / 2, 0.3: 0.0, 0.2: 0.0}
     assert {s: i for s, i in pairs.tolist()} == pytest.approx(expected)
+
+
+def test_scores_are_shown_as_other_cases_calibrate_them():
+    def case(right):
+        rows = np.full((40, 3), 0.9)
+        rows[:, 2] = np.arange(40) < right
+        return rows
+
+    # Of each other case half is right, whatever the score said.
+    found = fitted_apart([case(40), *[case(20)] * 4])
+
+    assert found[0].mean() == pytest.approx(0.5, abs=0.01)
+    assert found[1].mean() == pytest.approx(100 / 160, abs=0.01)
+    assert fitted_apart([case(40)])[0].tolist() == [0.9] * 40  # nobody says anything
 
 
 def test_instances_without_a_score_are_left_out(tmp_path):

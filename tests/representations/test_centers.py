@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from autoseg.errors import PlanError
 from autoseg.representations.centers import Centers
+from autoseg.spec.arrays.overlaps import Mask
+from autoseg.spec.arrays.polar import reach
 from autoseg.spec.arrays.small_masks import enlarged, shrunk
 from tests.representations.test_prototypes import CROSS, FLAT, crossing, wholes
 
@@ -43,3 +46,50 @@ def test_a_coarse_grid_loses_what_a_fine_one_keeps():
         return shared / truth.sum()
 
     assert overlap(32) > 0.9 > overlap(4)
+
+
+def test_rays_bring_objects_that_cross_back_and_their_corners_by_number():
+    layers = crossing()
+    shares = []
+    for rays in (8, 72):
+        made = Centers(2, rays=rays)
+        found = made.find(made.encode(layers, FLAT), FLAT)
+        truth = layers[0] > 0
+        upright = max(found, key=lambda one: one[0].inside.shape[0])[0]
+        inside = np.zeros_like(truth)
+        inside[upright.box] = upright.inside
+        shares.append((inside & truth).sum() / (inside | truth).sum())
+        assert len(found) == 2
+
+    assert shares[0] < 0.8 and shares[1] > 0.9
+
+
+def test_a_ray_goes_to_where_the_object_ends_for_the_last_time():
+    inside = np.zeros((1, 9), bool)
+    inside[0, [0, 1, 2, 6, 7]] = True
+    mask = Mask((4, 10), inside)
+
+    # From the middle of voxel 10: to the right, voxel 17 is the last; left, its own.
+    right, left = reach(mask, np.array([4.5, 10.5]), np.array([[0, 1.0], [0, -1.0]]))
+    assert abs(right - 7.5) <= 0.25 and abs(left - 0.5) <= 0.25
+
+
+@pytest.mark.parametrize("axes, rays", [(3, 36), (2, 4)])
+def test_rays_in_volumes_or_too_few_of_them_are_refused(axes, rays):
+    with pytest.raises(PlanError, match=f"rays is {rays}, of {axes} axes"):
+        Centers(axes, rays=rays)
+
+
+def test_what_several_voxels_say_is_put_together():
+    layers = np.zeros((1, 24, 24), np.int32)
+    layers[0, 4:20, 4:20] = 1
+    made = Centers(2, edge=8)
+    output = made.encode(layers, FLAT)["centers"]
+    output[1, 10, 10] += 0.4  # the surest voxel is wrong by 4 voxels about one side
+    output[0, 10, 10] += 1.0
+
+    ((alone, _),) = made.find({"centers": output}, FLAT)
+    ((voted, _),) = Centers(2, edge=8, votes=8).find({"centers": output}, FLAT)
+
+    assert alone.start == (0, 4) and alone.inside.shape == (20, 16)
+    assert voted.start == (4, 4) and voted.inside.shape == (16, 16)

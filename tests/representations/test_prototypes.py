@@ -64,3 +64,21 @@ def test_what_holds_overlaps_keeps_rods_that_cross_and_the_others_lose_them(ceil
             assert found["ap_50"] == 1 and found["ap_90"] >= 0.97, name
         else:
             assert found["ap_90"] < 0.8, name
+
+
+def test_an_ellipse_tells_where_an_object_is_without_any_map():
+    made = Prototypes(2, prototypes=1, ellipse=True, scale=5.0)
+    layers = np.zeros((1, 30, 30), np.int32)
+    layers[0, 5:25, 10:20] = 1
+    output = made.encode(layers, FLAT)["prototypes"]
+    assert wholes(made.find({"prototypes": output}, FLAT)) == {((5, 10), (20, 10), 200)}
+    output[5] = output[-1] = 0.0  # the weight, and the map
+    rows, columns = np.indices((30, 30))
+    told = output[6:12]
+    told[0], told[1] = (14.5 - rows) / 5, (14.5 - columns) / 5
+    told[2], told[3], told[5] = 0.5 - 1, 1 - 1, 1.0  # half axes of 2 and 1, times 5
+
+    ((mask, _),) = made.find({"prototypes": output}, FLAT)
+
+    assert mask.start == (5, 10) and mask.inside.shape == (20, 10)
+    assert mask.size == pytest.approx(np.pi * 10 * 5, rel=0.03)

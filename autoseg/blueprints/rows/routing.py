@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoseg.blueprints.drawing import Drawing, Tensor
@@ -70,12 +70,49 @@ def _routed(
     return net.linear(net.add(y, net.tokens(local)), channels, name="project")
 
 
-def check_lists(options: dict[str, Any] | Any, count: int, *names: str) -> None:
-    """Raise PlanError unless some options have an entry for each stage."""
-    for name in names:
-        given: Sequence[int] | None = options.get(name)
-        if given is not None and len(given) < count:
+def check_stages(
+    options: Mapping[str, Any],
+    lists: Mapping[str, Sequence[int]],
+    steps: int,
+) -> None:
+    """Raise PlanError unless options have an entry for each stage.
+
+    Parameters
+    ----------
+    options : mapping of str to JSON value
+        With ``features``, one for each stage, and ``strides``.
+    lists : mapping of str to sequence of int
+        Others that have an entry for each stage, with their defaults.
+    steps : int
+        How many more strides than stages there are.
+    """
+    stages = len(options["features"])
+    if len(options["strides"]) != stages + steps or not stages:
+        more = {1: "one stride", 2: "two strides"}[steps]
+        raise PlanError(
+            f"options of the network: features has {stages} entries and strides "
+            f"{len(options['strides'])}; give {more} more than features."
+        )
+    for name, usual in lists.items():
+        given = options.get(name) or usual
+        if len(given) < stages:
             raise PlanError(
-                f"options of the network: {name} has {len(given)} entries; {count} "
+                f"options of the network: {name} has {len(given)} entries; {stages} "
                 "stages need as many."
             )
+
+
+def most_strides(
+    fixed: Mapping[str, Any], lists: Mapping[str, Sequence[int]], steps: int
+) -> int | None:
+    """Return how many strides lists that are fixed have entries for; None: any.
+
+    Parameters
+    ----------
+    fixed : mapping of str to JSON value
+        Options that are given.
+    lists, steps
+        See `check_stages`.
+    """
+    lengths = [len(fixed[name]) for name in ("features", *lists) if name in fixed]
+    return min(lengths) + steps if lengths else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,14 @@ class InstanceReadout(OutputReadout):
         doubt: Doubt | None,
     ) -> Any:
         raise UsageError("only tasks that decide voxel by voxel can be averaged.")
+
+    def finish(self, found: Any, geometry: Geometry, doubt: Doubt | None) -> Any:
+        curve = self.model.scores
+        if curve is None or not isinstance(found, Instances):
+            return found
+        stuff = self.task.one_segment
+        of = {i: s for i, s in found.scores.items() if found.class_of(i) not in stuff}
+        return replace(found, scores={**found.scores, **curve.applied(of)})
 
     def given(self, found: Any) -> Any:
         return self.task.write(found)

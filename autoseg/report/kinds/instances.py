@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from autoseg.datasets.annotations import read_prediction
 from autoseg.evaluate.aggregate import Scores
 from autoseg.instancefiles.table import read_scores as read_scores
-from autoseg.metrics.contingency import count_shared
+from autoseg.metrics.learnt import has
+from autoseg.metrics.object_scores import RIGHT, ScoreEvidence, fit
 from autoseg.report.calibration import Checked, sample
 from autoseg.report.confusion import (
     MOST_CASES,
@@ -29,10 +30,12 @@ from autoseg.report.reliability import rank_correlation, reliability, tally
 from autoseg.report.statistics import Region
 from autoseg.spec.arrays.overlaps import in_layers
 from autoseg.spec.instances import as_instances
+from autoseg.tasks.instance.scores import judged
 
 Array = NDArray[Any]
 
 MATCHED = 0.5  # IoU over which an instance counts as found
+FIFTHS = 5
 OF_OBJECTS = {"ap_50": "AP50", "map": "mean AP", "pq": "PQ"}
 
 
@@ -98,23 +101,25 @@ class InstancesReport(ReportKind):
                 return None
             truth = checked.annotation(case)
             said, _ = read_prediction(path, checked.dataset, self.task, case_id=case)
-            return score_pairs(
-                as_instances(said), as_instances(truth), read_scores(table)
-            )
+            return judged(as_instances(said), as_instances(truth), read_scores(table))
 
         found = checked.each(look, checked.files())
-        pairs = [found[case] for case in found]
-        if not pairs or not sum(map(len, pairs)):
+        tables = [found[case] for case in found]
+        if not tables or not sum(map(len, tables)):
             return None
-        every = np.concatenate(pairs)
-        tallies = np.stack([tally(p[:, 0], (p[:, 1] > MATCHED) * 1.0) for p in pairs])
+        learnt = any(has(ScoreEvidence, fold.folder) for fold in checked.trained.folds)
+        chances = fitted_apart(tables) if learnt else [t[:, 0] for t in tables]
+        every = np.concatenate(tables)
+        pairs = np.stack([np.concatenate(chances), every[:, 1]], 1)
+        plain = _reliability([t[:, 0] for t in tables], tables)
         return {
             "kind": "scores",
-            "cases": len(pairs),
-            "matched": MATCHED,
-            "classes": {"instances": reliability(tallies)},
+            "cases": len(tables),
+            "matched": RIGHT,
+            "classes": {"instances": _reliability(chances, tables)},
+            "uncalibrated": {"instances": plain} if learnt else {},
             "correlation": rank_correlation(every[:, 0], every[:, 1]),
-            "pairs": sample(every),
+            "pairs": sample(pairs),
         }
 
     def no_calibration(self, where: str) -> str:
@@ -131,18 +136,34 @@ def whole_layers(annotation: Any) -> Sequence[Array]:
 
 
 def score_pairs(predicted: Any, reference: Any, scores: Mapping[int, float]) -> Array:
-    """Return score and best IoU of each predicted instance: (instances, 2).
+    """Return score and best IoU of each predicted instance, (instances, 2).
 
     Only annotated instances of the same class are looked at; of an instance that
     touches none the IoU is 0.
     """
-    shared = count_shared(predicted.labels, reference.labels, reference.ignored)
-    best = np.zeros(len(shared.predicted))
-    mine = np.array([predicted.class_of(int(i)) for i in shared.predicted])
-    other = np.array([reference.class_of(int(i)) for i in shared.reference])
-    if len(shared.rows):
-        same = mine[shared.rows] == other[shared.columns]
-        np.maximum.at(best, shared.rows[same], shared.ious[same])
-    known = [n for n, i in enumerate(shared.predicted.tolist()) if i in scores]
-    said = [scores[int(shared.predicted[n])] for n in known]
-    return np.array([said, best[known]], dtype=np.float64).T.reshape(-1, 2)
+    return judged(predicted, reference, scores)[:, :2]
+
+
+def fitted_apart(tables: Sequence[Array]) -> list[Array]:
+    """Return the chances that objects are right, as other cases teach: by case.
+
+    A fifth of the cases at a time is told what the other four say.
+
+    Parameters
+    ----------
+    tables : sequence of ndarray of float, shape (N, 3)
+        See `judged`.
+    """
+    found: list[Array] = []
+    for number, table in enumerate(tables):
+        others = [t for i, t in enumerate(tables) if (i - number) % FIFTHS]
+        rows = np.concatenate(others) if others else np.zeros((0, 3))
+        curve = fit(rows[:, 0], rows[:, 2] > 0)
+        found.append(table[:, 0] if curve is None else curve.chances(table[:, 0]))
+    return found
+
+
+def _reliability(said: Sequence[Array], tables: Sequence[Array]) -> Json | None:
+    return reliability(
+        np.stack([tally(s, t[:, 2]) for s, t in zip(said, tables, strict=True)])
+    )

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.metrics.contingency import Contingency, count_shared
 from autoseg.metrics.instances import score_instances
+from autoseg.metrics.masks import shared_masks
+from autoseg.metrics.matching import match
+from autoseg.metrics.object_scores import RIGHT
 from autoseg.metrics.overlapping import score_overlapping
 from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.instances import Instances, as_instances
@@ -101,3 +105,48 @@ def object_sizes(annotation: Any, spacing: Sequence[float]) -> NDArray[np.float6
     if instances.masks:
         counts = np.array([mask.size for mask in whole_masks(instances).values()])
     return np.asarray(counts * math.prod(spacing), dtype=np.float64)
+
+
+def judged(
+    predicted: Instances, reference: Instances, scores: Mapping[int, float]
+) -> NDArray[np.float64]:
+    """Return of predicted objects score, best IoU, and whether each is right, (N, 3).
+
+    Objects of the same class are compared, whole ones. One is right, 1, if it stands
+    for an annotated object of its own, with an IoU over one half; else it is 0.
+
+    Parameters
+    ----------
+    predicted, reference : Instances
+        Inner annotations of a case. What nobody annotated counts in neither.
+    scores : mapping of int to float
+        Of predicted objects; those without one are left out.
+    """
+    if predicted.masks or reference.masks:
+        sides = whole_masks(predicted), whole_masks(reference)
+        table = shared_masks(*sides, reference.ignored)
+    else:
+        table = count_shared(predicted.labels, reference.labels, reference.ignored)
+    of = predicted.class_of, reference.class_of
+    ids = table.predicted.tolist(), table.reference.tolist()
+    kinds = [
+        np.array([f(i) for i in some], int) for f, some in zip(of, ids, strict=True)
+    ]
+    best, right = np.zeros(len(ids[0])), np.zeros(len(ids[0]))
+    np.maximum.at(best, table.rows, _same(table, kinds) * table.ious)
+    for kind in np.unique(kinds[0]):
+        own = table.only(*(these == kind for these in kinds))
+        hits = own.predicted[own.rows[match(own, RIGHT)]]
+        right[np.isin(table.predicted, hits)] = 1.0
+    known = np.array([i in scores for i in ids[0]], bool)
+    unknown = np.isin(kinds[0], reference.unknown)
+    said = np.array([scores.get(i, 0.0) for i in ids[0]])
+    rows = np.stack([said, best, right], 1)
+    found: NDArray[np.float64] = rows[known & ~unknown]
+    return found
+
+
+def _same(table: Contingency, kinds: Sequence[NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return of which pairs both are of one class."""
+    found: NDArray[np.bool_] = kinds[0][table.rows] == kinds[1][table.columns]
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from autoseg.errors import AutosegError, CaseErrors
@@ -68,6 +69,8 @@ def validate_fold(job: Job, device: str = "auto", ranks: Ranks = ONE) -> Path:
         check_coarse(job)  # another fold's would know the cases
     ranks.alone(kind.prepare)
     model = load_model(job.model_folder, folds=[job.fold])
+    # What a validation before has taught must not be in what the next one learns from.
+    model = replace(model, calibration=None, scores=None)
     _predict(job, model, kind, ranks)
     ranks.alone(lambda: _finish(job, model, kind))
     return summary
