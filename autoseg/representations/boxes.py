@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._seeds import SURE, owners, sides
+from autoseg.representations._seeds import BETA, SURE, owners, sides
 from autoseg.representations._sets import MapForEach, maps_for, options_for
 from autoseg.representations.base import Array, Ids, layers_of, masks_in
 from autoseg.spec.choice import Choice
@@ -41,6 +41,8 @@ class Boxes(MapForEach):
         Channels that the network gives regions.
     scale : float
         Voxels that a distance of 1 in outputs is.
+    beta : float
+        Distance below which the error of a side counts by its square in training.
     sure : float
         Mean probability of a mask from which on it is an object.
     inside : float
@@ -65,6 +67,7 @@ class Boxes(MapForEach):
         layers: int = 2,
         features: int = 16,
         scale: float = 10.0,
+        beta: float = 1.0,
         sure: float = 0.6,
         inside: float = 0.5,
         same: float = 0.6,
@@ -73,25 +76,25 @@ class Boxes(MapForEach):
         super().__init__(
             axes, "masks", regions, layers, scale, sure, inside, same, least
         )
-        self.regions, self.features = regions, features
+        self.regions, self.features, self.beta = regions, features, beta
         self.edge = edge or EDGE[axes]
 
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
-        return {"regions": maps_for(measured), **options_for(measured)}
+        own = {"regions": maps_for(measured), "beta": BETA}
+        return {**own, **options_for(measured)}
 
     @property
     def heads(self) -> tuple[Head, ...]:
         options = {"regions": self.regions, "edge": self.edge, "scale": self.scale}
+        told = {"axes": self.axes, "scale": self.scale, "beta": self.beta}
         blind = (None,) * self.axes
         return (
             Head(
                 name="boxes",
                 channels=1 + 2 * self.axes,
                 activation="identity",
-                loss=Choice(
-                    name="box_sides", options={"axes": self.axes, "scale": self.scale}
-                ),
+                loss=Choice(name="box_sides", options=told),
                 mirrors=blind,
             ),
             Head(
