@@ -2,8 +2,9 @@
 
 The file (--format bundle) holds the plan, the weights of the folds (safetensors), what
 the model was trained on, its scores and checksums; no pickle. `autoseg predict -m FILE`
-needs nothing else. --format onnx or openvino writes a folder instead: the networks, a
-runner that needs NumPy and that runtime alone, a sample with its labels, and checksums.
+needs nothing else. --format onnx, openvino or torch-export writes a folder instead: the
+networks, a runner that needs NumPy and onnxruntime, OpenVINO or torch alone, a sample
+with its labels, and checksums.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=("bundle", "onnx", "openvino"),
+        choices=("bundle", "onnx", "openvino", "torch-export"),
         default="bundle",
-        help="default %(default)s; the others need `pip install "
+        help="default %(default)s; onnx and openvino need `pip install "
         "'autoseg[onnx,openvino]'`",
     )
     parser.add_argument(

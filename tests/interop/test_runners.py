@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -153,7 +154,7 @@ def test_what_the_runner_cannot_do_is_refused_with_the_reason(tmp_path):
         settings_of(toy.model(masked), ".onnx")
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.parametrize("name", [n for n, one in RUNTIMES.items() if one.needs])
 def test_without_its_packages_a_format_says_how_to_get_them(name, monkeypatch):
     monkeypatch.setattr("autoseg.interop.runners.runtimes.is_there", lambda _: False)
     needs = ",".join(RUNTIMES[name].needs)
@@ -177,7 +178,7 @@ def without_torch(folder):
     return np.load(folder / "labels.npz")["labels"]
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
+@pytest.mark.parametrize("name", [n for n, one in RUNTIMES.items() if one.needs])
 def test_the_folder_predicts_by_itself_and_has_checksums(name, tmp_path):
     runtime = needed(RUNTIMES[name])
     model = toy.model(toy.plan(), folds=2)
@@ -193,6 +194,51 @@ def test_the_folder_predicts_by_itself_and_has_checksums(name, tmp_path):
     assert {line.split("  ")[1] for line in sums} >= {"run.py", *networks}
     assert "100.000%" in said
     assert "all edges that the network can divide are free" in said
+
+
+def test_programs_of_torch_predict_without_autoseg(tmp_path, monkeypatch):
+    # Its process would import torch once more; what it imports is compared above.
+    checked = "autoseg.interop.runners.folder.checked_by_runner"
+    monkeypatch.setattr(checked, lambda *_: "checked")
+
+    folder = export_folder(toy.model(toy.plan()), tmp_path, runtime="torch-export")
+
+    words = ["sample_image.npz", "labels.npz"]
+    monkeypatch.setattr(sys, "argv", ["run.py", *(str(folder / w) for w in words)])
+    runpy.run_path(str(folder / "run.py"), run_name="__main__")
+    labels, wanted = (
+        np.load(folder / name)["labels"] for name in ("labels.npz", "sample_labels.npz")
+    )
+    assert len(np.unique(wanted)) > 1
+    assert (labels == wanted).mean() >= 0.9999
+    said = (folder / "README.md").read_text()
+    assert "predicts without autoseg." in said
+    assert "windows of [8, 8, 8] only, any number at once" in said
+
+
+def test_a_program_of_torch_takes_any_number_of_windows(tmp_path):
+    model = toy.model(toy.plan())
+    RUNTIMES["torch-export"].write(model, 0, tmp_path / "network_0.pt2")
+    windows = torch.rand(5, 1, 8, 8, 8)
+
+    found = torch.export.load(tmp_path / "network_0.pt2").module()(windows)
+
+    with torch.inference_mode():
+        heads = build(model, 0)(windows)
+    torch.testing.assert_close(found, torch.cat(list(heads.values()), 1))
+
+
+def test_what_torch_cannot_capture_is_an_error_and_no_file(tmp_path, monkeypatch):
+    class Asks(torch.nn.Module):
+        def forward(self, batch):
+            return {"a": batch if batch.sum() > 0 else -batch}
+
+    module = "autoseg.interop.runners.runtimes.build"
+    monkeypatch.setattr(module, lambda *_: Asks())
+
+    with pytest.raises(UsageError, match="torch.export does not take the network"):
+        RUNTIMES["torch-export"].write(toy.model(toy.plan()), 0, tmp_path / "a.pt2")
+    assert not (tmp_path / "a.pt2").exists()
 
 
 def test_a_network_without_onnx_is_written_for_openvino_as_torch_runs_it(

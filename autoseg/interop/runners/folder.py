@@ -31,7 +31,7 @@ README = """# {name}
     pip install numpy {package}
     python run.py sample_image.npz labels.npz
 
-predicts without torch and without autoseg. `image` of the .npz is (C, {axes}) of
+predicts {without}. `image` of the .npz is (C, {axes}) of
 float32 with the channels {channels}, `spacing` that of its axes in {unit}; the result,
 `labels`, has the values of the data set: {values}.
 {orientation}In Python: `from run import predict`.
@@ -62,7 +62,8 @@ def export_folder(
     output : path
         The folder.
     runtime : str
-        ``"onnx"``, which onnxruntime runs, or ``"openvino"``.
+        ``"onnx"``, which onnxruntime runs, ``"openvino"``, or ``"torch-export"``, which
+        torch runs without autoseg.
     configuration : str, optional
         Which one, where there are several.
     folds : sequence of int or str, optional
@@ -176,4 +177,5 @@ def _readme(
         package=runtime.package,
         format=runtime.format,
         shapes=shapes(model, runtime),
+        without=runtime.without,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from autoseg.blueprints.drawing import Drawing
 from autoseg.errors import UsageError
 from autoseg.interop.onnx.graph import OPSET, is_for_one_shape, to_onnx, unwritten
 from autoseg.model.model import Model
-from autoseg.predict.backends.base import build
+from autoseg.predict.backends.base import Joined, build
 from autoseg.predict.backends.openvino import converted
 from autoseg.tasks import make_task
 from planners.network import declared
@@ -42,6 +44,8 @@ class Runtime:
         What the files are, for people.
     write : callable
         ``(model, fold, path)`` writes the network of a fold.
+    only_patch : bool
+        Networks take windows of the patch alone, in any number.
     """
 
     name: str
@@ -50,6 +54,12 @@ class Runtime:
     needs: tuple[str, ...]
     format: str
     write: Callable[[Model, int, Path], None]
+    only_patch: bool = False
+
+    @property
+    def without(self) -> str:
+        """What is not needed to predict, for people."""
+        return "without autoseg" + " and without torch" * (self.package != "torch")
 
     def check(self) -> None:
         """Raise UsageError if a package is missing that writes the networks."""
@@ -75,6 +85,9 @@ def is_there(package: str) -> bool:
 
 def shapes(model: Model, runtime: Runtime) -> str:
     """Return what windows the written networks take, for people."""
+    if runtime.only_patch:
+        patch = list(model.settings.patch_size)
+        return f"they take windows of {patch} only, any number at once"
     drawing, fixed = drawing_of(model)
     kinds = unwritten(drawing)
     if kinds or is_for_one_shape(drawing, fixed):
@@ -124,6 +137,31 @@ def _write_openvino(model: Model, fold: int, path: Path) -> None:
         openvino.save_model(network, file, compress_to_fp16=False)
 
 
+def _write_torch(model: Model, fold: int, path: Path) -> None:
+    """Write a network as torch.export captures it, for any number of windows."""
+    import torch
+
+    network = Joined(build(model, fold)).eval().requires_grad_(False)
+    shape = (2, len(model.plan.channels), *model.settings.patch_size)
+    free = {"batch": {0: torch.export.Dim("windows", min=1)}}
+    saved = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of tensors that torch copies
+            program = torch.export.export(
+                network, (torch.zeros(shape),), dynamic_shapes=free
+            )
+            torch.export.save(program, saved)
+    except Exception as error:  # whatever torch raises on what it cannot capture
+        said = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"torch.export does not take the network {model.settings.network.name!r} "
+            f"({said}). `autoseg export -o FILE.zip` takes any model."
+        ) from None
+    with atomically(path) as file:
+        file.write_bytes(saved.getvalue())
+
+
 RUNTIMES = {
     "onnx": Runtime(
         name="onnx",
@@ -140,5 +178,14 @@ RUNTIMES = {
         needs=("onnx", "openvino"),
         format="OpenVINO's IR",
         write=_write_openvino,
+    ),
+    "torch-export": Runtime(
+        name="torch-export",
+        package="torch",
+        endings=(".pt2",),
+        needs=(),
+        format="programs of torch.export",
+        write=_write_torch,
+        only_patch=True,
     ),
 }

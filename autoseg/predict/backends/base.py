@@ -113,3 +113,21 @@ def build(model: Model, fold: int) -> nn.Module:
     if model.depth is not None:
         network.prune(model.depth)
     return network.eval().requires_grad_(False)
+
+
+class Joined(nn.Module):
+    """A network with its heads joined to one tensor.
+
+    Parameters
+    ----------
+    network : Module
+        Gives a dict of logits by head.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return (B, K, *P) for (B, C, *P)."""
+        return torch.cat(list(self.network(batch).values()), dim=1)

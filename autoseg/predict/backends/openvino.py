@@ -23,7 +23,7 @@ from autoseg.errors import UsageError
 from autoseg.machine import cores
 from autoseg.model.model import Model
 from autoseg.predict.backends import BACKENDS
-from autoseg.predict.backends.base import Backend, build
+from autoseg.predict.backends.base import Backend, Joined, build
 
 logger = logging.getLogger(__name__)
 
@@ -125,18 +125,6 @@ class OpenVinoNetwork:
         return torch.cat(outputs)
 
 
-class _Joined(nn.Module):
-    """A network with its heads joined to one tensor."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return (B, K, *P) for (B, C, *P)."""
-        return torch.cat(list(self.network(batch).values()), dim=1)
-
-
 def converted(network: nn.Module, shape: tuple[int, ...]) -> Any:
     """Return a network as a model of OpenVINO, as torch runs it on one shape.
 
@@ -158,7 +146,7 @@ def converted(network: nn.Module, shape: tuple[int, ...]) -> Any:
         # Tracing warns of the check of the window's shape, which is always the same.
         warnings.simplefilter("ignore")
         return openvino.convert_model(
-            _Joined(network).eval(),
+            Joined(network).eval(),
             example_input=torch.zeros(shape),
             input=[list(shape)],
         )
