@@ -34,7 +34,7 @@ from skimage.morphology import skeletonize
 from autoseg.losses import LOSSES
 from autoseg.networks import NETWORKS
 
-EDGE, BATCH, TEST = 64, 8, 40
+EDGE, TEST = 64, 40
 Mask = NDArray[np.bool_]
 Grid = NDArray[np.float64]
 
@@ -146,7 +146,9 @@ KINDS: dict[str, tuple[Callable, Callable, str, list[str]]] = {
 }
 
 
-def run(kind: str, name: str, seed: int, steps: int) -> tuple[float, float, float]:
+def run(
+    kind: str, name: str, seed: int, steps: int, batch: int
+) -> tuple[float, float, float]:
     """Train and score; return two numbers and the processor seconds of the training."""
     draw, score = KINDS[kind][:2]
     random = np.random.default_rng(seed)
@@ -162,7 +164,7 @@ def run(kind: str, name: str, seed: int, steps: int) -> tuple[float, float, floa
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
     start = time.process_time()
     for _ in range(steps):
-        images, labels = zip(*(draw(random) for _ in range(BATCH)), strict=True)
+        images, labels = zip(*(draw(random) for _ in range(batch)), strict=True)
         logits = network(torch.tensor(np.stack(images)[:, None]).float())["classes"]
         value = loss(logits, torch.tensor(np.stack(labels)).long())
         optimizer.zero_grad()
@@ -181,8 +183,10 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--losses", nargs="+", help="instead of those of a kind")
     parser.add_argument("--json", type=Path, help="where results are kept")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -192,12 +196,13 @@ def main() -> None:
     for kind in arguments.only:
         measures, losses = KINDS[kind][2:]
         print(f"{kind} ({measures})")
-        for name in losses:
+        for name in arguments.losses or losses:
             rows = []
             for seed in arguments.seeds:
-                key = f"{kind} {name} seed {seed}, {arguments.steps} steps"
+                steps, batch = arguments.steps, arguments.batch
+                key = f"{kind} {name} seed {seed}, {steps} steps of {batch}"
                 if key not in kept:
-                    kept[key] = run(kind, name, seed, arguments.steps)
+                    kept[key] = run(kind, name, seed, steps, batch)
                     if arguments.json:
                         arguments.json.write_text(json.dumps(kept, indent=1) + "\n")
                 rows.append(kept[key])

@@ -34,7 +34,7 @@ from autoseg.formats.base import read_image, read_labels
 from autoseg.losses import LOSSES
 from autoseg.networks import NETWORKS
 
-SHAPE, BATCH, CLASSES, TRAINED, RATE = (64, 64), 16, 3, 40, 4e-3
+SHAPE, BATCH, CLASSES, TRAINED, RATE = (64, 64), 8, 3, 40, 4e-3
 Network = torch.nn.Module
 Volume = tuple[Any, Any]
 
