@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from autoseg.errors import FormatError
+from autoseg.geometry.mapped import in_rows, is_mapped
 from autoseg.spec.arrays.windowed import Windowed, pieces, windowed
 
 Array = NDArray[Any]
@@ -230,6 +231,24 @@ def integers_in_file(
         return result
 
     return lazy.each(whole, kind)
+
+
+def write_voxels(file: Any, array: Array) -> None:
+    """Write an array in little-endian, row by row if it is in a file itself.
+
+    Parameters
+    ----------
+    file : writable binary file
+        Where; may compress.
+    array : ndarray
+        Of any shape, first axis slowest.
+    """
+    kind = array.dtype.newbyteorder("<")
+    if not is_mapped(array):
+        file.write(np.ascontiguousarray(array, kind).data.cast("B"))
+        return
+    for _, rows in in_rows(array):
+        file.write(np.ascontiguousarray(rows, kind).data.cast("B"))
 
 
 def _rounding(values: Array) -> Array:

@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._arrays import write_voxels
 from autoseg.formats._in_files.nifti_layout import LAYOUTS, MAGIC
 from autoseg.formats._in_files.packed import beginning, unpacked
 from autoseg.formats._in_files.stored import RAW, ZLIB, Stored
-from autoseg.geometry.mapped import in_rows, is_mapped
+from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.arrays.windowed import windowed
 
 Array = NDArray[Any]
@@ -268,20 +269,10 @@ def write_nifti(path: Path, array: Array, fields: Mapping[str, Any]) -> None:
             # No name and no time, so that the same voxels give the same file.
             with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
                 packed.write(start)
-                _write_voxels(packed, array)
+                write_voxels(packed, array)
         else:
             file.write(start)
-            _write_voxels(file, array)
-
-
-def _write_voxels(file: Any, array: Array) -> None:
-    """Write an array in little-endian, row by row if it is in a file itself."""
-    kind = array.dtype.newbyteorder("<")
-    if not is_mapped(array):
-        file.write(np.ascontiguousarray(array, kind).data.cast("B"))
-        return
-    for _, rows in in_rows(array):
-        file.write(np.ascontiguousarray(rows, kind).data.cast("B"))
+            write_voxels(file, array)
 
 
 def _uncompressed(path: Path) -> bytes:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._arrays import write_voxels
 
 Array = NDArray[Any]
 
@@ -222,11 +223,10 @@ def write_nrrd(path: Path, array: Array, fields: Mapping[str, str]) -> None:
         "encoding": "gzip",
     }
     text = "".join(f"{name}: {value}\n" for name, value in header.items())
-    voxels = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     with open(path, "wb") as file:
         file.write(f"NRRD0005\n{text}\n".encode())
         with gzip.GzipFile("", "wb", COMPRESSION, file, mtime=0) as packed:
-            packed.write(voxels.data.cast("B"))
+            write_voxels(packed, array)
 
 
 def write_nrrd_unit(path: Path, word: str, dim: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -141,6 +142,36 @@ def let_go(array: Any) -> None:
     """
     source = array if isinstance(array, Windowed) else Held(array)
     source.let_go()
+
+
+@contextmanager
+def forgetting(array: Any, seconds: float = 0.1) -> Iterator[None]:
+    """Keep letting go of an array in a file, while a library reads it that does not.
+
+    Parameters
+    ----------
+    array : ndarray or Windowed
+        Anything that is not in a file stays as it is.
+    seconds : float
+        How long pages may stay in memory, about.
+    """
+    if not is_mapped(array):
+        yield
+        return
+    done = threading.Event()
+
+    def forget() -> None:
+        while not done.wait(seconds):
+            let_go(array)
+
+    thread = threading.Thread(target=forget, name="forgetting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        let_go(array)
 
 
 def file_turn(array: Any, dim: int) -> Turn:

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import PlanError
-from autoseg.geometry.slabs.components import connected
+from autoseg.geometry.mapped import in_rows, is_mapped, let_go, zeros
+from autoseg.geometry.slabs.components import (
+    SLAB,
+    Components,
+    connected,
+    numbered_sizes,
+)
+from autoseg.geometry.slabs.holes import fill
 from autoseg.model.dense_crf import DenseCrf
 from autoseg.spec.json import from_json
 from autoseg.tasks.base import Task
@@ -101,7 +108,8 @@ class Postprocessing:
         Parameters
         ----------
         labels : ndarray of int, shape S
-            Inner labels; changed in place.
+            Inner labels; changed in place. Of what is in a file, some rows after the
+            other.
         task : Task
             Of label maps; says which labels make up a class.
         spacing : sequence of float, length D
@@ -116,6 +124,10 @@ class Postprocessing:
             if not (rule.fill_holes or rule.looks_at_components):
                 continue
             members = members_of(task, name)
+            if is_mapped(labels):
+                ruled = _Ruled(rule, members, value_of(task, name), math.prod(spacing))
+                ruled.finish(labels)
+                continue
             box = box_of(np.isin(labels, members))
             if box is None:
                 continue
@@ -128,6 +140,77 @@ class Postprocessing:
             if rule.looks_at_components:
                 part[mask & ~kept(mask, rule, math.prod(spacing))] = 0
         return labels
+
+    def finish_in_file(
+        self, found: Array, task: Task, spacing: Sequence[float]
+    ) -> Array:
+        """Do it to a map with values as in files that is in a file itself, in place."""
+        inner = zeros(found.shape, np.int16)
+        for rows, part in in_rows(found):
+            inner[rows] = task.read(part)
+            let_go(inner)
+        self.finish(inner, task, spacing)
+        for rows, part in in_rows(inner):
+            found[rows] = task.write(part)
+            let_go(found)
+        return found
+
+
+@dataclass(frozen=True)
+class _Ruled:
+    """What a rule does to a class of a label map that is in a file.
+
+    Parameters
+    ----------
+    rule : Rule
+        The rule.
+    members : tuple of int
+        Labels that make up the class.
+    value : int
+        The label that holes get.
+    voxel : float
+        Volume of a voxel.
+    """
+
+    rule: Rule
+    members: tuple[int, ...]
+    value: int
+    voxel: float
+
+    def finish(self, labels: Array) -> None:
+        """Do it, in place; slabs make no difference."""
+        mask = self._copy(labels)
+        if self.rule.fill_holes:
+            whole = self._copy(labels)
+            fill(whole)
+            for rows, part in in_rows(labels, SLAB):
+                holes = whole[rows] & (part == 0)
+                part[holes] = self.value
+                mask[rows] |= holes
+                let_go(whole)
+        if self.rule.looks_at_components:
+            self._remove(labels, mask)
+
+    def _copy(self, labels: Array) -> NDArray[np.bool_]:
+        """Return where the class is, in a file of its own."""
+        mask = zeros(labels.shape, np.bool_)
+        for rows, part in in_rows(labels, SLAB):
+            mask[rows] = np.isin(part, self.members)
+            let_go(mask)
+        return mask
+
+    def _remove(self, labels: Array, mask: NDArray[np.bool_]) -> None:
+        """Set components that do not stay to 0."""
+        slabs = (part for _, part in in_rows(mask, SLAB))
+        numbers, sizes = numbered_sizes(slabs, mask.ndim)
+        stays = np.zeros(len(sizes), bool)
+        stays[list(chosen(sizes[1:], self.rule, self.voxel))] = True
+        again = Components(mask.ndim, diagonal=True)
+        for rows, part in in_rows(mask, SLAB):
+            found, mine = again.label(part)
+            table = np.concatenate([[True], stays[numbers[mine]]])
+            labels[rows][~table[found]] = 0
+            let_go(labels)
 
 
 def members_of(task: Any, name: str) -> tuple[int, ...]:

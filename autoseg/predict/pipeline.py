@@ -26,7 +26,7 @@ from autoseg.errors import (
     stops_everything,
 )
 from autoseg.formats.base import find_format
-from autoseg.geometry.mapped import held_bytes, keeping_to
+from autoseg.geometry.mapped import forgetting, held_bytes, keeping_to
 from autoseg.model.model import Model
 from autoseg.outputs import is_written
 from autoseg.parallel import MemoryBudget, Share, loaded_bytes
@@ -252,7 +252,8 @@ class Pipeline:
                 if quality is not None:
                     self.qualities.add(job.case.id, quality)
             image = functools.partial(read_files, job.case.images, model, lazily=True)
-            readout.write(found, job, case.geometry, image, self.files)
+            with forgetting(np.asarray(found)):
+                readout.write(found, job, case.geometry, image, self.files)
 
 
 class Percent:

@@ -1,12 +1,20 @@
 """Channels and label values between a file and the rest of autoseg."""
 
+import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from autoseg.errors import FormatError
-from autoseg.formats._arrays import as_integers, as_storable, fit_channels
+from autoseg.formats._arrays import (
+    as_integers,
+    as_storable,
+    fit_channels,
+    write_voxels,
+)
+from autoseg.geometry import mapped
 
 FILE = Path("file.png")
 RGB = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
@@ -135,3 +143,17 @@ def test_what_a_scale_and_float32_round_is_whole(value):
 def test_what_is_further_from_whole_is_refused(value):
     with pytest.raises(FormatError, match="nearest neighbor"):
         as_integers(np.array([[0.0, value]]), FILE)
+
+
+def test_voxels_in_a_file_are_written_row_by_row_and_alike(monkeypatch):
+    monkeypatch.setattr(mapped, "AT_ONCE", 12)
+    plain = np.arange(40, dtype=">u2").reshape(5, 8)
+    filed = mapped.filed(plain.shape, plain.dtype)
+    filed[...] = plain
+    whole, parts = io.BytesIO(), []
+
+    write_voxels(whole, plain)
+    write_voxels(SimpleNamespace(write=lambda part: parts.append(bytes(part))), filed)
+
+    assert b"".join(parts) == whole.getvalue() == plain.astype("<u2").tobytes()
+    assert [len(part) for part in parts] == [16] * 5

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -90,3 +91,22 @@ def test_a_disk_that_cannot_reserve_space_does(monkeypatch):
     monkeypatch.setattr(os, "posix_fallocate", unable)
 
     assert is_mapped(zeros((5, 5), np.int32))
+
+
+def test_pages_are_let_go_of_while_somebody_else_reads(monkeypatch):
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    array = zeros((40, 50), np.int32)
+    array[:] = 3
+    forgotten = threading.Event()
+    monkeypatch.setattr(mapped, "let_go", lambda one: forgotten.set())
+
+    with mapped.forgetting(array, seconds=0.001):
+        assert forgotten.wait(60)
+        assert np.all(array == 3)
+
+    assert all(thread.name != "forgetting" for thread in threading.enumerate())
+
+
+def test_an_array_in_memory_needs_nobody_who_forgets_it():
+    with mapped.forgetting(np.zeros(5)):
+        assert all(thread.name != "forgetting" for thread in threading.enumerate())

@@ -2,8 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from autoseg.errors import PlanError
+from autoseg.geometry import mapped
+from autoseg.geometry.slabs import components as components_module
+from autoseg.geometry.slabs import holes
+from autoseg.model import postprocessing
 from autoseg.model.postprocessing import Postprocessing, Rule, components, kept
 from autoseg.spec.json import to_json
 from autoseg.tasks.semantic import SemanticTask
@@ -104,3 +109,39 @@ def test_a_view_is_numbered_as_its_copy():
     numbers, sizes = components(view)
 
     assert (numbers[1, 4], numbers[5, 0], sizes.tolist()) == (1, 2, [1, 1])
+
+
+@pytest.mark.parametrize("dim", [2, 3], ids=["picture", "volume"])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"one": Rule(fill_holes=True)},
+        {"two": Rule(largest_component=True)},
+        {"one": Rule(minimum_size=30.0), "two": Rule(minimum_size=30.0)},
+        {
+            "one": Rule(fill_holes=True, largest_component=True),
+            "two": Rule(fill_holes=True, minimum_size=20.0),
+        },
+    ],
+    ids=["holes", "largest", "small", "all"],
+)
+def test_what_is_in_a_file_is_finished_as_in_memory(rules, dim, monkeypatch):
+    shape = (9, 10, 11) if dim == 3 else (30, 31)
+    rng = np.random.default_rng(2)
+    smooth = gaussian_filter(rng.normal(size=(2, *shape)), (0, *[1.2] * dim))
+    inner = (smooth[0] > 0) * (1 + (smooth[1] > 0.1)).astype(np.int16)
+    inner[(slice(3, 6),) * dim], inner[(4,) * dim] = 1, 0  # a hole for sure
+    monkeypatch.setattr(mapped, "IN_MEMORY", 0)
+    monkeypatch.setattr(mapped, "AT_ONCE", 100)
+    for module in (components_module, holes, postprocessing):
+        monkeypatch.setattr(module, "SLAB", 100)
+    filed = mapped.filed(shape, np.uint8)
+    filed[...] = TASK.write(inner)
+    given = Postprocessing(classes=rules)
+
+    expected = TASK.write(given.finish(inner.copy(), TASK, (1.0,) * dim))
+    found = given.finish_in_file(filed, TASK, (1.0,) * dim)
+
+    assert found is filed
+    assert (expected != TASK.write(inner)).any()
+    np.testing.assert_array_equal(found, expected)

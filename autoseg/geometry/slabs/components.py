@@ -130,6 +130,28 @@ def component_sizes(slabs: Iterable[Mask], dim: int) -> NDArray[np.int64]:
     ndarray of int64, shape (components,)
         In no particular order.
     """
+    _, sizes = numbered_sizes(slabs, dim)
+    return sizes[sizes > 0]
+
+
+def numbered_sizes(
+    slabs: Iterable[Mask], dim: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which component each label of `Components.label` is of, and their voxels.
+
+    Parameters
+    ----------
+    slabs, dim
+        As of `component_sizes`.
+
+    Returns
+    -------
+    numbers : ndarray of int64, shape (labels + 1,)
+        As `Components.numbers`: the outside first, then in the order in which slabs
+        show them.
+    sizes : ndarray of int64
+        Voxels of component 0, 1, ...; 0 for the outside.
+    """
     components = Components(dim, diagonal=True)
     voxels = [np.zeros(1, np.int64)]
     for mask in slabs:
@@ -140,7 +162,7 @@ def component_sizes(slabs: Iterable[Mask], dim: int) -> NDArray[np.int64]:
     sizes = np.zeros(int(numbers.max()) + 1, np.int64)
     np.add.at(sizes, numbers, counts)
     sizes[numbers[0]] = 0
-    return sizes[sizes > 0]
+    return numbers, sizes
 
 
 def _overlap(above: Array, below: Array, shift: tuple[int, ...]) -> tuple[Array, Array]:

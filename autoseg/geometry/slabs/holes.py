@@ -40,17 +40,24 @@ def nonzero_mask_of(array: Any) -> NDArray[np.bool_] | None:
     if full:
         return None
     if dim == 3:
-        _fill(mask)
+        fill(mask)
     return turn.undo(mask)
 
 
-def _fill(mask: NDArray[np.bool_]) -> None:
-    """Set to true what no path of face neighbors outside of the mask leads out of."""
-    components = Components(3, diagonal=False)
+def fill(mask: NDArray[np.bool_]) -> None:
+    """Set to true what no path of face neighbors outside of the mask leads out of.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape S
+        In 2-D or 3-D, in memory or in a file; changed in place, slab by slab.
+    """
+    components = Components(mask.ndim, diagonal=False)
     ends = [np.zeros(1, np.int64)]  # the mask itself is no hole
     for rows, part in mapped.in_rows(mask, SLAB):
         labels, mine = components.label(~part)
-        faces = [labels.take(end, axis) for axis in (1, 2) for end in (0, -1)]
+        sides = range(1, mask.ndim)
+        faces = [labels.take(end, axis) for axis in sides for end in (0, -1)]
         faces += [labels[0]] if rows.start == 0 else []
         faces += [labels[-1]] if rows.stop == len(mask) else []
         seen = np.unique(np.concatenate([face.ravel() for face in faces]))
@@ -61,7 +68,7 @@ def _fill(mask: NDArray[np.bool_]) -> None:
     hole = ~outside[numbers]
     if not hole.any():
         return
-    again = Components(3, diagonal=False)
+    again = Components(mask.ndim, diagonal=False)
     for _, part in mapped.in_rows(mask, SLAB):
         labels, mine = again.label(~part)
         part |= np.concatenate([[False], hole[mine]])[labels]

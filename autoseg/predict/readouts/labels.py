@@ -22,7 +22,7 @@ from autoseg.formats.base import find_format
 from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import name_segments
 from autoseg.geometry.argmax import resample_argmax
-from autoseg.geometry.mapped import in_rows, let_go, zeros
+from autoseg.geometry.mapped import in_rows, is_mapped, let_go, zeros
 from autoseg.metrics.calibration import Calibration
 from autoseg.model.dense_crf import refined
 from autoseg.predict.job import Job
@@ -145,6 +145,8 @@ class Labels(OutputReadout):
         rules = self.model.postprocessing
         if doubt is None and not rules.classes:
             return np.asarray(found)
+        if doubt is None and is_mapped(found):
+            return rules.finish_in_file(found, self.task, geometry.spacing)
         inner = rules.finish(self.task.read(found), self.task, geometry.spacing)
         if doubt is not None:
             doubt.judge(inner > 0)
