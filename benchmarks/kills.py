@@ -46,6 +46,7 @@ PATIENCE = 600.0  # seconds by the clock for a command to end
 # Keys of JSON that say when, how long, or on which version of a file.
 TIMES = {"seconds", "prepared", "reserved", "stamp", "spent", "quick", "time", "began"}
 TIMES |= {"ended", "duration", "when", "stages", "costs", "seconds_per_iteration"}
+TIMES |= {"waiting_for_loader", "loader_reading", "loader_augmenting", "memory_bytes"}
 PICTURES = ("progress.png", "report.html", "report.json", "stages.jsonl")  # of times
 OF_RUN = ("fingerprint.json", "splits.json", "dataset.json", "plan.json")
 
@@ -133,7 +134,7 @@ def export(place: Place) -> int:
 
 
 def report(place: Place) -> int:
-    return cli(place, "report", place.data, "--device", "cpu", "--workers", "1")
+    return cli(place, "report", place.data)
 
 
 def run(place: Place) -> int:

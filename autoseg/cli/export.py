@@ -98,13 +98,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
+    from autoseg.datasets.read import find_workspace
     from autoseg.train.after.results import find_trained, only
-    from autoseg.workspace import Workspace
 
     if arguments.model is not None:
         return Path(arguments.model)
     dataset, configuration = chosen_dataset(arguments), chosen_configuration(arguments)
-    space = Workspace.find(dataset, arguments.root)
+    space = find_workspace(dataset, arguments.root)
     folder = space.model(arguments.plan, configuration)
     if not folder.is_dir():
         only(find_trained(space), [configuration])  # raises, with what there is

@@ -92,6 +92,13 @@ def match(
     return both, missing, extra
 
 
+def is_in_dataset(folder: Path) -> bool:
+    """Return whether a folder is that of a data set, of its images or annotations."""
+    inner = folder.resolve().name in ("imagesTr", "imagesTs", "labelsTr", "labelsTs")
+    place = folder.resolve().parent if inner else folder
+    return (place / "dataset.json").is_file()
+
+
 def output_file(
     predictions: str | os.PathLike[str], output: str | os.PathLike[str] | None
 ) -> Path:

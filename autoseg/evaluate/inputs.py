@@ -116,9 +116,11 @@ def refuse_exchanged(
     """
     if dataset is None or annotations is None:
         return
-    own = (dataset.folder / "labelsTr").absolute()
-    others = Path(annotations).absolute() not in (own, dataset.folder.absolute())
-    if others and Path(predictions).absolute() == own:
+    places = [c.annotation for c in dataset.training if c.annotation is not None]
+    own = {(dataset.folder / "labelsTr").absolute(), *(p.absolute() for p in places)}
+    given = Path(annotations).absolute()
+    others = given not in own and given != dataset.folder.absolute()
+    if others and Path(predictions).absolute() in own:
         raise UsageError(
             f"{predictions} are the annotations of the data set, and are to be scored "
             f"as predictions against {annotations}. Give predictions with -p, and "

@@ -15,7 +15,7 @@ from typing import Any
 
 from autoseg.errors import CaseErrors, UsageError, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
-from autoseg.evaluate.files import match, output_file
+from autoseg.evaluate.files import is_in_dataset, match, output_file
 from autoseg.evaluate.inputs import (
     SHOWN_CASES,
     Labels,
@@ -204,6 +204,8 @@ def _summed(
 ) -> Summary:
     """Return the summary of what was found of all cases."""
     classes, foreground = aggregate(scored.scores)
+    for remark in kind.remarks(scored.scores) if scored.scores else ():
+        log.warning("%s", remark)
     return Summary(
         unit=scored.unit,
         foreground=foreground,
@@ -245,6 +247,10 @@ def _checked_output(
 ) -> Path:
     """Return the file of the summary, unless one of its files is not ours."""
     file = output_file(predictions, output)
+    if output is None and is_in_dataset(file.parent):
+        raise UsageError(
+            f"{file} would lie among the files of a data set. Say where scores go (-o)."
+        )
     files = (file, file.with_suffix(".csv"), file.with_name(POINT_TABLE))
     refuse_foreign(files, inputs=read, overwrite=overwrite)
     return file

@@ -6,8 +6,9 @@ import logging
 import re
 from pathlib import Path
 
+from autoseg.datasets.read import find_workspace
 from autoseg.errors import UsageError, did_you_mean
-from autoseg.workspace import DEFAULT_PLAN, MODEL_PLAN, Workspace, find_dataset
+from autoseg.workspace import DEFAULT_PLAN, MODEL_PLAN, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ def find_model(
     ------
     UsageError
         If there is none, or several fit; the message lists what there is.
+    DatasetError
+        If what is in ROOT belongs to another data set of the same name.
     """
     results = Workspace(root=root, dataset=_dataset_name(dataset, root)).results
     foreign = f"{trainer or 'nnUNetTrainer'}__{plan or 'nnUNetPlans'}__{configuration}"
@@ -77,7 +80,7 @@ def _dataset_name(dataset: str, root: Path) -> str:
     if dataset in names:
         return dataset
     try:
-        return find_dataset(dataset, root).name
+        return find_workspace(dataset, root).dataset
     except UsageError:
         if dataset.isdigit():
             pattern = rf"Dataset0*{int(dataset)}_"

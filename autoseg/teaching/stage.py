@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autoseg import __version__
 from autoseg.atomic import atomically
-from autoseg.datasets.read import load_dataset
+from autoseg.datasets.read import open_dataset
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import read_image
 from autoseg.model.load import load_model
@@ -27,7 +27,7 @@ from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.json import dumps
 from autoseg.teaching.features import Vector, features_of
 from autoseg.teaching.ranking import Ranked, rank
-from autoseg.workspace import UNCERTAINTY, Workspace, find_dataset, find_root
+from autoseg.workspace import UNCERTAINTY, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -84,15 +84,16 @@ def next(
     Raises
     ------
     UsageError
-        If there is no model or no image, or a file would be replaced.
+        If there is no model or no image, a file would be replaced, or lie among images.
+    DatasetError
+        If ROOT has results of another data set of the same name.
     """
     if take < 1:
         raise UsageError(f"--take is {take}; give 1 or more.")
-    where = find_root(root)
-    described = load_dataset(find_dataset(dataset, where))
+    described, workspace = open_dataset(dataset, root)
     folder, path = Path(output), Path(model) if model else None
     _refuse_place(folder, Path(images), described)
-    path = path or _trained(described, configuration, where, plan)
+    path = path or _trained(described, configuration, workspace, plan)
     loaded = load_model(path, configuration=configuration if model else None)
     jobs = find_jobs(Path(images), folder / DRAFTS, loaded)
     refuse_foreign([folder / LIST])
@@ -116,13 +117,17 @@ def next(
 
 
 def _trained(
-    described: Dataset, configuration: str | None, root: Path, plan: str | None
+    described: Dataset,
+    configuration: str | None,
+    workspace: Workspace,
+    plan: str | None,
 ) -> Path:
     """Return the model of a data set."""
-    best = Workspace(root=root, dataset=described.name).results / "best" / "model.zip"
+    best = workspace.results / "best" / "model.zip"
     if configuration is None and plan is None and best.is_file():
         return best
-    return find_model(str(described.folder), configuration, root, plan=plan)
+    where = str(described.folder), configuration, workspace.root
+    return find_model(*where, plan=plan)
 
 
 def _refuse_place(folder: Path, images: Path, described: Dataset) -> None:

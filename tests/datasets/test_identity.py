@@ -12,6 +12,7 @@ import autoseg
 from autoseg.datasets.identity import all_files, content_of, quick_stamp
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError
+from autoseg.model.locate import find_model
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.workspace import Workspace
@@ -132,6 +133,10 @@ def test_a_namesake_is_refused_and_touches_nothing(small, tmp_path, other):
             command(namesake, root)
     with pytest.raises(DatasetError, match="same name"):
         autoseg.train(namesake, "3d_fullres", 1, root, iterations=1)
+    with pytest.raises(DatasetError, match="same name"):  # its model is not this one's
+        find_model(str(namesake), "3d_fullres", root)
+    with pytest.raises(DatasetError, match="same name"):
+        autoseg.next(namesake, namesake / "imagesTr", tmp_path / "next", root)
 
     assert tree(root) == before
     autoseg.fingerprint(small, root)  # the first goes on

@@ -81,6 +81,18 @@ def test_the_data_sets_own_table_is_the_annotation(tmp_path, dataset):
     assert summary.points["all points"]["mre"] == pytest.approx(2.5 / 6)
 
 
+def test_a_table_of_annotations_is_no_prediction(tmp_path, dataset):
+    (tmp_path / "found.csv").write_text(FOUND)
+    truth = dataset / "labelsTr.csv"
+
+    with pytest.raises(UsageError, match="Give predictions with -p"):
+        evaluate(truth, tmp_path / "found.csv", dataset)
+    with pytest.raises(UsageError, match=r"Say where scores go \(-o\)"):
+        evaluate(truth, dataset=dataset)
+
+    assert not (dataset / "summary.json").exists()
+
+
 def test_images_elsewhere_say_how_large_a_voxel_is(tmp_path, dataset):
     images = tmp_path / "images"
     (dataset / "imagesTr" / "one_0000.png").rename(dataset / "imagesTs/new_0000.png")

@@ -280,6 +280,14 @@ def test_predictions_and_annotations_the_wrong_way_round_are_refused(
     assert not (dataset / "labelsTr" / "summary.json").exists()
 
 
+def test_scores_are_not_written_among_the_files_of_a_data_set(dataset):
+    for folder in (dataset / "labelsTr", dataset / "imagesTr" / ".." / "labelsTr"):
+        with pytest.raises(UsageError, match=r"Say where scores go \(-o\)"):
+            evaluate(folder, dataset)
+
+    assert not (dataset / "labelsTr" / "summary.json").exists()
+
+
 def test_parts_that_meet_in_any_order_write_what_one_process_does(
     dataset, predictions, tmp_path
 ):

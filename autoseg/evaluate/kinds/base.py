@@ -295,6 +295,10 @@ class EvaluateKind:
         """Return the geometry of a case's image, if it is known where that is."""
         return geometry_of(case, self.dataset, self.images)
 
+    def remarks(self, cases: Mapping[str, Scores]) -> list[str]:
+        """Return what is odd about all scores together, sentences for a person."""
+        return []
+
     def summed(self, cases: Mapping[str, Scores]) -> dict[str, dict[str, float]]:
         """Return what `Summary.points` says beside the statistics of each class."""
         return {}

@@ -13,15 +13,18 @@ import numpy as np
 from autoseg.datasets.instance_files import is_many_files
 from autoseg.datasets.pairing import CLASS_LISTS, find_annotations
 from autoseg.errors import CaseErrors
+from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind, Pair
 from autoseg.instancefiles.files import TABLE
 from autoseg.instancefiles.readers.base import case_id, instance_endings
 from autoseg.instancefiles.table import read_scores
+from autoseg.metrics.instances import ANY_CLASS
 from autoseg.parallel import map_cases
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 
+MANY = 3  # objects on one side, and one on the other: is that a mask?
 SIZE_QUANTILES = (0.25, 0.75)  # of annotated objects: small below, large above
 
 
@@ -62,6 +65,22 @@ class InstancesEvaluation(EvaluateKind):
         every = np.concatenate([np.zeros(0), *sizes.values()])
         if len(every):
             self.options["size_limits"] = np.quantile(every, SIZE_QUANTILES).tolist()
+
+    def remarks(self, cases: Mapping[str, Scores]) -> list[str]:
+        each = [of.get(ANY_CLASS, next(iter(of.values()))) for of in cases.values()]
+        sides = {"prediction": "predicted", "annotation": "reference"}
+        said = []
+        for mine, theirs in (tuple(sides), tuple(sides)[::-1]):
+            own, others = (
+                [of.get(sides[side], 0.0) for of in each] for side in (mine, theirs)
+            )
+            if set(own) == {1} and sum(others) >= MANY * len(others):
+                said.append(
+                    f"Every {mine} is one object, where each {theirs} has "
+                    f"{sum(others) / len(others):.3g} on average. A mask of the "
+                    "foreground has no objects: give each its own value."
+                )
+        return said
 
     def _sizes(self, pair: Pair) -> Any:
         own = self.knowing(pair.training, pair.test, pair.images)

@@ -236,7 +236,8 @@ def check_other_folds(job: Job) -> None:
     if found:
         listed = "\n".join(f"  {line}" for line in found[:12])
         raise TrainingError(
-            f"{', '.join(others)} in {folder} were trained with another plan:\n"
+            f"{', '.join(others)} in {folder} {'were' if others[1:] else 'was'} "
+            "trained with another plan:\n"
             f"{listed}\nGive the same --set, or make a plan of another name with "
             "`autoseg plan --name`."
         )

@@ -80,6 +80,20 @@ def test_sizes_are_parted_by_the_quartiles_of_what_is_annotated(dataset, predict
     assert found["ap_50_small_pooled"].mean == pytest.approx(3 / 5)
 
 
+@pytest.mark.parametrize("masks", ["predictions", "annotations"])
+def test_masks_of_the_foreground_are_told(tmp_path, caplog, masks):
+    ids = np.zeros((12, 12), np.uint8)
+    ids[0:2, 0:2], ids[4:6, 4:6], ids[8:10, 8:10] = 1, 2, 3
+    for folder in ("predictions", "annotations"):
+        _write(tmp_path / folder, "a", 255 * (ids > 0) if folder == masks else ids)
+    task = Choice(name="instance", options={"labels": {"cell": 1}})
+
+    evaluate(tmp_path / "predictions", tmp_path / "annotations", task=task, workers=1)
+
+    assert f"Every {masks[:-1]} is one object" in caplog.text
+    assert "has 3 on average" in caplog.text
+
+
 def test_the_border_can_be_left_out(dataset, predictions):
     found = evaluate(predictions, dataset, border=False, workers=1).classes["cell"]
 
