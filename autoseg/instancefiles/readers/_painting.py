@@ -92,6 +92,7 @@ def paint(
     kinds: dict[int, int] = {}
     faults: list[str] = []
     strange: dict[str, int] = {}
+    undrawn: dict[str, list[str]] = {}
     hidden = np.zeros(shape, bool)
     for drawn in picture.objects:
         try:
@@ -101,7 +102,7 @@ def paint(
                 hidden[_plane(drawn, shape)][places] = True
                 continue
             if drawn.mark not in ("", mark):
-                faults.append(UNDRAWN[drawn.mark].format(drawn.name))
+                undrawn.setdefault(drawn.mark, []).append(drawn.name)
                 continue
             number = numbers.of(drawn)
             if len(places[0]):
@@ -116,6 +117,7 @@ def paint(
             continue
         if kind is not None:
             kinds[number] = kind
+    faults += [_of_marks(mark, names) for mark, names in undrawn.items()]
     _refuse(path, picture, faults, strange, classes.labels)
     labels, shared = painted(shape, masks)
     there = {number for number, _ in masks}
@@ -126,6 +128,12 @@ def paint(
         names=numbers.names,
         masks=shared,
     )
+
+
+def _of_marks(mark: str, names: Sequence[str]) -> str:
+    """Return what is wrong with marks of one kind, where outlines are meant."""
+    more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+    return f"{UNDRAWN[mark].format(names[0])}{more}"
 
 
 def _mask(plane: tuple[int, ...], places: Places, shape: Sequence[int]) -> Mask:
@@ -227,7 +235,7 @@ def _refuse(
 ) -> None:
     called = picture.called or picture.case or path.name
     if faults:
-        each = some_of(list(dict.fromkeys(faults)), SHOWN, "; ")
+        each = some_of(faults, SHOWN, "; ")
         raise FormatError(
             f"{path} has annotations of {called} that cannot be drawn: {each}. Correct "
             "them, or take them out."
