@@ -43,7 +43,10 @@ def current_cluster() -> Cluster | None:
 
 @contextmanager
 def on_cluster(
-    word: str | None, *paths: Path, written: Path | None = None
+    word: str | None,
+    *paths: Path,
+    written: Path | None = None,
+    needs: Sequence[str] = (),
 ) -> Iterator[None]:
     """Have cases worked on by a Dask cluster, inside ``with``.
 
@@ -56,6 +59,8 @@ def on_cluster(
         Files and folders that all workers must see.
     written : Path, optional
         A folder that they write into. It is made.
+    needs : sequence of str
+        Modules that workers import, where they are started here.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def on_cluster(
     if word is None:
         yield
         return
-    with opened(word) as cluster, cluster.seeing(*paths, written=written):
+    with opened(word, needs) as cluster, cluster.seeing(*paths, written=written):
         token = _cluster.set(cluster)
         try:
             yield
@@ -158,12 +163,7 @@ class MemoryBudget:
         Parameters
         ----------
         size : int
-            Bytes.
-
-        Returns
-        -------
-        context manager
-            Gives the `Share`, which can still be corrected.
+            Bytes; the `Share` that is given can still be corrected.
         """
         share = Share(self, 0)
         with self._changed:
@@ -318,10 +318,7 @@ def _finished(
 
 
 def _executor(
-    stage: str,
-    count: int,
-    workers: int | None,
-    resources: Mapping[str, float] | None,
+    stage: str, count: int, workers: int | None, resources: Mapping[str, float] | None
 ) -> Executor:
     """Return what works on so many items: the cluster that is open, or threads."""
     cluster = _cluster.get()

@@ -17,9 +17,11 @@ from typing import Any
 
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import PartDone, UsageError
+from autoseg.fingerprint.stage import NEEDED as fingerprint_needs
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.lock import Held, is_held, locked
 from autoseg.parallel import check_part, on_cluster
+from autoseg.preprocess.stage import NEEDED as preprocess_needs
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Plan
 from autoseg.workspace import DEFAULT_PLAN, Workspace
@@ -130,7 +132,8 @@ def plan_and_preprocess(
         extend=extend_splits,
         max_memory=max_memory,
     )
-    with on_cluster(cluster):  # one for both
+    needs = *fingerprint_needs, *preprocess_needs
+    with on_cluster(cluster, needs=needs):  # one for both
         try:
             with parts.at(MEASURE):
                 measure(overwrite=clean or overwrite)

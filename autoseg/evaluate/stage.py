@@ -49,6 +49,8 @@ PathLike = str | os.PathLike[str]
 
 # Bytes in work for each byte of label maps as float32: both in int16, and masks.
 WORKING_SHARE = 2
+# What workers import, whatever is scored.
+NEEDED = (__name__, "SimpleITK", "scipy.ndimage", "scipy.spatial", "skimage.measure")
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +178,7 @@ def evaluate(
     file = _checked_output(predictions, output, read, overwrite)
     unknown = _told(extra if cases is None else ())
     mine = part(ids, num_parts, part_id)
-    with on_cluster(cluster, found[ids[0]], references[ids[0]]):
+    with on_cluster(cluster, found[ids[0]], references[ids[0]], needs=NEEDED):
         kind.learn_unit(references, {case: found[case] for case in ids})
         kind.look_ahead({case: references[case] for case in ids}, workers)
         shares = Shares(file, num_parts, read, [choice, kind.options])

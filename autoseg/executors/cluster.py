@@ -6,19 +6,22 @@ import inspect
 import json
 import logging
 import os
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from autoseg.errors import UsageError, amount, did_you_mean
 from autoseg.executors.base import Executor
-from autoseg.executors.elsewhere import Order, files_to_see
+from autoseg.executors.elsewhere import Order, files_to_see, workers_of
+from autoseg.executors.nest import can_nest, nest
 from autoseg.machine import SHARED_BY, workers_here
 
 CONNECT_SECONDS = 10.0
 WORKER_SECONDS = 30.0  # for a worker of a cluster that was there before
+LOCAL_SECONDS = 300.0  # for workers that are started here, which import much
 SAY_SECONDS = 60.0  # between words about jobs that wait in a queue
 JOBS = "jobs"  # in a file for SLURM, beside keywords of dask_jobqueue.SLURMCluster
 WORDS = (
@@ -66,7 +69,7 @@ class Cluster:
 
     def has(self, resource: str) -> bool:
         """Return whether a worker has something of a resource now."""
-        workers = self._client.scheduler_info()["workers"].values()
+        workers = workers_of(self._client).values()
         return any(worker.get("resources", {}).get(resource) for worker in workers)
 
     @contextmanager
@@ -92,13 +95,15 @@ class Cluster:
 
 
 @contextmanager
-def opened(word: str) -> Iterator[Cluster]:
+def opened(word: str, needs: Sequence[str] = ()) -> Iterator[Cluster]:
     """Connect to the cluster that a user names, or start it.
 
     Parameters
     ----------
     word : str
         See `WORDS`.
+    needs : sequence of str
+        Modules that workers import, where they are started here.
 
     Yields
     ------
@@ -119,9 +124,10 @@ def opened(word: str) -> Iterator[Cluster]:
         raise _missing("dask[distributed]", error) from None
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
-        target, patience = word, WORKER_SECONDS
+        target, patience, least = word, WORKER_SECONDS, 1
         if means == "local":
-            target = stack.enter_context(_local(int(word.partition(":")[2])))
+            least, patience = int(word.partition(":")[2]), LOCAL_SECONDS
+            target = stack.enter_context(_local(least, needs))
         elif means == "slurm":
             target, patience = stack.enter_context(_slurm(Path(word))), 0.0
         elif means == "file":
@@ -136,7 +142,7 @@ def opened(word: str) -> Iterator[Cluster]:
                 "address that it prints."
             ) from None
         stack.enter_context(client)
-        _wait_for_workers(client, word, patience)
+        _wait_for_workers(client, word, patience, least)
         yield Cluster(client)
 
 
@@ -165,18 +171,29 @@ def _missing(package: str, error: ImportError) -> UsageError:
 
 
 @contextmanager
-def _local(count: int) -> Iterator[Any]:
+def _local(count: int, needs: Sequence[str]) -> Iterator[Any]:
     """Start workers on this machine, which share what this process may use."""
     from distributed import LocalCluster
 
-    with LocalCluster(
-        n_workers=count,
-        threads_per_worker=1,
-        memory_limit=0,  # a limit would kill workers whose files are cached
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-        env={SHARED_BY: str(count * workers_here())},
-    ) as cluster:
+    shared = {SHARED_BY: str(count * workers_here())}
+    how = {
+        "threads_per_worker": 1,
+        "memory_limit": 0,  # a limit would kill workers whose files are cached
+        "dashboard_address": None,
+        "silence_logs": logging.CRITICAL,
+    }
+    if not can_nest():
+        with LocalCluster(n_workers=count, env=shared, **how) as cluster:
+            yield cluster
+        return
+    with ExitStack() as stack:
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory("-workers", ignore_cleanup_errors=True)
+        )
+        # Before Dask starts threads, without which a fork would go on.
+        workers = stack.enter_context(nest(count, needs, shared, Path(folder)))
+        cluster = stack.enter_context(LocalCluster(n_workers=0, **how))
+        workers.tell(cluster.scheduler_address)
         yield cluster
 
 
@@ -249,10 +266,10 @@ def _toml() -> Any:
     return tomllib
 
 
-def _wait_for_workers(client: Any, word: str, patience: float) -> None:
-    """Return once there is a worker; with no patience given, wait for ever."""
+def _wait_for_workers(client: Any, word: str, patience: float, least: int) -> None:
+    """Return once there are workers; with no patience given, wait for ever."""
     begin = said = time.monotonic()
-    while not client.scheduler_info()["workers"]:
+    while len(workers_of(client)) < least:
         waited = time.monotonic() - begin
         if patience and waited > patience:
             raise UsageError(
@@ -263,4 +280,4 @@ def _wait_for_workers(client: Any, word: str, patience: float) -> None:
             said = time.monotonic()
             log.info("%s: no worker yet, after %.0f s.", word, waited)
         with suppress(TimeoutError):
-            client.wait_for_workers(1, timeout=1.0)
+            client.wait_for_workers(least, timeout=1.0)

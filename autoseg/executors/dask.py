@@ -21,7 +21,7 @@ from distributed import Client, KilledWorker, get_worker
 
 from autoseg.errors import AutosegError, ClusterError, UsageError, amount
 from autoseg.executors.base import Work
-from autoseg.executors.elsewhere import Order, Outcome, perform
+from autoseg.executors.elsewhere import Order, Outcome, perform, workers_of
 
 REFRESH_SECONDS = 5.0  # between looks at how many workers there are
 ORDERLY = 16  # times as many may wait as are worked on, to be handed on in order
@@ -221,10 +221,7 @@ class DaskExecutor:
     def _workers(self) -> Mapping[str, Mapping[str, Any]]:
         if self._client.status != "running":
             return {}
-        found: Mapping[str, Mapping[str, Any]] = self._client.scheduler_info()[
-            "workers"
-        ]
-        return found
+        return workers_of(self._client)
 
     def _slots_of(self, worker: Mapping[str, Any]) -> int:
         there = worker.get("resources", {})

@@ -7,6 +7,7 @@ what was logged. Neither depends on what Dask does with exceptions.
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 import os
 import socket
@@ -208,6 +209,15 @@ class _Trace(Exception):
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}"
+
+
+def workers_of(client: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Return what a cluster's scheduler says of each of its workers, by address."""
+    # Some versions of Dask tell of five workers unless they are asked for all.
+    known = inspect.signature(client.scheduler_info).parameters
+    asked = {"n_workers": -1} if "n_workers" in known else {}
+    found: Mapping[str, Mapping[str, Any]] = client.scheduler_info(**asked)["workers"]
+    return found
 
 
 def files_to_see(*paths: Path) -> dict[str, int | None]:

@@ -27,6 +27,8 @@ from autoseg.tasks import choose_task
 from autoseg.workspace import Workspace
 
 LOCK = ".lock"
+# What workers import, whatever the files are.
+NEEDED = ("autoseg.fingerprint.survey", "SimpleITK", "scipy.sparse", "cc3d")
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ def fingerprint(
             return there
     lock = workspace.fingerprint.with_suffix(LOCK)
     description = described.folder / "dataset.json"
-    with on_cluster(cluster, description, written=workspace.root):
+    with on_cluster(cluster, description, written=workspace.root, needs=NEEDED):
         if num_parts == 1:
             with waiting_for(lock, "fingerprint"):
                 return _measured(survey, workspace, workers, overwrite)

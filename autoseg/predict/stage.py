@@ -32,6 +32,8 @@ from autoseg.predict.readouts.uncertainty import Qualities
 from autoseg.predict.written import Written
 from autoseg.spec.dataset import Dataset
 
+NEEDED = ("autoseg.predict.elsewhere.order", "SimpleITK")  # what workers import
+
 logger = logging.getLogger(__name__)
 
 
@@ -215,7 +217,7 @@ def _run_on(
         files=tuple(pipeline.files),
     )
     seen = Path(order.model), jobs[0].case.images[0]
-    with on_cluster(cluster, *seen, written=jobs[0].output.parent):
+    with on_cluster(cluster, *seen, written=jobs[0].output.parent, needs=NEEDED):
         predict_elsewhere(whole, jobs, None if qualities is None else qualities.add)
 
 

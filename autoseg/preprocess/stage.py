@@ -28,6 +28,7 @@ from autoseg.geometry.mapped import held_bytes, is_mapped, keeping_to
 from autoseg.parallel import (
     MemoryBudget,
     check_part,
+    current_cluster,
     loaded_bytes,
     map_cases,
     on_cluster,
@@ -59,6 +60,7 @@ from autoseg.workspace import (
 # measured on CT of 9 million voxels.
 WORKING_SHARE = 8
 BY_PARTS = 2**29  # bytes in work where an image is read part by part
+NEEDED = (__name__, "SimpleITK", "blosc2")  # what workers import, whatever files are
 
 log = logging.getLogger(__name__)
 
@@ -147,10 +149,11 @@ def preprocess(
         store.clear_interrupted({case.id for case in cases})
     if not cases:
         return
-    _look_ahead(workspace, work, len(cases))
+    here = cluster is None and current_cluster() is None
+    _look_ahead(workspace, work, len(cases), here)
     memory = MemoryBudget.of(max_memory)
     description = described.folder / "dataset.json"
-    with on_cluster(cluster, description, written=workspace.root):
+    with on_cluster(cluster, description, written=workspace.root, needs=NEEDED):
         map_cases(
             partial(work.without_cases().prepare, memory=memory),
             [(case, waiting[case.id]) for case in cases],
@@ -290,8 +293,8 @@ def _describe(workspace: Workspace, dataset: Dataset) -> None:
         )
 
 
-def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
-    """Check the disk and load what the threads will need, by the fingerprint."""
+def _look_ahead(workspace: Workspace, work: _Work, num_cases: int, here: bool) -> None:
+    """Check the disk and load what threads here will need, by the fingerprint."""
     if not workspace.fingerprint.is_file():
         return  # a plan may come from elsewhere
     fingerprint = Fingerprint.load(workspace.fingerprint)
@@ -300,4 +303,5 @@ def _look_ahead(workspace: Workspace, work: _Work, num_cases: int) -> None:
     check_space(
         fingerprint, work.plan, list(work.stores), num_cases, workspace.preprocessed
     )
-    prepare_threads(fingerprint, work.plan, list(work.stores))
+    if here:
+        prepare_threads(fingerprint, work.plan, list(work.stores))

@@ -175,7 +175,8 @@ def train_one(job: Job, call: Mapping[str, Any], cluster: str) -> Path:
 def seen_by(cluster: str | None, job: Job) -> AbstractContextManager[None]:
     """Return what opens a cluster whose workers must see a job's files."""
     description = job.dataset.folder / "dataset.json"
-    return on_cluster(cluster, description, written=job.workspace.root)
+    needs = (__name__,)
+    return on_cluster(cluster, description, written=job.workspace.root, needs=needs)
 
 
 def order_of(job: Job, folder: Path, call: Mapping[str, Any]) -> FoldOrder:
