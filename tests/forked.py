@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 
@@ -70,6 +72,10 @@ class Forked:
         """Return the exit code, None while it runs."""
         return self.process.exitcode
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(int(self.process.pid or 0), number)
+
     def kill(self) -> None:
         """End it without a warning."""
         self.process.kill()
@@ -86,6 +92,27 @@ class Forked:
     def said(self) -> str:
         """Return what it has said so far."""
         return self._said.read_text(encoding="utf-8") if self._said.exists() else ""
+
+
+def torchrun(*words: str) -> None:
+    """Be torchrun, with its agent and its arguments, but that processes are forks."""
+    from torch.distributed import run
+
+    meant = run.config_from_args
+
+    def understood(given: Any) -> Any:
+        config, program, arguments = meant(given)
+        assert program == sys.executable and arguments[:3] == ["-u", "-m", "autoseg"]
+        return config, _command, arguments[3:]
+
+    with mock.patch.object(run, "config_from_args", understood):
+        run.main(["--start_method", "fork", *words])
+
+
+def _command(*words: str) -> None:
+    from autoseg.cli.main import main
+
+    sys.exit(main(words))
 
 
 def _begin(

@@ -15,7 +15,7 @@ from typing import Any
 
 from autoseg.errors import UsageError, amount, did_you_mean
 from autoseg.executors.base import Executor
-from autoseg.executors.elsewhere import Order, files_to_see, workers_of
+from autoseg.executors.elsewhere import Order, files_to_see, forget, workers_of
 from autoseg.executors.nest import can_nest, nest
 from autoseg.machine import SHARED_BY, workers_here
 
@@ -71,6 +71,11 @@ class Cluster:
         """Return whether a worker has something of a resource now."""
         workers = workers_of(self._client).values()
         return any(worker.get("resources", {}).get(resource) for worker in workers)
+
+    def forget(self, job: str) -> None:
+        """Have workers drop what a job keeps between its items; see `kept`."""
+        with suppress(Exception):  # of a cluster that is gone, nothing is kept
+            self._client.run(forget, job, on_error="ignore")
 
     @contextmanager
     def seeing(self, *paths: Path, written: Path | None = None) -> Iterator[None]:

@@ -7,14 +7,16 @@ what was logged. Neither depends on what Dask does with exceptions.
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,6 +211,38 @@ class _Trace(Exception):
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}"
+
+
+_lock = threading.Lock()
+_kept: dict[str, Any] = {}  # what the last job keeps in this process
+
+
+def kept(job: str, make: Callable[[], Any]) -> Any:
+    """Return what a job keeps on a worker from one item to the next.
+
+    Parameters
+    ----------
+    job : str
+        Whose it is; what another job kept is dropped.
+    make : callable
+        Makes it when the job needs it for the first time.
+    """
+    with _lock:
+        if job not in _kept:
+            _kept.clear()
+            _kept[job] = make()
+        return _kept[job]
+
+
+def forget(job: str) -> None:
+    """Drop what a job keeps here, also from the memory of a GPU."""
+    with _lock:
+        if _kept.pop(job, None) is None:
+            return
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def workers_of(client: Any) -> Mapping[str, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,13 @@ import psutil
 import pytest
 import torch
 
+from autoseg.cli.main import main
 from autoseg.errors import UsageError
 from autoseg.train.launch import devices_of
 from autoseg.train.setup.ranks import Ranks, device_here
 from autoseg.train.stage import train
+from tests import forked
+from tests.forked import Forked
 
 REPOSITORY = Path(__file__).parents[2]
 NUMBERS = {"iterations": 60, "checkpoint_seconds": 0, "validation": False}
@@ -98,6 +102,28 @@ if __name__ == "__main__":
     except AutosegError as error:
         sys.exit(f"said: {{error}}")
 """
+
+
+def test_torchrun_trains_the_weights_of_one_process(toy_root, tmp_path):
+    where = [str(toy_root.dataset), "3d_fullres", "0", "--root", str(toy_root.root)]
+    how = "--recipe nnunet --precision fp32 --iterations 3 --device cpu --no-validation"
+    settings = "--set train.iterations_per_epoch=3 train.validation_batches=1"
+    words = ["train", *where, *how.split(), *settings.split()]
+    ends = {}
+
+    torchrun = ("--standalone", "--nproc_per_node", "2", "-m", "autoseg", *words)
+    code, said = Forked(tmp_path / "said", forked.torchrun, torchrun, {}).wait(300)
+    assert code == 0, said
+    fold = toy_root.fold()
+    assert json.loads((fold / "run.json").read_text())["processes"] == 2
+    ends[2] = torch.load(fold / "checkpoint_final.pt", weights_only=True)["weights"]
+    shutil.rmtree(fold)
+    assert main(words) == 0
+    ends[1] = torch.load(fold / "checkpoint_final.pt", weights_only=True)["weights"]
+
+    assert said.count("Training Toy") == 1  # the first process speaks for both
+    for name, weights in ends[1].items():
+        torch.testing.assert_close(ends[2][name], weights, rtol=0, atol=1e-5)
 
 
 def alive(process):

@@ -103,17 +103,22 @@ def wait_for(path: Path, process, checkpoints: int):
         time.sleep(0.001)
 
 
-def test_killed_twice_it_ends_with_the_weights_of_one_that_was_not(toy_root, tmp_path):
+def test_killed_and_told_to_stop_it_ends_with_the_weights_of_one_that_was_not(
+    toy_root, tmp_path
+):
     whole = {**FAST, "recipe": "nnunet", "iterations": 40, "validation": False}
     expected = weights(train(toy_root.dataset, "3d_fullres", 0, toy_root.root, **whole))
     log = (toy_root.fold() / LOG).read_text().splitlines()
     shutil.rmtree(toy_root.fold())
 
-    for checkpoints in (4, 11):
+    # Killed twice, and then told by a batch system that its time is over.
+    ends = (4, signal.SIGKILL), (11, signal.SIGKILL), (3, signal.SIGUSR1)
+    for checkpoints, how in ends:
         process = start(toy_root, 40, tmp_path / "said.txt")
         wait_for(toy_root.fold() / CHECKPOINT_LATEST, process, checkpoints)
-        process.kill()
+        process.send(how)
         process.wait(60)
+    assert "the same command goes on" in process.said()
     assert not (toy_root.fold() / CHECKPOINT_FINAL).exists()
     go(toy_root, **whole)
 

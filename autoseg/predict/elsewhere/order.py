@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,9 +10,10 @@ from pathlib import Path
 import torch
 
 from autoseg.errors import CaseErrors
+from autoseg.executors.elsewhere import kept
 from autoseg.machine import share_freed_memory
 from autoseg.model.load import load_model
-from autoseg.parallel import map_cases, threads_here
+from autoseg.parallel import current_cluster, map_cases, threads_here
 from autoseg.predict.job import Job
 from autoseg.predict.options import Options
 from autoseg.predict.pipeline import Pipeline
@@ -41,7 +41,7 @@ class Order:
     files : tuple of str
         What to write beside predictions.
     token : str
-        Of this job: a worker that was given the same order before loads the model anew.
+        Of this job, by which a worker keeps the model until the job ends.
     """
 
     model: str
@@ -79,7 +79,7 @@ class Order:
             How sure the prediction is, where that is asked for and known.
         """
         torch.set_num_threads(threads_here())
-        predictor = _kept(self)
+        predictor: Predictor = kept(self.token, self.load)
         written = Written(
             predictor=predictor, probabilities=self.probabilities, files=self.files
         )
@@ -125,13 +125,18 @@ def predict_elsewhere(
         if tell is not None and quality is not None:
             tell(job.case.id, quality)
 
-    map_cases(
-        order.predict,
-        [_absolute(job) for job in jobs],
-        stage="predict",
-        name=lambda job: job.case.id,
-        done=done,
-    )
+    try:
+        map_cases(
+            order.predict,
+            [_absolute(job) for job in jobs],
+            stage="predict",
+            name=lambda job: job.case.id,
+            done=done,
+        )
+    finally:
+        cluster = current_cluster()
+        if cluster is not None:
+            cluster.forget(order.token)
 
 
 def _absolute(job: Job) -> Job:
@@ -150,16 +155,3 @@ class _Heard(Qualities):
     def add(self, case: str, quality: float) -> None:
         """Keep the number of a case."""
         self.values[case] = quality
-
-
-_lock = threading.Lock()
-_predictors: dict[Order, Predictor] = {}  # the last one
-
-
-def _kept(order: Order) -> Predictor:
-    """Return what predicts; it is loaded once for all cases of a job."""
-    with _lock:
-        if order not in _predictors:
-            _predictors.clear()
-            _predictors[order] = order.load()
-        return _predictors[order]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from autoseg.parallel import map_cases
 from autoseg.preprocess.case import prepare_image
 from autoseg.preprocess.folds import load_fold, load_splits
 from autoseg.preprocess.store import CaseStore
+from autoseg.spec.dataset import Case
 from autoseg.train.setup.job import Job
 from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, stamps_of
 
@@ -52,9 +55,10 @@ def ensure_previous(job: Job) -> None:
     cases = [c for c in files if not _is_current(store, c, files[c])]
     if cases:
         map_cases(
-            lambda case: _prepare(job, store, case, files[case]),
-            cases,
+            partial(_prepare, _without_cases(job), store),
+            [(job.dataset.case(case), files[case]) for case in cases],
             stage="previous stage",
+            name=lambda item: item[0].id,
         )
 
 
@@ -139,13 +143,19 @@ def _is_current(store: CaseStore, case: str, file: Path) -> bool:
     )
 
 
-def _prepare(job: Job, store: CaseStore, case: str, file: Path) -> None:
-    image = read_image(job.dataset.case(case), job.dataset)
+def _without_cases(job: Job) -> Job:
+    """Return what is needed to prepare a case, and is sent along with each."""
+    dataset = replace(job.dataset, training=(), test=())
+    return replace(job, dataset=dataset, training=(), validation=())
+
+
+def _prepare(job: Job, store: CaseStore, item: tuple[Case, Path]) -> None:
+    case, file = item
+    image = read_image(case, job.dataset)
     labels, _ = read_labels(file, job.dataset)
     inner = job.task.read(labels)
     # The same function as in prediction, so that both stages meet the same labels.
     prepared = prepare_image(image, job.plan, job.configuration, annotation=inner)
     found: Any = np.asarray(prepared.annotation)
-    store.write(
-        case, found[None].astype(np.float32), found, {}, {"stamp": stamps_of([file])}
-    )
+    stamps = {"stamp": stamps_of([file])}
+    store.write(case.id, found[None].astype(np.float32), found, {}, stamps)
