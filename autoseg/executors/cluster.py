@@ -34,6 +34,9 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 2,
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.comm.timeouts.connect": "30s",
+    # How the event loop fares is looked at twice a second, not fifty times.
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
 }
 
 log = logging.getLogger(__name__)
@@ -184,7 +187,9 @@ def _local(count: int, needs: Sequence[str]) -> Iterator[Any]:
     how = {
         "threads_per_worker": 1,
         "memory_limit": 0,  # a limit would kill workers whose files are cached
+        # No dashboard. Its server is there all the same, on any port that is free.
         "dashboard_address": None,
+        "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
         "silence_logs": logging.CRITICAL,
     }
     if not can_nest():
@@ -240,6 +245,9 @@ def _slurm(file: Path) -> Iterator[Any]:
         )
     shared = f"export {SHARED_BY}={options.get('processes', 1)}"
     options["job_script_prologue"] = [*options.get("job_script_prologue", ()), shared]
+    # SLURM itself watches memory; Dask would stop workers whose files are cached.
+    extra = options.get("worker_extra_args", ())
+    options["worker_extra_args"] = ["--memory-limit", "0", *extra]
     try:
         cluster = SLURMCluster(**options)
     except (TypeError, ValueError) as error:

@@ -28,8 +28,12 @@ from typing import Any, NoReturn
 
 POLL_SECONDS = 0.5  # between looks at who has died
 GRACE = 10.0  # seconds for the nest to end
-# Of workers: nobody looks at their profile, which takes a hundredth of their time.
-SETTINGS = {"distributed.worker.profile.enabled": False}
+# Of workers: nobody looks at their profile, nor often at how their event loop fares.
+SETTINGS = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+}
 
 
 def can_nest() -> bool:

@@ -1,18 +1,24 @@
 """Cases on the workers of a Dask cluster."""
 
+import asyncio
 import json
 import logging
 import os
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
+import psutil
 import pytest
 
 from autoseg.cli.main import main
 from autoseg.errors import CaseErrors, ClusterError, FormatError, UsageError
-from autoseg.executors.elsewhere import Order, portable
+from autoseg.executors.elsewhere import Order, kept, portable, workers_of
+from autoseg.executors.nest import can_nest, is_alone
+from autoseg.machine import cores
 from autoseg.parallel import (
     MemoryBudget,
     current_cluster,
@@ -21,6 +27,7 @@ from autoseg.parallel import (
     threads_here,
 )
 from tests import toy
+from tests.forked import Forked
 
 distributed = pytest.importorskip("distributed", reason="the extra cluster is missing")
 from autoseg.executors.dask import Sizes  # noqa: E402
@@ -245,6 +252,60 @@ def test_a_file_that_is_no_scheduler_file_is_told(tmp_path):
             pass
 
 
+def _be_the_job(folder):
+    """Do what a job's script says, as soon as there is one, in this process."""
+    script = folder / "job.sh"
+    until = time.monotonic() + 60
+    while not script.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    words = script.read_text().split()
+
+    async def work():
+        worker = distributed.Worker(
+            next(word for word in words if word.startswith("tcp://")),
+            name=words[words.index("--name") + 1],
+            nthreads=1,
+            memory_limit=0,
+        )
+        async with worker:
+            await worker.finished()
+
+    asyncio.run(work())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no bash")
+def test_slurm_is_asked_for_workers_and_they_end_with_the_job(tmp_path, monkeypatch):
+    pytest.importorskip("dask_jobqueue", reason="the extra cluster is missing")
+    programs = {
+        "sbatch": 'cat "$1" > part && mv part job.sh\necho "Submitted batch job 42"',
+        "scancel": 'echo "$*" > canceled',
+    }
+    for name, lines in programs.items():
+        (tmp_path / name).write_text(f'#!/bin/sh\ncd "{tmp_path}"\n{lines}\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "slurm.toml").write_text(
+        'cores = 4\nprocesses = 2\nmemory = "8 GB"\nqueue = "gpu"\n'
+        'worker_extra_args = ["--resources", "GPU=1"]\n'
+    )
+    job = threading.Thread(target=_be_the_job, args=(tmp_path,))
+    job.start()
+
+    with on_cluster(str(tmp_path / "slurm.toml")):
+        found = map_cases(str, range(3), stage="test")
+        assert not (tmp_path / "canceled").exists()
+    job.join(60)
+
+    assert list(found) == ["0", "1", "2"]
+    script = (tmp_path / "job.sh").read_text()
+    assert "#SBATCH -p gpu\n" in script and "--resources GPU=1" in script
+    assert "export AUTOSEG_WORKERS_HERE=2\n" in script
+    # The last of several counts.
+    assert script[script.rindex("--memory-limit") :].split()[1] == "0"
+    assert (tmp_path / "canceled").read_text().split() == ["42"]
+    assert not job.is_alive()
+
+
 def test_a_scheduler_without_workers_is_told(monkeypatch):
     monkeypatch.setattr("autoseg.executors.cluster.WORKER_SECONDS", 0.1)
     with distributed.LocalCluster(
@@ -303,15 +364,80 @@ def _die_once(n, folder):
     if n == 2 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return n
+    return n, os.getpid(), os.getppid(), threads_here()
+
+
+def _with_workers_of_its_own(folder, alone):
+    """Work on six cases by two workers; write what is found."""
+    log = logging.getLogger("autoseg")
+    with mock.patch("autoseg.executors.nest.is_alone", lambda: alone):
+        with on_cluster("local:2", needs=["there.is.no.such.module"]):
+            found = map_cases(
+                partial(_die_once, folder=str(folder)), range(6), stage="test"
+            )
+            said = map_cases(partial(log.warning, "case %d"), [7], stage="test")
+    assert said == {"7": None}  # and the line is printed once
+    (folder / "found.json").write_text(json.dumps([*found.values()]))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
-def test_a_case_whose_worker_dies_is_tried_elsewhere(tmp_path):
-    with on_cluster("local:2"):
-        found = map_cases(
-            partial(_die_once, folder=str(tmp_path)), range(6), stage="test"
-        )
+@pytest.mark.parametrize("alone", [True, False], ids=["forked", "started"])
+def test_a_case_whose_worker_dies_is_tried_elsewhere(tmp_path, alone):
+    process = Forked(tmp_path / "said", _with_workers_of_its_own, (tmp_path, alone), {})
 
-    assert list(found.values()) == list(range(6))
+    code, said = process.wait(300)
+
+    assert code == 0, said
+    assert "Warning" not in said and said.count("case 7\n") == 1
+    found = json.loads((tmp_path / "found.json").read_text())
+    numbers, workers, parents, threads = zip(*found, strict=True)
+    assert numbers == tuple(range(6))
     assert (tmp_path / "died").exists()
+    if can_nest():
+        assert len(set(parents)) == 1
+        for pid in {*workers, *parents}:  # and the one that forked them
+            assert not psutil.pid_exists(pid)
+    assert set(threads) == {max(1, cores() // 2)}
+
+
+def test_nobody_forks_a_process_that_has_threads():
+    ready = threading.Event()
+    thread = threading.Thread(target=ready.wait)
+    thread.start()
+    try:
+        assert not is_alone()
+    finally:
+        ready.set()
+        thread.join()
+
+
+def test_a_cluster_of_more_workers_than_are_told_by_default_is_asked_for_all():
+    class Client:
+        def scheduler_info(self, n_workers=5, **others):
+            shown = 9 if n_workers == -1 else min(n_workers, 9)
+            return {"workers": {f"tcp://{n}": {} for n in range(shown)}}
+
+    class Older:
+        def scheduler_info(self, **others):
+            assert not others
+            return {"workers": {"tcp://0": {}}}
+
+    assert len(workers_of(Client())) == 9
+    assert len(workers_of(Older())) == 1
+
+
+def test_what_a_job_keeps_is_made_once_and_dropped_at_its_end(word):
+    made = []
+
+    def make():
+        made.append(1)
+        return len(made)
+
+    with on_cluster(word):
+        assert [kept("a", make), kept("a", make)] == [1, 1]
+        current_cluster().forget("b")
+        assert kept("a", make) == 1
+        current_cluster().forget("a")
+        assert kept("a", make) == 2
+        assert (kept("b", make), kept("a", make)) == (3, 4)  # the last job's only
+        current_cluster().forget("a")
