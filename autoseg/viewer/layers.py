@@ -6,59 +6,38 @@ stands in its metadata, under ``autoseg``: `Origin`. Letters: C channels, S spac
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autoseg.datasets.kinds import DATASET_KINDS
-from autoseg.errors import AutosegError, UsageError
+from autoseg.datasets.kinds.instances import overlaps_beside
+from autoseg.datasets.points import read_points
+from autoseg.datasets.read import load_dataset
+from autoseg.errors import UsageError
 from autoseg.formats.base import find_format, known_endings, match_ending
+from autoseg.formats.geometry import read_geometry
 from autoseg.formats.names import ENDING as SEGMENTS
 from autoseg.formats.names import image_case, read_segments
+from autoseg.instancefiles.overlaps import with_overlaps
 from autoseg.outputs import is_ours
-from autoseg.spec.dataset import Dataset
-from autoseg.spec.foreign.looks import looks_of
+from autoseg.pointfiles.base import case_id
 from autoseg.spec.image import Geometry, Image
-from autoseg.tasks import choose_task, make_task
+from autoseg.spec.instances import Instances
+from autoseg.spec.points import Points
+from autoseg.viewer.objects import NAME, layers_of, point_layer, points_in, united
+from autoseg.viewer.origin import KEY, Layer, LayerData, Origin
+from autoseg.viewer.shown import (
+    data_set_above,
+    image_layers,
+    label_layer,
+    names_near,
+)
 
-LayerData = tuple[Any, dict[str, Any], str]
-KEY = "autoseg"  # of a layer's metadata
 LABELS = ("labelsTr", "labelsTs", "validation", "drafts")  # folders of annotations
-UP = 5  # folders above a file in which a dataset.json is looked for
-OPACITY = 0.5
-
-
-class Layer(Protocol):
-    """What is asked of a layer of napari."""
-
-    name: str
-    data: Any
-    scale: Any
-    metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a layer is from.
-
-    Parameters
-    ----------
-    images : tuple of Path
-        Files of the image; empty: it was never a file.
-    geometry : Geometry
-        Of its voxels.
-    case : str
-        What the image is called.
-    """
-
-    images: tuple[Path, ...]
-    geometry: Geometry
-    case: str
+TOGETHER = "objects"  # in metadata: the same in layers of objects that overlap
 
 
 def opened(path: Path) -> list[LayerData]:
@@ -68,13 +47,17 @@ def opened(path: Path) -> list[LayerData]:
     ----------
     path : Path
         What a format of autoseg reads. Label maps are files that autoseg predicted,
-        those in folders such as labelsTr, and ``.seg.nrrd``.
+        those in folders such as labelsTr, and ``.seg.nrrd``; points are what
+        `autoseg.pointfiles` reads.
 
     Returns
     -------
     list of LayerData
-        One layer, for an image one for each channel.
+        One layer, for an image one for each channel; for objects that overlap, several
+        of labels.
     """
+    if not match_ending(path.name, known_endings()):
+        return [_opened_points(path)]
     format = find_format(path)
     if is_label_map(path):
         labels, geometry = format.read_labels(path)
@@ -84,113 +67,48 @@ def opened(path: Path) -> list[LayerData]:
             names = {one.value: one.name for one in segments} or names
             colors = {one.name: one.look.hex for one in segments}
             raw = {**raw, "colors": colors} if segments else raw
-        return [label_layer(labels, geometry, (), image_case(path.name), names, raw)]
+        about = (geometry, (), image_case(path.name))
+        if overlaps_beside(path).is_file():
+            drawn = Instances(labels.astype(np.int32))
+            return object_layers(with_overlaps(overlaps_beside(path), drawn), *about)
+        return [label_layer(labels, *about, names, raw)]
     image = format.read_image([path])
     return image_layers(image, (path,), image_case(path.name))
+
+
+def _opened_points(path: Path) -> LayerData:
+    """Return a file of points as a layer, on the image that it is about."""
+    folder = data_set_above(path)
+    case, dataset = case_id(path), None
+    image, paths = None, ()
+    if folder is not None:
+        dataset = load_dataset(folder)
+        known = next((one for one in dataset.training if one.id == case), None)
+        if known is not None:
+            image, paths = read_geometry(known, dataset), known.images
+    points, geometry = read_points(path, dataset, image, case)
+    return point_layer(points, geometry, paths, case, dataset.raw if dataset else {})
+
+
+def object_layers(
+    found: Instances, geometry: Geometry, paths: tuple[Path, ...], case: str
+) -> list[LayerData]:
+    """Return objects as layers of labels, each object in one of them."""
+    shown = []
+    together = uuid.uuid4().hex
+    for number, labels in enumerate(layers_of(found)):
+        layer = label_layer(labels, geometry, paths, case, {}, {})
+        layer[1]["metadata"][TOGETHER] = together
+        if number:
+            layer[1]["name"] += f" {number + 1}"
+        shown.append(layer)
+    return shown
 
 
 def is_label_map(path: Path) -> bool:
     """Return whether a file holds labels, by its name and place."""
     named = path.name.lower().endswith(SEGMENTS) or path.parent.name in LABELS
     return named or (is_ours(path) and path.parent.name != "uncertainty")
-
-
-def names_near(path: Path) -> tuple[dict[int, str], Mapping[str, Any]]:
-    """Return names of label values by the dataset.json above a file, and that file."""
-    for folder in list(path.absolute().parents)[:UP]:
-        file = folder / "dataset.json"
-        if file.is_file():
-            try:
-                raw = json.loads(file.read_text(encoding="utf-8"))
-                return names_in(raw, folder), raw
-            except (AutosegError, ValueError):
-                return {}, {}
-    return {}, {}
-
-
-def names_in(raw: Mapping[str, Any], folder: Path) -> dict[int, str]:
-    """Return the names of label values that a dataset.json gives."""
-    task = str(raw.get("task", "semantic"))
-    described = Dataset(
-        name=folder.name,
-        folder=folder,
-        task=task,
-        channel_names=(),
-        image_ending="",
-        annotation_ending="",
-        raw=raw,
-    )
-    return dict(make_task(choose_task(described)).value_names)
-
-
-def image_layers(image: Image, paths: tuple[Path, ...], case: str) -> list[LayerData]:
-    """Return an image as layers, one for each channel."""
-    origin = Origin(paths, image.geometry, case)
-    array = np.asarray(image.array)
-    several = len(array) > 1
-    return [
-        (
-            channel,
-            {
-                "name": f"{case} {number}" if several else case,
-                "scale": image.geometry.spacing,
-                "metadata": {KEY: origin},
-                "blending": "additive" if number else "translucent_no_depth",
-            },
-            "image",
-        )
-        for number, channel in enumerate(array)
-    ]
-
-
-def label_layer(
-    labels: NDArray[Any],
-    geometry: Geometry,
-    paths: tuple[Path, ...],
-    case: str,
-    names: Mapping[int, str],
-    raw: Mapping[str, Any],
-) -> LayerData:
-    """Return a label map as a layer.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (*S)
-        Values as in files.
-    geometry : Geometry
-        Of its grid.
-    paths : tuple of Path
-        Files of its image.
-    case : str
-        What its image is called.
-    names : mapping of int to str
-        Of values; empty: each value has a color of napari's.
-    raw : mapping
-        dataset.json, for colors.
-
-    Returns
-    -------
-    LayerData
-        Names are in its features, which napari shows below the picture.
-    """
-    options: dict[str, Any] = {
-        "name": f"{case} labels",
-        "scale": geometry.spacing,
-        "metadata": {KEY: Origin(paths, geometry, case)},
-        "opacity": OPACITY,
-    }
-    if names:
-        looks = looks_of(names.values(), raw)
-        colors: dict[int | None, Any] = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0)}
-        for value, name in names.items():
-            colors[value] = (*(part / 255 for part in looks[name].color), 1.0)
-        options["colormap"] = colors
-        values = range(max(names) + 1)
-        options["features"] = {
-            "index": list(values),
-            "name": [names.get(value, "background") for value in values],
-        }
-    return labels.astype(np.int32), options, "labels"
 
 
 def image_of(layers: Sequence[Layer], channels: int, unit: str) -> tuple[Image, Origin]:
@@ -259,25 +177,28 @@ def predicted(
     Returns
     -------
     list of LayerData
-        Labels, in the image's own grid; then the disagreement.
+        Labels, in the image's own grid; then the disagreement. Of landmarks points,
+        of objects that overlap several layers of labels.
 
     Raises
     ------
     UsageError
-        If the model finds landmarks, or the layers do not fit it.
+        If the layers do not fit the model.
     """
     from autoseg.predict.readouts.uncertainty import Doubt
 
     model, task = predictor.model, predictor.task
-    if not DATASET_KINDS[task.kind].maps_first:
-        raise UsageError("This model finds landmarks; the window shows label maps.")
     image, origin = image_of(layers, len(model.plan.channels), model.plan.unit)
     doubt = Doubt() if uncertainty else None
     found = predictor.predict_image(image, doubt=doubt)
-    labels = np.asarray(getattr(found, "labels", found))
-    names, raw = task.value_names, model.dataset
     about = (image.geometry, origin.images, origin.case)
-    shown = [label_layer(labels, *about, names, raw)]
+    if isinstance(found, Points):
+        return [point_layer(found, *about, model.dataset)]
+    if isinstance(found, Instances) and found.masks:
+        shown = object_layers(found, *about)
+    else:
+        labels = np.asarray(getattr(found, "labels", found))
+        shown = [label_layer(labels, *about, task.value_names, model.dataset)]
     if doubt is not None and doubt.map.size:
         options = {
             "name": f"{origin.case} doubt {1 - doubt.quality:.2f}",
@@ -292,19 +213,28 @@ def predicted(
     return shown
 
 
-def kept(layer: Layer, dataset: str, case: str, *, replacing: bool = False) -> Path:
-    """Save a label layer into a data set; see `autoseg.teaching.keep.keep`.
+def kept(
+    layer: Layer,
+    dataset: str,
+    case: str,
+    *,
+    replacing: bool = False,
+    besides: Sequence[Layer] = (),
+) -> Path:
+    """Save a layer into a data set; see `autoseg.teaching.keep.keep`.
 
     Parameters
     ----------
     layer : Layer
-        Of labels.
+        Of labels, or of points with their names.
     dataset : str
         Its folder, or a name or number.
     case : str
         Of the data set, or a new one.
     replacing : bool
         The user has agreed to replace what is there.
+    besides : sequence of Layer
+        Further layers of labels, with objects that overlap with others.
 
     Returns
     -------
@@ -315,8 +245,32 @@ def kept(layer: Layer, dataset: str, case: str, *, replacing: bool = False) -> P
 
     origin = layer.metadata.get(KEY)
     images = origin.images if isinstance(origin, Origin) else ()
+    if hasattr(layer, "features") and NAME in layer.features:
+        return keep(dataset, case, points_in(layer), images, replacing=replacing)
     labels = np.asarray(layer.data)
-    return keep(dataset, case, labels, images, replacing=replacing)
+    drawn = united([np.asarray(one.data) for one in (layer, *besides)])
+    annotation: Any = drawn if besides else labels
+    return keep(dataset, case, annotation, images, replacing=replacing)
+
+
+def belonging(layer: Layer, others: Iterable[Layer]) -> list[Layer]:
+    """Return the layers that hold the objects that overlap with those of a layer.
+
+    Parameters
+    ----------
+    layer : Layer
+        Of labels.
+    others : iterable of Layer
+        That are there, in their order.
+    """
+    together = layer.metadata.get(TOGETHER)
+    return [
+        one
+        for one in others
+        if together is not None
+        and one is not layer
+        and one.metadata.get(TOGETHER) == together
+    ]
 
 
 def case_of(layer: Layer) -> str:

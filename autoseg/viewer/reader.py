@@ -16,10 +16,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     path : str or sequence of str
         A file, or files that are opened one after the other.
     """
-    from autoseg.formats.base import known_endings, match_ending
-
     paths = [path] if isinstance(path, str) else list(path)
-    if not all(match_ending(str(one), known_endings()) for one in paths):
+    if not all(_is_ours(one) for one in paths):
         return None
 
     def read(_: Any) -> list[tuple[Any, dict[str, Any], str]]:
@@ -30,3 +28,21 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
         return [layer for one in paths for layer in opened(Path(one))]
 
     return read
+
+
+def _is_ours(path: str) -> bool:
+    """Return whether a file is an image, or has points of one case."""
+    from autoseg.errors import AutosegError
+    from autoseg.formats.base import known_endings, match_ending
+    from autoseg.pointfiles.base import names_in, point_endings
+
+    if match_ending(path, known_endings()):
+        return True
+    if not match_ending(path.lower(), point_endings()):
+        return False
+    from pathlib import Path
+
+    try:
+        return bool(names_in(Path(path)))
+    except AutosegError:
+        return False

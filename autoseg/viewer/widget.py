@@ -5,10 +5,12 @@ Only what a person clicks is here; what it does is in `layers.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from autoseg.errors import AutosegError
-from autoseg.viewer.layers import case_of, kept, predicted
+from autoseg.viewer.layers import belonging, case_of, kept, predicted
+from autoseg.viewer.objects import MISSING, NAME
 
 
 def make_window() -> Any:
@@ -43,7 +45,8 @@ class Window:
         self.case = QLineEdit()
         self.case.setPlaceholderText("by the image's name")
         form.addRow("Case", self.case)
-        self._button(form, "Save selected labels into data set", self.save)
+        self.landmark = self._choice(form, "Selected point is", self.name_points)
+        self._button(form, "Save selected layer into data set", self.save)
 
     def _button(self, form: Any, text: str, clicked: Any) -> Any:
         from qtpy.QtWidgets import QPushButton
@@ -52,6 +55,15 @@ class Window:
         button.clicked.connect(lambda _: clicked())
         form.addRow(button)
         return button
+
+    def _choice(self, form: Any, title: str, chosen: Any) -> Any:
+        from qtpy.QtWidgets import QComboBox
+
+        field = QComboBox()
+        field.setEditable(True)
+        field.textActivated.connect(chosen)
+        form.addRow(title, field)
+        return field
 
     def _path(self, form: Any, title: str, hint: str) -> Any:
         """Add a field for a path with a button that chooses a folder."""
@@ -110,24 +122,49 @@ class Window:
             for data, options, kind in found
         ]
         self.viewer.layers.selection.active = added[0]
+        if found[0][2] == "points":
+            metadata, features = found[0][1]["metadata"], found[0][1]["features"]
+            self._offer([*features[NAME], *metadata[MISSING]])
+
+    def name_points(self, name: str) -> None:
+        """Call the selected points, and those that are added next, as a landmark."""
+        from napari.layers import Points
+
+        layer = self.viewer.layers.selection.active
+        if not name or not isinstance(layer, Points):
+            return
+        features = layer.features.copy()
+        if NAME not in features:
+            features[NAME] = ""
+        chosen = sorted(layer.selected_data)
+        features.loc[chosen, NAME] = name
+        layer.features = features
+        layer.feature_defaults = {NAME: [name]}
+        layer.text = {"string": f"{{{NAME}}}", "color": "white"}
+
+    def _offer(self, names: Sequence[str]) -> None:
+        """Offer names of landmarks."""
+        self.landmark.clear()
+        self.landmark.addItems(["", *names])
 
     def save(self) -> None:
-        """Save the selected labels; ask before something is replaced."""
-        from napari.layers import Labels
+        """Save the selected labels or points; ask before something is replaced."""
+        from napari.layers import Labels, Points
         from napari.utils.notifications import show_error, show_info
 
         from autoseg.teaching.keep import is_annotated
 
         layer = self.viewer.layers.selection.active
-        if not isinstance(layer, Labels):
-            show_error("Select the layer of labels to save.")
+        if not isinstance(layer, (Labels, Points)):
+            show_error("Select the layer of labels or points to save.")
             return
         dataset, case = self.dataset.text(), self.case.text() or case_of(layer)
+        besides = belonging(layer, self.viewer.layers)
         try:
             there = is_annotated(dataset, case)
             if there and not self.agrees(case):
                 return
-            path = kept(layer, dataset, case, replacing=there)
+            path = kept(layer, dataset, case, replacing=there, besides=besides)
         except AutosegError as error:
             show_error(str(error))
             return

@@ -6,12 +6,22 @@ from types import SimpleNamespace
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 
+from autoseg.datasets.annotations import read_annotation
+from autoseg.datasets.points import read_points
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, UsageError
+from autoseg.instancefiles.overlaps import write_overlaps
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
+from autoseg.spec.arrays.overlaps import Mask
+from autoseg.spec.image import Geometry
+from autoseg.spec.instances import Instances
+from autoseg.spec.points import ABSENT, PRESENT, Points
+from autoseg.tasks import choose_task, make_task
 from autoseg.viewer import layers
+from autoseg.viewer.objects import point_layer
 from autoseg.viewer.reader import get_reader
 from tests import toy
 from tests.predict import toy_model
@@ -170,3 +180,175 @@ def test_what_does_not_belong_there_is_refused(there, value, shape, case, words)
         layers.kept(layer, str(there), case, replacing=True)
 
     assert sorted(p.read_bytes() for p in there.rglob("*.*") if p.is_file()) == before
+
+
+# Landmarks.
+
+NAMES = ["tip", "root", "gone"]
+
+
+@pytest.fixture
+def marked(tmp_path):
+    """A data set of landmarks: two volumes, each with a file of points."""
+    folder = tmp_path / "Marked"
+    for place in ("imagesTr", "labelsTr"):
+        (folder / place).mkdir(parents=True)
+    raw = {"channel_names": {"0": "CT"}, "landmarks": NAMES, "task": "landmark"}
+    raw |= {"file_ending": ".nii.gz", "colors": {"root": "#FF8000"}}
+    (folder / "dataset.json").write_text(json.dumps(raw))
+    affine = np.diag([-0.5, -0.5, 2.0, 1.0])  # of RAS: x and y run as in LPS
+    for case in ("a", "b"):
+        image = nibabel.Nifti1Image(np.zeros(SHAPE[::-1], np.float32), affine)
+        nibabel.save(image, folder / "imagesTr" / f"{case}_0000.nii.gz")
+        points = {"tip": [1, 2.5, 3], "root": [4, 5, 0], "gone": None}
+        file = {"coordinate_system": "voxel_xyz", "points": points}
+        (folder / "labelsTr" / f"{case}.json").write_text(json.dumps(file))
+    return folder
+
+
+def test_points_open_with_names_and_colors_on_their_image(marked):
+    path = marked / "labelsTr" / "a.json"
+
+    ((data, options, kind),) = get_reader(str(path))(path)
+
+    assert kind == "points"
+    assert data.tolist() == [[3, 2.5, 1], [0, 5, 4]]  # slowest axis first
+    assert options["scale"] == (2.0, 0.5, 0.5)
+    assert options["features"]["landmark"].tolist() == ["tip", "root"]
+    assert options["face_color"][1] == pytest.approx((1, 128 / 255, 0, 1))
+    assert options["metadata"]["autoseg"].case == "a"
+
+
+def test_moved_points_are_saved_where_they_are(marked):
+    path = marked / "labelsTr" / "a.json"
+    (layer,) = map(as_layer, layers.opened(path))
+    layer.data[0] = [1, 0.5, 6]
+    layer.data, layer.features = layer.data[:1], {"landmark": ["gone"]}
+
+    with pytest.raises(UsageError, match="has an annotation already"):
+        layers.kept(layer, str(marked), "a")
+    assert layers.kept(layer, str(marked), "a", replacing=True) == path
+
+    found, _ = read_points(path, load_dataset(marked), None, "a")
+    assert found.names == tuple(NAMES)
+    assert found.present.tolist() == [False, False, True]
+    assert found.coordinates[2].tolist() == [1, 0.5, 6]
+
+
+def test_a_new_case_of_points_brings_its_image_along(marked, tmp_path):
+    image = tmp_path / "c_0000.nii.gz"
+    image.write_bytes((marked / "imagesTr" / "a_0000.nii.gz").read_bytes())
+    (shown,) = map(as_layer, layers.opened(image))
+    points = Points(("tip",), np.array([[1.0, 2.0, 3.0]]), [PRESENT])
+    given = point_layer(points, shown.metadata["autoseg"].geometry, (image,), "c", {})
+
+    path = layers.kept(as_layer(given), str(marked), "c")
+
+    assert path == marked / "labelsTr" / "c.json"
+    assert load_dataset(marked).case("c").images[0].read_bytes() == image.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"landmark": ["tip", "tip"]}, "several points called tip"),
+        ({"landmark": ["tip", ""]}, "Not every point"),
+        ({"landmark": ["tip", None]}, "Not every point"),
+        ({"landmark": ["tip", "top"]}, "no landmark top; it has tip, root, gone"),
+    ],
+    ids=["twice", "nameless", "added", "unknown"],
+)
+def test_points_without_a_clear_name_are_not_saved(marked, features, words):
+    path = marked / "labelsTr" / "a.json"
+    (layer,), before = map(as_layer, layers.opened(path)), path.read_bytes()
+    layer.features = features
+
+    with pytest.raises(AutosegError, match=words):
+        layers.kept(layer, str(marked), "a", replacing=True)
+    assert path.read_bytes() == before
+
+
+def test_points_do_not_replace_a_file_of_many_cases_or_label_maps(marked, there):
+    (layer,) = map(as_layer, layers.opened(marked / "labelsTr" / "a.json"))
+    for case in "ab":
+        (marked / "labelsTr" / f"{case}.json").unlink()
+    rows = "case,landmark,x,y,z\na,tip,1,2,3\nb,tip,1,2,3\n"
+    (marked / "labelsTr" / "points.csv").write_text(rows)
+
+    with pytest.raises(UsageError, match="points of 2 cases"):
+        layers.kept(layer, str(marked), "a", replacing=True)
+    with pytest.raises(UsageError, match="areas or objects; points mean nothing"):
+        layers.kept(layer, str(there), "case_00", replacing=True)
+
+
+def test_predicted_landmarks_are_points(marked):
+    points = Points(tuple(NAMES), np.eye(3), [PRESENT, PRESENT, ABSENT])
+    predictor = SimpleNamespace(
+        model=toy_model.model(toy_model.plan()),
+        task=None,
+        predict_image=lambda image, doubt: points,
+    )
+    path = marked / "imagesTr" / "a_0000.nii.gz"
+    (image,) = map(as_layer, layers.opened(path))
+
+    ((data, options, kind),) = layers.predicted(predictor, [image])
+
+    assert (kind, data.tolist()) == ("points", [[1, 0, 0], [0, 1, 0]])
+    assert options["metadata"]["autoseg"].images == (path,)
+
+
+# Objects that overlap.
+
+
+def crossing():
+    """Two rods, 1 along and 2 across, of which 1 is on top where they cross."""
+    along, across = np.zeros((2, 7, 9), bool)
+    along[3, 1:8], across[1:6, 4] = True, True
+    labels = np.where(along, 1, np.where(across, 2, 0)).astype(np.int32)
+    masks = {i: Mask.of_places(np.nonzero(m)) for i, m in ((1, along), (2, across))}
+    return Instances(labels, masks=masks), along, across
+
+
+def test_objects_that_overlap_are_whole_in_layers_and_in_the_data_set(tmp_path):
+    found, along, across = crossing()
+    folder = tmp_path / "Rods"
+    for place in ("imagesTr", "labelsTr"):
+        (folder / place).mkdir(parents=True)
+    raw = {"channel_names": {"0": "light"}, "labels": {"background": 0, "rod": 1}}
+    raw |= {"task": "instance", "file_ending": ".tif"}
+    (folder / "dataset.json").write_text(json.dumps(raw))
+    tifffile.imwrite(folder / "imagesTr" / "a_0000.tif", np.zeros((7, 9), np.uint8))
+    path = folder / "labelsTr" / "a.tif"
+    tifffile.imwrite(path, found.labels.astype(np.uint16))
+    write_overlaps(path.with_name("a_overlaps.json"), found)
+
+    shown = [as_layer(layer) for layer in layers.opened(path)]
+
+    maps = [layer.data for layer in shown]
+    assert len(maps) == 2 and len({layer.name for layer in shown}) == 2
+    for i, whole in ((1, along), (2, across)):
+        np.testing.assert_array_equal(np.any([one == i for one in maps], 0), whole)
+    shown[0].data[0, 0] = 3  # somebody adds an object
+    besides = layers.belonging(shown[0], shown)
+    assert besides == [shown[1]]
+    layers.kept(shown[0], str(folder), "a", replacing=True, besides=besides)
+
+    dataset = load_dataset(folder)
+    task = make_task(choose_task(dataset))
+    again, _ = read_annotation(path, dataset, task, case_id="a")
+    assert again.ids == [1, 2, 3]
+    for i, whole in ((1, along), (2, across)):
+        mask, seen = again.mask_of(i), np.zeros((7, 9), bool)
+        seen[mask.box] = mask.inside
+        np.testing.assert_array_equal(seen, whole)
+    # What is saved without overlaps takes the file of before away.
+    layers.kept(shown[0], str(folder), "a", replacing=True)
+    assert not path.with_name("a_overlaps.json").exists()
+
+
+def test_layers_of_two_predictions_are_not_one_annotation():
+    found, *_ = crossing()
+    about = (Geometry(shape=(7, 9), spacing=(1.0, 1.0)), (), "a")
+    shown = [as_layer(one) for _ in "ab" for one in layers.object_layers(found, *about)]
+
+    assert layers.belonging(shown[0], shown) == [shown[1]]
