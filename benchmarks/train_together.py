@@ -38,7 +38,7 @@ def steps(network: str, count: int, threads: int) -> list[float]:
     from autoseg.train.loop.gradients import Gradients
     from autoseg.train.loop.optimizer import make_optimizer
     from autoseg.train.setup.hardware import choose_hardware
-    from autoseg.train.setup.processes import joined
+    from autoseg.train.setup.joined import joined
     from autoseg.train.setup.recipes import RECIPES
 
     features = FEATURES[network]

@@ -27,11 +27,9 @@ from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
-from autoseg.tasks.instance.sketched import BOXES, POINTS, sketch_of
 
 Array = NDArray[Any]
 
-MARKS = {BOXES: "box", POINTS: "point"}  # what files may have beside outlines
 NO_CLASSES: Mapping[int, str] = MappingProxyType({})
 
 
@@ -134,6 +132,7 @@ def read_many(
     image: Geometry | None = None,
     case_id: str | None = None,
     classes: Mapping[int, str] = NO_CLASSES,
+    mark: str = "",
 ) -> tuple[Instances, Geometry]:
     """Read the instances of a case from a folder of masks or from a file of objects.
 
@@ -151,6 +150,9 @@ def read_many(
     classes : mapping of int to str
         Names of the classes by number, see `readable_classes`. With several, what the
         file does not say is in ``CASE.json`` beside it.
+    mark : str
+        Which marks stand for objects beside outlines; see
+        `autoseg.instancefiles.readers.base.read_objects`.
 
     Returns
     -------
@@ -176,8 +178,6 @@ def read_many(
         return with_classes(path, *known), geometry
     case = case_id or readers.case_id(path)
     crowds = crowds_are_objects(dataset)
-    sketch = None if dataset is None else sketch_of(dataset.raw)
-    mark = "" if sketch is None else MARKS[sketch.drawn]
     found = readers.read_objects(path, case, classes, image, crowds=crowds, mark=mark)
     geometry = image or _geometry(found.labels.shape, dataset)
     drawn = Instances(found.labels, found.classes, masks=found.masks)

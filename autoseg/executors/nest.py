@@ -165,8 +165,8 @@ def _leave_behind() -> None:
     os.dup2(empty, 0)
     os.close(empty)
     # Workers send what they say to whoever asked; see `autoseg.executors.elsewhere`.
-    for name in (None, "autoseg"):
-        logging.getLogger(name).handlers.clear()
+    for talks in (logging.getLogger(), logging.getLogger("autoseg")):
+        talks.handlers.clear()
     logging.getLogger("autoseg").propagate = True
 
 

@@ -167,8 +167,9 @@ class SeedLoss(Loss):
 
 def picked(values: Tensor, at: Tensor) -> Tensor:
     """Return values (C, ...) of maps (C, *P) at voxels (...) by their numbers."""
-    found = values.flatten(1).index_select(1, at.flatten())
-    return found.unflatten(1, at.shape)
+    found: Tensor = values.flatten(1).index_select(1, at.flatten())
+    shaped: Tensor = found.unflatten(1, at.shape)
+    return shaped
 
 
 def grid_in(low: Tensor, high: Tensor, edge: int) -> Tensor:

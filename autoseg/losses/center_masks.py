@@ -74,7 +74,7 @@ class CenterMasks(SeedLoss):
 
     def _cells(self, points: Tensor) -> Tensor:
         """Return the means (M, E ** D) of what is known at points, (M, T)."""
-        whole = points.unflatten(1, (self.edge, IN_CELL) * self.axes)
+        whole: Tensor = points.unflatten(1, (self.edge, IN_CELL) * self.axes)
         for axis in range(self.axes, 0, -1):
             whole = whole.mean(2 * axis)
         return whole.flatten(1)

@@ -149,4 +149,5 @@ def _reach(seen: Seen, rays: Tensor) -> Tensor:
     within = ((places >= 0) & (places < size)).all(-1)
     places = torch.where(within[..., None], places, 0)
     inside = (seen.looked_at(places)[1] & within).unflatten(1, (len(rays), steps))
-    return (inside * far).amax(2) + STEP / 2
+    reached: Tensor = (inside * far).amax(2) + STEP / 2
+    return reached

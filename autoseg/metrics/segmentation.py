@@ -124,10 +124,10 @@ def score_labels(
     size = int(highest) + 1
     matrix = np.zeros((size, size), np.int64)
     boxes: list[dict[int, Box]] = [{}, {}]
-    for rows, *both in _side_by_side(predicted, reference):
-        matrix += confusion_matrix(*both, size)
-        for found, labels in zip(boxes, both, strict=True):
-            _add_boxes(found, labels, rows.start)
+    for rows, found, true in _side_by_side(predicted, reference):
+        matrix += confusion_matrix(found, true, size)
+        for known, labels in zip(boxes, (found, true), strict=True):
+            _add_boxes(known, labels, rows.start)
     if ignore is not None:
         matrix[:, ignore] = 0
     scores = {}

@@ -171,7 +171,8 @@ class Prototypes(Overlapping):
             inside(one, place / self.scale, places)
             for one, place in zip(told.T, at, strict=True)
         ]
-        return np.mean(every, axis=0)
+        mean: Array = np.mean(every, axis=0)
+        return mean
 
     def _parts(self, output: Array) -> tuple[Array, Array, Array, Array, Array]:
         """Return how sure, sides of boxes, weights, ellipses and prototypes."""

@@ -36,7 +36,8 @@ def _names(script: Path) -> set[str]:
             found.add(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+            each = (inner for target in targets for inner in ast.walk(target))
+            found |= {target.id for target in each if isinstance(target, ast.Name)}
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found |= {alias.asname or alias.name for alias in node.names}
     return found

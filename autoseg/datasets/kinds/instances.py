@@ -32,9 +32,10 @@ from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 from autoseg.tasks.base import Task
 from autoseg.tasks.instance.ids import whole_ids
-from autoseg.tasks.instance.sketched import sketch_of, sketched
+from autoseg.tasks.instance.sketched import BOXES, POINTS, sketch_of, sketched
 
 COMPONENTS = "components"  # key of dataset.json
+MARKS = {BOXES: "box", POINTS: "point"}  # what files may have beside outlines
 FOR_ALL = ("labelsTr.json", "annotations.json")  # of all images, in COCO's way
 
 
@@ -122,7 +123,9 @@ class InstanceFiles(DatasetKind):
     ) -> tuple[Any, Geometry]:
         if is_many_files(path):
             image = image or image_of(path, dataset, case_id)
-            found, geometry = read_many(path, dataset, image, case_id, classes)
+            sketch = None if dataset is None else sketch_of(dataset.raw)
+            mark = "" if sketch is None else MARKS[sketch.drawn]
+            found, geometry = read_many(path, dataset, image, case_id, classes, mark)
             try:
                 return task.read(found), geometry
             except DatasetError as error:

@@ -75,9 +75,8 @@ class AfterInstances(AfterKind):
             table = path.with_name(f"{case_id}{TABLE}")
             if drawn is None or not table.is_file():
                 return np.zeros((0, 3))
-            how = {"dataset": job.dataset, "task": job.task, "case_id": case_id}
-            said, _ = read_prediction(path, **how)
-            truth, _ = read_annotation(drawn, **how)
+            said, _ = read_prediction(path, job.dataset, job.task, case_id=case_id)
+            truth, _ = read_annotation(drawn, job.dataset, job.task, case_id=case_id)
             known = read_scores(table)
             return judged(as_instances(said), as_instances(truth), known)
 
