@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from autoseg.datasets.pairing import common_suffixes
 from autoseg.errors import UsageError
 from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.workspace import PREVIEW, SUMMARY
@@ -80,6 +81,29 @@ def case_of(name: str, endings: Sequence[str]) -> str | None:
     """
     ending = match_ending(name, endings)
     return name[: -len(ending)] or None if ending else None
+
+
+def without_suffix(
+    files: Mapping[str, Path], others: Mapping[str, Path]
+) -> Mapping[str, Path]:
+    """Return files by the ids of others, if all their names have something behind them.
+
+    Parameters
+    ----------
+    files, others : mapping of str to Path
+        By name without ending. Where some names are the same, nothing is changed.
+
+    Examples
+    --------
+    >>> found = without_suffix({"a_seg": Path("a_seg.png")}, {"a": Path("a.png")})
+    >>> list(found)
+    ['a']
+    """
+    for suffix in () if files.keys() & others.keys() else common_suffixes(files):
+        cut = {name.removesuffix(suffix): path for name, path in files.items()}
+        if cut.keys() & others.keys():
+            return cut
+    return files
 
 
 def match(

@@ -15,7 +15,12 @@ from typing import Any
 
 from autoseg.errors import CaseErrors, UsageError, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
-from autoseg.evaluate.files import is_in_dataset, match, output_file
+from autoseg.evaluate.files import (
+    is_in_dataset,
+    match,
+    output_file,
+    without_suffix,
+)
 from autoseg.evaluate.inputs import (
     SHOWN_CASES,
     Labels,
@@ -171,7 +176,9 @@ def evaluate(
         images_in(images, described),
     )
     references = find_references(kind, annotations, cases)
-    found = by_known_names(kind.files(Path(predictions)), references)
+    found = without_suffix(kind.files(Path(predictions)), references)
+    references = without_suffix(references, found)
+    found = by_known_names(found, references)
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
     read = [*found.values(), *references.values()]

@@ -12,12 +12,17 @@ import numpy as np
 
 from autoseg.datasets.instance_files import is_many_files
 from autoseg.datasets.pairing import CLASS_LISTS, find_annotations
-from autoseg.errors import CaseErrors
+from autoseg.errors import CaseErrors, FormatError
 from autoseg.evaluate.aggregate import Scores
 from autoseg.evaluate.kinds import EVALUATE_KINDS
 from autoseg.evaluate.kinds.base import EvaluateKind, Pair
 from autoseg.instancefiles.files import TABLE
-from autoseg.instancefiles.readers.base import case_id, instance_endings
+from autoseg.instancefiles.readers.base import (
+    case_id,
+    cases_in,
+    instance_endings,
+    is_instance_file,
+)
 from autoseg.instancefiles.table import read_scores
 from autoseg.metrics.instances import ANY_CLASS
 from autoseg.parallel import map_cases
@@ -33,13 +38,16 @@ class InstancesEvaluation(EvaluateKind):
     """Limits of size are the quartiles of all annotated objects, unless given."""
 
     def files(self, folder: Path) -> dict[str, Path]:
+        if folder.is_file() and is_instance_file(folder):
+            return _in_one(folder) or {case_id(folder): folder}
         found = super().files(folder)
         if found:
             return found
         drawn = find_annotations(folder, instance_endings()).by_stem
         listed = (p for p in drawn.values() if p.name not in CLASS_LISTS)
         by_case = {case_id(path): path for path in listed}
-        return dict(sorted(by_case.items()))
+        many = _in_one(*by_case.values()) if len(by_case) == 1 else {}
+        return many or dict(sorted(by_case.items()))
 
     def read_prediction(self, path: Path, case: str) -> tuple[Any, Geometry]:
         found, geometry = super().read_prediction(path, case)
@@ -88,3 +96,10 @@ class InstancesEvaluation(EvaluateKind):
         image = own.image_of(case) if is_many_files(annotation) else None
         reference, geometry = own.read_reference(annotation, image, case)
         return self.task.object_sizes(reference, geometry.spacing)
+
+
+def _in_one(path: Path) -> dict[str, Path]:
+    """Return the cases of a file that has those of many, by its own words."""
+    with suppress(FormatError):  # whoever reads it says why
+        return dict.fromkeys(sorted(cases_in(path)), path)
+    return {}

@@ -202,3 +202,45 @@ def test_lengths_are_told_in_the_annotations_unit_whatever_the_predictions_is(tm
     assert summary.unit == "um"
     for size in ("small", "medium", "large"):
         assert summary.cases["a"]["cell"][f"ap_50_{size}"] == 1
+
+
+@pytest.mark.parametrize("ending", ["_cp_masks", "_{}"])
+def test_what_all_names_have_behind_the_case_is_left_out(tmp_path, ending):
+    ids = np.zeros((8, 8), np.uint8)
+    ids[1:4, 1:4] = 1
+    for case in ("a1", "b2"):
+        _write(tmp_path / "truth", case, ids)
+        _write(tmp_path / "found", case + ending.format(case), ids)
+    task = Choice(name="instance", options={"labels": {"cell": 1}})
+    given = tmp_path / "found", tmp_path / "truth"
+
+    if "{" in ending:  # another one in each
+        with pytest.raises(UsageError, match="no prediction of any annotated case"):
+            evaluate(*given, task=task, workers=1)
+    else:
+        assert set(evaluate(*given, task=task, workers=1).cases) == {"a1", "b2"}
+        assert set(evaluate(*given[::-1], task=task, workers=1).cases) == {"a1", "b2"}
+
+
+def test_one_file_in_cocos_way_has_the_annotations_of_all(tmp_path):
+    boxes, images = [], []
+    for number, case in enumerate("ab"):
+        ids = np.zeros((8, 8), np.uint8)
+        ids[1 + number : 4, 1:4] = 1
+        _write(tmp_path / "found", case, ids)
+        images.append({"id": number, "file_name": f"{case}.png"})
+        images[-1] |= {"height": 8, "width": 8}
+        drawn = [[1, 1 + number, 4, 1 + number, 4, 4, 1, 4]]
+        boxes.append({"id": number, "image_id": number, "category_id": 1})
+        boxes[-1] |= {"segmentation": drawn, "iscrowd": 0}
+    content = {"images": images, "annotations": boxes}
+    content |= {"categories": [{"id": 1, "name": "cell"}]}
+    file = tmp_path / "truth" / "all.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(content))
+    task = Choice(name="instance", options={"labels": {"cell": 1}})
+
+    for given in (file, file.parent):
+        summary = evaluate(tmp_path / "found", given, task=task, workers=1)
+        assert set(summary.cases) == {"a", "b"}
+        assert summary.classes["cell"]["ap_95_pooled"].mean == 1
