@@ -83,9 +83,8 @@ def _geometry(file: NiftiFile, unit: str | None) -> Geometry:
     dim = len(shape)
     kind: Any = Nifti2Header if int(file.header["sizeof_hdr"]) == 540 else Nifti1Header
     header = kind(file.header.tobytes(), check=False)
-    # What nibabel makes of edges of 0 and less when it reads a file.
-    edges = np.abs(header["pixdim"][1:4])
-    header["pixdim"][1:4] = np.where(edges == 0, 1, edges)
+    # What nibabel makes of edges below 0 when it reads a file; those of 0 are refused.
+    header["pixdim"][1:4] = np.abs(header["pixdim"][1:4])
     affine = TO_LPS @ header.get_best_affine()
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
     direction = affine[:3, :3] / np.where(lengths > 0, lengths, 1)

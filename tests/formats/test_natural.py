@@ -1,5 +1,6 @@
 """Pictures against Pillow and SimpleITK, which wrote them."""
 
+import struct
 import zlib
 
 import numpy as np
@@ -252,3 +253,33 @@ def test_a_picture_in_one_color_is_one_channel_where_one_is_expected(tmp_path):
     assert np.array_equal(found, blue[None, ..., 2])
     with pytest.raises(FormatError, match="Save the one that shows DAPI alone"):
         NATURAL.read_image([two], channels=1, names=("DAPI",))
+
+
+def test_an_animation_is_refused(tmp_path):
+    frames = [Picture.fromarray(np.full((4, 5), k, np.uint8)) for k in (0, 90)]
+    frames[0].save(tmp_path / "c.png", save_all=True, append_images=frames[1:])
+
+    with pytest.raises(FormatError, match="animation of 2 pictures"):
+        NATURAL.read_image([tmp_path / "c.png"])
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_few_bits_are_spread_over_eight_as_viewers_show_them(tmp_path, bits):
+    """W3C's PNG, section 13.12: the largest value is white, whatever its bits."""
+    values = np.arange(2**bits, dtype=np.uint8)
+    row = np.packbits(np.unpackbits(values[:, None], axis=1)[:, 8 - bits :])
+    head = struct.pack(">IIBBBBB", 2**bits, 1, bits, 0, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, content in (
+        (b"IHDR", head),
+        (b"IDAT", zlib.compress(b"\0" + row.tobytes())),
+        (b"IEND", b""),
+    ):
+        whole = kind + content
+        data += struct.pack(">I", len(content)) + whole
+        data += struct.pack(">I", zlib.crc32(whole))
+    (tmp_path / "c.png").write_bytes(data)
+
+    found = NATURAL.read_image([tmp_path / "c.png"]).array[0, 0]
+
+    assert np.array_equal(found, values * (255 // (2**bits - 1)))

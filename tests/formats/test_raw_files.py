@@ -115,3 +115,15 @@ def test_numbers_as_text_are_read_one_file_at_a_time(tmp_path, monkeypatch, enco
 
     assert max(most) == 1
     assert [set(labels.ravel().tolist()) for labels in found] == [{0}, {1}, {2}, {3}]
+
+
+@pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd"])
+def test_voxels_that_were_cut_off_are_counted(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    _write(path, np.zeros(SHAPE, np.int16))
+    file = path.with_suffix(".raw") if ending == ".mhd" else path
+    file.write_bytes(file.read_bytes()[:-3])
+
+    whole = file.stat().st_size + 3
+    with pytest.raises(FormatError, match=f"cut off: {whole - 3} of {whole} bytes"):
+        find_format(path).read_labels(path)

@@ -9,6 +9,7 @@ from PIL import Image as Picture
 
 from autoseg.errors import FormatError
 from autoseg.formats.tiff import TiffFormat
+from autoseg.geometry import mapped
 
 TIFF = TiffFormat()
 RNG = np.random.default_rng(0)
@@ -340,3 +341,23 @@ def test_a_size_in_the_file_that_dataset_json_overrules_is_told(
     assert grid.spacing == spacing
     assert (len(TIFF.remarks(grid)), len(TIFF.notes(grid))) == (remarks, notes)
     assert all("0.5 x 0.5 um" in text for text in TIFF.remarks(grid))
+
+
+@pytest.mark.parametrize("packed", [None, "tiff_deflate"])
+def test_a_palette_is_color_in_a_picture_of_colors_and_values_elsewhere(
+    tmp_path, packed
+):
+    indices = np.arange(12, dtype=np.uint8).reshape(3, 4) % 4
+    colors = np.array([[0, 10, 20], [200, 0, 0], [0, 90, 0], [5, 6, 255]], np.uint8)
+    picture = Picture.fromarray(indices)
+    picture.putpalette(colors.ravel().tolist())
+    picture.save(tmp_path / "c.tif", compression=packed)
+
+    assert np.array_equal(
+        _both(tmp_path / "c.tif", 3), colors[indices].transpose(2, 0, 1)
+    )
+    assert np.array_equal(_both(tmp_path / "c.tif"), indices[None])
+    assert np.array_equal(TIFF.read_labels(tmp_path / "c.tif")[0], indices)
+    with mapped.keeping_to(0):
+        left = TIFF.read_image([tmp_path / "c.tif"], channels=3, lazily=True)
+    assert np.array_equal(left.array, colors[indices].transpose(2, 0, 1))

@@ -8,6 +8,7 @@ from typing import Any
 from autoseg.formats._upright import TAG
 
 WHITE_IS_ZERO = 0  # photometric interpretation
+PALETTE = 3
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ class Content:
         """TIFF's tag 274; 1 where there is none."""
         tag = self.keyframe.tags.get(TAG)
         return int(tag.value) if tag is not None else 1
+
+    @property
+    def palette(self) -> Any:
+        """The red, green and blue of each value, uint16 (3, N); None: values count."""
+        page = self.keyframe
+        return page.colormap if page.photometric == PALETTE else None
 
     @property
     def is_inverted(self) -> bool:

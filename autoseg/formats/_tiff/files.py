@@ -42,6 +42,7 @@ from autoseg.spec.json import dumps
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
 COLORS = (2, 3, 5, 6, 8)  # RGB, palette, CMYK, YCbCr, CIELab by TIFF's numbers
 ALPHA = (1, 2)  # of extra samples
+RGB = 3  # channels of a picture in color
 OME = (".ome.tiff", ".ome.tif")
 SAME = 0.01  # relative: sizes in metadata are rounded
 MISTAKEN = 10.0  # times; no other size, but another unit
@@ -91,6 +92,8 @@ class TiffFiles(Format):
                 content = content_of(file, path)
                 layout = _layout(content, channels, path)
                 array = _arranged(pixels_of(content, path), layout)
+                if channels == RGB:
+                    array = _in_colors(array, content)
                 array = upright(array, content.orientation)
                 geometry = self._geometry(file, content, layout, path, spacing, unit)
         except DAMAGE as error:
@@ -112,6 +115,8 @@ class TiffFiles(Format):
             content = content_of(file, path)
             small = not mapped.is_large(math.prod(content.shape))
             if small or content.keyframe.is_memmappable or not suits(content):
+                return None
+            if channels == RGB and content.palette is not None:
                 return None
             _must_be_whole(file, path)
             layout = _layout(content, channels, path)
@@ -261,6 +266,14 @@ def _arranged(array: Array, layout: Layout) -> Array:
     kept = sorted(order)
     array = array[index].transpose([kept.index(i) for i in order])
     return array if layout.channel is not None else array[None]
+
+
+def _in_colors(array: Array, content: Content) -> Array:
+    """Return a picture (1, *S) whose values are those of a palette in its colors."""
+    table = content.palette
+    if table is None or len(array) > 1 or array.dtype.kind not in "u":
+        return array
+    return (np.asarray(table)[:, array[0]] >> 8).astype(np.uint8)
 
 
 def _imagej_options(
