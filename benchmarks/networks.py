@@ -67,7 +67,7 @@ NETWORKS = (
     "light_unet",
 )
 FIT = "fit"
-PACED = (4, 16)  # steps of two trainings whose difference is timed
+PACED = (5, 5, 55)  # steps of trainings; the last two are timed, for their difference
 SMALL_SCALE, PLANNED = "small", "planned"
 # By data set and configuration: what fits a CPU.
 SMALL: dict[str, dict[str, dict[str, Any]]] = {
@@ -206,7 +206,7 @@ def prepare(job: Job, arguments: argparse.Namespace, log: Path) -> None:
 def steps_in(seconds: float, words: Sequence[object], log: Path) -> int:
     """Return how many steps of a training take so many seconds of a processor.
 
-    Two short trainings differ by some steps alone; both are thrown away.
+    Two short trainings differ by some steps alone. One before them fills the caches.
     """
     spent = []
     for count in PACED:
@@ -217,8 +217,8 @@ def steps_in(seconds: float, words: Sequence[object], log: Path) -> int:
         spent.append(
             after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
         )
-    few, many = PACED
-    return max(1, int(seconds * (many - few) / (spent[1] - spent[0])))
+    steps = PACED[-1] - PACED[-2]
+    return max(1, int(seconds * steps / (spent[-1] - spent[-2])))
 
 
 def length_of(

@@ -80,7 +80,8 @@ def _opened_points(path: Path) -> LayerData:
     """Return a file of points as a layer, on the image that it is about."""
     folder = data_set_above(path)
     case, dataset = case_id(path), None
-    image, paths = None, ()
+    image: Geometry | None = None
+    paths: tuple[Path, ...] = ()
     if folder is not None:
         dataset = load_dataset(folder)
         known = next((one for one in dataset.training if one.id == case), None)
