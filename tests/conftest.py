@@ -11,9 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from autoseg.report import live as _page
-from autoseg.train.loop import logbook
-
 # Tests run side by side: torch's threads must neither multiply nor spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -24,6 +21,8 @@ sys.dont_write_bytecode = False
 # and a request that is ignored stays so: tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# A developer's own folder stays out of the tests.
+os.environ.pop("AUTOSEG_ROOT", None)
 
 
 @pytest.fixture(scope="session")
@@ -38,16 +37,14 @@ def real_data() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _no_picture_of_progress() -> Iterator[None]:
     """Drawing takes ten times as long as a toy training; tests/figures and e2e draw."""
+    # They import torch, which the process that hands out tests to others never needs.
+    from autoseg.report import live
+    from autoseg.train.loop import logbook
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(logbook, "plot_progress", lambda log, path: path.touch())
         # Nor is a page written after each toy training; tests/report/test_live.py does.
         # What is put there keeps the name and the docstring, which a contract reads.
-        nothing = functools.wraps(_page.write_page)(lambda *args, **options: None)
-        patch.setattr(_page, "write_page", nothing)
+        nothing = functools.wraps(live.write_page)(lambda *args, **options: None)
+        patch.setattr(live, "write_page", nothing)
         yield
-
-
-@pytest.fixture(autouse=True)
-def _no_root_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a developer's own $AUTOSEG_ROOT out of the tests."""
-    monkeypatch.delenv("AUTOSEG_ROOT", raising=False)

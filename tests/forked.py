@@ -27,6 +27,7 @@ NEEDED = (
     "nibabel",
     "planners.stage",
     "tests.forked",
+    "torch._dynamo",  # which each optimizer imports
 )
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(list(NEEDED))

@@ -34,23 +34,27 @@ def _pixels(path):
         return np.asarray(picture.convert("RGB"))
 
 
-def test_a_picture_of_the_training_is_drawn(tmp_path):
-    plot_progress(list(_log()), tmp_path / "fold" / "progress.png")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The picture of a whole log, in a folder that was not there."""
+    path = tmp_path_factory.mktemp("whole") / "fold" / "progress.png"
+    plot_progress(list(_log()), path)
+    return path
 
-    pixels = _pixels(tmp_path / "fold" / "progress.png")
+
+def test_a_picture_of_the_training_is_drawn(whole):
+    pixels = _pixels(whole)
+
     assert pixels.shape == (640, 1000, 3)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50
-    assert not list((tmp_path / "fold").glob(".*"))  # nothing temporary is left
+    assert not list(whole.parent.glob(".*"))  # nothing temporary is left
 
 
-def test_each_curve_changes_the_picture(tmp_path):
-    whole = list(_log())
-    plot_progress(whole, tmp_path / "whole.png")
-
+def test_each_curve_changes_the_picture(whole, tmp_path):
     for key in ("loss", "score", "learning_rate", "seconds_per_iteration", "dice"):
-        less = [{k: v for k, v in e.items() if k != key} for e in whole]
+        less = [{k: v for k, v in e.items() if k != key} for e in _log()]
         plot_progress(less, tmp_path / "less.png")
-        assert (_pixels(tmp_path / "less.png") != _pixels(tmp_path / "whole.png")).any()
+        assert (_pixels(tmp_path / "less.png") != _pixels(whole)).any()
 
 
 @pytest.mark.parametrize(
@@ -71,11 +75,15 @@ def test_whatever_is_missing_is_left_out(log, tmp_path):
     assert _pixels(tmp_path / "progress.png").shape == (640, 1000, 3)
 
 
-def test_the_same_log_gives_the_same_bytes(tmp_path):
-    for name in ("a.png", "b.png"):
-        plot_progress(list(_log()), tmp_path / name)
+def test_the_same_log_gives_the_same_bytes_also_when_a_logbook_wrote_it(
+    whole, tmp_path
+):
+    lines = "".join(json.dumps(entry) + "\n" for entry in _log())
+    log = [json.loads(line) for line in lines.splitlines()]
 
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    plot_progress(log, tmp_path / "again.png")
+
+    assert (tmp_path / "again.png").read_bytes() == whole.read_bytes()
 
 
 def test_a_long_log_is_thinned_out(tmp_path):
@@ -86,17 +94,7 @@ def test_a_long_log_is_thinned_out(tmp_path):
     assert (tmp_path / "progress.png").stat().st_size < 200_000
 
 
-def test_it_reads_what_a_logbook_writes(tmp_path):
-    lines = "".join(json.dumps(entry) + "\n" for entry in _log())
-    log = [json.loads(line) for line in lines.splitlines()]
-
-    plot_progress(log, tmp_path / "progress.png")
-
-    assert (tmp_path / "progress.png").is_file()
-
-
-def test_threads_can_draw_at_the_same_time(tmp_path):
-    plot_progress(list(_log()), tmp_path / "alone.png")
+def test_threads_can_draw_at_the_same_time(whole, tmp_path):
     threads = [
         threading.Thread(
             target=plot_progress, args=(list(_log()), tmp_path / f"{number}.png")
@@ -108,7 +106,7 @@ def test_threads_can_draw_at_the_same_time(tmp_path):
     for thread in threads:
         thread.join()
 
-    expected = (tmp_path / "alone.png").read_bytes()
+    expected = whole.read_bytes()
     assert all(
         (tmp_path / f"{number}.png").read_bytes() == expected for number in range(3)
     )

@@ -3,9 +3,13 @@
 import contextlib
 import itertools
 import math
+from unittest import mock
 
 import pytest
 import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 from torch.utils.flop_counter import FlopCounterMode
 
 from autoseg.losses import LOSSES
@@ -57,11 +61,47 @@ def semantic(classes, *, regions=False, ignore=False):
     return TASKS["semantic"](**options)
 
 
+def _zero(tensor, *args, **options):
+    return tensor.detach().zero_()
+
+
+# Weights start as 0 here: no size is another for it, and to draw them takes longer.
+UNDRAWN = mock.patch.multiple(
+    nn.init,
+    kaiming_normal_=_zero,
+    kaiming_uniform_=_zero,
+    normal_=_zero,
+    trunc_normal_=_zero,
+    uniform_=_zero,
+)
+
+
 def build(network, options, task, channels, *, deep=True, device="cpu"):
     heads = {head.name: head.channels for head in task.heads}
     # Where it would be made anyway, to say so costs a third of the time.
-    with contextlib.nullcontext() if device == "cpu" else torch.device(device):
+    where = contextlib.nullcontext() if device == "cpu" else torch.device(device)
+    with UNDRAWN, where:
         return NETWORKS[network](channels, heads, deep, **options)
+
+
+class Unmultiplied(TorchDispatchMode):
+    """What takes products gives zeros, of the size and kind that it would have.
+
+    Everything else is computed. In bf16, products take a hundred times as long where it
+    is not built in.
+    """
+
+    PRODUCTS = frozenset(
+        getattr(torch.ops.aten, name)
+        for name in ("addmm", "baddbmm", "bmm", "convolution", "mm")
+    )
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if function.overloadpacket not in self.PRODUCTS:
+            return function(*args, **kwargs)
+        sizes = tree_map_only(torch.Tensor, lambda tensor: tensor.to("meta"), args)
+        return torch.zeros_like(function(*sizes, **kwargs), device="cpu")
 
 
 def loss_of(task, outputs, labels):
@@ -92,8 +132,12 @@ def batch_of(shape, channels, device="cpu"):
     return images, torch.zeros(shape, dtype=torch.int16, device=device)
 
 
-def saved_bytes(network, task, images, labels, precision):
-    """Bytes of all storages that autograd keeps, but for the parameters."""
+def saved_bytes(network, task, images, labels, precision, products=None):
+    """Bytes of all storages that autograd keeps, but for the parameters.
+
+    Products are computed unless bf16 would take them, or as ``products`` says.
+    """
+    computed = precision == "fp32" if products is None else products
     own = {p.untyped_storage()._cdata for p in network.parameters()}
     sizes, alive = {}, []
 
@@ -103,7 +147,11 @@ def saved_bytes(network, task, images, labels, precision):
         alive.append(tensor)  # or its address would be given away again
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with contextlib.ExitStack() as stack:
+        hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+        stack.enter_context(hooks)
+        if not computed:
+            stack.enter_context(Unmultiplied())
         with autocast(precision):
             outputs = network(images)
         loss_of(task, outputs, labels)
@@ -146,6 +194,17 @@ def test_saved_bytes_are_those_of_autograd(
 
     predicted = predict(network, options, patch, 2, task, precision=precision)
     assert predicted.saved(batch) == pytest.approx(saved, rel=0.01)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("network", ["plain_unet", "residual_unet"])
+def test_as_much_is_saved_where_products_are_not_computed(network, precision):
+    options, task = options_of(network, 2), semantic(3)
+    images, labels = batch_of((2, *CUBE[2]), 1)
+    made = build(network, options, task, 1)
+    given = made, task, images, labels, precision
+
+    assert saved_bytes(*given, products=False) == saved_bytes(*given, products=True)
 
 
 @pytest.mark.parametrize(
