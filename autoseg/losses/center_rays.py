@@ -16,6 +16,8 @@ from autoseg.losses._seeds import SeedLoss, Seen
 from autoseg.losses.base import Loss
 from autoseg.spec.arrays.polar import STEP, directions
 
+AT_ONCE = 2**20  # places along rays that are looked at together
+
 
 @LOSSES.register
 class CenterRays(SeedLoss):
@@ -136,13 +138,23 @@ def centers_of(layers: Tensor, ids: Tensor) -> Tensor:
     return torch.where(inside[:, None], center, middles[first])
 
 
+@torch.no_grad()
 def _reach(seen: Seen, rays: Tensor) -> Tensor:
     """Return how far objects go along rays, (M, R), in voxels; see `polar.reach`."""
-    size = seen.high.new_tensor(seen.counted.shape)
     ids = torch.unique(seen.layers[seen.layers > 0])
     center = centers_of(seen.layers, ids)[torch.searchsorted(ids, seen.ids)]
-    longest = (seen.high - seen.low).float().norm(dim=1).max()
-    steps = int(torch.ceil(longest / STEP)) + 1
+    size = (seen.high - seen.low).double().square().sum(1).sqrt()
+    steps = int(torch.ceil(size.max() / STEP)) + 1
+    some = max(1, AT_ONCE // (len(rays) * steps))
+    parts = zip(seen.ids.split(some), center.split(some), strict=True)
+    return torch.cat(
+        [_along(seen._replace(ids=few), at, rays, steps) for few, at in parts]
+    )
+
+
+def _along(seen: Seen, center: Tensor, rays: Tensor, steps: int) -> Tensor:
+    """Return how far so many steps along rays from their centers find objects."""
+    size = seen.high.new_tensor(seen.counted.shape)
     far = torch.arange(steps, device=rays.device) * STEP
     along = rays[:, None] * far[:, None]  # (R, T, 2)
     places = (center[:, None, None] + along).floor().long().flatten(1, 2)

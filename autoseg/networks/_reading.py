@@ -14,12 +14,14 @@ from autoseg.blueprints.modules.trainable import Outputs, Trainable
 from autoseg.errors import PlanError
 from autoseg.networks._queries import LocationReader, QueryReader
 from autoseg.networks._regions import RegionReader
+from autoseg.networks._tellers import TellReader
 from autoseg.spec.head import Head
 
 READERS: Mapping[str, type[nn.Module]] = {
     "queries": QueryReader,
     "locations": LocationReader,
     "regions": RegionReader,
+    "tellers": TellReader,
 }
 """By the name in `Head.reader`. Made as ``kind(features, dim, **options)``; called with
 the features of all resolutions and with what the network gives for every head, it

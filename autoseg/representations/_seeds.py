@@ -10,7 +10,8 @@ Legend: S spatial shape, D axes, N voxels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,17 @@ from numpy.typing import NDArray
 from autoseg.representations._sets import distinct
 from autoseg.representations.maps import largest_piece
 from autoseg.spec.arrays.overlaps import Mask
+from autoseg.spec.choice import Choice
+from autoseg.spec.head import Head
 
 Array = NDArray[Any]
-Draw = Callable[[Array], tuple[tuple[int, ...], Array]]
 
 SURE = 8.0  # the logit of a voxel that is as sure as can be
-BETA, VOTES = 0.1, 8  # as plans have them; docs/why/0006
+BETA, VOTES, FEATURES = 0.1, 8, 16  # as plans have them; docs/why/0006
 MARGIN = 0.1  # of a box, on each side, that is looked at beyond it
 MOST_ASKED = 2000  # voxels of a window, the surest
-HALF = 0.5  # probability of a voxel that is inside; IoU of masks that are alike
+HALF = 0.5  # probability from which on a voxel is inside
+NEAR = 0.15  # of an object's extent: how far off ends are that voxels agree on
 WITHIN = 0.6  # share of a mask that makes it a part of a surer one
 
 
@@ -86,8 +89,27 @@ def widened(box: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:
     return tuple(found)
 
 
+class Tells(NamedTuple):
+    """What voxels (K, D) tell of their object.
+
+    Parameters
+    ----------
+    draw : callable
+        Gives where the object's box begins, and a map of probabilities in it.
+    ends : callable
+        Gives numbers for each of the voxels, (K, ...), by which those of one object
+        know each other: where its ends are, in voxels.
+    votes : int
+        Voxels of an object, evenly spread, that are asked together.
+    """
+
+    draw: Callable[[Array], tuple[tuple[int, ...], Array]]
+    ends: Callable[[Array], Array]
+    votes: int
+
+
 def drawn(
-    sure: Array, least: float, same: float, votes: int, draw: Draw
+    sure: Array, least: float, same: float, tells: Tells
 ) -> list[tuple[Mask, float]]:
     """Return the objects that voxels tell of, the surest voxel first.
 
@@ -99,12 +121,9 @@ def drawn(
         From which on a voxel is asked.
     same : float
         See `distinct`.
-    votes : int
-        Voxels of an object, evenly spread, that are asked together.
-    draw : callable
-        From voxels (K, D) to where their object's box begins, and a map of
-        probabilities in it. What has been drawn asks no more. A voxel that is not in
-        the mask that it tells of does not know its object.
+    tells : Tells
+        What voxels tell. What has been drawn asks no more. A voxel that is not in the
+        mask that it tells of does not know its object.
     """
     seeds = np.flatnonzero(sure >= least)
     order = seeds[np.argsort(-sure.ravel()[seeds], kind="stable")]
@@ -120,18 +139,18 @@ def drawn(
         if count > MOST_ASKED:
             break
         flat[at] = True
-        seen = _told(draw, place[None])
+        seen = _told(tells.draw, place[None])
         if seen is None or not seen[0].has(tuple(place.tolist())):
             continue
-        if votes > 1:
-            seen = _voted(draw, seen, sure, least, votes)
+        if tells.votes > 1:
+            seen = _voted(tells, place, seen[0], sure, least) or seen
         mask, how = seen
         asked[mask.box] |= mask.inside
         found.append((mask, float(sure.flat[at]) * how))
     return distinct(found, same, WITHIN)
 
 
-def _told(draw: Draw, places: Array) -> tuple[Mask, float] | None:
+def _told(draw: Any, places: Array) -> tuple[Mask, float] | None:
     """Return the mask that voxels tell of, and how firm it is; None if it is empty."""
     start, likely = draw(places)
     inside = likely >= HALF
@@ -142,22 +161,41 @@ def _told(draw: Draw, places: Array) -> tuple[Mask, float] | None:
 
 
 def _voted(
-    draw: Draw, seen: tuple[Mask, float], sure: Array, least: float, votes: int
-) -> tuple[Mask, float]:
-    """Return what voxels tell together that tell of nearly the same mask."""
-    mask = seen[0]
+    tells: Tells, seed: Array, mask: Mask, sure: Array, least: float
+) -> tuple[Mask, float] | None:
+    """Return what voxels of a mask tell together that tell of nearly the same ends."""
+    votes = tells.votes
     there = np.argwhere(mask.inside & (sure[mask.box] >= least)) + mask.start
     some = there[(2 * np.arange(votes) + 1) * len(there) // (2 * votes)]
-    size, alike = mask.size, []
-    for place in some:
-        other = _told(draw, place[None])
-        if other is not None:
-            both = mask.shared(other[0])
-            if both > HALF * (size + other[0].size - both):
-                alike.append(place)
-    if not alike:
-        return seen
-    return _told(draw, np.array(alike)) or seen
+    away = np.abs(tells.ends(some) - tells.ends(seed[None])).mean(1)
+    alike = some[away <= NEAR * max(mask.inside.shape)]
+    return _told(tells.draw, alike) if len(alike) else None
+
+
+def corners(at: Array, far: Array) -> Array:
+    """Return the corners (K, 2 D) of the boxes that voxels tell of; see `box_of`."""
+    middles = np.repeat(at.T + 0.5, 2, axis=0)
+    signs = np.tile([-1.0, 1.0], at.shape[1])[:, None]
+    found: Array = (middles + signs * far).T
+    return found
+
+
+def telling(head: Head, features: int, told: int, maps: int = 0) -> Head:
+    """Return a head whose voxels are told of by coarser levels, too.
+
+    Parameters
+    ----------
+    head : Head
+        How sure voxels are, what they tell, and maps.
+    features : int
+        Channels that the network gives for it; 0: the head as it is.
+    told, maps : int
+        How many numbers and maps there are.
+    """
+    if not features:
+        return head
+    reader = Choice(name="tellers", options={"told": told, "maps": maps})
+    return replace(head, reader=reader, features=features)
 
 
 def sigmoid(x: Array) -> NDArray[np.float32]:

@@ -88,8 +88,9 @@ class MapForEach(Overlapping):
         found = []
         for output in outputs[self._maps]:
             mask = from_probabilities(output, self.inside)
-            if mask is not None and firm(output, mask) >= self.sure:
-                found.append((mask, firm(output, mask)))
+            score = 0.0 if mask is None else firm(output, mask)
+            if mask is not None and score >= self.sure:
+                found.append((mask, score))
         return distinct(found, self.same)
 
 

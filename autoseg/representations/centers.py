@@ -12,13 +12,17 @@ from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._rays import paint
 from autoseg.representations._seeds import (
     BETA,
+    FEATURES,
     SURE,
     VOTES,
+    Tells,
     box_of,
+    corners,
     drawn,
     owners,
     sides,
     sigmoid,
+    telling,
 )
 from autoseg.representations.base import (
     Array,
@@ -35,7 +39,8 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 
 EDGE = {2: 16, 3: 6}  # of a small mask, by axes
-FEWEST_RAYS = 8
+RAYS, FEWEST_RAYS = 36, 8
+STAR = 0.9  # of most objects, seen from their middles: from there on rays are chosen
 LONGEST = 4.0  # logarithm of a ray in the unit of distances
 CHOSEN = {2: 10, 3: 6}  # as a plan has it: a head of 16 x 16 learns slowly
 
@@ -61,6 +66,8 @@ class Centers(Overlapping):
         Maps that it takes to hold all objects of a case without overlaps.
     scale : float
         Voxels that a distance of 1 in outputs is.
+    features : int
+        Channels that the network gives what voxels tell; 0: it tells by itself.
     beta : float
         Distance below which the error of a place counts by its square in training.
     dice : float
@@ -89,6 +96,7 @@ class Centers(Overlapping):
         rays: int = 0,
         layers: int = 2,
         scale: float = 10.0,
+        features: int = 0,
         beta: float = 1.0,
         dice: float = 0.0,
         votes: int = 1,
@@ -105,16 +113,21 @@ class Centers(Overlapping):
             )
         self.edge, self.rays = edge or EDGE[axes], rays
         self.layers, self.scale = layers, scale
+        self.features = features
         self.beta, self.dice, self.votes = beta, dice, votes
         self.sure, self.same, self.least = sure, same, least
 
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
+        flat = int(measured["axes"]) == 2
+        seen = measured.get("star", {}).get("p5", 0.0) >= STAR
         return {
             "edge": CHOSEN[int(measured["axes"])],
+            "rays": RAYS if flat and seen else 0,
             "layers": max(2, int(measured.get("layers", 1))),
             "scale": round(max(1.0, float(np.mean(measured["voxels_along"])) / 2), 2),
             "least": int(measured["least_voxels"]),
+            "features": FEATURES,
             "beta": BETA,
             "dice": 1.0,
             "votes": VOTES,
@@ -128,16 +141,15 @@ class Centers(Overlapping):
         else:
             more = {"axes": self.axes, "edge": self.edge, "dice": self.dice}
             loss = Choice(name="center_masks", options={**options, **more})
-        told = self.rays or self.edge**self.axes
-        return (
-            Head(
-                name="centers",
-                channels=1 + self._places + told,
-                activation="identity",
-                loss=loss,
-                mirrors=(None,) * self.axes,
-            ),
+        told = self._places + (self.rays or self.edge**self.axes)
+        head = Head(
+            name="centers",
+            channels=1 + told,
+            activation="identity",
+            loss=loss,
+            mirrors=(None,) * self.axes,
         )
+        return (telling(head, self.features, told),)
 
     @property
     def _places(self) -> int:
@@ -181,11 +193,22 @@ class Centers(Overlapping):
             if self.rays:
                 return self._star(at, where, rest, shape)
             box = box_of(at, where * self.scale, shape)
-            small = sigmoid(rest.mean(1)).reshape((self.edge,) * self.axes)
+            small = sigmoid(np.median(rest, axis=1)).reshape((self.edge,) * self.axes)
             size = [side.stop - side.start for side in box]
             return tuple(side.start for side in box), enlarged(small, size)
 
-        return drawn(sigmoid(output[0]), self.sure, self.same, self.votes, draw)
+        def ends(at: Array) -> Array:
+            told = output[(slice(None), *at.T)]
+            where, rest = told[1 : 1 + self._places], told[1 + self._places :]
+            if not self.rays:
+                return corners(at, where * self.scale)
+            far = np.exp(np.clip(rest, -LONGEST, LONGEST))[..., None] * self.scale
+            tips = far * directions(self.rays)[:, None]  # (R, K, D)
+            found: Array = (at + (where * self.scale).T + tips).swapaxes(0, 1)
+            return found.reshape(len(at), -1)
+
+        tells = Tells(draw, ends, self.votes)
+        return drawn(sigmoid(output[0]), self.sure, self.same, tells)
 
     def _star(
         self, at: Array, where: Array, rest: Array, shape: Sequence[int]

@@ -11,13 +11,17 @@ from autoseg.metrics.masks import overlapping_boxes
 from autoseg.representations import REPRESENTATIONS
 from autoseg.representations._seeds import (
     BETA,
+    FEATURES,
     SURE,
     VOTES,
+    Tells,
     box_of,
+    corners,
     drawn,
     owners,
     sides,
     sigmoid,
+    telling,
     widened,
 )
 from autoseg.representations.base import (
@@ -54,6 +58,8 @@ class Prototypes(Overlapping):
         Maps that it takes to hold all objects of a case without overlaps.
     scale : float
         Voxels that a distance of 1 in outputs is.
+    features : int
+        Channels that the network gives what voxels tell; 0: it tells by itself.
     ellipse : bool
         Voxels tell of an ellipse, too.
     beta : float
@@ -81,6 +87,7 @@ class Prototypes(Overlapping):
         prototypes: int = 16,
         layers: int = 2,
         scale: float = 10.0,
+        features: int = 0,
         ellipse: bool = False,
         beta: float = 1.0,
         votes: int = 1,
@@ -90,7 +97,8 @@ class Prototypes(Overlapping):
     ) -> None:
         super().__init__(axes)
         self.prototypes, self.layers, self.scale = prototypes, layers, scale
-        self.ellipse, self.beta, self.votes = ellipse, beta, votes
+        self.features, self.ellipse = features, ellipse
+        self.beta, self.votes = beta, votes
         self.sure, self.same, self.least = sure, same, least
 
     @classmethod
@@ -99,6 +107,7 @@ class Prototypes(Overlapping):
             "layers": max(2, int(measured.get("layers", 1))),
             "scale": round(max(1.0, float(np.mean(measured["voxels_along"])) / 2), 2),
             "least": int(measured["least_voxels"]),
+            "features": FEATURES,
             "ellipse": True,
             "beta": BETA,
             "votes": VOTES,
@@ -113,15 +122,15 @@ class Prototypes(Overlapping):
             "ellipse": self.ellipse,
         }
         also = numbers(self.axes) if self.ellipse else 0
-        return (
-            Head(
-                name="prototypes",
-                channels=1 + 2 * self.axes + 2 * self.prototypes + also,
-                activation="identity",
-                loss=Choice(name="prototype_masks", options=options),
-                mirrors=(None,) * self.axes,
-            ),
+        told = 2 * self.axes + self.prototypes + also
+        head = Head(
+            name="prototypes",
+            channels=1 + told + self.prototypes,
+            activation="identity",
+            loss=Choice(name="prototype_masks", options=options),
+            mirrors=(None,) * self.axes,
         )
+        return (telling(head, self.features, told, self.prototypes),)
 
     def targets(self, labels: Ids, spacing: Sequence[float]) -> dict[str, Array]:
         return {"prototypes": held(labels, self.axes, self.layers)}
@@ -156,12 +165,17 @@ class Prototypes(Overlapping):
         def draw(at: Array) -> tuple[tuple[int, ...], Array]:
             here: Any = (slice(None), *at.T)
             box = widened(box_of(at, far[here] * self.scale, sure.shape), sure.shape)
-            part = np.tensordot(weights[here].mean(1), maps[(slice(None), *box)], 1)
+            said = np.median(weights[here], axis=1)
+            part = np.tensordot(said, maps[(slice(None), *box)], 1)
             if self.ellipse:
                 part = part + self._ellipse(ellipses[here], at, box)
             return tuple(side.start for side in box), sigmoid(part)
 
-        return drawn(sigmoid(sure), self.sure, self.same, self.votes, draw)
+        def ends(at: Array) -> Array:
+            return corners(at, far[(slice(None), *at.T)] * self.scale)
+
+        tells = Tells(draw, ends, self.votes)
+        return drawn(sigmoid(sure), self.sure, self.same, tells)
 
     def _ellipse(self, told: Array, at: Array, box: Sequence[slice]) -> Array:
         """Return how far inside of their ellipses voxels say that a box is."""
@@ -171,8 +185,8 @@ class Prototypes(Overlapping):
             inside(one, place / self.scale, places)
             for one, place in zip(told.T, at, strict=True)
         ]
-        mean: Array = np.mean(every, axis=0)
-        return mean
+        middle: Array = np.median(every, axis=0)
+        return middle
 
     def _parts(self, output: Array) -> tuple[Array, Array, Array, Array, Array]:
         """Return how sure, sides of boxes, weights, ellipses and prototypes."""

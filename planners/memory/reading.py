@@ -26,6 +26,8 @@ PER_PAIR = 7  # of a voxel and a query, in that round
 PER_QUERY = 1330  # of a query, in each round
 PER_OBJECT = 3  # of a voxel and an object that its mask is compared with
 ROOM = 1.5  # maps for each object, as representations are configured
+PER_TOLD = 400  # voxels for each object that voxels tell of, where it is crowded
+PER_COMPARED = 60_000  # numbers kept of such an object: eight masks at its points
 REGION = 32  # channels of a region: `autoseg.networks._regions`
 
 
@@ -182,10 +184,57 @@ class Regions:
         return float(FLOAT * (4 * self.regions * voxels + alike))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tellers:
+    """Voxels that tell of their objects.
+
+    Parameters
+    ----------
+    features : int
+        Channels that the network gives.
+    options : mapping
+        Of the reader: ``told`` and ``maps``.
+    """
+
+    features: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the outputs."""
+        return 1 + int(self.options["told"]) + int(self.options.get("maps", 0))
+
+    def parameters(self, dim: int) -> int:
+        """Return how many numbers it learns, for so many axes."""
+        told = int(self.options["told"])
+        fine = (self.features + 1) * (self.outputs - told)
+        into = (self.features + 1) * WIDTH + 2 * WIDTH
+        return fine + into + (WIDTH + 1) * WIDTH + (WIDTH + 1) * told
+
+    def kept(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes that it keeps of a sample; see `Reader`."""
+        coarse = [count for count in voxels if count < voxels[0]] or [voxels[0]]
+        count = coarse[0]
+        while count > MOST_TOKENS:
+            count //= 2**dim
+        grown = sum(other != count for other in coarse)
+        return float(FLOAT * count * (3 * WIDTH + 2 + grown * self.features))
+
+    def loss(self, dim: int, voxels: Sequence[int]) -> float:
+        """Return the bytes of outputs, and of comparing a sample's."""
+        objects = math.ceil(voxels[0] / PER_TOLD)
+        return float(FLOAT * (3 * self.outputs * voxels[0] + objects * PER_COMPARED))
+
+    def window(self, voxels: int) -> float:
+        """Return the bytes that a window takes beside the network's own."""
+        return float(FLOAT * (2 * self.outputs * voxels + MOST_TOKENS * 4 * WIDTH))
+
+
 KINDS: Mapping[str, Callable[..., Reader]] = {
     "queries": Reading,
     "locations": Reading,
     "regions": Regions,
+    "tellers": Tellers,
 }
 """By the name of the reader, as `autoseg.networks._reading` has them."""
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from autoseg.errors import PlanError
+from autoseg.networks._tellers import TellReader
 from autoseg.representations.centers import Centers
 from autoseg.spec.arrays.overlaps import Mask
 from autoseg.spec.arrays.polar import reach
@@ -93,3 +95,36 @@ def test_what_several_voxels_say_is_put_together():
 
     assert alone.start == (0, 4) and alone.inside.shape == (20, 16)
     assert voted.start == (4, 4) and voted.inside.shape == (16, 16)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_what_voxels_tell_is_of_coarse_levels_and_the_rest_of_the_finest(dim):
+    torch.manual_seed(0)
+    made = TellReader(3, dim, told=4, maps=2)
+    levels = [torch.randn(1, 3, *[16 >> n] * dim, requires_grad=True) for n in range(3)]
+
+    (found,) = made(levels)
+
+    assert found.shape == (1, 1 + 4 + 2, *[16] * dim)
+    for channels, of in ((slice(1, 5), [1, 2]), ([0, 5, 6], [0])):
+        gradients = torch.autograd.grad(
+            found[:, channels].square().sum(),
+            levels,
+            retain_graph=True,
+            allow_unused=True,
+        )
+        assert [
+            n for n, one in enumerate(gradients) if one is not None and one.any()
+        ] == of
+    with torch.no_grad():
+        made.think[-1].weight.zero_()
+        made.think[-1].bias.copy_(torch.tensor([5.0, 6, 7, 8]))
+        assert made(levels)[0][0, 1:5].flatten(1).amax(1).tolist() == [5, 6, 7, 8]
+
+
+def test_plans_of_before_have_heads_of_the_finest_level_alone():
+    old, new = Centers(2).heads[0], Centers(2, features=16).heads[0]
+
+    assert old.reader is None and old.drawn == old.channels == 1 + 4 + 256
+    assert new.channels == old.channels and new.drawn == 16
+    assert new.reader.options == {"told": 4 + 256, "maps": 0}

@@ -5,8 +5,9 @@ import torch
 
 from autoseg.losses import _masks
 from autoseg.losses.located_masks import LocatedMasks
+from autoseg.losses.prototype_masks import PrototypeMasks
 from autoseg.losses.set_matching import SetMatching
-from autoseg.networks import _looks, _queries, _regions
+from autoseg.networks import _looks, _queries, _regions, _tellers
 from autoseg.networks._queries import QueryReader
 from autoseg.networks._reading import READERS
 from autoseg.spec.choice import Choice
@@ -31,6 +32,7 @@ def test_what_it_is_counted_with_is_what_it_is():
     ):
         assert getattr(reading, name) == getattr(there, name)
     assert reading.REGION == _regions.WIDTH
+    assert reading.WIDTH == _tellers.WIDTH
     assert reading.KINDS.keys() == READERS.keys()
 
 
@@ -44,7 +46,11 @@ def test_its_parameters_are_counted_to_the_last(dim):
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("locations", {"locations": 9}), ("regions", {"regions": 9, "edge": 5})],
+    [
+        ("locations", {"locations": 9}),
+        ("regions", {"regions": 9, "edge": 5}),
+        ("tellers", {"told": 11, "maps": 3}),
+    ],
 )
 def test_those_of_other_readers_are_counted_to_the_last(kind, options):
     for dim in (2, 3):
@@ -85,6 +91,18 @@ def test_what_regions_keep_is_what_was_said(dim, edge):
     voxels = [(edge >> n) ** dim for n in range(3)]
     assert said.kept(dim, voxels) == pytest.approx(read, rel=0.1)
     assert said.loss(dim, voxels) == pytest.approx(compared, rel=0.2)
+
+
+@pytest.mark.parametrize(("dim", "edge"), [(2, 64), (3, 24)])
+def test_what_tellers_keep_is_what_was_said(dim, edge):
+    options = {"told": 2 * dim + 8, "maps": 8}
+    made = READERS["tellers"](16, dim, **options)
+    said = reading.KINDS["tellers"](features=16, options=options)
+
+    read, _ = kept_by(made, 16, dim, edge, 12, PrototypeMasks(axes=dim))
+
+    voxels = [(edge >> n) ** dim for n in range(3)]
+    assert said.kept(dim, voxels) == pytest.approx(read, rel=0.1)
 
 
 def kept_by(made, features, dim, edge, count, loss):
