@@ -8,6 +8,7 @@ from pathlib import Path
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.pointfiles.base import point_endings
+from autoseg.spec.foreign.letters import composed
 
 DRAWN = frozenset(
     "annotation annotations annot annots gt groundtruth label labels mask masks seg "
@@ -119,10 +120,12 @@ def identity(path: Path, base: Path) -> tuple[str, ...]:
     inside = path.relative_to(base)
     parts: list[str] = []
     for folder in inside.parts[:-1]:
-        rest = _without_roles(folder, DRAWN | DRAWN_AT_END | SHOWN | PARTS | TEST)
+        rest = _without_roles(
+            composed(folder), DRAWN | DRAWN_AT_END | SHOWN | PARTS | TEST
+        )
         if rest:
             parts.append(rest)
-    name = _without_roles(stem_of(inside.name), DRAWN | DRAWN_AT_END | SHOWN)
+    name = _without_roles(composed(stem_of(inside.name)), DRAWN | DRAWN_AT_END | SHOWN)
     if parts and name.startswith(parts[-1]):
         rest = name[len(parts[-1]) :]
         name = rest.lstrip(EDGES) if not rest or rest[0] in EDGES else name

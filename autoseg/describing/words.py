@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import numpy as np
 
 from autoseg.describing.contents import Contents
 from autoseg.describing.pairs import TABLE, Found, ending_of, images_alone
-from autoseg.errors import amount, some_of
+from autoseg.errors import AutosegError, amount, some_of
+from autoseg.formats.base import find_format
+from autoseg.formats.header import remarks_of
 from autoseg.spec.dataset import Dataset
 
 WIDTH = 80
@@ -58,6 +61,7 @@ def page(seen: Understood) -> str:
         ("annotations", _annotations(seen)),
         ("task", f"{contents.task}: {contents.because}"),
     ]
+    rows += [("odd header", doubt) for doubt in _doubts(seen)]
     keys = contents.keys
     if "landmarks" in keys:
         rows.append(("landmarks", some_of(keys["landmarks"], 12)))
@@ -84,6 +88,18 @@ def page(seen: Understood) -> str:
             break_on_hyphens=False,
         )
     return "\n".join(lines)
+
+
+def _doubts(seen: Understood) -> list[str]:
+    """Return what is odd about the headers of the first case, which may mislead."""
+    first = seen.found.cases[0]
+    drawn = () if first.annotation is None else (first.annotation,)
+    found = []
+    for path in (*first.images, *drawn):
+        with suppress(AutosegError, OSError):  # of other kinds than images, too
+            grid = find_format(path).geometry(path, None, None, 1)
+            found += [f"{path.name}: {remark}" for remark in remarks_of(grid)]
+    return found
 
 
 def _places(paths: Sequence[Path], folder: Path) -> str:

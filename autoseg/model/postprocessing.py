@@ -263,8 +263,7 @@ def components(mask: NDArray[np.bool_]) -> tuple[Array, NDArray[np.int64]]:
     sizes : ndarray of int64
         Voxels of component 1, 2, ...
     """
-    # They are numbered in the order of memory.
-    numbers = connected(np.ascontiguousarray(mask, np.bool_))
+    numbers = connected(mask)
     return numbers, np.bincount(numbers.ravel())[1:]
 
 

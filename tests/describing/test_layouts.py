@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from autoseg.datasets.read import load_dataset
@@ -185,3 +186,26 @@ def test_a_folder_without_pairs_says_what_is_there(tmp_path):
         init(tmp_path)
     with pytest.raises(UsageError, match="no folder"):
         init(tmp_path / "nowhere")
+
+
+def test_names_find_each_other_however_accents_are_stored(tmp_path):
+    for seed in range(3):
+        gray(tmp_path / "images" / f"Jos\u00e9_{seed}.png", seed)
+        drawn(tmp_path / "masks" / f"Jose\u0301_{seed}_mask.png")
+
+    assert len(init(tmp_path, picture=False).found.cases) == 3
+
+
+def test_odd_headers_of_the_first_case_are_told(tmp_path):
+    for seed, name in enumerate(IDS):
+        gray(tmp_path / "images" / f"{name}.png", seed)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        labels = np.zeros((16, 20), bool)
+        labels[2:9, 3:9] = True
+        tifffile.imwrite(
+            tmp_path / "masks" / f"{name}.tif", labels, photometric="miniswhite"
+        )
+
+    said = " ".join(str(init(tmp_path, picture=False)).split())
+
+    assert "odd header a1.tif: its values are of one bit, and 0 is white" in said
