@@ -16,7 +16,13 @@ from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_integers, fit_channels, integers_in_file
 from autoseg.formats._checks import must_agree, must_exist, must_have_size
-from autoseg.formats.header import measured_in, notes_of, remarks_of
+from autoseg.formats.header import (
+    SHIFTED,
+    measured_in,
+    notes_of,
+    remarks_of,
+    shift_between,
+)
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.arrays.windowed import Joined, Windowed, windowed
 from autoseg.spec.dataset import Case, Dataset
@@ -24,6 +30,7 @@ from autoseg.spec.foreign.place import place_of
 from autoseg.spec.image import Geometry, Image
 
 Array = NDArray[Any]
+SHIFT = 0.1  # of the shortest edge of a voxel: less is rounding of headers
 SLICES = "dicom"  # the format of images that are many files
 
 
@@ -250,6 +257,7 @@ class Format(ABC):
             raise FormatError("no file is given to read an image from.")
         share = channels if len(paths) == 1 else 1 if len(paths) == channels else None
         arrays: list[Array] = []
+        shifts: dict[str, float] = {}
         first: Geometry | None = None
         for path in paths:
             must_exist(path)
@@ -263,6 +271,7 @@ class Format(ABC):
                 raise FormatError(f"{path} holds complex numbers; save the magnitude.")
             if first is not None:
                 must_agree(first, paths[0], geometry, path)
+                shifts[path.name] = shift_between(first, geometry)
             first = first or geometry
             arrays.append(array)
         found = sum(len(array) for array in arrays)
@@ -271,17 +280,18 @@ class Format(ABC):
                 f"{paths[0]} and {len(paths) - 1} more hold {found} channels, but "
                 f"dataset.json names {channels}. Correct `channel_names` or the files."
             )
+        first = _remembering(first or geometry, shifts)
         if lazily and any(is_mapped(array) for array in arrays):
             lazy: Any = windowed(arrays[0])
             if len(arrays) > 1:
                 lazy = Windowed(Joined(tuple(arrays)))
-            return Image(array=lazy, geometry=first or geometry, path=Path(paths[0]))
+            return Image(array=lazy, geometry=first, path=Path(paths[0]))
         joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
         with np.errstate(over="ignore"):  # checks say so of what is infinite
             array = np.ascontiguousarray(joined, dtype=np.float32)
         if not array.flags.writeable:  # a view of the bytes of a file
             array = array.copy()
-        return Image(array=array, geometry=first or geometry, path=Path(paths[0]))
+        return Image(array=array, geometry=first, path=Path(paths[0]))
 
     def read_labels(
         self,
@@ -328,6 +338,14 @@ class Format(ABC):
         must_have_size(geometry, path)
         picture = len(array) == 1 or self.is_picture(path)
         return as_integers(array, path, picture, self.scaling), geometry
+
+
+def _remembering(geometry: Geometry, shifts: Mapping[str, float]) -> Geometry:
+    """Return the geometry of an image that knows which of its files lie elsewhere."""
+    far = {name: shift for name, shift in shifts.items() if shift > SHIFT}
+    if not far:
+        return geometry
+    return replace(geometry, header={**geometry.header, SHIFTED: far})
 
 
 def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:

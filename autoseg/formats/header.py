@@ -23,6 +23,7 @@ REMARKS = "remarks"  # warnings: what the header says cannot be, or contradicts 
 NOTES = "notes"  # what was understood, where a file says little
 FILED = "in the file"  # the grid in the file's own unit
 OWN = "own unit"  # one of ours, before lengths were converted to a data set's
+SHIFTED = "shifted channels"  # files of one case that lie elsewhere than the first
 OVERRULED = "overruled unit"  # that the file says, and dataset.json says otherwise
 
 
@@ -203,6 +204,18 @@ def differing(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:
     if not np.allclose(a.direction, b.direction, rtol=0, atol=DIRECTION_TOLERANCE):
         found.append(("direction", a.direction, b.direction))
     return found
+
+
+def shift_between(a: Geometry, b: Geometry) -> float:
+    """Return how far apart two channels begin, in the shortest edges of a voxel.
+
+    0 where one of the files does not say where it is.
+    """
+    if "px" in (a.unit, b.unit) or not (a.oriented and b.oriented):
+        return 0.0
+    b = measured_in(b, a.unit)
+    apart = float(np.linalg.norm(np.subtract(a.origin, b.origin)))
+    return apart / min(a.spacing)
 
 
 def own_unit(geometry: Geometry) -> str:

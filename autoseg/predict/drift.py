@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.fingerprint.extremes import find_extreme
-from autoseg.formats.header import as_filed, in_unit, remarks_of
+from autoseg.formats.header import SHIFTED, as_filed, in_unit, remarks_of
 from autoseg.model.model import Model
 from autoseg.predict.units import unit_of_training
 from autoseg.spec.image import Image
@@ -71,6 +71,11 @@ def _sizes(image: Image, model: Model) -> list[str]:
 def _header(image: Image, model: Model) -> list[str]:
     """Say what is odd about the file's header."""
     found = [f"odd header: {remark}." for remark in remarks_of(image.geometry)]
+    for name, shift in image.geometry.header.get(SHIFTED, {}).items():
+        found.append(
+            f"{name} begins {shift:.4g} voxels away from the first of its channels; "
+            "they are laid on each other voxel by voxel. Resample them to one grid."
+        )
     codes = dict((model.fingerprint or {}).get("orientations") or {})
     if codes and image.geometry.dim == 3 and not image.geometry.oriented:
         found.append(

@@ -143,3 +143,20 @@ def _label_map():
 def test_what_is_no_image_is_refused(image, message):
     with pytest.raises(AutosegError, match=message):
         toy.knowing(toy.plan()).predict(image(), spacing=(1, 1, 1))
+
+
+@pytest.mark.parametrize("shift", [0, 0.05, 50])
+def test_channels_that_lie_elsewhere_are_told(tmp_path, caplog, shift):
+    labels = toy.blobs((6, 8, 10))
+    for channel in range(2):
+        affine = np.diag([-1.0, -1, 2, 1])
+        affine[0, 3] = channel * shift
+        nibabel.save(_nibabel(labels, affine), tmp_path / f"c_{channel:04d}.nii.gz")
+    predictor = toy.knowing(toy.plan(channels=2, spacing=(2, 1, 1)))
+
+    with caplog.at_level(logging.WARNING):
+        predictor.predict([tmp_path / f"c_{channel:04d}.nii.gz" for channel in (0, 1)])
+
+    told = "c_0001.nii.gz begins 50 voxels away from the first of its channels"
+    assert (told in caplog.text) is (shift == 50)
+    assert ("begins" in caplog.text) is (shift == 50)
