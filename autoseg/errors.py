@@ -31,6 +31,7 @@ MACHINE_ERRORS = {
     )
     if hasattr(errno, name)
 }
+NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile
 # What belongs to one file, and not to the whole machine.
 _OF_A_FILE = {errno.EACCES, errno.EPERM}
 
@@ -49,6 +50,37 @@ def stops_everything(error: BaseException) -> bool:
         return True
     number = error.errno if isinstance(error, OSError) else None
     return number in MACHINE_ERRORS - _OF_A_FILE
+
+
+def of_machine(error: BaseException) -> str | None:
+    """Return what is said of a full disk, of no rights and the like.
+
+    Parameters
+    ----------
+    error : BaseException
+        Anything.
+
+    Returns
+    -------
+    str or None
+        Without a stop at its end; None: it is something else, and its traceback may
+        tell what.
+
+    Examples
+    --------
+    >>> of_machine(OSError(errno.ENOSPC, "No space left on device"))
+    '[Errno 28] No space left on device'
+    """
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in MACHINE_ERRORS:
+        return str(error)
+    if NO_TEMPORARY in str(error):  # tempfile tries to write into each
+        return (
+            "No folder for temporary files can be written to. Is the disk full? "
+            "TMPDIR says which folder is taken"
+        )
+    return None
 
 
 def printable(text: str) -> str:

@@ -33,11 +33,11 @@ from autoseg.cli._json import print_error, print_result
 from autoseg.cli._parser import make_parser as make_parser
 from autoseg.cli._stages import recorded
 from autoseg.errors import (
-    MACHINE_ERRORS,
     AutosegError,
     PluginError,
     UsageError,
     did_you_mean,
+    of_machine,
     printable,
 )
 from autoseg.namesake import namesake
@@ -232,9 +232,9 @@ def _leave(code: int) -> int:
 
 def _unexpected(error: Exception) -> tuple[str, int]:
     """Return what is said of an error that nobody foresaw, and the exit code."""
-    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+    if (found := of_machine(error)) is not None:
         text = "What is finished is kept; the same command goes on from there."
-        return f"{error}. {text}", 2
+        return f"{found}. {text}", 2
     if isinstance(error, ImportError) and (other := namesake(error)):
         return other, 2
     traceback.print_exc()

@@ -319,8 +319,9 @@ def flat_geometry(
         return Geometry(shape=shape, spacing=(1.0,) * len(shape), unit="px")
     if len(spacing) != len(shape):
         raise FormatError(
-            f"{path} has {len(shape)} axes, {shape}, but the spacing that is given for "
-            f"it has {len(spacing)}: {tuple(spacing)}. Correct the spacing."
+            f"{path} has {len(shape)} axes in space, {shape}, but the spacing that is "
+            f"given for it has {len(spacing)}: {tuple(spacing)}. Give another image, "
+            "or correct the spacing (in dataset.json, or a side-car)."
         )
     return Geometry(shape=shape, spacing=tuple(map(float, spacing)), unit=unit or "mm")
 

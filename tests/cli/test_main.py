@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 import types
@@ -241,6 +242,19 @@ def test_what_the_machine_refuses_is_no_bug(command, capsys, number):
     error = capsys.readouterr().err
     assert os.strerror(number) in error and "/disk/file" in error
     assert "Traceback" not in error
+
+
+def test_no_place_for_temporary_files_is_no_bug(command, capsys, monkeypatch):
+    def run(arguments):  # as torch does when it is imported
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere"])
+        tempfile.gettempdir()
+
+    command(run)
+
+    assert main(["toy"]) == 2
+    error = capsys.readouterr().err
+    assert "TMPDIR" in error and "disk full" in error and "Traceback" not in error
 
 
 def test_another_error_of_the_system_is_a_bug(command, capsys):

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from autoseg.errors import of_machine
 from autoseg.figures.progress import plot_progress
 from autoseg.progress import spoken
 from autoseg.spec.json import write_text
@@ -123,8 +124,10 @@ class Logbook:
             return
         try:
             plot_progress(self.entries, self.folder / PROGRESS)
-        except Exception:  # a picture is no reason to lose a training
-            logger.warning("progress.png was not drawn", exc_info=True)
+        except Exception as error:  # a picture is no reason to lose a training
+            said = of_machine(error)
+            why = "" if said is None else f": {said}"
+            logger.warning("progress.png was not drawn%s", why, exc_info=said is None)
         self._drawn = time.monotonic()
         self._in_picture = len(self.entries)
 

@@ -1,5 +1,6 @@
 """The log has a line for each entry, also after a training that was killed."""
 
+import errno
 import json
 
 from autoseg.train.loop import logbook
@@ -62,6 +63,19 @@ def test_a_picture_that_fails_costs_no_training(tmp_path, monkeypatch, caplog):
     Logbook(tmp_path).add({"iteration": 2, "loss": 0.5})
 
     assert "progress.png was not drawn" in caplog.text
+    assert "no font" in caplog.text
+
+
+def test_a_full_disk_is_told_in_a_line(tmp_path, monkeypatch, caplog):
+    def fails(log, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(logbook, "plot_progress", fails)
+
+    Logbook(tmp_path).add({"iteration": 2, "loss": 0.5})
+
+    assert "not drawn: [Errno 28] No space left on device" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_the_meter_says_where_the_time_went():
