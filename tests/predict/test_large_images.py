@@ -1,15 +1,18 @@
 """Images larger than memory: what comes in which file changes nothing."""
 
 import json
+from dataclasses import replace
 
 import nibabel
 import numpy as np
 import pytest
 import tifffile
 
+from autoseg.errors import UsageError
 from autoseg.formats.base import find_format
 from autoseg.geometry import mapped
 from autoseg.predict.stage import predict
+from autoseg.predict.window_choice import WindowChoice
 from autoseg.spec.arrays import windowed
 from tests.predict import toy_model
 
@@ -107,3 +110,33 @@ def test_an_image_four_times_too_large_is_predicted_as_in_memory(
     assert len(np.unique(known)) > 1
     np.testing.assert_array_equal(found, known)
     assert 0 < largest[0] < VALUES.size // 3
+
+
+def test_sums_in_a_file_and_few_voxels_at_once_give_the_same_labels(
+    tmp_path, model, known, largest, monkeypatch
+):
+    chosen = WindowChoice.windows
+    monkeypatch.setattr(
+        WindowChoice,
+        "windows",
+        lambda self, shape, left: replace(
+            chosen(self, shape, left), in_file=True, exported=3000
+        ),
+    )
+    image = tmp_path / "image.nii"
+    _as_nifti(image)
+
+    found = _predicted(image, model, tmp_path / "out")
+
+    np.testing.assert_array_equal(found, known)
+
+
+def test_a_budget_too_small_for_any_image_is_refused_before_one_is_read(
+    tmp_path, model, monkeypatch
+):
+    image = tmp_path / "image.nii"
+    _as_nifti(image)
+    monkeypatch.setattr("autoseg.predict.pipeline.read_files", None)
+
+    with pytest.raises(UsageError, match=r"--max-memory [\d.]+ is the least that"):
+        predict(model, image, tmp_path / "out", device="cpu", max_memory=0.001)
