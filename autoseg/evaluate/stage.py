@@ -189,8 +189,7 @@ def evaluate(
         kind.learn_unit(references, {case: found[case] for case in ids})
         kind.look_ahead({case: references[case] for case in ids}, workers)
         shares = Shares(file, num_parts, read, [choice, kind.options])
-        memory = MemoryBudget.of(max_memory)
-        own = _score(kind, mine, found, references, workers, memory)
+        own = _score(kind, mine, found, references, workers, max_memory)
     scored = shares.met(part_id, own, ids)
     summary = _summed(kind, scored, missing, unknown)
     _write(summary, file)
@@ -278,12 +277,13 @@ def _score(
     found: Mapping[str, Path],
     references: Mapping[str, Path],
     workers: int | None,
-    memory: MemoryBudget,
+    max_memory: float | None,
 ) -> Found:
     """Score cases; say of those that could not be why."""
     scores: dict[str, Scores] = {}
     units = [kind.unit]
     failed: Mapping[str, Exception] = {}
+    memory = MemoryBudget.of(max_memory)
 
     def keep(pair: Pair, scored: tuple[Scores, str]) -> None:
         scores[pair.case], units[0] = scored

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.metrics._surface_rows import Slab
+from autoseg.metrics._surface_codes import Slab
 from autoseg.metrics.overlap import (
     Overlap,
     check_same_shape,

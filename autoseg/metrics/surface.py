@@ -31,8 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
-from autoseg.metrics._surface_codes import facing_of
-from autoseg.metrics._surface_rows import Slab, surfaces_of
+from autoseg.metrics._surface_codes import Slab, facing_of, surfaces_of
 from autoseg.metrics.overlap import check_same_shape
 from autoseg.parallel import threads_here
 

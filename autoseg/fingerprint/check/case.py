@@ -76,14 +76,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
     first: Path | None = None
     for path in paths:
         if not is_there(path):
-            facts.problems.append(
-                Problem(
-                    "error",
-                    path,
-                    f"A file of the image {facts.case.id} is missing.",
-                    "Put it there, or take the case out.",
-                )
-            )
+            facts.problems.append(_missing(facts.case, path))
             complete = False
             continue
         try:
@@ -129,6 +122,15 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         if dataset.crop == NONZERO:
             facts.box = _common_box(facts, boxes)
         facts.problems += _count_problems(facts.case, found, dataset)
+
+
+def _missing(case: Case, path: Path) -> Problem:
+    return Problem(
+        "error",
+        path,
+        f"A file of the image {case.id} is missing.",
+        "Put it there, or take the case out.",
+    )
 
 
 def _common_box(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from autoseg.errors import ModelError
 from autoseg.geometry.mapped import filed, let_go
 from autoseg.predict.windows.tiling import Grid, importance_map, window_shares
 
@@ -114,6 +115,20 @@ class Sums:
 
     def let_go(self) -> None:
         """Take sums that are in a file out of memory."""
+
+    def check_finite(self, logits: torch.Tensor) -> None:
+        """Raise ModelError if outputs of rows, as of `finish`, are not finite."""
+        # Some rows at a time, for comparing takes as much memory as what is compared.
+        rows = max(1, LOOKED_AT * len(logits[0]) // max(1, logits[0].numel()))
+        for output in logits:
+            for part in output.split(rows):
+                if not bool(torch.isfinite(part).all()):
+                    raise ModelError(
+                        "The network's output is not finite. Look for NaN or very "
+                        "large numbers in the image; if there are none, the model's "
+                        "weights are damaged."
+                    )
+                self.let_go()
 
     def place(self, index: Sequence[int], base: int) -> tuple[slice, ...]:
         """Return where a window lies in a slab that begins with row ``base``."""

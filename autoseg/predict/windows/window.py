@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoseg.errors import ModelError, UsageError
+from autoseg.errors import UsageError
 from autoseg.predict.windows.mirrors import Copies
-from autoseg.predict.windows.sums import LOOKED_AT, ExactSums, FiledSums, Sums
+from autoseg.predict.windows.sums import ExactSums, FiledSums, Sums
 from autoseg.predict.windows.tiling import Grid
 from autoseg.spec.head import Head
 
@@ -218,7 +218,7 @@ def predict_outputs(
         start, stop = max(0, base - low), min(end, base + done - low)
         if sums is not None and start < stop:
             logits = sums.finish(start + low - base, stop + low - base)
-            _check_finite(logits, sums)
+            sums.check_finite(logits)
             yield Block(
                 axis=grid.axis,
                 start=start,
@@ -344,17 +344,3 @@ def cut(
     padded = torch.zeros((len(array), *patch), dtype=window.dtype)
     padded[tuple(inside)] = window
     return padded
-
-
-def _check_finite(logits: torch.Tensor, sums: Sums) -> None:
-    # Some rows at a time, for comparing takes as much memory as what is compared.
-    rows = max(1, LOOKED_AT * len(logits[0]) // max(1, logits[0].numel()))
-    for output in logits:
-        for part in output.split(rows):
-            if not bool(torch.isfinite(part).all()):
-                raise ModelError(
-                    "The network's output is not finite. Look for NaN or very large "
-                    "numbers in the image; if there are none, the model's weights are "
-                    "damaged."
-                )
-            sums.let_go()

@@ -164,7 +164,6 @@ def test_memory_does_not_depend_on_the_longest_axis(longest, exact, monkeypatch)
 )
 def test_sums_in_a_file_are_those_in_memory(shape, monkeypatch):
     monkeypatch.setattr("autoseg.predict.windows.sums.LOOKED_AT", 100)
-    monkeypatch.setattr("autoseg.predict.windows.window.LOOKED_AT", 100)
     let_go, forgotten = sums.let_go, []
     monkeypatch.setattr(
         sums, "let_go", lambda array: forgotten.append(array) or let_go(array)
