@@ -68,7 +68,6 @@ def point_layer(
         "features": {NAME: np.array(there, dtype=object)},
         "text": {"string": f"{{{NAME}}}", "color": "white", "anchor": "upper_left"},
         "face_color": np.array(colors) if there else "white",
-        "out_of_slice_display": True,
         "metadata": {KEY: Origin(paths, geometry, case), MISSING: missing},
     }
     return points.coordinates[points.present], options, "points"

@@ -100,3 +100,37 @@ def test_without_the_package_onnx_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("autoseg.interop.onnx.graph.has_onnx", lambda: False)
     with pytest.raises(UsageError, match=r"pip install autoseg\[onnx\]"):
         to_onnx(drawn("plain_unet", 2)[2], {}, False)
+
+
+PLANES = {
+    "plain": {},
+    "strides": {"stride": (2, 1, 2)},
+    "flat": {"kernel": (1, 3, 3), "stride": (1, 2, 2)},
+    "far": {"dilation": 2},
+    "even": {"kernel": 2, "stride": 2},
+    "long": {"kernel": (5, 1, 3), "stride": (3, 1, 1)},
+    "standardized": {"standardized": True, "bias": False},
+}
+
+
+@pytest.mark.parametrize("options", PLANES.values(), ids=list(PLANES))
+def test_volumes_convolved_plane_by_plane_are_what_torch_says(options):
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    drawing = Drawing(8, (12, 13, 14), 3)
+    x = drawing.conv(drawing.image, 9, **options, name="conv")
+    drawing.head(x, name="head")
+    network = DrawnNetwork(drawing, {"classes": 3}, False, divisor=(1, 1, 1)).eval()
+    weights = {key: value.numpy() for key, value in network.state_dict().items()}
+    image = torch.randn(2, 8, 12, 13, 14)
+    with torch.no_grad():
+        wanted = network(image)["classes"].numpy()
+
+    for planes in (False, True):
+        model = to_onnx(drawing, weights, False, planes)
+        session = runtime.InferenceSession(model.SerializeToString())
+        (found,) = session.run(None, {"image": image.numpy()})
+        most = float(np.abs(wanted).max())
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * most)
+        kinds = {node.op_type for node in model.graph.node}
+        assert ("Transpose" in kinds) == planes

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.blueprints.drawing import Drawing, Layer
+from autoseg.interop.onnx._convolutions import conv, deconv, weights_of
 from autoseg.interop.onnx._sheet import Sheet
 
 # What is one operation of ONNX without numbers of its own.
@@ -25,44 +26,6 @@ ACTIVATIONS = {
     "hard_swish": "HardSwish",
 }
 Writer = Callable[[Sheet, Drawing, Layer, list[str]], "str | list[str]"]
-
-
-def _conv(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
-    options = layer.options
-    return str(
-        sheet.add(
-            "Conv",
-            inputs[0],
-            *_weights(sheet, layer),
-            kernel_shape=list(options["kernel"]),
-            strides=list(options["stride"]),
-            pads=list(options["padding"]) * 2,
-            dilations=list(options["dilation"]),
-            group=options["groups"],
-        )
-    )
-
-
-def _deconv(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
-    options, dim = layer.options, drawing.dim
-    large = sheet.add(
-        "ConvTranspose",
-        inputs[0],
-        *_weights(sheet, layer),
-        kernel_shape=list(options["kernel"]),
-        strides=list(options["stride"]),
-        pads=list(options["padding"]) * 2,
-        group=options["groups"],
-    )
-    if any(options["front"]):
-        front = [0, 0, *options["front"], *[0] * (2 + dim)]
-        large = sheet.add("Pad", large, sheet.whole(front))
-    return str(large)
-
-
-def _weights(sheet: Sheet, layer: Layer) -> list[str]:
-    names = ["weight", "bias"] if layer.options["bias"] else ["weight"]
-    return [sheet.learned(f"{layer.name}.{name}") for name in names]
 
 
 def _norm(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
@@ -246,7 +209,7 @@ def _grid(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> st
 
 
 def _linear(sheet: Sheet, drawing: Drawing, layer: Layer, inputs: list[str]) -> str:
-    weight, *bias = _weights(sheet, layer)
+    weight, *bias = weights_of(sheet, layer)
     turned = sheet.add("Transpose", weight, perm=[1, 0])
     found = sheet.add("MatMul", inputs[0], turned)
     return str(sheet.add("Add", found, bias[0])) if bias else str(found)
@@ -289,9 +252,9 @@ def shape_counts(layer: Layer) -> bool:
 
 
 WRITERS: dict[str, Writer] = {
-    "conv": _conv,
-    "head": _conv,
-    "deconv": _deconv,
+    "conv": conv,
+    "head": conv,
+    "deconv": deconv,
     "norm": _norm,
     "act": _act,
     "add": _add,

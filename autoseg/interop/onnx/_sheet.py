@@ -18,10 +18,12 @@ class Sheet:
     ----------
     weights : mapping of str to ndarray
         Learned numbers by the name of their layer, as in a state dictionary.
+    planes : bool
+        Volumes are convolved plane by plane, which onnxruntime has faster code for.
     """
 
-    def __init__(self, weights: Mapping[str, Array]) -> None:
-        self.weights = weights
+    def __init__(self, weights: Mapping[str, Array], planes: bool = False) -> None:
+        self.weights, self.planes = weights, planes
         self.nodes: list[Any] = []
         self.constants: dict[str, Array] = {}
         self._count = 0

@@ -24,7 +24,12 @@ def has_onnx() -> bool:
     return importlib.util.find_spec("onnx") is not None
 
 
-def to_onnx(drawing: Drawing, weights: Mapping[str, Array], fixed: bool) -> Any:
+def to_onnx(
+    drawing: Drawing,
+    weights: Mapping[str, Array],
+    fixed: bool,
+    planes: bool = False,
+) -> Any:
     """Return a network as an ONNX model, from ``image`` to ``logits``.
 
     Parameters
@@ -36,6 +41,9 @@ def to_onnx(drawing: Drawing, weights: Mapping[str, Array], fixed: bool) -> Any:
     fixed : bool
         The network works on images of the drawing's shape only; others take any that
         they can divide, but for some pools. The batch may have any size.
+    planes : bool
+        Volumes are convolved plane by plane: the same sums in another order, for which
+        onnxruntime has faster code.
 
     Returns
     -------
@@ -52,7 +60,7 @@ def to_onnx(drawing: Drawing, weights: Mapping[str, Array], fixed: bool) -> Any:
     from onnx import TensorProto, checker, helper, numpy_helper
 
     finest = drawing.finest_first()[0].logits
-    sheet = Sheet(weights)
+    sheet = Sheet(weights, planes)
     names = {0: "image"}
     kinds = unwritten(drawing)
     if kinds:

@@ -106,7 +106,7 @@ def drawing_of(model: Model) -> tuple[Drawing, bool]:
     return drawing, kind.fixed_shape
 
 
-def _onnx(model: Model, fold: int) -> bytes:
+def _onnx(model: Model, fold: int, planes: bool = False) -> bytes:
     """Return the network of a fold as the bytes of a file of ONNX."""
     drawing, fixed = drawing_of(model)
     state = build(model, fold).state_dict()
@@ -114,11 +114,11 @@ def _onnx(model: Model, fold: int) -> bytes:
     size = sum(w.nbytes for w in weights.values())
     if size > MOST:
         raise UsageError(f"The weights are {size / 1e9:.1f} GB; ONNX takes 2.1 GB.")
-    return bytes(to_onnx(drawing, weights, fixed).SerializeToString())
+    return bytes(to_onnx(drawing, weights, fixed, planes).SerializeToString())
 
 
 def _write_onnx(model: Model, fold: int, path: Path) -> None:
-    data = _onnx(model, fold)
+    data = _onnx(model, fold, planes=True)
     with atomically(path) as file:
         file.write_bytes(data)
 
