@@ -304,12 +304,15 @@ def known(path: Path | None) -> list[dict[str, Any]]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train with each representation, and print what it reached."""
+    global EDGE, UNSEEN
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--seconds", type=float, help="of processor time")
     parser.add_argument("--minutes", type=float, help="of the clock")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--unseen", type=int, default=len(UNSEEN), help="images")
+    parser.add_argument("--edge", type=int, default=EDGE, help="of an image")
     parser.add_argument("--shapes", nargs="+", default=MADE, help="or a data set")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="NAME=VALUE", help="of a representation"
@@ -324,6 +327,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ):
             print(row(found))
         return
+    EDGE, UNSEEN = arguments.edge, range(UNSEEN.start, UNSEEN.start + arguments.unseen)
     torch.set_num_threads(arguments.threads)
     for shapes in arguments.shapes:
         for name in arguments.only:

@@ -54,8 +54,8 @@ class Queries(MapForEach):
     .. [2] IAUNet: instance-aware U-Net, 2025. arXiv:2508.01928
     """
 
-    # Of those that hold overlaps, the one that learns fastest: docs/why/0006.
-    order: ClassVar[Mapping[str, int]] = dict.fromkeys(SITUATIONS, 0)
+    # Next to `prototypes`; it also holds objects that others cover: docs/why/0006.
+    order: ClassVar[Mapping[str, int]] = dict.fromkeys(SITUATIONS, 1)
 
     def __init__(
         self,

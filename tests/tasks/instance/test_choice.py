@@ -235,6 +235,14 @@ def test_what_can_be_reached_decides_whether_overlaps_are_held():
     assert overlaps.value == "cut" and "take longer to learn" in overlaps.rule
 
 
+@pytest.mark.parametrize("ceiling, wanted", [(1.0, "prototypes"), (0.97, "queries")])
+def test_prototypes_are_taken_unless_objects_are_covered_wholly(ceiling, wanted):
+    known = {"flow_distance": 0.7, "queries": 1.0, "prototypes": ceiling}
+    measured = _measured(0.3, known, overlapping=0.2, shared=0.1, layers=2)
+
+    assert _chosen(measured) == wanted
+
+
 def test_of_those_that_hold_overlaps_the_one_that_learns_fastest_is_taken():
     every = dict.fromkeys(("boxes", "centers", "queries", "locations"), 1.0)
     measured = _measured(
