@@ -229,6 +229,8 @@ def _double(members: list[tuple[Header, Plane]]) -> str | None:
             files = f"{one.name} and {other.name}"
             if one.name == other.name:
                 files = f"frames {one.frame + 1} and {other.frame + 1} of {one.name}"
+            elif one.uid and one.uid == other.uid:
+                files += ", one instance by their UID: take the copy away"
             return f"at {_mm(one.position)} ({files})"
     return None
 

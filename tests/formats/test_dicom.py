@@ -4,6 +4,7 @@ Files are made by pydicom in `tests/dicom/made.py`; expected values are what was
 expected matrices are those of DICOM PS3.3, C.7.6.2.1.1.
 """
 
+import shutil
 import zipfile
 
 import numpy as np
@@ -182,6 +183,14 @@ def test_two_planes_at_one_place_are_named(tmp_path):
     with pytest.raises(
         FormatError, match=r"two planes at one place, at .*-97.5.*IM0002.*IM0003"
     ):
+        _read(tmp_path)
+
+
+def test_a_copy_of_a_slice_is_named_as_a_copy(tmp_path):
+    write_series(tmp_path)
+    shutil.copy(tmp_path / "IM0002.dcm", tmp_path / "again.dcm")
+
+    with pytest.raises(FormatError, match=r"one instance by their UID: take the copy"):
         _read(tmp_path)
 
 
