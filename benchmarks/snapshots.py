@@ -6,7 +6,10 @@ disagreement of snapshots, and that of mirrored copies of one network, ranks the
 volumes by their Dice (Spearman)::
 
     python benchmarks/snapshots.py DATASET --steps 400 --seeds 0 1
+    python benchmarks/snapshots.py vessels --steps 200 --batch 4
 
+- `vessels`, `cells`, `rare`: made-up pictures of `losses.py`, each of which counts as a
+  volume;
 - one: AdamW, one cycle; the last weights;
 - ema, average: of the same training, the exponential mean of weights (0.98), and the
   mean of the weights of the last fifth;
@@ -27,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from losses import KINDS
 from scipy.stats import spearmanr
 
 from autoseg.datasets.read import load_dataset
@@ -34,7 +38,8 @@ from autoseg.formats.base import read_image, read_labels
 from autoseg.losses import LOSSES
 from autoseg.networks import NETWORKS
 
-SHAPE, BATCH, CLASSES, TRAINED, RATE = (64, 64), 8, 3, 40, 4e-3
+SHAPE, CLASSES, TRAINED, RATE = (64, 64), 3, 40, 4e-3
+POOL = 400  # pictures to learn from, where they are made up
 Network = torch.nn.Module
 Volume = tuple[Any, Any]
 
@@ -60,6 +65,21 @@ def volumes(folder: Path, count: int) -> list[Volume]:
     return found
 
 
+def made_up(kind: str, count: int) -> list[Volume]:
+    """Return pictures (1, 1, Y, X) and labels (1, Y, X)."""
+    draw = KINDS[kind][0]
+    found = []
+    for number in range(count):
+        image, mask = draw(np.random.default_rng(20_000 + number))
+        found.append(
+            (
+                torch.from_numpy(image.astype(np.float32))[None, None],
+                torch.from_numpy(mask.astype(np.int64))[None],
+            )
+        )
+    return found
+
+
 def made(seed: int, norm: str = "instance") -> Network:
     """Return a small U-Net."""
     torch.manual_seed(seed)
@@ -79,6 +99,7 @@ def train(
     rate: Callable[[float], float],
     keep: Sequence[float],
     norm: str = "instance",
+    batch: int = 8,
 ) -> tuple[list[Network], Network, Network]:
     """Train; return copies at shares of the training, EMA and late average."""
     network, random = made(seed, norm), np.random.default_rng(seed)
@@ -89,7 +110,7 @@ def train(
     for step in range(1, steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = RATE * rate(step / steps)
-        chosen = random.integers(0, len(images), BATCH)
+        chosen = random.integers(0, len(images), batch)
         flips = [2 + axis for axis in (0, 1) if random.random() < 0.5]
         x = torch.flip(images[chosen], flips)
         y = torch.flip(labels[chosen], [axis - 1 for axis in flips])
@@ -135,7 +156,7 @@ def seen(networks: Sequence[Network], image: Any, mirrors: bool = False) -> Any:
 def dice(labels: Any, true: Any) -> float:
     """Return the mean over the classes."""
     scores = []
-    for number in range(1, CLASSES):
+    for number in range(1, max(1, int(labels.max()), int(true.max())) + 1):
         one, two = labels == number, true == number
         both = int(one.sum() + two.sum())
         scores.append(2 * int((one & two).sum()) / both if both else 1.0)
@@ -150,14 +171,19 @@ def agreement(opinions: Any) -> float:
     return 1 - float(variance.sum()) / max(1, 2 * foreground)
 
 
-def run(learnt: Any, held: list[Volume], seed: int, steps: int) -> dict[str, float]:
+def run(
+    learnt: Any, held: list[Volume], seed: int, steps: int, batch: int
+) -> dict[str, float]:
     """Train in each way; return Dice, and rank correlations."""
     start = time.process_time()
-    kept, ema, late = train(*learnt, seed, steps, one_cycle, (0.7, 0.8, 0.9, 1))
+    more = {"batch": batch}
+    own = (*learnt, seed, steps)
+    kept, ema, late = train(*own, one_cycle, (0.7, 0.8, 0.9, 1), **more)
     ways = {"one": [kept[-1]], "ema": [ema], "average": [late], "late": kept}
-    ways["cycles"] = train(*learnt, seed, steps, cycles, (0.25, 0.5, 0.75, 1))[0]
+    ways["cycles"] = train(*own, cycles, (0.25, 0.5, 0.75, 1), **more)[0]
     halves = [
-        train(*learnt, seed + n, steps // 2, one_cycle, (1,))[0][0] for n in (0, 100)
+        train(*learnt, seed + n, steps // 2, one_cycle, (1,), **more)[0][0]
+        for n in (0, 100)
     ]
     ways["halves"] = halves
     found = {}
@@ -179,17 +205,24 @@ def run(learnt: Any, held: list[Volume], seed: int, steps: int) -> dict[str, flo
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("dataset", help="a folder, or vessels, cells, rare")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--held", type=int, default=40)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    every = volumes(arguments.dataset, TRAINED + arguments.held)
-    learnt = tuple(torch.cat([one[part] for one in every[:TRAINED]]) for part in (0, 1))
+    if arguments.dataset in KINDS:
+        trained = POOL
+        every = made_up(arguments.dataset, trained + arguments.held)
+    else:
+        trained = TRAINED
+        every = volumes(Path(arguments.dataset), trained + arguments.held)
+    learnt = tuple(torch.cat([one[part] for one in every[:trained]]) for part in (0, 1))
     rows = []
     for seed in arguments.seeds:
-        rows.append(run(learnt, every[TRAINED:], seed, arguments.steps))
+        held = every[trained:]
+        rows.append(run(learnt, held, seed, arguments.steps, arguments.batch))
         print(seed, {name: round(v, 4) for name, v in rows[-1].items()}, flush=True)
     for name in rows[0]:
         values = [row[name] for row in rows]
