@@ -35,7 +35,7 @@ TINY = 1e-12  # as near as a score is to 0 and 1 where it is given
 FEWEST = 20  # objects, and of those that are right and wrong a tenth as many
 MOST = 20_000  # objects that are kept of a fold
 FLATTEST = 0.05  # slope: the order of objects has to show in single precision
-BELIEF = 1.0  # objects that speak for leaving scores as they are
+BELIEF = 0.1  # how much speaks for leaving scores as they are, in squares
 ROUNDS = 50
 RIGHT = 0.5  # IoU over which an object is right
 
