@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import sys
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import undrawn
 
 # Tests run side by side: torch's threads must neither multiply nor spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -35,16 +36,7 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_picture_of_progress() -> Iterator[None]:
-    """Drawing takes ten times as long as a toy training; tests/figures and e2e draw."""
-    # They import torch, which the process that hands out tests to others never needs.
-    from autoseg.report import live
-    from autoseg.train.loop import logbook
-
+def _nothing_is_drawn() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logbook, "plot_progress", lambda log, path: path.touch())
-        # Nor is a page written after each toy training; tests/report/test_live.py does.
-        # What is put there keeps the name and the docstring, which a contract reads.
-        nothing = functools.wraps(live.write_page)(lambda *args, **options: None)
-        patch.setattr(live, "write_page", nothing)
+        undrawn.leave_out(patch)
         yield

@@ -2,7 +2,8 @@
 
 A process costs three seconds before it does anything of its own. Here a server imports
 once what commands need, and each process is a fork of it: it has its own memory, files
-and signals, and dies alone. Nothing that a test patches is patched there.
+and signals, and dies alone. Nothing that a test patches is patched there, but that no
+pictures are drawn.
 """
 
 from __future__ import annotations
@@ -17,15 +18,22 @@ from typing import Any
 from unittest import mock
 
 import psutil
+import pytest
+
+from tests import undrawn
 
 NEEDED = (
+    "SimpleITK",
+    "autoseg.cli.main",
     "autoseg.evaluate.stage",
     "autoseg.fingerprint.stage",
     "autoseg.predict.stage",
     "autoseg.preprocess.stage",
+    "autoseg.report.live",
     "autoseg.train.stage",
     "nibabel",
     "planners.stage",
+    "scipy.ndimage",
     "tests.forked",
     "torch._dynamo",  # which each optimizer imports
 )
@@ -126,4 +134,5 @@ def _begin(
     for number in (1, 2):
         os.dup2(stream, number)
     os.environ.update(environment)
+    undrawn.leave_out(pytest.MonkeyPatch())
     sys.exit(work(*given))

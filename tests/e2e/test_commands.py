@@ -1,6 +1,6 @@
 """A user's way through all commands, each in a process of its own.
 
-All begin as a user's do once; what is killed and what goes on is forked.
+All begin as a user's do once; what is killed and what goes on is forked, undrawn.
 """
 
 import json
