@@ -2,6 +2,7 @@
 
     python benchmarks/cluster.py DATASET --work FOLDER [--workers 2] [--rounds 3]
                                  [--stages fingerprint ...] [--predicted 40]
+                                 [--sides threads ...]
 
 Each stage by itself (fingerprint, preprocess, evaluate, predict; their inputs are made
 first), each side a command of its own by turns:
@@ -39,6 +40,7 @@ from typing import Any
 import psutil
 
 HERE = Path(__file__).resolve().parents[1]
+SIDES = ("threads", "local", "tcp", "killed")
 STAGES = ("fingerprint", "preprocess", "evaluate", "predict")
 CONFIGURATION = "3d_fullres"
 TIMED = ("autoseg_files.jsonl", "stages.jsonl")  # they say when, and how long it took
@@ -307,6 +309,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--predicted", type=int, default=40, help="cases")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # end what was started
@@ -317,21 +320,19 @@ def main() -> None:
     file = work / "rows.jsonl"
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     rows = [json.loads(line) for line in text.splitlines()]
-    sides = ["threads", f"local:{given.workers}", "tcp://", "killed"]
+    names = "threads", f"local:{given.workers}", "tcp://", "killed"
+    sides = [names[SIDES.index(side)] for side in SIDES if side in given.sides]
     for stage in given.stages:
+        there = [r["side"] for r in rows if r["stage"] == stage]
         wanted = [
-            (number, side)
+            side
             for number in range(given.rounds)
             for side in sides
-            if side != "killed" or not number
+            if number >= there.count(side) and (side != "killed" or not number)
         ]
-        here = [r for r in rows if r["stage"] == stage]
-        for side in {side for _, side in wanted}:
-            for _ in (r for r in here if r["side"] == side):
-                wanted.remove(next(w for w in wanted if w[1] == side))
         running = None
         try:
-            for _, side in wanted:
+            for side in wanted:
                 if side in ("tcp://", "killed") and running is None:
                     running = Running(work, given.workers)
                     measure(setting, stage, "tcp://", running)  # workers import
@@ -343,7 +344,7 @@ def main() -> None:
             if running is not None:
                 running.close()
         print(table(rows, [stage], sides), flush=True)
-    print(table(rows, list(STAGES), sides))
+    print(table(rows, list(STAGES), list(names)))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from autoseg.augmentations.pipeline import Pipeline, Sample
 from autoseg.losses import LOSSES
 from autoseg.networks import NETWORKS
 from autoseg.tasks import TASKS
+from autoseg.train.data import loader as loader_module
+from autoseg.train.data.loader import Loader
 from autoseg.train.loop.criterion import Criterion
 from autoseg.train.loop.gradients import Gradients
 from autoseg.train.loop.muon import Muon
@@ -160,3 +162,125 @@ def test_patches_are_augmented_on_the_device(policy, patch):
     assert (images.shape, images.device) == ((8, 3, *patch), TRAINS)
     assert (labels.shape, labels.device) == ((8, *patch), TRAINS)
     assert len(used) > len(pipeline.steps) / 2  # most steps were drawn at all
+
+
+def test_a_scaled_step_leaves_everything_on_the_device():
+    task, spacing, module, shape = _setting("semantic")
+    criterion, heads = Criterion(task, True, spacing), dict(module.heads)
+    hardware = _hardware("fp16", TRAINS)
+
+    with fake():
+        moved(module, TRAINS)
+        moved(criterion, TRAINS)
+        made = make_optimizer(choose_recipe("nnunet", 1000, {})[0], module)
+        images = torch.empty(2, 1, *shape, device=TRAINS)
+        learned = _learned(criterion, heads, shape, "semantic")
+        scaler = hardware.scaler()
+        Gradients(module, criterion, hardware, 2)(images, learned, scaler)
+        scaler.unscale_(made)
+        scaler.step(made)
+        scaler.update()
+        grads = [p.grad for p in module.parameters() if p.grad is not None]
+        scale = scaler._scale
+
+    assert scaler.is_enabled()
+    assert {one.device for one in (*grads, scale)} == {TRAINS}
+
+
+@pytest.mark.parametrize(
+    ("task_name", "late"),
+    [("semantic", False), ("landmark", True), ("instance", False)],
+    ids=["labels", "points", "instances"],
+)
+def test_what_was_computed_in_half_leaves_whole_gradients(task_name, late):
+    # Gradients under autocast can be traced as a CPU's, whose layers are cast, too.
+    here = torch.device("cpu")
+    task, spacing, module, shape = _setting(task_name)
+    criterion, heads = Criterion(task, True, spacing), dict(module.heads)
+    module.late = late
+    hardware = _hardware("bf16", here)
+    seen = []
+
+    with fake():
+        moved(module, here)
+        moved(criterion, here)
+        module.requires_grad_()
+        module.register_forward_hook(lambda *given: seen.append(given[-1]))
+        learned = {
+            n: on(here, v) if isinstance(v, torch.Tensor) else v
+            for n, v in _as_dict(_learned(criterion, heads, shape, task_name)).items()
+        }
+        gradients = Gradients(module, criterion, hardware, 2)
+        loss = gradients(
+            torch.empty(2, 1, *shape),
+            learned.get("", learned),
+            hardware.scaler(),
+        )
+        grads = [p.grad for p in module.parameters() if p.grad is not None]
+
+    outputs = next(iter(seen[0].values()))
+    half = outputs.features if late else outputs[0]
+    assert half.dtype == torch.bfloat16
+    assert len(grads) > 5
+    assert {one.dtype for one in (loss, *grads)} == {torch.float32}
+
+
+def _as_dict(learned):
+    return learned if isinstance(learned, dict) else {"": learned}
+
+
+class _Drawn:
+    """A sampler of two patches of a case that is nowhere."""
+
+    samples, patch_size = range(2), (8, 10, 12)
+
+    def __init__(self, pipeline):
+        self.pipeline = pipeline
+
+    def case(self, iteration, number):
+        return f"case{number}"
+
+    def draw(self, iteration, number):
+        return type("Drawn", (), {"case": self.case(iteration, number)})
+
+    def open_case(self, case):
+        return None
+
+
+@pytest.mark.parametrize("encoded", [False, True], ids=["labels", "targets"])
+def test_batches_are_made_on_the_device_and_pinned_for_cuda(encoded, monkeypatch):
+    pipeline = Pipeline("light", _Drawn.patch_size, (0, 1, 2))
+    pinned = []
+
+    def read(stored, drawn, patch_size, before):
+        draw = pipeline.draw(np.random.default_rng(0))
+        return Sample(
+            image=torch.empty(1, *draw.source_shape),
+            labels=torch.empty(draw.source_shape, dtype=torch.int16),
+            draw=draw,
+        )
+
+    def pin(tensor):
+        assert tensor.device.type == "cpu"
+        pinned.append(tensor)
+        return tensor
+
+    def encode(labels):
+        return {"distance": np.zeros((3, *labels.shape), np.float32)}
+
+    monkeypatch.setattr(loader_module, "read_sample", read)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    how = {"threads": 0, "encode": encode if encoded else None}
+
+    with fake():
+        loader = Loader(_Drawn(pipeline), pipeline, TRAINS, **how)
+        (batch,) = loader.batches(0, 1)
+        assert not pinned
+        # A batch of a CUDA device is not augmented there: torch does not know it here.
+        Loader(_Drawn(pipeline), pipeline, PREDICTS, **how)._prepare(0)
+
+    assert (batch.images.shape, batch.images.device) == ((2, 1, 8, 10, 12), TRAINS)
+    learned = batch.learned["distance"] if encoded else batch.learned
+    assert learned.device == TRAINS
+    assert learned.shape == ((2, 3, 8, 10, 12) if encoded else (2, 8, 10, 12))
+    assert len(pinned) == 4  # images and labels of two samples
