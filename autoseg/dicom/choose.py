@@ -114,6 +114,8 @@ def choose(stacks: Sequence[Stack], selector: str | None, where: Path | str) -> 
         )
     series = {stack.header.series for stack in meant}
     what = f"{len(series)} series" if len(series) > 1 else _several_parts(meant)
+    if selector is not None and len(series) > 1:
+        what = f"{what} that {selector!r} may mean"
     raise FormatError(
         f"{where} has {what}, and an image is one of them:\n{listed}\n"
         f"Choose with --series (such as --series {_quoted(names[id(meant[0])])}), or "

@@ -272,6 +272,8 @@ def test_one_of_two_series_is_chosen(tmp_path, said):
     np.testing.assert_array_equal(found, array.astype(float) - 1024)
     with pytest.raises(FormatError, match="no series 'lung'"):
         _read(tmp_path, series="lung")
+    with pytest.raises(FormatError, match=r"2 series that '\*' may mean"):
+        _read(tmp_path, series="*")
 
 
 def test_a_compressed_series_is_read_where_a_decoder_is(tmp_path):

@@ -216,6 +216,26 @@ def test_labels_are_written_in_resolutions_with_colors_and_come_back(
     assert (place.spacing, place.unit) == (geometry.spacing, "um")
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ome_zarr_py_reads_what_is_written(tmp_path, version):
+    reader = pytest.importorskip("ome_zarr.reader")
+    parse_url = pytest.importorskip("ome_zarr.io").parse_url
+    labels = np.zeros((2, 300, 280), np.uint16)
+    labels[0, 100:200, 50:] = 300
+    image = _write(tmp_path / "i.zarr", labels, "zyx", version, [2, 0.5, 0.5])
+    geometry = find_format(image).geometry(image, None, None, 1)
+    path = tmp_path / "out.ome.zarr"
+
+    find_format(path).write_labels(path, labels, geometry)
+
+    (node,) = reader.Reader(parse_url(path / "labels" / "prediction"))()
+    np.testing.assert_array_equal(np.asarray(node.data[0]), labels)
+    np.testing.assert_array_equal(np.asarray(node.data[1]), labels[:, ::2, ::2])
+    assert [axis["name"] for axis in node.metadata["axes"]] == list("zyx")
+    (scale,) = node.metadata["coordinateTransformations"][0]
+    assert scale["scale"] == [2.0, 0.5, 0.5]
+
+
 def test_images_are_written_with_channels_and_averaged(tmp_path):
     array = np.random.default_rng(1).random((2, 300, 301)).astype(np.float32)
     path = tmp_path / "p.ome.zarr"
