@@ -175,10 +175,7 @@ def evaluate(
         {name: value for name, value in given.items() if value is not None},
         images_in(images, described),
     )
-    references = find_references(kind, annotations, cases)
-    found = without_suffix(kind.files(Path(predictions)), references)
-    references = without_suffix(references, found)
-    found = by_known_names(found, references)
+    found, references = _both(kind, Path(predictions), annotations, cases)
     ids, missing, extra = match(found, references)
     _complain(Path(predictions), ids, missing, chill)
     read = [*found.values(), *references.values()]
@@ -197,6 +194,19 @@ def evaluate(
     if scored.failed:
         raise CaseErrors("evaluate", scored.failed, len(scored.scores))
     return summary
+
+
+def _both(
+    kind: EvaluateKind,
+    predictions: Path,
+    annotations: PathLike | None,
+    cases: Sequence[str] | None,
+) -> tuple[Mapping[str, Path], Mapping[str, Path]]:
+    """Return the files of predictions and of annotations by the same ids."""
+    drawn = find_references(kind, annotations, cases)
+    found = without_suffix(kind.files(predictions), drawn)
+    references = without_suffix(drawn, found)
+    return by_known_names(found, references), references
 
 
 def _told(unknown: Sequence[str]) -> Sequence[str]:

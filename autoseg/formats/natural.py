@@ -159,10 +159,11 @@ def _read(path: Path, palette_as_color: bool) -> tuple[Array, int]:
             kind = file.read(26)[24:26]
         with Image.open(path) as picture:
             turned = _orientation(picture)
-            if picture.format == "PNG" and getattr(picture, "n_frames", 1) > 1:
+            frames = getattr(picture, "n_frames", 1)
+            if picture.format == "PNG" and frames > 1:
                 raise FormatError(
-                    f"{path} is an animation of {picture.n_frames} pictures. Save each "
-                    "as a file of its own."
+                    f"{path} is an animation of {frames} pictures. Save each as a file "
+                    "of its own."
                 )
             if kind in PNG_16_BIT_COLOR:
                 array: Any = _read_16_bit_color(path)
