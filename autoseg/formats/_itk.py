@@ -19,6 +19,7 @@ from autoseg.formats._in_files.raw import as_channels, stored_meta, stored_nrrd
 from autoseg.formats._in_files.stored import RAW
 from autoseg.formats._metaimage import read_meta_fields, write_meta_unit
 from autoseg.formats._metaimage import says_orientation as meta_says_orientation
+from autoseg.formats._metaimage import unsaid_edges as no_meta_edges
 from autoseg.formats._nifti import (
     COLORS,
     open_nifti,
@@ -204,6 +205,8 @@ def _placed(source: Any, path: Path, unit: str | None) -> Geometry:
     if path.name.lower().endswith(META):
         meta = read_meta_fields(path)
         geometry = replace(geometry, oriented=meta_says_orientation(meta))
+        if no_meta_edges(meta):
+            geometry = with_remarks(geometry, notes=[NO_EDGE])
         return in_wanted(geometry, meta.get("DistanceUnits"), unit)
     return in_wanted(replace(geometry, oriented=False), None, unit)  # GIPL
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 LONGEST_HEADER = 1 << 16
 MATRICES = ("TransformMatrix", "Rotation", "Orientation")  # names of one field
+EDGES = ("ElementSpacing", "ElementSize")
 LAST = "ElementDataFile"
 
 
@@ -30,6 +31,11 @@ def read_meta_fields(path: Path) -> dict[str, str]:
 def says_orientation(fields: dict[str, str]) -> bool:
     """Return whether a header says how the axes lie."""
     return any(name in fields for name in MATRICES)
+
+
+def unsaid_edges(fields: dict[str, str]) -> bool:
+    """Return whether a header does not say how large voxels are."""
+    return not any(name in fields for name in EDGES)
 
 
 def write_meta_unit(path: Path, word: str) -> None:

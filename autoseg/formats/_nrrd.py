@@ -192,10 +192,12 @@ def edges_of_limits(
 
 
 def unsaid_edges(header: Mapping[str, str], dim: int) -> bool:
-    """Return whether a header gives a spacing, but not along all axes of space."""
-    fields = geometry_fields(header, dim) or {}
-    if "space directions" in fields or "spacings" not in fields:
+    """Return whether a header does not give a spacing along all axes of space."""
+    fields = geometry_fields(header, dim)
+    if fields is None or "space directions" in fields:
         return False
+    if "spacings" not in fields:
+        return "axis mins" not in fields or "axis maxs" not in fields
     return any(word.lower() == "nan" for word in fields["spacings"].split())
 
 

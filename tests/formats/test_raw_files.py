@@ -127,3 +127,30 @@ def test_voxels_that_were_cut_off_are_counted(tmp_path, ending):
     whole = file.stat().st_size + 3
     with pytest.raises(FormatError, match=f"cut off: {whole - 3} of {whole} bytes"):
         find_format(path).read_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "noted"),
+    [
+        ("a.nrrd", "sizes: 2 2 2\n", True),
+        ("a.nrrd", "sizes: 2 2 2\nthicknesses: 1 1 2\n", True),
+        ("a.nrrd", "sizes: 2 2 2\nspacings: 1 1 1\n", False),
+        ("a.nrrd", "sizes: 2 2 2\naxis mins: 0 0 0\naxis maxs: 2 2 2\n", False),
+        ("a.mha", "", True),
+        ("a.mha", "ElementSpacing = 1 1 1\n", False),
+        ("a.mha", "ElementSize = 1 1 1\n", False),
+    ],
+    ids=["no size", "slices", "spacings", "limits", "none", "spacing", "size"],
+)
+def test_files_without_a_spacing_are_noted(tmp_path, name, header, noted):
+    whole = f"NRRD0004\ntype: uchar\ndimension: 3\n{header}encoding: raw\n\n"
+    if name == "a.mha":
+        whole = "NDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\n"
+        whole += f"{header}ElementDataFile = LOCAL\n"
+    (tmp_path / name).write_bytes(whole.encode() + bytes(8))
+
+    format = find_format(name)
+    _, geometry = format.read_labels(tmp_path / name)
+
+    assert geometry.spacing == (1, 1, 1)
+    assert any("no spacing" in note for note in format.notes(geometry)) is noted
