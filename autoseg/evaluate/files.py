@@ -85,7 +85,7 @@ def case_of(name: str, endings: Sequence[str]) -> str | None:
 
 def without_suffix(
     files: Mapping[str, Path], others: Mapping[str, Path]
-) -> Mapping[str, Path]:
+) -> dict[str, Path]:
     """Return files by the ids of others, if all their names have something behind them.
 
     Parameters
@@ -103,7 +103,7 @@ def without_suffix(
         cut = {name.removesuffix(suffix): path for name, path in files.items()}
         if cut.keys() & others.keys():
             return cut
-    return files
+    return dict(files)
 
 
 def match(
