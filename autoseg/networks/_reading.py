@@ -61,12 +61,11 @@ class ReadNetwork(Trainable):
 
     def forward(self, image: Tensor) -> Outputs:
         features = cast(dict[str, list[Tensor]], self.body(image))
-        outputs = {
-            name: self.readers[name](levels, features)
-            if name in self.readers
-            else levels
-            for name, levels in features.items()
-        }
+        outputs: dict[str, list[Tensor]] = {}
+        for name, levels in features.items():
+            if name in self.readers:  # it may look at what was read before
+                levels = self.readers[name](levels, {**features, **outputs})
+            outputs[name] = levels
         if self.deep_supervision:
             return outputs
         return {name: levels[0] for name, levels in outputs.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.representations import REPRESENTATIONS
-from autoseg.representations._seeds import BETA, SURE, owners, sides
+from autoseg.representations._seeds import BETA, FEATURES, SURE, owners, sides, telling
 from autoseg.representations._sets import MapForEach, maps_for, options_for
 from autoseg.representations.base import Array, Ids, layers_of, masks_in
 from autoseg.spec.choice import Choice
@@ -41,6 +41,9 @@ class Boxes(MapForEach):
         Channels that the network gives regions.
     scale : float
         Voxels that a distance of 1 in outputs is.
+    box_features : int
+        Channels that the network gives what voxels tell of boxes; 0: it tells by
+        itself.
     beta : float
         Distance below which the error of a side counts by its square in training.
     sure : float
@@ -67,6 +70,7 @@ class Boxes(MapForEach):
         layers: int = 2,
         features: int = 16,
         scale: float = 10.0,
+        box_features: int = 0,
         beta: float = 1.0,
         sure: float = 0.6,
         inside: float = 0.5,
@@ -76,12 +80,13 @@ class Boxes(MapForEach):
         super().__init__(
             axes, "masks", regions, layers, scale, sure, inside, same, least
         )
-        self.regions, self.features, self.beta = regions, features, beta
+        self.regions, self.features = regions, features
+        self.box_features, self.beta = box_features, beta
         self.edge = edge or EDGE[axes]
 
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
-        own = {"regions": maps_for(measured), "beta": BETA}
+        own = {"regions": maps_for(measured), "box_features": FEATURES, "beta": BETA}
         return {**own, **options_for(measured)}
 
     @property
@@ -89,14 +94,15 @@ class Boxes(MapForEach):
         options = {"regions": self.regions, "edge": self.edge, "scale": self.scale}
         told = {"axes": self.axes, "scale": self.scale, "beta": self.beta}
         blind = (None,) * self.axes
+        boxes = Head(
+            name="boxes",
+            channels=1 + 2 * self.axes,
+            activation="identity",
+            loss=Choice(name="box_sides", options=told),
+            mirrors=blind,
+        )
         return (
-            Head(
-                name="boxes",
-                channels=1 + 2 * self.axes,
-                activation="identity",
-                loss=Choice(name="box_sides", options=told),
-                mirrors=blind,
-            ),
+            telling(boxes, self.box_features, 2 * self.axes),
             Head(
                 name="masks",
                 channels=self.regions,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from autoseg.blueprints.modules.trainable import Trainable
+from autoseg.networks._reading import with_readers
 from autoseg.networks._regions import RegionReader, _alike
 from autoseg.representations.boxes import Boxes
 from tests.representations.test_prototypes import CROSS, FLAT, crossing, wholes
@@ -83,3 +85,33 @@ def test_the_surest_boxes_are_taken_and_none_twice():
     inside = masks[0] > 0
     assert inside[0].nonzero().amax(0).tolist() == [4, 4]  # rows 0 to 4
     assert inside[1].nonzero().amin(0).tolist() == [5, 5]
+
+
+class Features(Trainable):
+    """Gives features of three resolutions for each head, whatever it sees."""
+
+    def forward(self, image):
+        torch.manual_seed(0)
+        levels = [torch.randn(1, 3, 16 >> n, 16 >> n) for n in range(3)]
+        return {"boxes": levels, "masks": levels}
+
+    def start_head(self, name, bias):
+        raise AssertionError("it is read")
+
+    def last_parameters(self):
+        return ()
+
+
+def test_regions_are_of_boxes_that_coarser_levels_tell_of():
+    heads = Boxes(2, regions=2, features=3, box_features=3).heads
+
+    found = with_readers(Features(), heads, 2, False)(torch.zeros(1, 1, 16, 16))
+
+    assert [head.drawn for head in heads] == [3, 3]
+    assert found["boxes"].shape == (
+        1,
+        5,
+        16,
+        16,
+    )  # of three features none could be told
+    assert found["masks"].shape == (1, 2, 16, 16)
