@@ -228,7 +228,7 @@ def test_ome_zarr_py_reads_what_is_written(tmp_path, version):
 
     find_format(path).write_labels(path, labels, geometry)
 
-    (node,) = reader.Reader(parse_url(path / "labels" / "prediction"))()
+    node, *_ = reader.Reader(parse_url(path / "labels" / "prediction"))()
     np.testing.assert_array_equal(np.asarray(node.data[0]), labels)
     np.testing.assert_array_equal(np.asarray(node.data[1]), labels[:, ::2, ::2])
     assert [axis["name"] for axis in node.metadata["axes"]] == list("zyx")
