@@ -27,9 +27,11 @@ from autoseg.metrics.pooled import POOLED_INSTANCES
 from autoseg.predict import window_choice
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.windows import tiling
+from autoseg.predict.windows.window import Windows
 
 WAYS = {  # how windows may be widened, and what they see beyond
     "windows as trained, zeros": (False, False),
+    "windows as trained, mirrored": (False, True),
     "wider, zeros": (True, False),
     "wider, mirrored": (True, True),
 }
@@ -57,7 +59,6 @@ def crops(folder: Path, edge: int, every: int) -> Iterator[tuple[Any, Any]]:
 
 def run(cases: list[tuple[Any, Any]], wider: bool, mirrored: bool) -> tuple[float, ...]:
     """Predict and score; return mean AP, AP at 0.5 and processor seconds."""
-    choice = window_choice.WindowChoice
     predictor = Predictor.load(
         "nuclei", diameter=DIAMETER, device="cpu", precision="fp32"
     )
@@ -65,13 +66,13 @@ def run(cases: list[tuple[Any, Any]], wider: bool, mirrored: bool) -> tuple[floa
     def widen(*given: Any) -> tuple[int, ...]:
         return tiling.widen(*given[:5], wider)
 
-    def reflects(self: window_choice.WindowChoice) -> bool:
-        return mirrored
+    def windows(**given: Any) -> Windows:
+        return Windows(**{**given, "reflected": mirrored})
 
     scores, spent = [], 0.0
     with (
         patch.object(window_choice, "widen", widen),
-        patch.object(choice, "_reflects", property(reflects)),
+        patch.object(window_choice, "Windows", windows),
     ):
         predictor.predict(cases[0][0], (1.0, 1.0))  # networks are built
         for image, ids in cases:
@@ -98,7 +99,7 @@ def main() -> None:
         print(f"{len(cases)} crops of {edge} x {edge}, {objects} nuclei")
         for name, how in WAYS.items():
             mean, half, spent = run(cases, *how)
-            print(f"  {name:27} {mean:.3f}  {half:.3f}  {spent:5.1f} s", flush=True)
+            print(f"  {name:28} {mean:.3f}  {half:.3f}  {spent:5.1f} s", flush=True)
 
 
 if __name__ == "__main__":

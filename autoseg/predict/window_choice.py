@@ -157,7 +157,6 @@ class WindowChoice:
         options, model = self.readout.options, self.readout.model
         per_window = memory.window_bytes(settings, options.precision)
         batch = memory.windows_at_once(settings, self.device, per_window)
-        planned = model.settings.patch_size
         windows = Windows(
             patch=settings.patch_size,
             step_size=options.step_size or STEP_SIZE,
@@ -168,7 +167,7 @@ class WindowChoice:
             device=self.device,
             heads=self.readout.task.heads,
             doubted=self.readout.doubted,
-            reflected=self._reflects and settings.patch_size != planned,
+            reflected=self._reflects,
         )
         outputs, folds = self.readout.outputs, len(model.folds)
         left -= memory.BESIDE

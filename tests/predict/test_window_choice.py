@@ -40,7 +40,15 @@ def test_one_window_may_reach_beyond_an_image_of_instances_which_is_mirrored_the
     near = choice().windows((13, 13), PLENTY)
 
     assert (near.patch, near.reflected) == ((14, 14), True)
-    assert choice().windows((48, 48), PLENTY).reflected is False
+    assert choice().windows((5, 5), PLENTY).reflected  # smaller than a window
+
+
+@pytest.mark.parametrize(
+    "others", [{"task": "semantic"}, {"exact": True}, {"dim": 3}], ids=str
+)
+def test_others_see_zeros_beyond_an_image_as_in_training(others):
+    shape = (5,) * others.get("dim", 2)
+    assert not choice(**others).windows(shape, PLENTY).reflected
 
 
 @pytest.mark.parametrize(
