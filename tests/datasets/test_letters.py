@@ -67,7 +67,7 @@ def test_predictions_find_their_annotations(tmp_path):
     truth = data(tmp_path / "truth") / "labelsTr"
     predicted = data(tmp_path / "predicted", labels=DECOMPOSED) / "labelsTr"
 
-    summary = evaluate(predicted, truth, labels={"cell": 1})
+    summary = evaluate(predicted, truth, labels={"cell": 1}, output=tmp_path / "out")
 
     assert sorted(summary.cases) == ids(COMPOSED)
     assert summary.classes["cell"]["dice"].mean == 1
