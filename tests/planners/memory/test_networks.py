@@ -25,6 +25,7 @@ DECLARED = [name for name in NETWORKS.names() if is_declared(name)]
 PATCH = {2: (32, 48), 3: (8, 16, 16)}
 # Where kernels are small beside what they see, as in trainings.
 LARGE = {2: (128, 128), 3: (16, 64, 64)}
+ENOUGH = {("vnet", 3): (16, 32, 64)}  # for kernels of 125, which are slow
 # Decoders on an encoder of classification, a quarter as wide.
 ENCODED = {"encoder": "resnet18", "narrow": 4}
 SMALL = {
@@ -99,7 +100,7 @@ TRIED = [
 
 def patch_of(name, dim):
     large = name in ON_ENCODERS or (name, dim) in KERNELS_LARGE
-    return (LARGE if large else PATCH)[dim]
+    return ENOUGH.get((name, dim), (LARGE if large else PATCH)[dim])
 
 
 def options_of(name, dim, patch=None):
