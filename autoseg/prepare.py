@@ -132,8 +132,7 @@ def plan_and_preprocess(
         extend=extend_splits,
         max_memory=max_memory,
     )
-    needs = *fingerprint_needs, *preprocess_needs
-    with on_cluster(cluster, needs=needs):  # one for both
+    with on_cluster(cluster, needs=(*fingerprint_needs, *preprocess_needs)):
         try:
             with parts.at(MEASURE):
                 measure(overwrite=clean or overwrite)

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.atomic import atomically
 from autoseg.datasets.description import is_file_name
 from autoseg.datasets.files import is_suffixed
 from autoseg.datasets.kinds import DATASET_KINDS
-from autoseg.datasets.kinds.instances import overlaps_beside
-from autoseg.datasets.points import conventions, write_points
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, UsageError
-from autoseg.formats.base import find_format, known_endings, match_ending, read_image
-from autoseg.instancefiles.overlaps import write_overlaps
+from autoseg.formats.base import known_endings, match_ending, read_image
 from autoseg.pointfiles.base import written_endings
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.foreign.looks import looks_of
-from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 from autoseg.spec.json import dumps, load_json
-from autoseg.spec.points import UNKNOWN, Points
+from autoseg.spec.points import Points
 from autoseg.tasks import choose_task, make_task
 from autoseg.workspace import find_dataset, find_root
 
-TABLE = ".csv"  # says nothing of its coordinates
 LISTED = "dataset"  # in dataset.json: cases whose files lie anywhere
 
 
@@ -86,15 +79,8 @@ def keep(
     if not is_file_name(case):
         raise UsageError(f"{case!r} cannot be a case: results are files of that name.")
     task = make_task(choose_task(described))
-    points = isinstance(annotation, Points)
-    if DATASET_KINDS[task.kind].maps_first == points:
-        meant = "areas or objects" if points else "landmarks"
-        found = "points" if points else "label maps"
-        raise UsageError(f"{described.name} has {meant}; {found} mean nothing.")
-    if isinstance(annotation, Points):
-        annotation = _complete(annotation, conventions(described)[0] or task.classes)
-    elif not isinstance(annotation, Instances):
-        annotation = np.asarray(annotation)
+    kind = DATASET_KINDS[task.kind]()
+    annotation = kind.corrected(annotation, described, task)
     task.read(annotation)  # raises if a value means nothing
     known = _known(described, case)
     whole = known or _new_case(described, case, images)
@@ -102,11 +88,10 @@ def keep(
         raise UsageError(f"{case} has no place for an annotation.")
     if known and whole.annotation.exists() and not replacing:
         raise UsageError(f"{case} has an annotation already: {whole.annotation}.")
-    if points:
-        _check_points_file(described, whole.annotation)
+    kind.check_file(whole.annotation, described)
     source = whole if known else replace(whole, images=tuple(images))
     geometry = read_image(source, described, lazily=True).geometry
-    if not points and geometry.shape != annotation.shape:
+    if not kind.fits(annotation, geometry):
         raise DatasetError(
             f"{source.images[0]} has {geometry.shape} voxels and the annotation "
             f"{annotation.shape}; it belongs to another image."
@@ -114,55 +99,8 @@ def keep(
     if known is None:
         _add(described, whole, images)
     whole.annotation.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(annotation, Points):
-        write_points(whole.annotation, annotation, geometry)
-        return whole.annotation
-    labels = np.asarray(annotation)
-    _write(described, task.value_names, whole.annotation, labels, geometry)
-    overlaps = annotation if isinstance(annotation, Instances) else Instances(labels)
-    write_overlaps(overlaps_beside(whole.annotation), overlaps)
+    kind.write(whole.annotation, annotation, described, task, geometry)
     return whole.annotation
-
-
-def _complete(points: Points, names: Sequence[str]) -> Points:
-    """Return points with all landmarks of a data set, in its order.
-
-    Raises
-    ------
-    DatasetError
-        If one has a name that the data set does not know.
-    """
-    others = [name for name in points.names if name not in names]
-    if others:
-        raise DatasetError(
-            f"The data set has no landmark {', '.join(others)}; it has "
-            f"{', '.join(names)}."
-        )
-    at = {name: number for number, name in enumerate(points.names)}
-    places = np.full((len(names), points.dim), np.nan)
-    status = np.full(len(names), UNKNOWN, np.int8)
-    for number, name in enumerate(names):
-        if name in at:
-            places[number] = points.coordinates[at[name]]
-            status[number] = points.status[at[name]]
-    return Points(tuple(names), places, status)
-
-
-def _check_points_file(described: Dataset, path: Path) -> None:
-    """Raise UsageError unless points of one case can be written to a file."""
-    sharing = [case.id for case in described.training if case.annotation == path]
-    if len(sharing) > 1:
-        raise UsageError(
-            f"{path} has the points of {len(sharing)} cases, and one would be written. "
-            "Give each case a file of its own, labelsTr/CASE.json."
-        )
-    states = not path.name.lower().endswith(TABLE) or "coordinates" not in described.raw
-    if not states or not match_ending(path.name.lower(), written_endings()):
-        raise UsageError(
-            f"{path.name}: points are written as {', '.join(written_endings())}, and "
-            f"as {TABLE} only without `coordinates` in dataset.json, which such a "
-            "table would not follow. Give the data set another kind of file."
-        )
 
 
 def _known(described: Dataset, case: str) -> Case | None:
@@ -224,20 +162,3 @@ def _add(described: Dataset, case: Case, images: Sequence[Path]) -> None:
         raw["numTraining"] = len(described.training) + 1
     with atomically(described.folder / "dataset.json") as file:
         file.write_text(dumps(raw), encoding="utf-8")
-
-
-def _write(
-    described: Dataset,
-    names: Mapping[int, str],
-    path: Path,
-    labels: NDArray[Any],
-    geometry: Geometry,
-) -> None:
-    format = find_format(path, described.format)
-    kind = np.min_scalar_type(int(labels.max(initial=0)))
-    format.write_labels(
-        path, labels.astype(kind if labels.min() >= 0 else np.int16), geometry
-    )
-    if names:
-        looks = looks_of(names.values(), described.raw)
-        format.name_labels(path, names, {n: look.color for n, look in looks.items()})

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -188,18 +190,11 @@ def predicted(
     """
     from autoseg.predict.readouts.uncertainty import Doubt
 
-    model, task = predictor.model, predictor.task
+    model = predictor.model
     image, origin = image_of(layers, len(model.plan.channels), model.plan.unit)
     doubt = Doubt() if uncertainty else None
     found = predictor.predict_image(image, doubt=doubt)
-    about = (image.geometry, origin.images, origin.case)
-    if isinstance(found, Points):
-        return [point_layer(found, *about, model.dataset)]
-    if isinstance(found, Instances) and found.masks:
-        shown = object_layers(found, *about)
-    else:
-        labels = np.asarray(getattr(found, "labels", found))
-        shown = [label_layer(labels, *about, task.value_names, model.dataset)]
+    shown = _shown(found, replace(origin, geometry=image.geometry), predictor)
     if doubt is not None and doubt.map.size:
         options = {
             "name": f"{origin.case} doubt {1 - doubt.quality:.2f}",
@@ -212,6 +207,27 @@ def predicted(
         }
         shown.append((doubt.map, options, "image"))
     return shown
+
+
+@singledispatch
+def _shown(found: Any, origin: Origin, predictor: Any) -> list[LayerData]:
+    """Return what was found in an image as layers; here, a label map."""
+    about = origin.geometry, origin.images, origin.case
+    names, raw = predictor.task.value_names, predictor.model.dataset
+    return [label_layer(np.asarray(found), *about, names, raw)]
+
+
+@_shown.register
+def _(found: Instances, origin: Origin, predictor: Any) -> list[LayerData]:
+    if not found.masks:
+        return _shown(found.labels, origin, predictor)
+    return object_layers(found, origin.geometry, origin.images, origin.case)
+
+
+@_shown.register
+def _(found: Points, origin: Origin, predictor: Any) -> list[LayerData]:
+    about = origin.geometry, origin.images, origin.case
+    return [point_layer(found, *about, predictor.model.dataset)]
 
 
 def kept(

@@ -128,10 +128,10 @@ class Window:
 
     def name_points(self, name: str) -> None:
         """Call the selected points, and those that are added next, as a landmark."""
-        from napari.layers import Points
+        from napari.layers import Points as Marks
 
         layer = self.viewer.layers.selection.active
-        if not name or not isinstance(layer, Points):
+        if not name or not isinstance(layer, Marks):
             return
         features = layer.features.copy()
         if NAME not in features:
@@ -149,13 +149,14 @@ class Window:
 
     def save(self) -> None:
         """Save the selected labels or points; ask before something is replaced."""
-        from napari.layers import Labels, Points
+        from napari.layers import Labels
+        from napari.layers import Points as Marks
         from napari.utils.notifications import show_error, show_info
 
         from autoseg.teaching.keep import is_annotated
 
         layer = self.viewer.layers.selection.active
-        if not isinstance(layer, (Labels, Points)):
+        if not isinstance(layer, (Labels, Marks)):
             show_error("Select the layer of labels or points to save.")
             return
         dataset, case = self.dataset.text(), self.case.text() or case_of(layer)

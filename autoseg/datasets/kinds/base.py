@@ -1,4 +1,4 @@
-"""The interface of how annotations of one kind lie in a data set and are read."""
+"""The interface of how annotations of one kind lie in a data set, are read and kept."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from autoseg.datasets.vain import Vain, fits_nothing, jpeg_maps
-from autoseg.formats.base import known_endings
+from autoseg.errors import UsageError
+from autoseg.formats.base import find_format, known_endings
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.looks import looks_of
 from autoseg.spec.image import Geometry
+from autoseg.spec.points import Points
 from autoseg.tasks.base import Task
 
 OTHER_ENDINGS = (".json", ".csv")  # of annotations that are no images
 
 
 class DatasetKind(ABC):
-    """Where the annotations of a data set are, and how one is read.
+    """Where the annotations of a data set are, and how one is read and kept.
 
     As it stands, ``labelsTr`` has one file for each case, named after it. A kind says
     what else there may be, and how a file becomes an annotation.
@@ -27,9 +32,12 @@ class DatasetKind(ABC):
     maps_first : bool
         Of several files for a case, an image is the annotation, and the others say
         something about it.
+    called : str
+        What is annotated, in messages.
     """
 
     maps_first: ClassVar[bool] = True
+    called: ClassVar[str] = "areas or objects"
 
     @property
     def endings(self) -> tuple[str, ...]:
@@ -164,3 +172,63 @@ class DatasetKind(ABC):
         """
         read = self.read_lazily if lazily else self.read
         return read(path, dataset, task, image, case_id)
+
+    def corrected(self, annotation: Any, dataset: Dataset, task: Task) -> Any:
+        """Return what somebody drew as the data set keeps it.
+
+        Parameters
+        ----------
+        annotation : ndarray, Instances or Points
+            From a viewer.
+        dataset : Dataset
+            That it joins.
+        task : Task
+            The data set's.
+
+        Raises
+        ------
+        UsageError, DatasetError
+            If it is of another kind, or means nothing in this data set.
+        """
+        if isinstance(annotation, Points):
+            raise UsageError(f"{dataset.name} has {self.called}; points mean nothing.")
+        return np.asarray(annotation)
+
+    def check_file(self, path: Path, dataset: Dataset) -> None:  # noqa: B027 - may be left
+        """Raise UsageError if an annotation of one case cannot be written to a file."""
+
+    def fits(self, annotation: Any, image: Geometry) -> bool:
+        """Return whether what `corrected` returned has the shape of its image."""
+        return bool(annotation.shape == image.shape)
+
+    def write(
+        self,
+        path: Path,
+        annotation: Any,
+        dataset: Dataset,
+        task: Task,
+        geometry: Geometry,
+    ) -> None:
+        """Write what `corrected` returned.
+
+        Parameters
+        ----------
+        path : Path
+            A file, of which the format follows.
+        annotation : ndarray of int, shape S
+            Raw values.
+        dataset, task
+            As for `corrected`.
+        geometry : Geometry
+            The image's.
+        """
+        labels = np.asarray(annotation)
+        format = find_format(path, dataset.format)
+        kind = np.min_scalar_type(int(labels.max(initial=0)))
+        signed = kind if labels.min() >= 0 else np.int16
+        format.write_labels(path, labels.astype(signed), geometry)
+        names = task.value_names
+        if names:
+            looks = looks_of(names.values(), dataset.raw)
+            colors = {number: look.color for number, look in looks.items()}
+            format.name_labels(path, names, colors)

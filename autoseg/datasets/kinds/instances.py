@@ -25,7 +25,7 @@ from autoseg.datasets.series.maps import image_of, read_map_on_image
 from autoseg.datasets.vain import Vain, masks_for_ids, never_complete
 from autoseg.errors import DatasetError
 from autoseg.formats.base import is_folder_image
-from autoseg.instancefiles.overlaps import OVERLAPS, with_overlaps
+from autoseg.instancefiles.overlaps import OVERLAPS, with_overlaps, write_overlaps
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -48,6 +48,23 @@ def overlaps_beside(path: Path) -> Path:
 @DATASET_KINDS.register
 class InstanceFiles(DatasetKind):
     """Instances of a case in one of many ways; what they are may stand beside it."""
+
+    def corrected(self, annotation: Any, dataset: Dataset, task: Task) -> Any:
+        whole = isinstance(annotation, Instances)
+        return annotation if whole else super().corrected(annotation, dataset, task)
+
+    def write(
+        self,
+        path: Path,
+        annotation: Any,
+        dataset: Dataset,
+        task: Task,
+        geometry: Geometry,
+    ) -> None:
+        super().write(path, annotation, dataset, task, geometry)
+        whole = isinstance(annotation, Instances)
+        drawn = annotation if whole else Instances(annotation)
+        write_overlaps(overlaps_beside(path), drawn)
 
     @property
     def endings(self) -> tuple[str, ...]:
