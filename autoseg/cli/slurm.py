@@ -76,7 +76,7 @@ submit() {
 # SLURM tells the shell, which tells autoseg and waits until it has written.
 fold() {
   cat <<'JOB'
-again= told=
+again='' told=''
 trap 'again=1 told=1; kill -USR1 "$$training"' USR1
 "$$@" "$$SLURM_ARRAY_TASK_ID"$train &
 training=$$!

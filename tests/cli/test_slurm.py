@@ -49,6 +49,8 @@ def run(tmp_path):
             "PATH": f"{programs}:{os.environ['PATH']}",
         }
         subprocess.run(["bash", path], check=True, env=environment)
+        for job in kept.glob("*.job"):
+            subprocess.run(["bash", "-n", job], check=True)
         jobs = {}
         for file in sorted(kept.glob("*.options")):
             options = file.read_text().splitlines()
