@@ -25,7 +25,7 @@ from autoseg.spec.head import Head
 Array = NDArray[Any]
 
 SURE = 8.0  # the logit of a voxel that is as sure as can be
-BETA, VOTES, FEATURES = 0.1, 8, 16  # as plans have them; docs/why/0006
+BETA, VOTES, FEATURES = 0.1, 8, 16  # as plans have them; docs/why/0008
 MARGIN = 0.1  # of a box, on each side, that is looked at beyond it
 MOST_ASKED = 2000  # voxels of a window, the surest
 HALF = 0.5  # probability from which on a voxel is inside

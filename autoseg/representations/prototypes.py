@@ -81,7 +81,7 @@ class Prototypes(Overlapping):
        arXiv:2003.05664. There, places are channels that masks are made of.
     """
 
-    # Of those that hold overlaps, the one that learns fastest: docs/why/0006.
+    # Of those that hold overlaps, the one that learns fastest: docs/why/0008.
     order: ClassVar[Mapping[str, int]] = dict.fromkeys(SITUATIONS, 0)
 
     def __init__(

@@ -54,7 +54,7 @@ class Queries(MapForEach):
     .. [2] IAUNet: instance-aware U-Net, 2025. arXiv:2508.01928
     """
 
-    # Next to `prototypes`; it also holds objects that others cover: docs/why/0006.
+    # Next to `prototypes`; it also holds objects that others cover: docs/why/0008.
     order: ClassVar[Mapping[str, int]] = dict.fromkeys(SITUATIONS, 1)
 
     def __init__(

@@ -34,7 +34,7 @@ RULE = (
 )
 OVERLAP = 0.02  # share of objects that overlap from which on they decide
 # Of mean AP: what holds overlaps is so far behind on objects that do not overlap after
-# trainings of some minutes (docs/why/0006-held-overlaps-learn-later.md).
+# trainings of some minutes (docs/why/0008-held-overlaps-learn-later.md).
 LATER = 0.05
 RULE_OVERLAP = (
     "those that give each voxel to one object compete, unless at least "
