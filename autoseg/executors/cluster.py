@@ -6,7 +6,9 @@ import inspect
 import json
 import logging
 import os
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -220,11 +222,27 @@ def _address(file: Path) -> str:
 
 
 @contextmanager
+def _interrupted_as_before() -> Iterator[None]:
+    """Import inside what would take Ctrl-C for itself.
+
+    dask_jobqueue 0.9 has it end the program with exit code 0, as soon as it is imported
+    (findings/dask_jobqueue_takes_interrupt.sh).
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _slurm(file: Path) -> Iterator[Any]:
     """Start a scheduler here, and have SLURM start workers."""
     try:
-        from dask_jobqueue.core import Job
-        from dask_jobqueue.slurm import SLURMCluster
+        with _interrupted_as_before():
+            from dask_jobqueue.core import Job
+            from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise _missing("dask-jobqueue", error) from None
     options = _read_toml(file)

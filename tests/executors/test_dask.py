@@ -1,10 +1,12 @@
 """Cases on the workers of a Dask cluster."""
 
 import asyncio
+import importlib.util
 import json
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from functools import partial
@@ -235,6 +237,27 @@ def test_a_cluster_that_cannot_be_meant_is_told(given, why, monkeypatch):
         pass
 
 
+def _has_jobqueue():
+    """Skip without dask-jobqueue; to import it here would change what Ctrl-C does."""
+    if importlib.util.find_spec("dask_jobqueue") is None:
+        pytest.skip("the extra cluster is missing")
+
+
+def test_ctrl_c_interrupts_as_before_although_slurm_was_asked(tmp_path, monkeypatch):
+    _has_jobqueue()
+    for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "c.toml").write_text('qeue = "gpu"')
+    before = signal.getsignal(signal.SIGINT)
+
+    with pytest.raises(UsageError, match="Did you mean"):
+        with on_cluster(str(tmp_path / "c.toml")):
+            pass
+
+    assert "dask_jobqueue.slurm" in sys.modules  # it was imported again
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_a_file_that_is_no_scheduler_file_is_told(tmp_path):
     (tmp_path / "a.json").write_text("[1]")
     (tmp_path / "b.toml").write_text("jobs = ")
@@ -243,7 +266,7 @@ def test_a_file_that_is_no_scheduler_file_is_told(tmp_path):
     with pytest.raises(UsageError, match="is no scheduler file"):
         with on_cluster(str(tmp_path / "a.json")):
             pass
-    pytest.importorskip("dask_jobqueue", reason="the extra cluster is missing")
+    _has_jobqueue()
     with pytest.raises(UsageError, match="cannot be read"):
         with on_cluster(str(tmp_path / "b.toml")):
             pass
@@ -275,7 +298,7 @@ def _be_the_job(folder):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no bash")
 def test_slurm_is_asked_for_workers_and_they_end_with_the_job(tmp_path, monkeypatch):
-    pytest.importorskip("dask_jobqueue", reason="the extra cluster is missing")
+    _has_jobqueue()
     programs = {
         "sbatch": 'cat "$1" > part && mv part job.sh\necho "Submitted batch job 42"',
         "scancel": 'echo "$*" > canceled',
