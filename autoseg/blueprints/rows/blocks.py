@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from autoseg.blueprints.drawing import Drawing, Tensor
@@ -203,14 +204,22 @@ class Mobile:
     ----------
     expansion : int
         How many times wider a block is inside.
+    fused : int
+        At so many of the finest resolutions, one convolution of all channels instead:
+        where channels are few and voxels many, what a block writes takes longer than
+        what it saves [2]_. A resolution is one of them if the image has fewer than
+        2 ** (D * ``fused``) times its voxels.
 
     References
     ----------
     .. [1] Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks",
        CVPR 2018. arXiv:1801.04381
+    .. [2] Tan and Le, "EfficientNetV2: smaller models and faster training", ICML 2021.
+       arXiv:2104.00298
     """
 
     expansion: int = 4
+    fused: int = 0
 
     def draw(self, net: Drawing, layers: Layers, x: Tensor, stage: Stage) -> Tensor:
         """Draw one stage; the depthwise convolution of the first block strides."""
@@ -221,7 +230,14 @@ class Mobile:
                 x = net.add(x, y) if _same(x, y) else y
         return x
 
+    def _is_fine(self, net: Drawing, x: Tensor, stage: Stage) -> bool:
+        voxels = x.voxels // math.prod(stage.stride)
+        return net.image.voxels < voxels * 2 ** (net.dim * self.fused)
+
     def _block(self, net: Drawing, layers: Layers, x: Tensor, stage: Stage) -> Tensor:
+        if self._is_fine(net, x, stage):
+            with net.scope("fused"):
+                return layers.block(net, x, stage.channels, stage.kernel, stage.stride)
         y = x
         if self.expansion > 1:
             with net.scope("widen"):
