@@ -11,6 +11,7 @@ from autoseg.blueprints.rows.row import Block, Row
 from autoseg.networks import NETWORKS
 
 FEATURES, MOST = 16, 160  # of the first stage; doubled up to a most
+FUSED = {2: 2, 3: 1}  # by axes: in volumes a convolution of all channels costs more
 
 
 @NETWORKS.register
@@ -33,7 +34,7 @@ class LightUNet(Row):
     depth = (1, 2, 2, 3)
     convs = 1
     own = {"expansion": 3, "fused": 0}  # 0: as plans of before have it
-    planned = {"up": "linear", "bias": False, "fused": 2}
+    planned = {"up": "linear", "bias": False}
     tiny = {"fused": 1}
 
     @classmethod
@@ -44,4 +45,5 @@ class LightUNet(Row):
     def plan(cls, shapes: Shapes, fixed: Mapping[str, Any]) -> dict[str, Any]:
         stages = len(shapes.strides)
         widths = [min(FEATURES * 2**stage, MOST) for stage in range(stages)]
-        return super().plan(shapes, {"features": widths, **fixed})
+        fused = FUSED[len(shapes.patch_size)]
+        return super().plan(shapes, {"features": widths, "fused": fused, **fixed})
