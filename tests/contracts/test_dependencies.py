@@ -49,7 +49,7 @@ def _modules(name):
 
 
 def _distributions(modules, named):
-    """Return who of those named holds the modules; one of nobody stands for itself.
+    """Return who of those named holds the modules; one of nobody is called like it.
 
     To ask every distribution that is installed takes seconds.
     """
@@ -57,7 +57,11 @@ def _distributions(modules, named):
     for name in named:
         for module in _modules(name):
             known.setdefault(module, []).append(name)
-    return {name for module in modules for name in known.get(module, [module])}
+    return {
+        name
+        for module in modules
+        for name in known.get(module, [module.replace("_", "-")])
+    }
 
 
 def test_every_dependency_is_imported_by_the_product_and_nothing_else_is():
