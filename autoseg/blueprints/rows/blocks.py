@@ -232,7 +232,7 @@ class Mobile:
 
     def _is_fine(self, net: Drawing, x: Tensor, stage: Stage) -> bool:
         voxels = x.voxels // math.prod(stage.stride)
-        return net.image.voxels < voxels * 2 ** (net.dim * self.fused)
+        return net.image.voxels < voxels << (net.dim * self.fused)
 
     def _block(self, net: Drawing, layers: Layers, x: Tensor, stage: Stage) -> Tensor:
         if self._is_fine(net, x, stage):
