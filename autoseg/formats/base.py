@@ -260,7 +260,7 @@ class Format(ABC):
         shifts: dict[str, float] = {}
         first: Geometry | None = None
         for path in paths:
-            must_exist(path)
+            self._must_be_there(path)
             opened = self.open(path, spacing, unit, share) if lazily else None
             array, geometry = opened or self.load(path, spacing, unit, share)
             must_have_size(geometry, path)
@@ -328,7 +328,7 @@ class Format(ABC):
             If the file is missing or damaged, has values that are not whole, or
             several channels that differ.
         """
-        must_exist(path)
+        self._must_be_there(path)
         opened = self.open(path, spacing, unit, 1) if lazily else None
         if opened is not None and len(opened[0]) == 1:
             must_have_size(opened[1], path)
@@ -338,6 +338,12 @@ class Format(ABC):
         must_have_size(geometry, path)
         picture = len(array) == 1 or self.is_picture(path)
         return as_integers(array, path, picture, self.scaling), geometry
+
+    def _must_be_there(self, path: Path) -> None:
+        """Raise FormatError unless a path is there, and a file if it is called so."""
+        endings = (*self.endings, *self.also)
+        named = match_ending(Path(path).name.lower(), endings) is not None
+        must_exist(path, self.folders or not named)
 
 
 def _remembering(geometry: Geometry, shifts: Mapping[str, float]) -> Geometry:

@@ -247,3 +247,18 @@ def test_a_header_is_json_so_that_a_geometry_can_be_stored(tmp_path, name):
     header = plugin.read_image([path]).geometry.header
 
     assert json.loads(json.dumps(header)) == header
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.png", "a.nrrd", "a.tif", "a.mha"])
+def test_a_folder_that_is_called_like_a_file_is_no_file(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+
+    for read in (
+        find_format(folder).read_labels,
+        lambda path: find_format(path).read_image([path]),
+    ):
+        with pytest.raises(
+            FormatError, match=f"{name}: It is a folder, and not a file"
+        ):
+            read(folder)
