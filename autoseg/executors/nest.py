@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,7 +85,7 @@ def is_alone() -> bool:
     return threading.active_count() == 1 and "torch" not in sys.modules
 
 
-class Nest:
+class Nest(ABC):
     """The process that forks workers, as seen from outside; a pipe is its life line."""
 
     def __init__(self, line: int) -> None:
@@ -99,8 +100,9 @@ class Nest:
         os.close(self._line)
         self._wait()
 
+    @abstractmethod
     def _wait(self) -> None:
-        raise NotImplementedError
+        """Wait for its end; make it end if that takes too long."""
 
 
 class _Fork(Nest):

@@ -28,7 +28,7 @@ from autoseg.parallel import (
     on_cluster,
     threads_here,
 )
-from tests import toy
+from tests import toy, workers
 from tests.forked import Forked
 
 distributed = pytest.importorskip("distributed", reason="the extra cluster is missing")
@@ -40,14 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of ports and lo
 @pytest.fixture(scope="module")
 def cluster():
     """Two workers in this process, whose address is that of a cluster; no GPU."""
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=False,
-        dashboard_address=None,
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-    ) as made:
+    with workers.here(2) as made:
         yield made
 
 

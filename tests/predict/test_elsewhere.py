@@ -1,7 +1,6 @@
 """Cases that workers of a Dask cluster predict, which load the model themselves."""
 
 import json
-import logging
 
 import nibabel
 import numpy as np
@@ -13,9 +12,10 @@ from autoseg.executors import elsewhere
 from autoseg.outputs import JOURNAL
 from autoseg.predict.elsewhere.order import Order
 from autoseg.predict.stage import predict
+from tests import workers
 from tests.predict import toy_model as toy
 
-distributed = pytest.importorskip("distributed", reason="the extra cluster is missing")
+pytest.importorskip("distributed", reason="the extra cluster is missing")
 
 MODEL = "results/Toy/toy/net"
 
@@ -25,14 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of ports and lo
 @pytest.fixture(scope="module")
 def word():
     """Two workers in this process, whose address is that of a cluster."""
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=False,
-        dashboard_address=None,
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-    ) as made:
+    with workers.here(2) as made:
         yield made.scheduler_address
 
 

@@ -48,6 +48,33 @@ def test_the_quick_look_refuses_nothing_that_fits(family, patch, gb):
     assert quick.fits(topology) == walked.fits(topology)
 
 
+CUBES = [find_topology((1.0,) * 3, (edge,) * 3) for edge in range(128, 32, -16)]
+
+
+def test_where_the_budget_ends_is_not_guessed_before_a_step_is_known():
+    assert _budget(4).likely(CUBES, None) is None
+
+
+def test_a_step_with_three_times_the_budget_has_three_times_the_voxels_that_may_fit():
+    budget = _budget(4)
+    budget = _budget(budget.needed_gb(CUBES[0]) / 3)
+    budget.step(CUBES[0])
+
+    # 128 ** 3 / 3 = 88.8 ** 3: of 128, 112, 96, 80 the fourth.
+    assert budget.likely(CUBES, None) == 3
+
+
+@pytest.mark.parametrize("gb", [1.5, 3.0, 5.0])
+def test_between_two_known_steps_the_end_of_the_budget_is_guessed_to_a_place(gb):
+    budget, walked = _budget(gb), _budget(gb)
+    budget.step(CUBES[0])
+    budget.step(CUBES[-1])
+    fitting = [walked.needed_gb(cube) <= gb for cube in CUBES]
+    first = fitting.index(True) if any(fitting) else len(CUBES)
+
+    assert abs(budget.likely(CUBES, None) - first) <= 1
+
+
 def test_what_is_needed_is_the_peak_with_driver_and_gaps():
     budget = _budget(8)
 
