@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -173,9 +174,18 @@ def _summary(report: Report) -> list[str]:
 
 
 def _annotation_ending(dataset: Dataset) -> str:
-    """Return how annotations end; predictions of what is only read end otherwise."""
+    """Return how annotations end, or the one file that has them all.
+
+    Predictions of what is only read end otherwise.
+    """
     files = [case.annotation for case in dataset.training if case.annotation]
-    return commonest_ending(files, known_endings()) or dataset.annotation_ending
+    images = commonest_ending(files, known_endings())
+    if images or not files:
+        return images or dataset.annotation_ending
+    if len(set(files)) == 1 and len(files) > 1:
+        return _relative(files[0], dataset.folder)
+    suffixes = Counter(path.suffix for path in files if not path.is_dir())
+    return max(suffixes, key=suffixes.__getitem__, default="in folders")
 
 
 def _ranges(values: np.ndarray) -> str:

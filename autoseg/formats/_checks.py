@@ -23,6 +23,16 @@ def must_exist(path: Path, folders: bool = True) -> None:
         )
 
 
+def must_be_exact(path: Path, packing: str) -> None:
+    """Raise FormatError if a packing changed an annotation's values."""
+    if packing:
+        raise FormatError(
+            f"{path} is packed as {packing}, which changes values, so its numbers are "
+            "not those that were drawn. Save it as PNG, or as TIFF with Deflate, from "
+            "where it was drawn; of a mask, round to the values that are meant first."
+        )
+
+
 def must_have_size(geometry: Geometry, path: Path) -> None:
     """Raise FormatError if an edge of a voxel is no positive number."""
     if not all(0 < edge < float("inf") for edge in geometry.spacing):

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_integers, fit_channels, integers_in_file
-from autoseg.formats._checks import must_agree, must_exist, must_have_size
+from autoseg.formats._checks import (
+    must_agree,
+    must_be_exact,
+    must_exist,
+    must_have_size,
+)
 from autoseg.formats.header import (
     SHIFTED,
     measured_in,
@@ -205,6 +210,13 @@ class Format(ABC):
         """
         return ""
 
+    def loses(self, path: Path) -> str:
+        """Return by which packing a file changed its values; empty: by none.
+
+        Such a file is no annotation, whatever its name is.
+        """
+        return ""
+
     def remarks(self, geometry: Geometry) -> tuple[str, ...]:
         """Return what is odd about the header that a geometry was read from."""
         return remarks_of(geometry)
@@ -325,10 +337,11 @@ class Format(ABC):
         Raises
         ------
         FormatError
-            If the file is missing or damaged, has values that are not whole, or
-            several channels that differ.
+            If the file is missing or damaged, has values that are not whole or that
+            packing has changed, or several channels that differ.
         """
         self._must_be_there(path)
+        must_be_exact(path, self.loses(path))
         opened = self.open(path, spacing, unit, 1) if lazily else None
         if opened is not None and len(opened[0]) == 1:
             must_have_size(opened[1], path)

@@ -14,6 +14,7 @@ from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_storable
+from autoseg.formats._lossy import HEAD, packed_with_loss, unread_jpeg
 from autoseg.formats._tiff.files import TiffFiles
 from autoseg.formats._upright import TAG, upright, upright_axes, upright_note
 from autoseg.formats.base import Array, Format
@@ -80,13 +81,16 @@ class NaturalFormat(Format):
                 turned = _orientation(picture)
                 shape = upright_axes(picture.size[::-1], turned)
         except UnidentifiedImageError:
-            raise FormatError(
-                f"{path} is no picture, whatever its name says. Get or write it again."
-            ) from None
+            raise _unknown(path) from None
         return _geometry(path, shape, turned, spacing, unit)
 
     def is_picture(self, path: Path) -> bool:
         return not _is_tiff(path) or PlainTiff().is_picture(path)
+
+    def loses(self, path: Path) -> str:
+        if _is_tiff(path):
+            return PlainTiff().loses(path)
+        return packed_with_loss(_head(path))
 
     def load_labels(
         self, path: Path, spacing: Sequence[float] | None, unit: str | None
@@ -128,6 +132,26 @@ class NaturalFormat(Format):
 
 def _is_tiff(path: Path) -> bool:
     return path.name.lower().endswith(PlainTiff.endings)
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(HEAD)
+
+
+def _unknown(path: Path) -> FormatError:
+    """Return the error of a file that Pillow does not know."""
+    if kind := unread_jpeg(_head(path)):
+        return _unread(path, kind)
+    return FormatError(
+        f"{path} is no picture, whatever its name says. Get or write it again."
+    )
+
+
+def _unread(path: Path, kind: str) -> FormatError:
+    return FormatError(
+        f"{path} is {kind}, which cannot be read here. Save it as PNG or TIFF."
+    )
 
 
 def _geometry(
@@ -172,10 +196,10 @@ def _read(path: Path, palette_as_color: bool) -> tuple[Array, int]:
             else:
                 array = _pixels(picture, palette_as_color)
     except UnidentifiedImageError:
-        raise FormatError(
-            f"{path} is no picture, whatever its name says. Get or write it again."
-        ) from None
+        raise _unknown(path) from None
     except (OSError, SyntaxError, ValueError) as error:
+        if kind := unread_jpeg(_head(path)):
+            raise _unread(path, kind) from None
         raise FormatError(
             f"{path} is damaged ({error}). Get or write it again."
         ) from None

@@ -130,3 +130,15 @@ def test_a_dataset_json_that_is_no_json_gives_2(folder, capsys):
 
     assert main(["check", str(folder)]) == 2
     assert "line 1" in capsys.readouterr().out
+
+
+def test_files_of_annotations_are_called_as_they_lie_there(folder, capsys):
+    for path in (folder / "labelsTr").iterdir():
+        path.unlink()
+    (folder / "labelsTr").rmdir()
+    rows = "".join(f"{case},tip,{2 + i % 3},4\n" for i, case in enumerate("abcdefgh"))
+    (folder / "labelsTr.csv").write_text("case,landmark,x,y\n" + rows)
+    _describe(folder, task="landmark", landmarks=["tip"], labels={})
+
+    assert main(["check", str(folder)]) == 0
+    assert "images .png, annotations labelsTr.csv" in capsys.readouterr().out

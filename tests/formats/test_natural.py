@@ -1,5 +1,6 @@
 """Pictures against Pillow and SimpleITK, which wrote them."""
 
+import io
 import struct
 import zlib
 
@@ -283,3 +284,59 @@ def test_few_bits_are_spread_over_eight_as_viewers_show_them(tmp_path, bits):
     found = NATURAL.read_image([tmp_path / "c.png"]).array[0, 0]
 
     assert np.array_equal(found, values * (255 // (2**bits - 1)))
+
+
+def _jpeg(path, form="JPEG", **options):
+    """Save a mask of 0 and 200 with an edge, at an edge of which JPEG wavers."""
+    mask = np.zeros((24, 24), np.uint8)
+    mask[5:14, 6:17] = 200
+    packed = io.BytesIO()
+    Picture.fromarray(mask).save(packed, form, **options)
+    path.write_bytes(packed.getvalue())
+    return mask
+
+
+@pytest.mark.parametrize("name", ["c.png", "c.bmp", "c.jpg"])
+@pytest.mark.parametrize("progressive", [False, True], ids=["plain", "progressive"])
+def test_a_jpeg_is_no_annotation_whatever_its_name_is(tmp_path, name, progressive):
+    _jpeg(tmp_path / name, progressive=progressive)
+    seen = np.unique(np.asarray(Picture.open(tmp_path / name)))
+    assert len(seen) > 2  # so numbers are not those that were drawn
+
+    with pytest.raises(FormatError, match=f"{name} is packed as JPEG, which changes"):
+        NATURAL.read_labels(tmp_path / name)
+    assert NATURAL.read_image([tmp_path / name]).array.shape == (1, 24, 24)
+
+
+def test_what_other_packings_keep_is_an_annotation(tmp_path):
+    mask = _jpeg(tmp_path / "kept.png", "JPEG2000", irreversible=False)
+    _jpeg(tmp_path / "lost.png", "JPEG2000", irreversible=True)
+    _jpeg(tmp_path / "whole.png", "WEBP", lossless=True)
+    _jpeg(tmp_path / "waved.png", "WEBP", quality=50)
+
+    assert np.array_equal(NATURAL.read_labels(tmp_path / "kept.png")[0], mask)
+    assert np.array_equal(NATURAL.read_labels(tmp_path / "whole.png")[0], mask)
+    for name, packing in (("lost", "JPEG 2000"), ("waved", "WebP")):
+        with pytest.raises(FormatError, match=f"{name}.png is packed as {packing}"):
+            NATURAL.read_labels(tmp_path / f"{name}.png")
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "kind"),
+    [
+        (0xC1, 12, "a JPEG of 12 bits"),
+        (0xC3, 8, "a JPEG without loss"),
+        (0xF7, 8, "a JPEG-LS file"),
+    ],
+)
+def test_a_jpeg_that_is_not_read_is_called_so_and_not_damaged(
+    tmp_path, marker, bits, kind
+):
+    _jpeg(tmp_path / "c.jpg")
+    plain = (tmp_path / "c.jpg").read_bytes()
+    frame = plain.index(b"\xff\xc0\x00\x0b\x08")  # SOF0, its length, 8 bits
+    head = bytes([0xFF, marker, 0, 0x0B, bits])
+    (tmp_path / "c.jpg").write_bytes(plain[:frame] + head + plain[frame + 5 :])
+
+    with pytest.raises(FormatError, match=f"c.jpg is {kind}, which cannot be read"):
+        NATURAL.read_image([tmp_path / "c.jpg"])

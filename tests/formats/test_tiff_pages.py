@@ -361,3 +361,15 @@ def test_a_palette_is_color_in_a_picture_of_colors_and_values_elsewhere(
     with mapped.keeping_to(0):
         left = TIFF.read_image([tmp_path / "c.tif"], channels=3, lazily=True)
     assert np.array_equal(left.array, colors[indices].transpose(2, 0, 1))
+
+
+def test_a_tiff_packed_as_jpeg_is_an_image_and_no_annotation(tmp_path):
+    path = tmp_path / "c.tif"
+    mask = np.zeros((24, 24), np.uint8)
+    mask[5:14, 6:17] = 200
+    Picture.fromarray(mask).save(path, compression="jpeg", quality=75)
+
+    with pytest.raises(FormatError, match="c.tif is packed as JPEG, which changes"):
+        TIFF.read_labels(path)
+    found = TIFF.read_image([path], channels=1).array[0]
+    assert np.abs(found - mask).max() < 40 and len(np.unique(found)) > 2

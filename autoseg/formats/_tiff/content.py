@@ -63,3 +63,25 @@ class Content:
             self.keyframe.photometric == WHITE_IS_ZERO
             and self.keyframe.bitspersample == 1
         )
+
+
+def white_is_one(content: Content) -> tuple[list[str], list[str]]:
+    """Return what to warn of and what to note about a bilevel file that stores black.
+
+    By TIFF's rules, and in viewers, its zeros are white. tifffile (2026.3) stores
+    boolean arrays so as they are, True as black, and scikit-image with it: nothing in
+    such a file tells it from one that other programs wrote.
+    """
+    if not content.is_inverted:
+        return [], []
+    found = (
+        "its values are of one bit, and 0 is white: white is read as 1, as viewers "
+        "show it"
+    )
+    if str(content.keyframe.software).startswith("tifffile"):
+        doubt = (
+            f"{found}; tifffile wrote it, which stores boolean arrays with True as "
+            "black: save them as uint8, or what was True is read as 0"
+        )
+        return [doubt], []
+    return [], [found]

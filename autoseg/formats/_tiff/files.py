@@ -17,9 +17,9 @@ from autoseg.formats._tiff.calibration import (
     entries_of,
     read_side_car,
 )
-from autoseg.formats._tiff.content import Content
+from autoseg.formats._tiff.content import Content, white_is_one
 from autoseg.formats._tiff.layout import Layout, find_layout
-from autoseg.formats._tiff.pages import content_of, pixels_of
+from autoseg.formats._tiff.pages import content_of, packing_of, pixels_of
 from autoseg.formats._tiff.parts import cases_in
 from autoseg.formats._tiff.pyramid import write_pyramid
 from autoseg.formats._tiff.windows import Segments, suits
@@ -155,6 +155,15 @@ class TiffFiles(Format):
             alpha = [extra for extra in page.extrasamples if int(extra) in ALPHA]
             return page.photometric in COLORS or bool(alpha)
 
+    def loses(self, path: Path) -> str:
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(place_of(path)) as file:
+                return packing_of(file, content_of(file, path))
+        except DAMAGE as error:
+            raise _damaged(path, error) from None
+
     def _geometry(
         self,
         file: Any,
@@ -188,7 +197,7 @@ class TiffFiles(Format):
                 found = with_remarks(found, size.remarks, size.notes)
         else:
             found = flat_geometry(path, shape, None, unit)
-        remarks, also = _white_is_one(content)
+        remarks, also = white_is_one(content)
         found = with_remarks(found, remarks, (*notes, *also))
         return found if turned in TURNED else with_fields(found, "tiff", fields)
 
@@ -295,28 +304,6 @@ def _imagej_options(
         "resolution": (1 / geometry.spacing[-1], 1 / geometry.spacing[-2]),
         "metadata": metadata,
     }
-
-
-def _white_is_one(content: Content) -> tuple[list[str], list[str]]:
-    """Return what to warn of and what to note about a bilevel file that stores black.
-
-    By TIFF's rules, and in viewers, its zeros are white. tifffile (2026.3) stores
-    boolean arrays so as they are, True as black, and scikit-image with it: nothing in
-    such a file tells it from one that other programs wrote.
-    """
-    if not content.is_inverted:
-        return [], []
-    found = (
-        "its values are of one bit, and 0 is white: white is read as 1, as viewers "
-        "show it"
-    )
-    if str(content.keyframe.software).startswith("tifffile"):
-        doubt = (
-            f"{found}; tifffile wrote it, which stores boolean arrays with True as "
-            "black: save them as uint8, or what was True is read as 0"
-        )
-        return [doubt], []
-    return [], [found]
 
 
 def _overruled(file: Any, used: Geometry) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
+from autoseg.formats._lossy import HEAD, packed_with_loss
 from autoseg.formats._tiff.content import WHITE_IS_ZERO, Content
 from autoseg.formats._tiff.parts import Planes, at_position, at_time
 from autoseg.geometry import mapped
@@ -24,6 +25,7 @@ Array = NDArray[Any]
 SLIDES = ("svs", "scn", "ndpi", "bif", "philips", "qpi", "avs", "ventana")
 ASIDE = 1 | 4  # bits of NewSubfileType: a smaller copy, a transparency mask
 ALIKE = 0.1  # relative: how far ratios of edges of a smaller copy may be apart
+EXACT = (1, 5, 8, 32773, 32946)  # none, LZW, Deflate, PackBits, by TIFF's numbers
 MULTICOLOR = ("composite", "color")  # ImageJ's modes of real channels
 
 
@@ -106,6 +108,23 @@ def pixels_of(content: Content, path: Path) -> Array:
         for place, part in zip(array, content.parts, strict=True):
             place[...] = _pixels(part, path)
     return ~array if content.is_inverted and array.dtype.kind == "b" else array
+
+
+def packing_of(file: Any, content: Content) -> str:
+    """Return by which packing an image lost values, empty: by none that is known.
+
+    Parameters
+    ----------
+    file : tifffile.TiffFile
+        Open.
+    content : Content
+        Its image.
+    """
+    keyframe = content.keyframe
+    if keyframe.compression in EXACT or not keyframe.dataoffsets:
+        return ""
+    file.filehandle.seek(keyframe.dataoffsets[0])
+    return packed_with_loss(file.filehandle.read(min(HEAD, keyframe.databytecounts[0])))
 
 
 def quiet() -> None:
