@@ -54,6 +54,32 @@ def ignored_apart(found: Instances, classes: Mapping[int, str]) -> Instances:
     return Instances(found.labels, left, found.scores).ignoring(where)
 
 
+def drawn_names(
+    path: Path, names: Mapping[int, str], classes: Mapping[int, str]
+) -> dict[int, str]:
+    """Return the names of objects, without those that a side-car calls `IGNORE`.
+
+    Parameters
+    ----------
+    path : Path
+        The annotation; its side-car need not be there.
+    names : mapping of int to str
+        By id.
+    classes : mapping of int to str
+        See `readable_classes`.
+    """
+    side_car = side_car_of(path)
+    if IGNORE not in classes.values() or not side_car.is_file():
+        return dict(names)
+    given = _read(side_car, len(names))
+    ignored = {IGNORE, *(n for n, name in classes.items() if name == IGNORE)}
+    return {
+        i: name
+        for i, name in names.items()
+        if given.get(name, given.get(str(i))) not in ignored
+    }
+
+
 def side_car_of(path: Path) -> Path:
     """Return where the classes of the objects in an annotation are said."""
     ending = match_ending(path.name, known_endings()) or ""

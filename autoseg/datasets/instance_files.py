@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from autoseg.datasets.instance_classes import (
     IGNORE,
+    drawn_names,
     objects_of,
     side_car_of,
     with_classes,
@@ -90,10 +91,12 @@ def names_of(
     Returns
     -------
     dict of int to str
-        Also of those that left no voxel.
+        Also of those that left no voxel; where classes are given, without what stands
+        for what nobody annotated.
     """
     if path.is_dir():
-        return {i: file.name for i, file in enumerate(_masks(path), 1)}
+        masks = {i: file.name for i, file in enumerate(_masks(path), 1)}
+        return drawn_names(path, masks, classes)
     crowds = crowds_are_objects(dataset)
     return readers.names_of(path, case_id, classes, crowds=crowds)
 

@@ -241,7 +241,10 @@ def _with_training_cases(
         images=wanted or ending,
         maps_first=kind.maps_first,
     )
-    by_stem = {**kind.folders(labels), **stems_of_parts(found.by_stem)}
+    folders = kind.folders(labels)
+    by_stem = {**folders, **_annotating(stems_of_parts(found.by_stem), folders)}
+    if found.ending in OTHER_ENDINGS and set(by_stem) == set(folders):
+        found = replace(found, ending=ending)
     by_stem = _in_letters_of(by_stem, images)
     found = replace(found, by_stem=by_stem)
     # Where nobody names an ending, images of several kinds may stand together.
@@ -266,6 +269,17 @@ def _with_training_cases(
         image_ending=ending,
         annotation_ending=label_ending,
     )
+
+
+def _annotating(
+    files: Mapping[str, Path], folders: Mapping[str, Path]
+) -> dict[str, Path]:
+    """Return the files that annotate; JSON beside a folder says what lies in that."""
+    return {
+        stem: path
+        for stem, path in files.items()
+        if stem not in folders or path.suffix.lower() != ".json"
+    }
 
 
 def _in_letters_of(by_stem: Mapping[str, Path], images: Path) -> dict[str, Path]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from autoseg.datasets.annotations import read_annotation, read_prediction
-from autoseg.fingerprint.check.stage import check
+from autoseg.fingerprint.check.stage import check, examine
 from autoseg.spec.annotation import IGNORED
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -206,3 +206,37 @@ def test_check_says_how_much_is_ignored_and_that_its_value_may_be_an_object(tmp_
     assert found["warning"].startswith(
         "The value 2 is `ignore`, and lies among the ids"
     )
+
+
+def test_json_beside_a_folder_of_masks_tells_of_them_and_is_no_annotation(tmp_path):
+    for name in ("imagesTr", "labelsTr"):
+        (tmp_path / name).mkdir()
+    meta = {
+        "task": "instance",
+        "channel_names": ["a"],
+        "labels": {"background": 0, "cell": 1, "dot": 2, "ignore": 9},
+        "file_ending": ".png",
+    }
+    (tmp_path / "dataset.json").write_text(json.dumps(meta))
+    rng = np.random.default_rng(0)
+    for case in ("c0", "c1"):
+        image = rng.integers(0, 99, (20, 20), np.uint8)
+        Image.fromarray(image).save(tmp_path / f"imagesTr/{case}.png")
+        (tmp_path / f"labelsTr/{case}").mkdir()
+        for at, name in ((2, "a"), (8, "b"), (14, "nobody")):
+            mask = np.zeros((20, 20), np.uint8)
+            mask[at : at + 4, 3:9] = 255
+            Image.fromarray(mask).save(tmp_path / f"labelsTr/{case}/{name}.png")
+        said = {"a.png": "cell", "b.png": 2, "nobody.png": "ignore"}
+        side_car = tmp_path / f"labelsTr/{case}.json"
+        side_car.write_text(json.dumps({"instances": said}))
+
+    report = examine(tmp_path)
+
+    assert [c.annotation.name for c in report.dataset.training] == ["c0", "c1"]
+    assert report.dataset.annotation_ending == ".png"  # of predictions
+    assert report.classes == {"cell": 2, "dot": 2}
+    (note,) = [
+        p.found for p in report.problems if p.severity != "note" or "nobody" in p.found
+    ]
+    assert "nobody annotated 6.0% of the voxels" in note  # 4 x 6 of 400

@@ -124,7 +124,7 @@ def _annotations(
     own: tuple[str, ...] = (dataset.annotation_ending,)
     if not _given_ending(dataset):
         own = (*own, *kind_of(dataset).endings, *kind.endings)
-    whole = any(match_ending(p.name, known_endings()) for p in used if p)
+    whole = any(p.is_dir() or match_ending(p.name, known_endings()) for p in used)
     others: tuple[str, ...] = ()  # many files of code: only if something is left over
     for path in list_files(dataset.folder / "labelsTr"):
         if path in used or path.name.lower() in CLASS_LISTS:
