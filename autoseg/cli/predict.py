@@ -201,11 +201,15 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Predict, and say where the predictions are."""
     from autoseg.predict.stage import predict
+    from autoseg.train.setup.changed import HASHED, tell_of_model
 
     given = arguments.input
     num_parts, part_id = parts_of(arguments)
+    model = _model(arguments)
+    for line in tell_of_model(model, HASHED):
+        logger.warning("%s", line)
     written = predict(
-        _model(arguments),
+        model,
         given[0] if len(given) == 1 else given,
         arguments.output,
         save_probabilities=_probabilities(arguments),

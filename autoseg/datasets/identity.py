@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,15 @@ class Sources:
     def save(self, entries: Mapping[str, Any]) -> None:
         """Write down all cases anew."""
         write_text(self._path, dumps(entries))
+
+    def unknown(self, cases: Sequence[Case]) -> list[Case]:
+        """Return the cases whose content is not known by size and time of the files."""
+
+        def is_known(case: Case) -> bool:
+            entry = self.entries.get(case.id)
+            return isinstance(entry, dict) and entry.get("quick") == quick_stamp(case)
+
+        return [case for case in cases if is_there(case) and not is_known(case)]
 
     def content(self, case: Case) -> str:
         """Return a case's content, read again only if size or time of a file differ."""

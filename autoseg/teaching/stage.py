@@ -27,6 +27,7 @@ from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.json import dumps
 from autoseg.teaching.features import Vector, features_of
 from autoseg.teaching.ranking import Ranked, rank
+from autoseg.train.setup.changed import HASHED, tell_of_model
 from autoseg.workspace import UNCERTAINTY, Workspace
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ def next(
     folder, path = Path(output), Path(model) if model else None
     _refuse_place(folder, Path(images), described)
     path = path or _trained(described, configuration, workspace, plan)
+    for line in tell_of_model(path, HASHED):
+        logger.warning("%s", line)
     loaded = load_model(path, configuration=configuration if model else None)
     jobs = find_jobs(Path(images), folder / DRAFTS, loaded)
     refuse_foreign([folder / LIST])

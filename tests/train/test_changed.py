@@ -16,7 +16,7 @@ from autoseg.preprocess.store import CaseStore
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run
 from autoseg.train.folds import train_folds
-from autoseg.train.setup.changed import changed_folds
+from autoseg.train.setup.changed import changed_folds, tell_of_model
 from autoseg.train.stage import train
 from tests import toy
 
@@ -133,16 +133,37 @@ def test_a_training_does_not_go_on_with_other_data(toy_root):
         go(toy_root)
 
 
-def test_export_names_the_cases_that_changed(toy_root, tmp_path, capsys):
-    folder = go(toy_root)
+def test_whoever_uses_a_model_is_told_of_the_cases_that_changed(
+    toy_root, tmp_path, capsys
+):
+    model = go(toy_root).parent
+    given = tmp_path / "given"
+    shutil.copytree(toy_root.dataset / "imagesTr", given)
+    which = toy_root.dataset, "3d_fullres", "--root", toy_root.root
+    images = given, "-o", tmp_path / "drafts", "--device", "cpu"
+    commands = [
+        ["export", "-m", model, "-o", tmp_path / "m.zip"],
+        ["predict", *which, "-i", *images[:2], tmp_path / "out"],
+        ["next", toy_root.dataset, *images, "--root", toy_root.root],
+    ]
     exchange_labels(toy_root, 2)
 
-    words = ["export", "-m", folder.parent, "-o", tmp_path / "m.zip"]
+    said = []
+    for words in commands:
+        assert main([*map(str, words)]) == 0
+        said.append(capsys.readouterr().err)
 
-    assert main([*map(str, words)]) == 0
-    assert "trained on data that changed since (1 case: case_02)" in (
-        capsys.readouterr().err
+    told = "3d_fullres, fold 0: trained on data that changed since (1 case: case_02)"
+    assert [told in text for text in said] == [True] * 3
+    best = toy_root.workspace.best
+    best.parent.mkdir(parents=True)
+    best.touch()
+    assert (
+        tell_of_model(best) == tell_of_model(model) and told in tell_of_model(best)[0]
     )
+    (line,) = tell_of_model(model, most=0)  # bytes
+    assert "(case_00, case_01, case_02, case_03, case_04) changed since" in line
+    assert "was not looked at: the files are large" in line
 
 
 def add_cases(place, *numbers):

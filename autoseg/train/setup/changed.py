@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.identity import changed_cases
+from autoseg.datasets.identity import Sources, all_files, changed_cases
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, PlanError, amount, some_of
-from autoseg.spec.dataset import Dataset
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.json import load_object
-from autoseg.workspace import RUN, Workspace
+from autoseg.workspace import MODEL_PLAN, RUN, Workspace
+
+HASHED = 1 << 30  # bytes: what is read in a second or two, before a prediction
 
 
 def changed_since(
@@ -71,14 +73,18 @@ def changed_folds(
     return found
 
 
-def tell_of_model(model: Path) -> list[str]:
-    """Return what is to be said of a model's folder in ROOT, before it is given away.
+def tell_of_model(model: Path, most: int | None = None) -> list[str]:
+    """Return what is to be said of a model in ROOT before it is used or given away.
 
     Parameters
     ----------
     model : Path
-        ``ROOT/results/DATASET/PLAN/CONFIGURATION``; of any other folder nothing is
+        ``ROOT/results/DATASET/PLAN/CONFIGURATION``, or the bundle that `find_best`
+        chose there, which stands for all that is trained; of any other model nothing is
         known, and of one whose data set is gone neither.
+    most : int, optional
+        Bytes that may be read where sizes and times of files are other ones; of more it
+        is said that nobody looked.
 
     Returns
     -------
@@ -94,8 +100,32 @@ def tell_of_model(model: Path) -> list[str]:
         dataset = load_dataset(workspace.root / str(known))
     except AutosegError:
         return []
-    found = changed_folds(model, dataset, workspace)
-    return [sentence(model.name, fold, cases) for fold, cases in found.items()]
+    if most is not None:
+        unknown = Sources(workspace).unknown(dataset.training)
+        if _size(unknown) > most:
+            return [_not_looked_at(workspace.dataset, unknown)]
+    folders = [model]
+    if model.absolute() == workspace.best:
+        folders = sorted(p.parent for p in workspace.results.glob(f"*/*/{MODEL_PLAN}"))
+    return [
+        sentence(folder.name, fold, cases)
+        for folder in folders
+        for fold, cases in changed_folds(folder, dataset, workspace).items()
+    ]
+
+
+def _size(cases: Sequence[Case]) -> int:
+    files = (path for case in cases for path in all_files(case))
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def _not_looked_at(name: str, cases: Sequence[Case]) -> str:
+    count = amount(len(cases), "case")
+    return (
+        f"{name}: whether {count} ({some_of([case.id for case in cases])}) changed "
+        "since the model was trained was not looked at: the files are large, and of "
+        "another size or time than when they were measured. `autoseg report` says it."
+    )
 
 
 def sentence(name: str, fold: str, cases: list[str]) -> str:

@@ -30,6 +30,7 @@ from autoseg.preprocess.folds import load_splits, make_splits
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.json import dumps, load_object, to_json, write_text
 from autoseg.tasks import choose_task, make_task
+from autoseg.train.setup.changed import HASHED, tell_of_model
 from autoseg.train.start.initialize import hash_weights
 from autoseg.train.teach.kinds import TEACH_KINDS
 from autoseg.train.teach.kinds.base import TeachKind
@@ -105,6 +106,8 @@ def teach(
     folder = Path(os.path.abspath(output))
     before = _made_before(folder)
     teacher = load_model(model, configuration=configuration, folds=folds)
+    for line in tell_of_model(Path(model), HASHED):
+        logger.warning("%s", line)
     kind = _kind_of(teacher, described, sure)
     cases = _unannotated(Path(os.path.abspath(images)), described)
     origin = _origin(teacher, described, cases, sure)
