@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from autoseg.datasets.series.maps import read_map_on_image
 from autoseg.errors import FormatError, some_of
 from autoseg.pointfiles.base import Item, cases_in, is_map, points_in_map
 from autoseg.pointfiles.base import case_id as case_of_file
 from autoseg.pointfiles.base import read_points as read_file
 from autoseg.pointfiles.base import write_points as write_file
+from autoseg.pointfiles.convention import FIRST, Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import Points
 
 ENDING = ".json"
+ORIGIN = 1e-6  # units of the spacing: what is nearer to 0 was written as 0
 
 
 def read_points(
@@ -124,3 +129,23 @@ def write_points(path: Path, points: Points, geometry: Geometry) -> None:
     """
     case = case_of_file(Path(path))
     write_file(Path(path), [Item(case=case, points=points, geometry=geometry)])
+
+
+def is_origin(place: NDArray[np.float64], geometry: Geometry | None) -> bool:
+    """Return whether a point is where files have zeros, by any convention.
+
+    Tools write 0, 0 for a point that nobody set.
+
+    Parameters
+    ----------
+    place : ndarray, shape (D,)
+        In voxels of the image, slowest axis first.
+    geometry : Geometry or None
+        Of the image, if it is known.
+    """
+    if any((place == -first).all() for first in FIRST.values()):
+        return True
+    if geometry is None or geometry.unit == "px":
+        return False
+    lps = Convention(space="physical").from_index(place[None], geometry)
+    return bool(np.abs(lps).max() < ORIGIN)

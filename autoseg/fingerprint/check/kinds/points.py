@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autoseg.datasets.frames import has_convention, strayed
-from autoseg.datasets.points import conventions, read_points
+from autoseg.datasets.points import conventions, is_origin, read_points
 from autoseg.datasets.vain import never_present
 from autoseg.errors import AutosegError, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
@@ -20,7 +20,6 @@ from autoseg.fingerprint.check.kinds.base import CheckKind, json_problems
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.base import known_endings
 from autoseg.pointfiles.base import cases_in, point_endings
-from autoseg.pointfiles.convention import FIRST, Convention
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import UNKNOWN, Points
@@ -30,7 +29,6 @@ SAME = 1e-3  # voxels: two landmarks nearer than that are one place
 SHOWN = 5  # names in a message
 LEAST_SAME = 3  # cases with a landmark at one place, before that is called odd
 SAME_SHARE = 0.1  # of the cases: in fewer it may be chance
-ORIGIN = 1e-6  # units of the spacing: what is nearer to 0 was written as 0
 LEAST_CASES = 8  # before sides are called odd
 WRONG_SHARE = 0.1  # of the cases with swapped sides: more than that is no mistake
 
@@ -194,7 +192,11 @@ def _one_place(where: Path, given: Sequence[CaseFacts]) -> Iterator[Problem]:
     """
     for row, name in enumerate(given[0].found.names):
         there = [fact for fact in given if fact.found.present[row]]
-        zero = [fact.case.id for fact in there if _is_origin(fact, row)]
+        zero = [
+            fact.case.id
+            for fact in there
+            if is_origin(fact.found.coordinates[row], fact.geometry)
+        ]
         if len(zero) > 1:
             yield _placed(where, name, "0 along all axes", zero, len(given))
             continue
@@ -225,17 +227,6 @@ def _placed(
         "If it was not set or not there, leave it empty in the file: no coordinates, "
         "or a status.",
     )
-
-
-def _is_origin(fact: CaseFacts, row: int) -> bool:
-    """Return whether a point is where files have zeros, by any convention."""
-    place = fact.found.coordinates[row]
-    if any((place == -first).all() for first in FIRST.values()):
-        return True
-    if fact.geometry is None or fact.geometry.unit == "px":
-        return False
-    lps = Convention(space="physical").from_index(place[None], fact.geometry)
-    return bool(np.abs(lps).max() < ORIGIN)
 
 
 def strange_names(
