@@ -45,7 +45,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "plain_unet": (U_NET, []),
     "residual_unet": ({**U_NET, "network.blocks": [1, 2, 2, 2]}, []),
     "attention_unet": (U_NET, []),
-    "unetpp": ({"network.features": [4, 8, 16, 32]}, []),
+    "unetpp": (U_NET, []),
     "mednext": (U_NET, ["--lr", "0.003"]),
     "segnet": (U_NET, []),
     "unetr": (UNETR, ["--lr", "0.001"]),

@@ -371,8 +371,12 @@ class Planning:
         """Return the axes of a patch that may be flipped: all, unless the task says."""
         own = self.task.mirror_axes
         if own is None:
-            return range(dim)
-        return [self._transpose.index(axis) for axis in own]
+            sided = self.task.sided(self.fingerprint.annotation)
+            own = tuple(a for a in self._transpose if a not in sided)
+        # A slice has the last axes of the volume.
+        first = len(self._transpose) - dim
+        places = sorted(self._transpose.index(axis) - first for axis in own)
+        return [place for place in places if place >= 0]
 
     # Low resolution and cascade ------------------------------------------------------
 

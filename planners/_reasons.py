@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from autoseg.networks.options import network_recipe
 from autoseg.spec.choice import Decision
@@ -250,17 +250,29 @@ def left_out(name: str, because: str) -> Decision:
     )
 
 
-def about_the_rest(plan: Plan) -> list[Decision]:
-    """Return why mirroring, resampling and training are as they are."""
-    axes = {name: c.mirror_axes for name, c in plan.configurations.items()}
-    everywhere = all(
-        len(axes[name]) == c.dim for name, c in plan.configurations.items()
+def about_the_rest(plan: Plan, sided: Mapping[int, str] | None) -> list[Decision]:
+    """Return why mirroring, resampling and training are as they are.
+
+    Parameters
+    ----------
+    plan : Plan
+        With its configurations.
+    sided : mapping of int to str, or None
+        Axes of the image along which classes have sides, and why; see `Task.sided`.
+        None: the user has said what is mirrored.
+    """
+    because = "; ".join(
+        f"along {'zyx'[-len(plan.transpose) :][axis]}, {why}"
+        for axis, why in (sided or {}).items()
     )
+    if sided is None:
+        because = "set by the user"
     mirror = Decision(
         field="mirror_axes",
-        value="all axes" if everywhere else str(axes),
-        rule="all axes; take out those along which left and right are classes",
-        because="nothing in the data says which",
+        value=_mirrored(plan),
+        rule="all axes but those along which a class lies on the same side of the "
+        "others in nearly every case",
+        because=because or "no class does, as far as the cases show",
     )
     # Landmarks say themselves what may be mirrored.
     decided = [] if "mirror_axes" in plan.task.options else [mirror]
@@ -275,6 +287,16 @@ def about_the_rest(plan: Plan) -> list[Decision]:
         ),
         _about_training(plan),
     ]
+
+
+def _mirrored(plan: Plan) -> str:
+    """Return along which axes patches are mirrored, as a person reads it."""
+    configurations = plan.configurations.values()
+    if all(len(c.mirror_axes) == c.dim for c in configurations):
+        return "all axes"
+    if not any(c.mirror_axes for c in configurations):
+        return "none"
+    return str({name: c.mirror_axes for name, c in plan.configurations.items()})
 
 
 def _about_training(plan: Plan) -> Decision:

@@ -118,9 +118,18 @@ def make_plan(
         *about_grid(fingerprint, grid, fixed),
         *of_channels,
         *planning.decisions,
-        *about_the_rest(plan),
+        *about_the_rest(plan, _sided(kind, fingerprint, overrides)),
     )
     return replace(plan, decisions=decisions)
+
+
+def _sided(
+    kind: type[Task], fingerprint: Fingerprint, overrides: Overrides
+) -> dict[int, str] | None:
+    """Return why axes are not mirrored; None if the user says which are."""
+    if any(key.endswith("mirror_axes") for key in overrides.values):
+        return None
+    return kind.sided(fingerprint.annotation)
 
 
 def counted_in_bytes(budget: Budget, overrides: Overrides) -> Budget:

@@ -80,7 +80,8 @@ class Task(ABC):
     ignore : int or None
         Value in files, or number of the class, of what nobody annotated.
     mirror_axes : tuple of int, or None
-        Axes of the image along which it may be mirrored; None: all.
+        Axes of the image along which it may be mirrored; None: all but those of
+        `sided`.
     """
 
     score_options: ClassVar[tuple[str, ...]] = ()
@@ -146,6 +147,22 @@ class Task(ABC):
             Why.
         """
         return None, ()
+
+    @classmethod
+    def sided(cls, measured: Mapping[str, Any]) -> dict[int, str]:
+        """Return axes along which mirrored images are none that there could be.
+
+        Parameters
+        ----------
+        measured : mapping
+            The pooled measurements of the fingerprint.
+
+        Returns
+        -------
+        dict of int to str
+            By axis of the image: why. Of the others nothing is known.
+        """
+        return {}
 
     @property
     @abstractmethod

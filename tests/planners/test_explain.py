@@ -188,3 +188,51 @@ def test_a_stage_that_follows_another_is_held_against_the_default_network(
     ratios = row.split("patch")[1].split()
     assert len(ratios) == len(plan.configurations)
     assert all(0 < float(ratio) < 1 for ratio in ratios)
+
+
+def test_axes_along_which_classes_have_sides_are_not_mirrored_and_it_is_said_why(
+    fingerprint, task
+):
+    even, sided = [9, 2, 9], [1, 0, 29]
+    thick_last = ((500, 480, 40), (0.8, 0.8, 5.0))  # so the last axis comes first
+    plans = {
+        axis: PLANNERS["unet"](
+            fingerprint(
+                *thick_last,
+                annotation={
+                    "classes": {},
+                    "sides": {
+                        "class1": [sided if n == axis else even for n in range(3)]
+                    },
+                },
+            ),
+            task(2),
+            Budget(),
+        )
+        for axis in range(3)
+    }
+
+    assert plans[0].transpose == (2, 0, 1)
+    found = {
+        axis: [c.mirror_axes for c in plan.configurations.values()]
+        for axis, plan in plans.items()
+    }
+    assert found == {
+        0: [(1,), (0, 2)],  # in slices of the volume, and in the volume
+        1: [(0,), (0, 1)],
+        2: [(0, 1), (1, 2)],
+    }
+    why = {d.field: d.because for d in plans[0].decisions}["mirror_axes"]
+    assert why == (
+        "along z, class1 lies on one side in 29 of 30 cases, on the other in 1"
+    )
+
+
+def test_without_sides_all_axes_are_mirrored(page):
+    plan, _ = page()
+
+    assert all(
+        c.mirror_axes == (0, 1, 2)[: c.dim] for c in plan.configurations.values()
+    )
+    said = {d.field: d for d in plan.decisions}["mirror_axes"]
+    assert said.value == "all axes" and said.because.startswith("no class does")

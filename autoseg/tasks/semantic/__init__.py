@@ -18,6 +18,7 @@ from autoseg.tasks.base import Array, Head, Pointwise, Task
 from autoseg.tasks.losses import loss_of, losses_of
 from autoseg.tasks.semantic.partly import Numbering, each_part
 from autoseg.tasks.semantic.places import share_of
+from autoseg.tasks.semantic.sides import sided_axes
 from autoseg.tasks.semantic.sizes import is_one, measure_classes, pool_classes
 
 IGNORE = "ignore"
@@ -241,6 +242,10 @@ class SemanticTask(Task):
     @classmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return pool_classes(measurements)
+
+    @classmethod
+    def sided(cls, measured: Mapping[str, Any]) -> dict[int, str]:
+        return sided_axes(measured.get("sides", {}))
 
     def _spoken_of(self, annotation: Any) -> dict[str, tuple[int, ...]]:
         """Return the inner values of the classes that an annotation speaks of."""

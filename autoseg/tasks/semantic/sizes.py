@@ -9,6 +9,7 @@ from typing import Any
 from autoseg.geometry.slabs.components import SLAB, component_sizes
 from autoseg.spec.arrays.windowed import pieces
 from autoseg.tasks.base import Array
+from autoseg.tasks.semantic.sides import measure_sides, pool_sides
 
 
 def measure_classes(
@@ -39,7 +40,7 @@ def measure_classes(
             "objects": len(sizes),
             "object_size_logs": _size_histogram(sizes),
         }
-    return {"classes": result}
+    return {"classes": result, "sides": measure_sides(labels, classes)}
 
 
 def pool_classes(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def pool_classes(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     dict
         JSON values; by class, over the cases that speak of it: how many ``cases``,
         ``cases_present`` of them with it, ``voxels`` of ``all_voxels`` and their ratio
-        ``frequency``, ``objects`` and their ``median_object_size``.
+        ``frequency``, ``objects`` and their ``median_object_size``. And ``sides``, as
+        `pool_sides` returns them.
     """
     pooled: dict[str, Any] = {}
     for measured in measurements:
@@ -71,7 +73,8 @@ def pool_classes(measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for numbers in pooled.values():
         numbers["frequency"] = numbers["voxels"] / max(1, numbers["all_voxels"])
         numbers["median_object_size"] = _median_size(numbers["object_size_logs"])
-    return {"classes": pooled}
+    sides = pool_sides([measured.get("sides", {}) for measured in measurements])
+    return {"classes": pooled, "sides": sides}
 
 
 def is_one(members: Sequence[int], labels: Array) -> Array:
