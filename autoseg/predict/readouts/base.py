@@ -99,13 +99,8 @@ class Readout(ABC):
 
     @property
     def can_doubt(self) -> bool:
-        """Whether there are several opinions, which can be compared voxel by voxel."""
+        """Whether it can be said of each voxel how sure the prediction is."""
         return False
-
-    @property
-    def can_judge(self) -> bool:
-        """Whether predictions come with a number that says how sure they are."""
-        return True
 
     @property
     def doubted(self) -> tuple[Head, ...]:
@@ -127,12 +122,6 @@ class Readout(ABC):
             raise UsageError(
                 "Turned and scaled copies are looked at for landmarks, and this model "
                 "finds none. Leave copies out; --tta averages over mirrored ones."
-            )
-        if self.options.uncertainty and not self.can_judge:
-            raise UsageError(
-                "The uncertainty is the disagreement of folds and mirrored copies of "
-                "the image about classes of voxels; this model has one fold and no "
-                "mirrored copies. Predict with more folds, or with mirrored copies."
             )
 
     def wanted_files(self, parts: int = 1, **asked: Collection[str]) -> Collection[str]:

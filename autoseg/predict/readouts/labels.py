@@ -74,15 +74,7 @@ class Labels(OutputReadout):
 
     @property
     def can_doubt(self) -> bool:
-        mirrored = self.options.mirror is not False
-        mirrored = mirrored and bool(self.model.settings.mirror_axes)
-        return self.task.pointwise is not None and (
-            mirrored or len(self.model.folds) > 1
-        )
-
-    @property
-    def can_judge(self) -> bool:
-        return self.task.pointwise is None or self.can_doubt
+        return self.task.pointwise is not None
 
     @property
     def doubted(self) -> tuple[Head, ...]:

@@ -1,6 +1,7 @@
 """How sure predictions are: an image, and one number for each case.
 
-Of label maps, it is how far folds and mirrored copies disagree. Each fold sees each
+Of label maps, it is how far folds and mirrored copies disagree, or, of one fold
+without mirrored copies, how far its probabilities are from certain. Each fold sees each
 mirrored copy of a window, and where they disagree (see `windows.disagreement`)
 is averaged over windows like one more output.
 

@@ -2,7 +2,9 @@
 
 The disagreement of a voxel is the sum over the classes of the variance of their
 probabilities. If every opinion were certain, that would be the probability that two of
-them, drawn at random, differ.
+them, drawn at random, differ. An opinion that is alone has nobody to differ from: its
+probabilities p are taken for shares of certain opinions, which gives the sum of
+p (1 - p).
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ class Disagreement:
         """Return the disagreement of all opinions, (*P), from 0 to 1."""
         if self._sum is None or self._squares is None:
             raise ValueError("there is no opinion yet")
+        if self._count == 1:
+            return (self._sum.sum(dim=0) - self._squares).clamp_(0, 1)
         mean = self._sum / self._count
         variance = self._squares / self._count - (mean * mean).sum(dim=0)
         return variance.clamp_(0, 1)

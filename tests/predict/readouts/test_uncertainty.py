@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from autoseg.errors import UsageError
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.readouts import READOUTS
@@ -57,6 +56,16 @@ def test_of_certain_opinions_it_is_the_probability_that_two_differ():
     found = _disagreement("softmax", first, first, first, second)
 
     assert found == pytest.approx(3 / 8, abs=1e-6)
+
+
+def test_an_opinion_that_is_alone_is_as_unsure_as_its_probabilities():
+    # Softmax of the logs of 6, 3 and 1: 1 - .6^2 - .3^2 - .1^2.
+    logs = [math.log(6), math.log(3), 0.0]
+
+    assert _disagreement("softmax", logs) == pytest.approx(0.54, abs=1e-6)
+    # Two regions at 3/4 and at 1/2: 3/16 and 1/4.
+    found = _disagreement("sigmoid", [math.log(3), 0.0])
+    assert found == pytest.approx(7 / 16, abs=1e-6)
 
 
 def test_regions_disagree_one_by_one():
@@ -140,12 +149,18 @@ def test_an_image_and_a_number_of_each_case_are_written(tmp_path):
     assert numbers["quality"].keys() == {"a", "b"}
 
 
-def test_one_fold_without_mirrors_cannot_disagree(tmp_path):
-    toy.write_nifti(tmp_path / "in" / "a.nii.gz", np.zeros((8, 8, 8)), (1, 1, 1))
-    model = toy_model.model(toy_model.plan(mirror=False))
+def test_one_fold_without_mirrors_is_as_unsure_as_its_probabilities():
+    model = toy_model.model(toy_model.plan(patch=8, mirror=False))
+    predictor = Predictor(model, DOUBTING)
+    logits = torch.tensor([0.0, math.log(6), math.log(3)])[:, None, None, None]
+    predictor._networks = [lambda x: logits.repeat(len(x), 1, *x.shape[2:])]
+    doubt = Doubt()
 
-    with pytest.raises(UsageError, match="fold"):
-        predict(model, tmp_path / "in", tmp_path / "out", uncertainty=True)
+    predictor.predict_image(_two_folds(np.ones((9, 10, 11)))[1], doubt=doubt)
+
+    # 1 - .1^2 - .6^2 - .3^2 in each voxel, and each is foreground: 1 - .54 V / 2 V.
+    np.testing.assert_allclose(doubt.map, 0.54, atol=2e-3)
+    assert doubt.quality == pytest.approx(0.73, abs=2e-3)
 
 
 def test_numbers_of_earlier_runs_stay(tmp_path):

@@ -90,11 +90,10 @@ class AfterKind:
         options = Options(device=self.device)
         readout = readout_of(model, options)
         predictor = Predictor(model, replace(options, uncertainty=readout.can_doubt))
-        qualities = Qualities(self.qualities) if readout.can_judge else None
         Pipeline(
             predictor=predictor,
             previous=previous,
-            qualities=qualities,
+            qualities=Qualities(self.qualities),
             **self.watching(model),
         ).run(waiting, 1, 1)
 

@@ -30,29 +30,28 @@ def calls(monkeypatch):
     return seen
 
 
-def _predict(monkeypatch, folder, doubts, judges):
-    readout = SimpleNamespace(can_doubt=doubts, can_judge=judges)
+def _predict(monkeypatch, folder, doubts):
+    readout = SimpleNamespace(can_doubt=doubts)
     monkeypatch.setattr(base, "readout_of", lambda model, options: readout)
     job = SimpleNamespace(folder=folder, fold="all")
     AfterLabels(job, "cpu").predict("model", ["case"], None)
 
 
-def test_how_sure_predictions_are_is_kept_where_there_are_opinions(
-    calls, monkeypatch, tmp_path
-):
-    _predict(monkeypatch, tmp_path, doubts=True, judges=True)
+def test_how_sure_predictions_are_is_kept(calls, monkeypatch, tmp_path):
+    _predict(monkeypatch, tmp_path, doubts=True)
 
     assert calls["cases"] == ["case"]
     assert calls["uncertainty"]
     assert calls["qualities"].path == tmp_path / "validation" / "uncertainty.json"
 
 
-def test_with_one_opinion_cases_are_predicted_and_nothing_is_kept(
+def test_where_voxels_are_not_doubted_a_number_is_kept_all_the_same(
     calls, monkeypatch, tmp_path
 ):
-    _predict(monkeypatch, tmp_path, doubts=False, judges=False)
+    _predict(monkeypatch, tmp_path, doubts=False)
 
-    assert calls == {"cases": ["case"], "uncertainty": False, "qualities": None}
+    assert calls["cases"] == ["case"] and not calls["uncertainty"]
+    assert calls["qualities"].path == tmp_path / "validation" / "uncertainty.json"
 
 
 def test_nothing_is_made_if_no_case_waits(calls, tmp_path):
