@@ -66,31 +66,31 @@ def _files(registry, name: str) -> list[Path]:
     return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
 
 
-@pytest.mark.parametrize(("registry", "name"), PLUGINS)
-def test_each_plugin_has_a_test_of_its_own(registry, name):
-    folder = registry.package.removeprefix("autoseg.").replace(".", "/")
+def test_each_plugin_has_a_test_of_its_own():
+    lacking = []
+    for registry, name in PLUGINS:
+        folder = registry.package.removeprefix("autoseg.").replace(".", "/")
+        test = ROOT / "tests" / folder / f"test_{name}.py"
+        if not test.is_file():
+            lacking.append(name_of(test))
 
-    assert (ROOT / "tests" / folder / f"test_{name}.py").is_file()
+    assert PLUGINS and not lacking, "\n".join(lacking)
 
 
-@pytest.mark.parametrize(("registry", "name"), PLUGINS)
-def test_each_plugin_stands_alone(registry, name):
-    siblings = tuple(
-        f"{registry.package}.{other}" for other in registry.names() if other != name
-    )
-    imported = [
-        node.module
-        for path in _files(registry, name)
-        for node in nodes(path)
-        if isinstance(node, ast.ImportFrom) and node.module
-    ]
+def test_each_plugin_stands_alone():
+    leaning = []
+    for registry, name in PLUGINS:
+        siblings = {f"{registry.package}.{other}" for other in registry.names()}
+        siblings -= {f"{registry.package}.{name}"}
+        leaning += [
+            f"{name_of(path)} imports {node.module}"
+            for path in _files(registry, name)
+            for node in nodes(path)
+            if isinstance(node, ast.ImportFrom) and node.module
+            if any(f"{node.module}.".startswith(f"{one}.") for one in siblings)
+        ]
 
-    assert not [
-        module
-        for module in imported
-        for sibling in siblings
-        if module == sibling or module.startswith(f"{sibling}.")
-    ]
+    assert PLUGINS and not leaning, "\n".join(leaning)
 
 
 def test_each_module_says_what_it_is():
