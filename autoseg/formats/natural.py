@@ -198,8 +198,8 @@ def _read(path: Path, palette_as_color: bool) -> tuple[Array, int]:
     except UnidentifiedImageError:
         raise _unknown(path) from None
     except (OSError, SyntaxError, ValueError) as error:
-        if kind := unread_jpeg(_head(path)):
-            raise _unread(path, kind) from None
+        if jpeg := unread_jpeg(_head(path)):
+            raise _unread(path, jpeg) from None
         raise FormatError(
             f"{path} is damaged ({error}). Get or write it again."
         ) from None
