@@ -6,7 +6,8 @@ which content it was made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,19 @@ from autoseg.atomic import atomically, sweep_temporaries
 from autoseg.datasets.files import find_cases
 from autoseg.datasets.identity import content_of
 from autoseg.datasets.series.choice import choice_of
-from autoseg.errors import UsageError
+from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
 from autoseg.preprocess.later import prepare
 from autoseg.spec.dataset import Case
 from autoseg.spec.json import dumps, load_object, write_text
+from autoseg.spec.run import Run
+from autoseg.train.setup.changed import HASHED, size_of
 from autoseg.train.setup.job import Job
 
 FOLDER = "unannotated"  # beside the preprocessed cases
+
+logger = logging.getLogger(__name__)
 
 
 def find_images(folder: Path, job: Job) -> list[Case]:
@@ -75,6 +80,8 @@ def prepare_images(
     ------
     CaseErrors
         If some cannot be read; the others are there.
+    UsageError
+        If all of them have one value, in which nothing can be hidden.
     """
     folder = job.store.folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +99,53 @@ def prepare_images(
         said.unlink(missing_ok=True)
         with atomically(file) as temporary, temporary.open("wb") as stream:
             np.save(stream, array)
-        write_text(said, dumps({"of": content}))
+        write_text(said, dumps({"of": content, "blank": bool(np.ptp(array) == 0)}))
 
     map_cases(make, cases, stage="prepare", workers=workers, name=lambda case: case.id)
+    _look_for_blank(files)
     return list(files.values())
+
+
+def _look_for_blank(files: Mapping[str, Path]) -> None:
+    """Warn of images of one value; raise UsageError if all are such."""
+    said = {
+        name: load_object(file.with_suffix(".json")) for name, file in files.items()
+    }
+    blank = [name for name, one in said.items() if one.get("blank")]
+    if len(blank) == len(files):
+        raise UsageError(
+            f"Each image has one value everywhere ({some_of(blank)}), so there is "
+            "nothing to learn from. Give other images."
+        )
+    if blank:
+        logger.warning(
+            "%s of one value everywhere, from which nothing is learned: %s.",
+            amount(len(blank), "image"),
+            some_of(blank),
+        )
+
+
+def other_images(cases: Sequence[Case], run: Run) -> list[str]:
+    """Return that a pretraining has seen other images, the rest of a line; or nothing.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        The images of now.
+    run : Run
+        Of the pretraining; versions before wrote down nothing. Of large files names
+        alone are compared.
+    """
+    if not run.data:
+        return []
+    large = size_of(cases) > HASHED
+    now = {case.id: "" if large else content_of(case) for case in cases}
+    then = {name: "" if large else content for name, content in run.data.items()}
+    names = sorted(now.keys() | then.keys())
+    other = [name for name in names if now.get(name) != then.get(name)]
+    if not other:
+        return []
+    return [
+        f"has learned from other images: {some_of(other)} changed, went or came since. "
+        "--overwrite makes it again."
+    ]

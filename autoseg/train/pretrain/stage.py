@@ -25,7 +25,9 @@ from typing import Any
 import torch
 
 from autoseg.atomic import sweep_temporaries
-from autoseg.errors import UsageError, amount
+from autoseg.datasets.identity import content_of
+from autoseg.errors import TrainingError, UsageError, amount
+from autoseg.spec.dataset import Case
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
 from autoseg.train.assemble import seconds_to_train
@@ -40,7 +42,7 @@ from autoseg.train.loop.checkpoint import (
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.schedule import Clock
 from autoseg.train.loop.trainer import Trainer
-from autoseg.train.pretrain.images import find_images, prepare_images
+from autoseg.train.pretrain.images import find_images, other_images, prepare_images
 from autoseg.train.pretrain.patches import HiddenPatches, Hiding
 from autoseg.train.pretrain.restoring import (
     Restoring,
@@ -163,24 +165,33 @@ def pretrain(
         )
     folder = job.model_folder / PRETRAINED
     with only_one(folder):
-        if overwrite:
-            start_again(folder)
         sweep_temporaries(folder, alone=True)
-        if not (folder / CHECKPOINT_FINAL).is_file():
-            _learn(Path(images), job, asked, hidden, folder, start)
+        cases = find_images(Path(images), job)
+        if overwrite or not (folder / CHECKPOINT_FINAL).is_file():
+            _learn(cases, job, asked, hidden, folder, start, overwrite)
         else:
             logger.info("%s is there already; --overwrite makes it again.", folder)
+            for line in other_images(cases, Run.load(folder / RUN)):
+                logger.warning("%s %s", folder, line)
     return folder / CHECKPOINT_FINAL
 
 
 def _learn(
-    images: Path, job: Job, asked: Options, hidden: float, folder: Path, start: float
+    cases: Sequence[Case],
+    job: Job,
+    asked: Options,
+    hidden: float,
+    folder: Path,
+    start: float,
+    overwrite: bool,
 ) -> None:
     """Begin or go on, to the end."""
-    cases = find_images(images, job)
     record = folder / RUN
-    if record.is_file():
+    is_new = overwrite or not record.is_file()
+    if not is_new:
         run = Run.load(record)
+        for line in other_images(cases, run):
+            raise TrainingError(f"{folder} {line}")
         check_same(asked, run, str(folder))
         hardware = hardware_again(run, asked)
         job = _changed(job, {**run.overrides, **run.fitted})
@@ -188,10 +199,13 @@ def _learn(
     else:
         job, run, hardware, files = _begin(cases, job, asked, hidden)
     trainer = _trainer(job, run, hardware, files, hidden)
-    if not record.is_file():
+    if is_new:
         if run.time_budget is not None:
             run = replace(run, prepared=round(time.monotonic() - start, 3))
             trainer.clock.seconds = seconds_to_train(run)
+        if overwrite:  # not before all that is needed is there
+            start_again(folder)
+        folder.mkdir(parents=True, exist_ok=True)
         run.save(record)
     state = load_state(folder)
     if state is not None:
@@ -206,7 +220,7 @@ def _changed(job: Job, changes: Mapping[str, Any]) -> Job:
 
 
 def _begin(
-    cases: Sequence[Any], job: Job, asked: Options, hidden: float
+    cases: Sequence[Case], job: Job, asked: Options, hidden: float
 ) -> tuple[Job, Run, Hardware, list[Path]]:
     """Choose what is learned, and on what; nothing of it is recorded yet."""
     if asked.time_budget is None and not (asked.iterations or asked.epochs):
@@ -235,6 +249,7 @@ def _begin(
         split="",
         training_cases=len(files),
         validation_cases=0,
+        data={case.id: content_of(case) for case in cases},
     )
     check_memory(job, run, hardware)
     if run.time_budget is not None:

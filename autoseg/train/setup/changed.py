@@ -102,7 +102,7 @@ def tell_of_model(model: Path, most: int | None = None) -> list[str]:
         return []
     if most is not None:
         unknown = Sources(workspace).unknown(dataset.training)
-        if _size(unknown) > most:
+        if size_of(unknown) > most:
             return [_not_looked_at(workspace.dataset, unknown)]
     folders = [model]
     if model.absolute() == workspace.best:
@@ -114,7 +114,8 @@ def tell_of_model(model: Path, most: int | None = None) -> list[str]:
     ]
 
 
-def _size(cases: Sequence[Case]) -> int:
+def size_of(cases: Sequence[Case]) -> int:
+    """Return how many bytes all files of some cases have."""
     files = (path for case in cases for path in all_files(case))
     return sum(path.stat().st_size for path in files if path.is_file())
 

@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from autoseg.errors import UsageError
+from autoseg.errors import CaseErrors, TrainingError, UsageError
 from autoseg.networks.build import build_network
 from autoseg.train.loop import trainer as loop
 from autoseg.train.pretrain.stage import pretrain
@@ -14,6 +15,7 @@ from autoseg.train.setup.options import Options
 from autoseg.train.start.adopt import adopt_network
 from autoseg.train.start.initialize import initialize
 from autoseg.train.start.origin import read_origin
+from tests import toy
 
 HOW = {
     "recipe": "fast",
@@ -26,13 +28,13 @@ HOW = {
 }
 
 
-def go(toy, **options):
-    images = toy.dataset / "imagesTr"
+def go(place, **options):
+    images = place.dataset / "imagesTr"
     return pretrain(
         images,
-        toy.dataset,
+        place.dataset,
         "3d_fullres",
-        toy.root,
+        place.root,
         **{"iterations": 3, **HOW, **options},
     )
 
@@ -97,3 +99,39 @@ def test_what_cannot_be_is_said_before_anything_is_written(toy_root):
         pretrain(toy_root.root, toy_root.dataset, "3d_fullres", toy_root.root)
 
     assert not (toy_root.fold().parent / "pretrained").exists()
+
+
+def test_nothing_is_thrown_away_before_all_that_is_needed_is_there(toy_root, caplog):
+    whole = go(toy_root)
+    before = whole.read_bytes()
+    image = sorted((toy_root.dataset / "imagesTr").iterdir())[0]
+    content = image.read_bytes()
+
+    image.write_bytes(b"broken")
+    with pytest.raises(CaseErrors, match="1 of 5 cases failed"):
+        go(toy_root, overwrite=True)
+    with pytest.raises(UsageError, match="say how long"):
+        go(toy_root, overwrite=True, iterations=None)
+    assert whole.read_bytes() == before
+
+    assert go(toy_root) == whole
+    assert "has learned from other images: case_00 changed, went or came" in caplog.text
+    caplog.clear()
+    image.write_bytes(content)
+    assert go(toy_root) == whole and "other images" not in caplog.text
+    (whole.parent / "checkpoint_final.pt").unlink()
+    toy.write_nifti(image, np.ones(toy.SHAPE, np.float32))
+    with pytest.raises(TrainingError, match="other images: case_00"):
+        go(toy_root)
+
+
+def test_images_of_one_value_are_told_and_refused_if_all_are(toy_root, caplog):
+    images = sorted((toy_root.dataset / "imagesTr").iterdir())
+    toy.write_nifti(images[0], np.zeros(toy.SHAPE, np.float32))
+    go(toy_root)
+    assert "1 image of one value everywhere" in caplog.text
+
+    for image in images:
+        toy.write_nifti(image, np.full(toy.SHAPE, 7, np.float32))
+    with pytest.raises(UsageError, match="Each image has one value everywhere"):
+        go(toy_root, overwrite=True)
