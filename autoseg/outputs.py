@@ -69,9 +69,13 @@ def refuse_foreign(
     Raises
     ------
     UsageError
-        Names the files that would be lost, and what to do.
+        Names the files that would be lost, or what is no folder and cannot become one,
+        and what to do.
     """
-    there = [path for path in dict.fromkeys(files) if _is_there(path)]
+    wanted = list(dict.fromkeys(files))
+    there = [path for path in wanted if _is_there(path)]
+    for folder in dict.fromkeys(path.parent for path in wanted if path not in there):
+        must_be_folder(folder)
     identities = {identity for path in inputs for identity in _identities(path)}
     same = [path for path in there if identities.intersection(_identities(path))]
     if same:
@@ -89,6 +93,33 @@ def refuse_foreign(
             "autoseg (or changed since), so it is not replaced. Nothing was done. Give "
             f"another folder or file name, or {option} if it may be lost."
         )
+
+
+def must_be_folder(folder: Path, *, written: bool = True) -> None:
+    """Raise UsageError unless something is a folder, or can be made one.
+
+    Parameters
+    ----------
+    folder : Path
+        Where files are, or are going to be.
+    written : bool
+        New files, so that it has to be allowed.
+    """
+    place = folder.absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if place.is_dir():
+        if not written or os.access(place, os.W_OK | os.X_OK):
+            return
+        found = f"{place} may not be written to"
+    elif place.is_symlink():
+        found = f"{place} is a link to {os.readlink(place)}, which does not exist"
+    else:
+        found = f"{place} is a file and no folder"
+    raise UsageError(
+        f"{found}, so nothing can be written to {folder}. Nothing was done. Give "
+        "another folder."
+    )
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoseg.errors import UsageError, did_you_mean
+from autoseg.outputs import must_be_folder
 
 DEFAULT_PLAN = "unet"
 ALL_FOLDS = "all-folds"  # in a command: every fold of the cross-validation
@@ -50,8 +51,16 @@ DESCRIPTIONS = ("dataset.json", "dataset_description.json")  # ours, and that of
 
 
 def find_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Return ROOT: what is given, else ``$AUTOSEG_ROOT``, else ``./autoseg_root``."""
-    return Path(root or os.environ.get("AUTOSEG_ROOT") or "autoseg_root").absolute()
+    """Return ROOT: what is given, else ``$AUTOSEG_ROOT``, else ``./autoseg_root``.
+
+    Raises
+    ------
+    UsageError
+        If it is no folder, and cannot become one.
+    """
+    place = Path(root or os.environ.get("AUTOSEG_ROOT") or "autoseg_root").absolute()
+    must_be_folder(place, written=False)
+    return place
 
 
 def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:

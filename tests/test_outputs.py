@@ -6,8 +6,10 @@ import zipfile
 
 import pytest
 
+import autoseg
 from autoseg.errors import UsageError
 from autoseg.outputs import JOURNAL, adopt, companions, is_ours, refuse_foreign, writing
+from autoseg.workspace import find_root
 
 
 def written(path, text="ours"):
@@ -182,3 +184,32 @@ def test_the_voxels_behind_a_header_belong_to_it(tmp_path):
 
     assert names == ["a.mhd", "a.raw", "a.zraw"]
     assert companions(tmp_path / "a.nrrd") == [tmp_path / "a.nrrd"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_done(
+    tmp_path, kind
+):
+    place = tmp_path / "there"
+    if kind == "file":
+        place.write_text("a file")
+    else:
+        place.symlink_to(tmp_path / "nowhere")
+
+    for folder in (place, place / "deeper"):
+        with pytest.raises(UsageError, match="nothing can be written to .*there"):
+            refuse_foreign([folder / "a.png"])
+        with pytest.raises(UsageError, match="is a (file|link)"):
+            find_root(folder)
+        with pytest.raises(UsageError):
+            autoseg.merge(["a", "b"], folder)
+    assert refuse_foreign([tmp_path / "new" / "deeper" / "a.png"]) is None
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
+    old = written(tmp_path / "a.png")
+    monkeypatch.setattr(os, "access", lambda place, how: False)
+
+    with pytest.raises(UsageError, match="may not be written to"):
+        refuse_foreign([tmp_path / "new.png"])
+    assert refuse_foreign([old]) is None  # it is there already

@@ -22,6 +22,7 @@ from autoseg.datasets.series.drawn import single_values
 from autoseg.datasets.series.maps import read_map
 from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.formats.base import find_format
+from autoseg.outputs import must_be_folder
 from autoseg.spec.dataset import KEY, Case, Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.tasks import choose_task, make_task
@@ -94,6 +95,7 @@ def merge(
     folder = Path(os.path.abspath(output))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} holds something, and nothing is overwritten.")
+    must_be_folder(folder)
     place = find_root(root)
     parts = [load_dataset(find_dataset(one, place)) for one in datasets]
     twice = [

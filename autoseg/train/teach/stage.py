@@ -23,6 +23,7 @@ from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
+from autoseg.outputs import must_be_folder
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.job import Job
 from autoseg.predict.stage import predict
@@ -105,6 +106,7 @@ def teach(
     described, workspace = open_dataset(dataset, root)
     folder = Path(os.path.abspath(output))
     before = _made_before(folder)
+    must_be_folder(folder)
     teacher = load_model(model, configuration=configuration, folds=folds)
     for line in tell_of_model(Path(model), HASHED):
         logger.warning("%s", line)
