@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autoseg.datasets.layouts.bids import described
+from autoseg.datasets.layouts.names import is_bids
 from autoseg.datasets.read import load_dataset
 from autoseg.describing.contents import Contents, look
 from autoseg.describing.kinds.base import Ask
 from autoseg.describing.layout import find_layout
 from autoseg.describing.pairs import Found
 from autoseg.describing.words import Understood
-from autoseg.errors import UsageError, did_you_mean
+from autoseg.errors import DatasetError, UsageError, did_you_mean
 from autoseg.outputs import refuse_foreign
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, write_text
@@ -107,6 +109,8 @@ def init(
         raise UsageError(
             f"No task {task!r}.{near} There are: {', '.join(TASKS.names())}."
         )
+    if not images and not annotations:
+        _refuse_bids(place)
     found = find_layout(place, images, annotations)
     contents = look(
         found,
@@ -130,6 +134,22 @@ def init(
         found=found,
         contents=contents,
         picture=drawing if picture and drawn else None,
+    )
+
+
+def _refuse_bids(folder: Path) -> None:
+    """Raise UsageError if a folder is a data set as it is, by BIDS's rules."""
+    if not is_bids(folder) or not (folder / "derivatives").is_dir():
+        return
+    try:
+        described(folder, None)
+    except DatasetError as error:
+        raise UsageError(
+            f"{error} The rest of a BIDS data set is taken as it is: docs/dataset.md."
+        ) from None
+    raise UsageError(
+        f"{folder} is a BIDS data set, which needs no dataset.json. `autoseg check "
+        f"{folder}` says whether all is right."
     )
 
 

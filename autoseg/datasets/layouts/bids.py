@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from autoseg.datasets.layouts.names import (
     parse,
 )
 from autoseg.errors import DatasetError, some_of
+from autoseg.outputs import JOURNAL
 
 KEY = "bids"
 OPTIONS = ("derivatives", "suffixes", "annotations")
@@ -61,7 +62,7 @@ def described(folder: Path, raw: Mapping[str, Any] | None) -> dict[str, Any] | N
             '{"derivatives": "manual", "suffixes": ["T1w"]}.'
         )
     found = _Found(folder, asked)
-    return {**found.description(), **(raw or {})}
+    return {**found.description(named="labels" in (raw or {})), **(raw or {})}
 
 
 class _Found:
@@ -97,14 +98,16 @@ class _Found:
     def _annotations(self, pipeline: Any) -> dict[str, Path]:
         """Return the annotation of each case that has an image."""
         by_case: dict[str, dict[str, list[Path]]] = defaultdict(dict)
-        root = self.folder / "derivatives"
+        root, own = self.folder / "derivatives", set()
         for path in sorted(root.glob(f"**/sub-*_{self.kind}.nii*")):
             name = parse(path.name)
             if name is None or not path.name.endswith(ENDINGS):
                 continue
             place = path.relative_to(root).parts[0]
             place = "" if place.startswith("sub-") else place
-            if pipeline in (None, place) and name.case in self.images:
+            if pipeline is None and (path.parent / JOURNAL).is_file():
+                own.add(place)  # predictions of autoseg teach only who says so
+            elif pipeline in (None, place) and name.case in self.images:
                 by_case[name.case].setdefault(place, []).append(path)
         several = {c: of for c, of in by_case.items() if sum(map(len, of.values())) > 1}
         if several:
@@ -119,24 +122,53 @@ class _Found:
             raise DatasetError(
                 f"{self.folder} has no annotation: no derivatives/NAME/sub-*/anat/"
                 f"*_{self.kind}.nii.gz belongs to an image of a subject."
+                f"{self._what_else(own)}"
             )
         return {c: next(iter(of.values()))[0] for c, of in sorted(by_case.items())}
 
-    def description(self) -> dict[str, Any]:
-        """Return what dataset.json would say."""
+    def _what_else(self, own: Set[str]) -> str:
+        """Return what derivatives there are that may be meant, a sentence or two."""
+        if own:
+            said = f'{{"bids": {{"derivatives": "{min(own)}"}}}}'
+            return (
+                f" Predictions of autoseg ({some_of(sorted(own))}) are none; if they "
+                f"were corrected, say {said} in dataset.json."
+            )
+        files = (self.folder / "derivatives").glob("**/sub-*.nii*")
+        names = [name for name in (parse(path.name) for path in files) if name]
+        others = sorted({name.suffix for name in names} - {self.kind})
+        if MASK in others or DSEG in others:
+            other = MASK if MASK in others else DSEG
+            said = f'{{"bids": {{"annotations": "{other}"}}}}'
+            return f" There are *_{other}.nii.gz: say {said} in dataset.json."
+        cases = sorted({name.case for name in names if name.suffix == self.kind})
+        if cases:
+            return (
+                f" Those that are there are of {some_of(cases)}, and images of "
+                f"{some_of(sorted(self.images)) or 'none'}."
+            )
+        return f" There are *_{some_of(others)}.nii.gz." if others else ""
+
+    def description(self, named: bool) -> dict[str, Any]:
+        """Return what dataset.json would say; ``named``: its own `labels` count."""
         first = next(iter(self.annotations.values()))
-        rows = _table(first, self.folder)
+        table, rows = (None, []) if named else self._one_table()
         labels: dict[str, int] = {"background": 0}
         if self.kind == MASK:
             name = parse(first.name)
             labels[name.entities.get("label", MASK) if name else MASK] = 1
-        labels |= {
-            row["name"]: int(row["index"]) for row in rows if row["index"] != "0"
-        }
-        if len(labels) == 1:
+        for row in (row for row in rows if row["index"] != "0"):
+            if labels.get(row["name"], int(row["index"])) != int(row["index"]):
+                raise DatasetError(
+                    f"{table} gives the name {row['name']!r} to several values. Give "
+                    "each its own, or write `labels` in dataset.json."
+                )
+            labels[row["name"]] = int(row["index"])
+        if len(labels) == 1 and not named:
             raise DatasetError(
                 f"{first} has no dseg.tsv that says which value is what (columns index "
-                "and name), beside it or above. Write one, or `labels` in dataset.json."
+                "and name), beside it or above. Write one, or `labels` in dataset.json "
+                'such as {"bids": {}, "labels": {"background": 0, "lesion": 1}}.'
             )
         colors = {row["name"]: row["color"] for row in rows if row.get("color")}
         return {
@@ -153,20 +185,45 @@ class _Found:
             },
         }
 
+    def _one_table(self) -> tuple[Path | None, list[dict[str, str]]]:
+        """Return the table of values that all annotations have, and its rows.
+
+        Raises
+        ------
+        DatasetError
+            If some have other tables, which say otherwise.
+        """
+        of: dict[Path | None, list[str]] = defaultdict(list)
+        for case, path in self.annotations.items():
+            of[_table(path, self.folder)].append(case)
+        rows = {table: _rows(table) if table else [] for table in of}
+        (first, said), *others = (
+            (table, {(r["index"], r["name"]) for r in found})
+            for table, found in rows.items()
+        )
+        for table, other in others:
+            if other != said:
+                raise DatasetError(
+                    f"{first or 'no table'} and {table or 'no table'} say differently "
+                    f"which value is what ({some_of(of[table])}). Write one dseg.tsv "
+                    "for all, and annotations with its values."
+                )
+        return first, rows[first]
+
     def _name(self, path: Path) -> str:
         return str(path.relative_to(self.folder))
 
 
-def _table(annotation: Path, folder: Path) -> list[dict[str, str]]:
-    """Return the rows of the table that says what values are: the nearest above."""
+def _table(annotation: Path, folder: Path) -> Path | None:
+    """Return the table that says what values are: the nearest, beside or above."""
     name = parse(annotation.name)
     place = annotation.parent
     while True:
         for path in sorted(place.glob(f"*{DSEG}.tsv")):
             if _applies(path, name):
-                return _rows(path)
+                return path
         if place in (folder, place.parent):
-            return []
+            return None
         place = place.parent
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autoseg.datasets.layouts.names import is_bids
 from autoseg.datasets.read import read_dataset
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint.check import files
@@ -131,6 +132,8 @@ def examine(folder: Path, workers: int | None = None) -> Report:
         dataset, texts = read_dataset(folder)
     except DatasetError as error:
         if where.is_file():
+            return Report(dataset=None, problems=(problem_of(error, where),))
+        if is_bids(folder):  # the error says what is meant, and what to do
             return Report(dataset=None, problems=(problem_of(error, where),))
         fix = "Copy one from datasets_template/ and change it."
         return Report(

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from autoseg.datasets.files import list_files
 from autoseg.datasets.kinds import kind_of
+from autoseg.datasets.layouts.bids import KEY
+from autoseg.datasets.layouts.names import images_in, is_bids
 from autoseg.datasets.pairing import CLASS_LISTS
 from autoseg.datasets.point_tables import TABLES
 from autoseg.dicom.headers import is_dicom, is_dicom_file
+from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem
@@ -51,6 +54,7 @@ def unread(
         Of its training cases.
     """
     if dataset.raw.get("dataset") is not None:
+        yield from _subjects(dataset)
         return
     ids = {case.id for case in dataset.training}
     yield from _images(dataset)
@@ -60,6 +64,27 @@ def unread(
     yield from _tables(dataset)
     if lost:
         yield from _foreign(dataset)
+
+
+def _subjects(dataset: Dataset) -> Iterator[Problem]:
+    """Yield a note of the images of a BIDS data set that have no annotation."""
+    by_itself = not (dataset.folder / "dataset.json").is_file()
+    if not is_bids(dataset.folder) or not (by_itself or KEY in dataset.raw):
+        return
+    said = dataset.raw.get(KEY) or {}
+    channels = said.get("suffixes") or dataset.channel_names
+    images = images_in(dataset.folder).values()
+    there = {name.case for name in images if name.suffix in channels}
+    alone = sorted(there - {case.id for case in dataset.training})
+    if alone:
+        yield Problem(
+            "note",
+            dataset.folder / "derivatives",
+            f"{amount(len(alone), 'case')} with images and no annotation: "
+            f"{some_of(alone)}.",
+            "Nothing, if that is meant; else look whether the entities of both "
+            "(sub, ses, run, ...) are the same.",
+        )
 
 
 def _images(dataset: Dataset) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ Names and places are those of the specification (bids-specification.readthedocs.
 """
 
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.layouts.names import is_bids, parse
 from autoseg.datasets.read import load_dataset, open_dataset
+from autoseg.describing.stage import init
 from autoseg.errors import DatasetError, UsageError
 from autoseg.fingerprint.check.stage import examine
 from autoseg.predict.stage import predict
@@ -87,6 +89,66 @@ def test_without_a_table_it_is_said_that_values_have_no_names(folder):
         load_dataset(folder)
 
 
+def test_a_dataset_json_may_name_the_values(folder):
+    (folder / "derivatives/manual/dseg.tsv").unlink()
+    labels = {"background": 0, "a": 1, "b": 2}
+    (folder / "dataset.json").write_text(json.dumps({"bids": {}, "labels": labels}))
+
+    dataset = load_dataset(folder)
+
+    assert dataset.raw["labels"] == labels and len(dataset.training) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1\ttwo\tn/a\n2\tone\tn/a\n", "say differently which value is what"),
+        ("1\tone\tn/a\n2\tone\tn/a\n", "gives the name 'one' to several values"),
+    ],
+    ids=["exchanged", "twice"],
+)
+def test_tables_that_contradict_are_refused(folder, rows, said):
+    own = [folder / "derivatives/manual/sub-02/anat/sub-02_dseg.tsv"]
+    if "several values" in said:
+        own = [folder / "derivatives/manual/dseg.tsv"]
+    for table in own:
+        table.write_text("index\tname\tcolor\n" + rows)
+
+    with pytest.raises(DatasetError, match=said):
+        load_dataset(folder)
+    own[0].write_text(TABLE)  # as above it
+    assert load_dataset(folder).raw["labels"] == {"background": 0, "one": 1, "two": 2}
+
+
+def test_what_may_be_meant_is_named_where_there_is_no_annotation(folder):
+    for path in (folder / "derivatives").rglob("*_dseg.nii.gz"):
+        path.rename(path.with_name(path.name.replace("_dseg", "_mask")))
+
+    with pytest.raises(DatasetError, match=r'"annotations": "mask"'):
+        load_dataset(folder)
+
+
+def test_an_image_without_annotation_is_noted(folder):
+    (folder / "derivatives/manual/sub-02/anat/sub-02_desc-x_dseg.nii.gz").unlink()
+
+    (note,) = [p for p in examine(folder, 1).problems if "no annotation" in p.found]
+
+    assert (note.severity, note.found[:37]) == (
+        "note",
+        "1 case with images and no annotation:",
+    )
+    assert "sub-02" in note.found
+
+
+def test_init_says_that_it_is_a_data_set_already(folder):
+    with pytest.raises(UsageError, match="needs no dataset.json. `autoseg check"):
+        init(folder)
+    (folder / "derivatives/manual/dseg.tsv").unlink()
+    with pytest.raises(UsageError, match=r'no dseg.tsv.*"bids": {}, "labels"'):
+        init(folder)
+    assert not (folder / "dataset.json").exists()
+
+
 def test_predictions_are_derivatives_beside_their_subjects(folder):
     out = folder / "derivatives" / "autoseg"
     predictor = toy.knowing(toy.plan())
@@ -107,6 +169,26 @@ def test_predictions_are_derivatives_beside_their_subjects(folder):
     said = json.loads((out / "dataset_description.json").read_text())
     assert said["DatasetType"] == "derivative"
     assert said["GeneratedBy"][0]["Name"].startswith("autoseg")
+
+    # They are no annotations: of the data set as it is, and if nobody drew any.
+    annotations = {
+        case.annotation.parents[3].name for case in load_dataset(folder).training
+    }
+    assert annotations <= {"manual", "derivatives"}
+    shutil.rmtree(folder / "derivatives/manual")
+    with pytest.raises(DatasetError, match=r'Predictions of autoseg.*"autoseg"'):
+        load_dataset(folder)
+    (folder / "dataset.json").write_text('{"bids": {"derivatives": "autoseg"}}')
+    assert len(load_dataset(folder).training) == 3
+
+
+def test_a_subject_that_lacks_a_channel_is_left_out_and_named(folder, tmp_path, caplog):
+    (folder / "sub-02/anat/sub-02_T2w.nii.gz").unlink()
+
+    files = predict(toy.knowing(toy.plan()), folder, tmp_path / "out", series=["T2w"])
+
+    assert [file.name[:12] for file in files] == ["sub-01_ses-a", "sub-01_ses-b"]
+    assert "1 case left out" in caplog.text and "sub-02" in caplog.text
 
 
 def test_names_are_understood():
