@@ -17,14 +17,15 @@ from autoseg.spec.dataset import Case
 def list_files(folder: Path) -> list[Path]:
     """Return the files in a folder, sorted, and images that are folders themselves.
 
-    Hidden ones, and those of no folder at all, are none.
+    Hidden ones, and those of no folder at all, are none. A link to what is not there is
+    one, so that whoever reads it says so.
     """
     if not folder.is_dir():
         return []
     return sorted(
         p
         for p in folder.iterdir()
-        if p.name[0] != "." and (p.is_file() or is_folder_image(p))
+        if p.name[0] != "." and (p.is_file() or is_folder_image(p) or not p.exists())
     )
 
 

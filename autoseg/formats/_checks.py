@@ -6,16 +6,17 @@ from pathlib import Path
 
 from autoseg.errors import FormatError
 from autoseg.formats.header import differing
-from autoseg.spec.foreign.place import is_there, place_of
+from autoseg.spec.foreign.place import is_there, lost, place_of
 from autoseg.spec.image import Geometry
 
 
 def must_exist(path: Path, folders: bool = True) -> None:
     """Raise FormatError unless a file is there; a folder is one if ``folders``."""
     if not is_there(Path(path)):
-        raise FormatError(
-            f"{place_of(Path(path))} does not exist. Put it there, or correct the path."
-        )
+        place = place_of(Path(path))
+        if link := lost(Path(path)):
+            raise FormatError(f"{place}{link}. Replace the link by the file.")
+        raise FormatError(f"{place} does not exist. Put it there, or correct the path.")
     if not folders and Path(path).is_dir():
         raise FormatError(
             f"{path}: It is a folder, and not a file. Put the file that lies in it "

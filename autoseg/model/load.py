@@ -73,9 +73,19 @@ def load_model(
     if path.is_file():
         Archive(path).close()  # what is damaged or unsafe says so
     inside = sorted(str(p.parent) for p in path.rglob(MODEL_PLAN))[:MOST_NAMED]
-    hint = f" Models in it: {', '.join(inside)}." if inside else ""
+    hint = f" Models in it: {', '.join(inside)}." if inside else _around(path)
     kinds = ", nor ".join(loader.reads for loader in readers)
     raise ModelError(f"{path} is no model: neither {kinds}.{hint}")
+
+
+def _around(path: Path) -> str:
+    """Return the model that a fold's folder, or a checkpoint, is part of."""
+    for folder in path.absolute().parents[:2]:
+        if (folder / MODEL_PLAN).is_file():
+            return (
+                f" It is part of the model {folder}: give that, and the fold with -f."
+            )
+    return ""
 
 
 def _nothing_there(path: Path) -> str:

@@ -219,7 +219,17 @@ def _tell_unread(folder: Path, cases: Sequence[Case]) -> None:
             folder,
             some_of(files),
         )
-    inside = [p.name for p in others if p.is_dir() and _has_images(p)]
+    called = [p for p in others if p.is_dir() and match_ending(p.name, known_endings())]
+    if called:
+        logger.warning(
+            "%s left out in %s, for images are files: %s. Take the files out of them.",
+            amount(len(called), "folder"),
+            folder,
+            some_of([p.name for p in called]),
+        )
+    inside = [
+        p.name for p in others if p.is_dir() and p not in called and _has_images(p)
+    ]
     if inside:
         logger.warning(
             "%s with images left out in %s: %s. Predict folder by folder.",
@@ -262,6 +272,15 @@ def _in_bids(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
             f"{folder} is a BIDS data set with {some_of(there)}, and this model needs "
             f"{', '.join(model.channels)}. Say which are the channels, in this order, "
             f"with --series, such as --series {there[0] if there else 'T1w'}."
+        )
+    lack = sorted(by_case.keys() - {case.id for case in cases})
+    if lack:
+        logger.warning(
+            "%s left out in %s, for not all of %s are there: %s.",
+            amount(len(lack), "case"),
+            folder,
+            ", ".join(suffixes),
+            some_of(lack),
         )
     return cases
 

@@ -133,6 +133,7 @@ def test_one_bad_image_gives_exit_code_1(root, capsys):
         ([], "DATASET CONFIGURATION, or -m MODEL"),
         (["-m", "nowhere"], "no model nowhere"),
         (["-m", "images"], "images is no model"),
+        (["-m", "results/Toy/toy/net/fold_0"], "part of the model"),
         (["-d", "Toy", "-c", "other", "--root", "."], "Trained are: toy/net"),
         (["-d", "Nothing", "--root", "."], "No data set 'Nothing'"),
         (["-m", "results/Toy/toy/net", "-f", "7"], "it has 0, 1"),

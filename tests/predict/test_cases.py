@@ -129,3 +129,18 @@ def test_a_folder_of_folders_says_which_there_are(predictor, tmp_path):
 
     with pytest.raises(UsageError, match="only folders: patients"):
         predict(predictor, tmp_path / "x", tmp_path / "out")
+
+
+def test_links_to_nothing_and_folders_called_like_images_are_no_silence(
+    predictor, tmp_path, caplog
+):
+    x = tmp_path / "x"
+    write(x, "a.nii.gz")
+    (x / "b.nii.gz").symlink_to("/nowhere/b.nii.gz")
+    (x / "c.nii.gz").mkdir()
+
+    with pytest.raises(CaseErrors, match="b: .*link to /nowhere/b.nii.gz, which does"):
+        predict(predictor, x, tmp_path / "out")
+
+    assert (tmp_path / "out" / "a.nii.gz").is_file()
+    assert "1 folder left out" in caplog.text and "c.nii.gz" in caplog.text

@@ -12,6 +12,7 @@ from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts, is_shared
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.place import lost
 
 SHOWN = 3  # names in a message
 MANY = 10  # classes that occur nowhere are told one by one up to here
@@ -110,10 +111,11 @@ def _missing_annotations(
         )
         return
     for fact in missing:
+        file = fact.case.annotation or folder / fact.case.id
         yield Problem(
             "error",
-            fact.case.annotation or folder / fact.case.id,
-            f"The image {fact.case.id} has no annotation.",
+            file,
+            f"The image {fact.case.id} has no annotation{lost(file)}.",
             "Put it there, or take the image out of imagesTr.",
         )
 

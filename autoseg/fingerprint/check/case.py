@@ -24,7 +24,7 @@ from autoseg.geometry.mapped import in_rows, keeping_to
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.foreign.place import is_there
+from autoseg.spec.foreign.place import is_there, lost
 from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
@@ -128,7 +128,7 @@ def _missing(case: Case, path: Path) -> Problem:
     return Problem(
         "error",
         path,
-        f"A file of the image {case.id} is missing.",
+        f"A file of the image {case.id} is missing{lost(path)}.",
         "Put it there, or take the case out.",
     )
 

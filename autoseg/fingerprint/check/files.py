@@ -17,7 +17,7 @@ from autoseg.formats.base import is_folder_image
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.spec.foreign.letters import as_known, composed
-from autoseg.spec.foreign.place import all_files_at, place_of
+from autoseg.spec.foreign.place import all_files_at, lost, place_of
 from autoseg.tasks import TASKS
 
 FOLDS = 5
@@ -126,7 +126,7 @@ def test_problems(dataset: Dataset) -> Iterator[Problem]:
                 yield Problem(
                     "warning",
                     voxels,
-                    f"A file of the test image {case.id} is missing.",
+                    f"A file of the test image {case.id} is missing{lost(path)}.",
                     "Put it there, or take the image away.",
                 )
                 continue

@@ -6,6 +6,7 @@ in ``study``. So it is a path as others are, for other processes, too.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,6 +50,14 @@ def with_part(path: Path, **asked: str | None) -> Path:
 def is_there(path: Path) -> bool:
     """Return whether the file or the folder that an image is in is there."""
     return place_of(path).exists()
+
+
+def lost(path: Path) -> str:
+    """Return ``": it is a link to ..., which does not exist"``, or nothing: no link."""
+    place = place_of(path)
+    if place.exists() or not place.is_symlink():
+        return ""
+    return f": it is a link to {os.readlink(place)}, which does not exist"
 
 
 def files_at(path: Path) -> list[Path]:

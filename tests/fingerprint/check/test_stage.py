@@ -723,3 +723,18 @@ def test_real_data_sets_pass(real_data):
 
     # Frames of one patient, which is good to know.
     assert [p.severity for p in problems] == ["note"]
+
+
+def test_links_that_lead_nowhere_are_called_that(tmp_path):
+    toy = Toy(tmp_path / "toy")
+    for name in ("imagesTr/case1_0000.nii.gz", "labelsTr/case2.nii.gz"):
+        (toy.folder / name).unlink()
+        (toy.folder / name).symlink_to("/nowhere/there")
+
+    found = {p.file.name: p.found for p in check(toy.folder) if p.severity == "error"}
+
+    link = ": it is a link to /nowhere/there, which does not exist."
+    assert found == {
+        "case1_0000.nii.gz": f"A file of the image case1 is missing{link}",
+        "case2.nii.gz": f"The image case2 has no annotation{link}",
+    }
