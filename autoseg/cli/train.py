@@ -187,6 +187,14 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads that read and augment",
     )
+    group.add_argument(
+        "--max-memory",
+        type=float,
+        metavar="GB",
+        help="most memory to take for preparing cases before and predicting them after "
+        "the training; by default four fifths of what is free. The training itself "
+        "takes what its plan says",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -223,6 +231,7 @@ def _train(arguments: argparse.Namespace) -> None:
         "compile": arguments.compile,
         "threads": arguments.threads,
         "workers": arguments.workers,
+        "max_memory": arguments.max_memory,
         "init_from": arguments.init_from,
         "freeze": arguments.freeze,
         "keep_network": arguments.keep_network,

@@ -81,6 +81,7 @@ def train(
     compile: str = "auto",
     threads: int | None = None,
     workers: int | None = None,
+    max_memory: float | None = None,
     init_from: str | os.PathLike[str] | None = None,
     freeze: str | None = None,
     keep_network: bool = False,
@@ -144,6 +145,10 @@ def train(
         ``"auto"``, ``"on"`` or ``"off"``: whether torch.compile is used.
     threads, workers : int, optional
         Threads of an operation on the CPU, and of the loader, of each process.
+    max_memory : float, optional
+        GB that preparing cases before the training and predicting them after it may
+        take; by default four fifths of what is free. The training's own memory is the
+        plan's.
     init_from : path, optional
         A model, or a checkpoint of one, whose weights to start from.
     freeze : str, optional

@@ -73,7 +73,8 @@ def test_every_flag_reaches_the_stage(called):
         "train D 3d_fullres 0 -p mine --recipe fast --epochs 3 --patience 0.5 --lr 0.1"
     )
     words += " --batch-size 4 --seed 7 --device cpu --precision fp32 --compile off"
-    words += " --threads 1 -np 0 --set train.momentum=0.8 --set patch_size=[4,8,8]"
+    words += " --threads 1 -np 0 --max-memory 2.5"
+    words += " --set train.momentum=0.8 --set patch_size=[4,8,8]"
     words += " --init-from other.pt --keep-network --overwrite --no-validation"
     words += " --freeze encoder --retrain-changed --extend-splits train"
     words += " --network segnet --processes 2 --cluster local:2"
@@ -102,6 +103,7 @@ def test_every_flag_reaches_the_stage(called):
         "processes": 2,
         "threads": 1,
         "workers": 0,
+        "max_memory": 2.5,
         "init_from": "other.pt",
         "freeze": "encoder",
         "keep_network": True,

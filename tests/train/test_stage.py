@@ -160,6 +160,19 @@ def test_a_finished_fold_is_not_trained_again(toy_root, caplog):
     assert "--overwrite trains it again" in caplog.text
 
 
+def test_predicting_its_cases_keeps_to_a_memory_and_what_was_trained_stays(toy_root):
+    with pytest.raises(UsageError, match="GB"):
+        go(toy_root, validation=True, iterations=2, max_memory=1e-4)
+    trained = (toy_root.fold() / CHECKPOINT_FINAL).read_bytes()
+    summary = toy_root.fold() / "validation" / "summary.json"
+    assert not summary.exists()
+
+    go(toy_root, validation=True, iterations=2, max_memory=30.0)
+
+    assert summary.is_file()
+    assert (toy_root.fold() / CHECKPOINT_FINAL).read_bytes() == trained
+
+
 def test_other_options_are_refused_and_overwrite_starts_again(toy_root):
     folder = go(toy_root)
     first = weights(folder)

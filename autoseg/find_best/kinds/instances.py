@@ -19,6 +19,7 @@ from autoseg.model.postprocessing import Postprocessing
 from autoseg.parallel import map_cases
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.job import Job
+from autoseg.predict.options import Options
 from autoseg.predict.readouts.kept import KeptOutputs
 from autoseg.spec.dataset import Dataset
 from autoseg.tasks.instance import InstanceTask
@@ -92,7 +93,8 @@ class Pooled:
             if before is not None:
                 stage = workspace.fold(trained.plan, before, fold)
                 previous = stage / VALIDATION
-            keep_outputs(self.kept, model, jobs, checkpoint, device, previous)
+            how = Options(device=device)
+            keep_outputs(self.kept, model, jobs, checkpoint, how, previous)
 
     def tune(self) -> Decoding:
         """Search on at most fifty cases of each fold."""

@@ -116,7 +116,11 @@ def _finish(job: Job, model: Model, kind: AfterKind) -> None:
     kind.collect()
     learnt = kind.learn(folder)
     found = evaluate(
-        folder, dataset=job.dataset, task=job.plan.task, cases=job.validation
+        folder,
+        dataset=job.dataset,
+        task=job.plan.task,
+        cases=job.validation,
+        max_memory=job.max_memory,
     )
     _compare(folder, found)
     logger.info(

@@ -73,6 +73,8 @@ class Job:
         Name of the folder of preprocessed data; by default the plan's. A task may mean
         its outputs as a model does that the training starts from: its data are those
         of the plan before.
+    max_memory : float or None
+        GB that preparing and predicting its cases may take.
     """
 
     dataset: Dataset
@@ -83,6 +85,7 @@ class Job:
     training: tuple[str, ...]
     validation: tuple[str, ...]
     data: str | None = None
+    max_memory: float | None = None
 
     @property
     def settings(self) -> Configuration:
@@ -166,6 +169,7 @@ def find_job(
         training=tuple(training),
         validation=tuple(validation),
         data=loaded.data_id(configuration),
+        max_memory=options.max_memory,
     )
 
 
@@ -201,6 +205,7 @@ def ensure_preprocessed(job: Job) -> None:
         plan=job.plan.name,
         configurations=(job.configuration,),
         precision=kept or "auto",
+        max_memory=job.max_memory,
     )
 
 

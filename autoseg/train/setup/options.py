@@ -57,6 +57,10 @@ class Options:
         ``"auto"``, ``"on"`` or ``"off"``.
     threads, workers : int or None
         Threads of an operation on the CPU, and of the loader.
+    max_memory : float or None
+        GB that preparing cases before the training and predicting them after it may
+        take; by default four fifths of what is free. The training's own memory is the
+        plan's.
     init_from : str or None
         A model, or a checkpoint of one, whose weights to start from.
     freeze : str or None
@@ -93,6 +97,7 @@ class Options:
     compile: str = "auto"
     threads: int | None = None
     workers: int | None = None
+    max_memory: float | None = None
     init_from: str | None = None
     freeze: str | None = None
     keep_network: bool = False
@@ -109,7 +114,7 @@ class Options:
         if len(given) > 1:
             names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
             raise UsageError(f"{names} both say how long to train; give one of them.")
-        for name in (*lengths, "patience", "lr", "batch_size", "threads"):
+        for name in (*lengths, "patience", "lr", "batch_size", "threads", "max_memory"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; give more.")

@@ -40,6 +40,11 @@ class AfterKind:
         self.job, self.device, self.ranks = job, device, ranks
 
     @property
+    def options(self) -> Options:
+        """How cases are predicted."""
+        return Options(device=self.device, max_memory=self.job.max_memory)
+
+    @property
     def qualities(self) -> Path:
         """Where this process writes how sure its predictions are."""
         if self.ranks.first:
@@ -87,7 +92,7 @@ class AfterKind:
         """
         if not waiting:
             return
-        options = Options(device=self.device)
+        options = self.options
         readout = readout_of(model, options)
         predictor = Predictor(model, replace(options, uncertainty=readout.can_doubt))
         Pipeline(
@@ -122,7 +127,7 @@ class AfterKind:
         waiting : Job
             The case, and where its prediction goes.
         """
-        options = Options(device=self.device)
+        options = self.options
         readout = readout_of(model, options)
         predictor = Predictor(model, replace(options, uncertainty=readout.can_doubt))
         Pipeline(predictor=predictor, previous=None).run([waiting], 1, 1)

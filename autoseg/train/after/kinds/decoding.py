@@ -76,7 +76,7 @@ def keep_outputs(
     model: Model,
     jobs: Sequence[Job],
     checkpoint: Path,
-    device: str = "auto",
+    options: Options,
     previous: Path | None = None,
 ) -> None:
     """Predict the outputs for cases that are not there, or are older than a checkpoint.
@@ -88,7 +88,7 @@ def keep_outputs(
     """
     missing = [job for job in jobs if not kept.has(job.case.id, checkpoint)]
     if missing:
-        predictor = Predictor(untuned(model), Options(device=device))
+        predictor = Predictor(untuned(model), options)
         Pipeline(predictor=predictor, previous=previous, kept=kept).run(missing, 1, 1)
 
 
@@ -117,8 +117,8 @@ class FoldDecoding:
         With this fold only.
     dataset : Dataset
         With its validation cases.
-    device : str
-        Where to predict.
+    options : Options, optional
+        How cases are predicted.
     previous : Path, optional
         In a cascade, the predictions of the stage before.
     qualities : Path, optional
@@ -130,12 +130,12 @@ class FoldDecoding:
         folder: Path,
         model: Model,
         dataset: Dataset,
-        device: str = "auto",
+        options: Options | None = None,
         previous: Path | None = None,
         qualities: Path | None = None,
     ) -> None:
         self.folder, self.model, self.dataset = folder, untuned(model), dataset
-        self.device, self.previous = device, previous
+        self.options, self.previous = options or Options(), previous
         self.task: InstanceTask = task_of(model)
         self.kept = KeptOutputs(folder / KEPT_OUTPUTS, self.task)
         self.qualities = Qualities(qualities or folder / VALIDATION / UNCERTAINTY)
@@ -151,7 +151,7 @@ class FoldDecoding:
         )
         jobs = [self._job(case, self.folder) for case in chosen]
         checkpoint = self.folder / CHECKPOINT_FINAL
-        where = self.device, self.previous
+        where = self.options, self.previous
         keep_outputs(self.kept, self.model, jobs, checkpoint, *where)
         samples = read_samples(self.kept, self.dataset, self.task, chosen)
         found = tune(self.task, samples, halves(chosen))
@@ -197,7 +197,7 @@ class FoldDecoding:
 
     def _pipeline(self, parameters: Mapping[str, Any]) -> Pipeline:
         model = with_parameters(self.model, parameters)
-        predictor = Predictor(model, Options(device=self.device))
+        predictor = Predictor(model, self.options)
         return Pipeline(
             predictor=predictor, previous=self.previous, qualities=self.qualities
         )

@@ -57,7 +57,7 @@ class AfterInstances(AfterKind):
             return
         place = waiting.output.parent
         (place / CHECKPOINT_FINAL).touch()  # outputs that are kept are of this one
-        where = self.device, None, place / UNCERTAINTY
+        where = self.options, None, place / UNCERTAINTY
         decoding = FoldDecoding(place, model, self.job.dataset, *where)
         decoding.predict([waiting], decoding.choose([waiting.case.id]))
 
@@ -95,7 +95,7 @@ class AfterInstances(AfterKind):
 
     def _decoding(self, model: Model, previous: Path | None) -> FoldDecoding:
         job = self.job
-        where = self.device, previous, self.qualities
+        where = self.options, previous, self.qualities
         return FoldDecoding(job.folder, model, job.dataset, *where)
 
     def remarks(self) -> str:

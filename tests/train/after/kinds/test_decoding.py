@@ -10,6 +10,7 @@ from PIL import Image
 
 from autoseg.model.decoding import Decoding, Part
 from autoseg.model.load import load_model
+from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
 from autoseg.preprocess.stage import preprocess
 from autoseg.spec.plan import Channel
@@ -115,7 +116,7 @@ def test_kept_outputs_give_what_the_network_gives_again(trained, tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "checkpoint_final.pt").touch()
-        decoding = FoldDecoding(folder, model, dataset, "cpu")
+        decoding = FoldDecoding(folder, model, dataset, Options(device="cpu"))
         chosen = decoding.choose(["c2", "c3"])
         if name == "again":
             decoding.clean()

@@ -20,7 +20,9 @@ from autoseg.train.after.kinds.instances import AfterInstances
 
 @pytest.fixture
 def job(tmp_path):
-    return SimpleNamespace(folder=tmp_path, dataset=None, validation=("a", "b"))
+    return SimpleNamespace(
+        folder=tmp_path, dataset=None, validation=("a", "b"), max_memory=None
+    )
 
 
 def _tuned(folder, kept):

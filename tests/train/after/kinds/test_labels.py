@@ -15,6 +15,7 @@ def calls(monkeypatch):
 
     class Predictor:
         def __init__(self, model, options):
+            assert options.max_memory == 3.0  # the job's
             seen["uncertainty"] = options.uncertainty
 
     class Pipeline:
@@ -33,7 +34,7 @@ def calls(monkeypatch):
 def _predict(monkeypatch, folder, doubts):
     readout = SimpleNamespace(can_doubt=doubts)
     monkeypatch.setattr(base, "readout_of", lambda model, options: readout)
-    job = SimpleNamespace(folder=folder, fold="all")
+    job = SimpleNamespace(folder=folder, fold="all", max_memory=3.0)
     AfterLabels(job, "cpu").predict("model", ["case"], None)
 
 
