@@ -15,9 +15,16 @@ from autoseg.describing.kinds import DESCRIBE_KINDS
 from autoseg.describing.kinds.base import Ask, DescribeKind, Keys, Said
 from autoseg.describing.pairs import FOLDERS, Found
 from autoseg.describing.roles import is_image
-from autoseg.errors import AutosegError, DatasetError, FormatError, UsageError
+from autoseg.errors import (
+    AutosegError,
+    DatasetError,
+    FormatError,
+    UsageError,
+    some_of,
+)
 from autoseg.formats.base import find_format
 from autoseg.parallel import map_cases
+from autoseg.spec.foreign.place import lost
 from autoseg.spec.image import Geometry
 from autoseg.tasks import TASKS
 
@@ -127,9 +134,10 @@ def _channels(
     first: Geometry | None = None
     step = max(1, len(found.cases) // LOOKED_AT)
     for case in found.cases[::step][:LOOKED_AT]:
-        array, geometry = find_format(case.images[0]).load(
-            case.images[0], None, None, len(given) or None
-        )
+        path = case.images[0]
+        if link := lost(path):
+            raise FormatError(f"{path}{link}. Replace the link by the file.")
+        array, geometry = find_format(path).load(path, None, None, len(given) or None)
         counts.append(_colors(len(array), case.images[0]))
         shapes.append(geometry.shape)
         lows.append(float(np.min(array)))
@@ -218,11 +226,29 @@ def _of_maps(
     maps: Mapping[str, Map], first: Path, task: str | None, said: Said
 ) -> tuple[str, str, Keys]:
     """Return task, reason and keys of maps."""
+    _must_be_drawn(maps, first)
     seen = guess(list(maps.values()))
     chosen = task or seen.task or _asked(seen, said.ask)
     because = seen.because if chosen in seen.readings else "you say so"
     kind = DESCRIBE_KINDS[TASKS[chosen].kind]()
     return chosen, because, kind.of_maps(list(maps.values()), first, seen.void, said)
+
+
+def _must_be_drawn(maps: Mapping[str, Map], first: Path) -> None:
+    """Raise UsageError if there is nothing in maps, or if they are images."""
+    if not any(one.values for one in maps.values()):
+        raise UsageError(
+            f"All {len(maps)} annotations are empty, as {first} is: nothing but 0 is "
+            "in them. Put the right files there."
+        )
+    noisy = [name for name, one in maps.items() if not one.is_drawn]
+    if 2 * len(noisy) > len(maps):
+        count = len(maps[noisy[0]].values)
+        raise UsageError(
+            f"The annotations of {some_of(noisy)} have many values ({count} in the "
+            f"first one), which change from pixel to pixel: they are images, such as "
+            f"{first}. Say which is which: --images WHERE --annotations WHERE."
+        )
 
 
 def _asked(seen: Guess, ask: Ask) -> str:

@@ -21,6 +21,7 @@ from autoseg.formats.names import NRRD, Segment, read_segments
 
 FEW_VALUES = 32  # that a drawn map of classes has
 FLAT = 0.9  # of neighbors are equal where somebody painted
+SELDOM = 0.5  # and no more of them are where a camera looked
 MANY_IDS = 12  # values in all: more are ids of objects, unless most maps have them
 USUAL = 0.5  # of the maps have each class that there is
 FEWEST_IDS = 4  # in the fullest map; fewer that come and go are organs and tumors
@@ -52,6 +53,8 @@ class Map:
         Every value is a spot of a few voxels.
     segments : tuple of Segment
         What its header calls its values, in files of 3D Slicer's.
+    flat : float
+        Share of neighbors that are equal.
     """
 
     shape: tuple[int, ...]
@@ -61,6 +64,12 @@ class Map:
     whole: float
     dots: bool
     segments: tuple[Segment, ...] = ()
+    flat: float = 1.0
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether somebody may have painted it: few values, or areas of them."""
+        return len(self.values) <= FEW_VALUES or self.flat > SELDOM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +100,16 @@ def looks_drawn(path: Path) -> bool:
         labels, _ = find_format(path).read_labels(path)
     except AutosegError:
         return False
-    equal = np.mean(labels[..., 1:] == labels[..., :-1]) if labels.size > 1 else 1.0
-    return bool(len(np.unique(labels)) <= FEW_VALUES or equal > FLAT) and equal > 0.5
+    equal = _flat(labels)
+    few = len(np.unique(labels)) <= FEW_VALUES
+    return (few or equal > FLAT) and equal > SELDOM
+
+
+def _flat(labels: NDArray[Any]) -> float:
+    """Return the share of neighbors along the last axis that are equal."""
+    if labels.shape[-1] < 2:
+        return 1.0
+    return float(np.mean(labels[..., 1:] == labels[..., :-1]))
 
 
 def measure(path: Path) -> Map:
@@ -128,6 +145,7 @@ def measure(path: Path) -> Map:
         whole=whole,
         dots=dots,
         segments=read_segments(path) if path.name.lower().endswith(NRRD) else (),
+        flat=_flat(labels),
     )
 
 

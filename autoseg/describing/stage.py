@@ -15,7 +15,7 @@ from autoseg.describing.kinds.base import Ask
 from autoseg.describing.layout import find_layout
 from autoseg.describing.pairs import Found
 from autoseg.describing.words import Understood
-from autoseg.errors import DatasetError, UsageError, did_you_mean
+from autoseg.errors import DatasetError, UsageError, amount, did_you_mean
 from autoseg.outputs import refuse_foreign
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, write_text
@@ -121,6 +121,11 @@ def init(
         ask=ask or _no_answer,
         workers=workers,
     )
+    if spacing is not None and len(spacing) != contents.geometry.dim:
+        raise UsageError(
+            f"--spacing has {amount(len(spacing), 'number')}, and images have "
+            f"{contents.geometry.dim} axes. Give one for each, slowest axis first."
+        )
     raw = _description(found, contents, spacing, unit)
     target.mkdir(parents=True, exist_ok=True)
     dataset = _write(raw, found, target)
@@ -195,11 +200,17 @@ def _write(raw: dict[str, Any], found: Found, folder: Path) -> Dataset:
         listed = {case.id: _entry(case, folder) for case in found.cases}
         write_text(path, dumps({**raw, "dataset": listed}))
         return load_dataset(folder)
-    except Exception:
+    except Exception as error:
         if before is None:
             path.unlink(missing_ok=True)
         else:
             path.write_bytes(before)
+        if isinstance(error, DatasetError):
+            head = f"{path} needs mending:"
+            raise UsageError(
+                "Nothing was written, for a dataset.json of this cannot be used:"
+                f"{str(error).removeprefix(head)}"
+            ) from None
         raise
 
 

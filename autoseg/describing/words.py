@@ -151,7 +151,14 @@ def _left(seen: Understood) -> list[tuple[str, str]]:
     if not shown:
         return []
     head = "left aside"
-    if len(images) == len(shown):
+    drawn = {c.annotation.parent for c in seen.found.cases if c.annotation}
+    drawn -= {path.parent for c in seen.found.cases for path in c.images}
+    if all(path.parent in drawn for path in seen.found.alone):
+        count = amount(len(shown), "annotation")
+        return [(head, f"{count} without image: {some_of(shown, FEW)}")]
+    if len(images) == len(shown) and not drawn.intersection(
+        path.parent for path in seen.found.alone
+    ):
         return [
             (
                 head,

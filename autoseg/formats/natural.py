@@ -135,8 +135,12 @@ def _is_tiff(path: Path) -> bool:
 
 
 def _head(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(HEAD)
+    """Return the beginning of a file, nothing of one that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
 
 
 def _unknown(path: Path) -> FormatError:

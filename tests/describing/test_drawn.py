@@ -110,3 +110,42 @@ def test_gray_pictures_saved_as_color_have_one_channel(tmp_path):
     Image.fromarray(color).save(tmp_path / "images" / "0.png")
     names = init(tmp_path, picture=False, overwrite=True).dataset.channel_names
     assert names == ("red", "green", "blue")
+
+
+def _pairs(tmp_path, *maps):
+    """Write images of noise and annotations of their names."""
+    noise = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    for number, labels in enumerate(maps):
+        image = noise.integers(0, 255, labels.shape).astype(np.uint8)
+        Image.fromarray(image).save(tmp_path / f"images/{number}.png")
+        Image.fromarray(labels.astype(np.uint8)).save(tmp_path / f"labels/{number}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("task", [None, "semantic", "instance"], ids=str)
+def test_images_are_not_taken_for_annotations(tmp_path, task):
+    folder = _pairs(tmp_path, *[grid(1)] * 3)
+
+    for images in ("images", "labels"):
+        with pytest.raises(UsageError, match="they are images, such as .*images/0.png"):
+            init(folder, images=[images], annotations=["images"], task=task)
+    assert not (folder / "dataset.json").exists()
+
+
+def test_empty_annotations_and_what_cannot_be_are_said_before_anything_is_written(
+    tmp_path,
+):
+    folder = _pairs(tmp_path, *[grid(1)] * 3)
+    how = {"task": "semantic", "picture": False}
+
+    with pytest.raises(UsageError, match="--spacing has 3 numbers, and images have 2"):
+        init(folder, spacing=[1, 1, 1], **how)
+    with pytest.raises(UsageError, match=r"(?s)Nothing was written.*two labels"):
+        init(folder, labels={"a": 1, "b": 1}, **how)
+    for path in (folder / "labels").iterdir():
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+    with pytest.raises(UsageError, match="All 3 annotations are empty"):
+        init(folder, **how)
+    assert not (folder / "dataset.json").exists()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from autoseg.datasets.read import load_dataset
 from autoseg.describing.stage import init
-from autoseg.errors import DatasetError, UsageError
+from autoseg.errors import DatasetError, FormatError, UsageError
 
 IDS = ("a1", "b2", "c3")
 
@@ -209,3 +209,26 @@ def test_odd_headers_of_the_first_case_are_told(tmp_path):
     said = " ".join(str(init(tmp_path, picture=False)).split())
 
     assert "odd header a1.tif: its values are of one bit, and 0 is white" in said
+
+
+def test_an_annotation_without_image_is_called_that(tmp_path):
+    for name in IDS:
+        gray(tmp_path / "images" / f"{name}.png")
+        drawn(tmp_path / "labels" / f"{name}.png")
+    drawn(tmp_path / "labels" / "z9.png")
+
+    text = " ".join(str(init(tmp_path, picture=False)).split())
+
+    assert "1 annotation without image: labels/z9.png" in text
+
+
+def test_a_link_that_leads_nowhere_is_called_that(tmp_path):
+    for name in IDS:
+        gray(tmp_path / "images" / f"{name}.png")
+        drawn(tmp_path / "labels" / f"{name}.png")
+    image = tmp_path / "images" / f"{IDS[0]}.png"
+    image.unlink()
+    image.symlink_to("/nowhere/there.png")
+
+    with pytest.raises(FormatError, match="a link to /nowhere/there.png"):
+        init(tmp_path, picture=False)
