@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from autoseg.atomic import must_be_folder
 from autoseg.errors import UsageError, some_of
 
 JOURNAL = "autoseg_files.jsonl"
@@ -76,6 +77,12 @@ def refuse_foreign(
     there = [path for path in wanted if _is_there(path)]
     for folder in dict.fromkeys(path.parent for path in wanted if path not in there):
         must_be_folder(folder)
+    folders = [path for path in wanted if path.is_dir() and not _is_folder(path)]
+    if folders:
+        raise UsageError(
+            f"{some_of(folders, SHOWN)}: a folder, where a file is to be written. "
+            "Nothing was done. Give the name of a file in it, or of another one."
+        )
     identities = {identity for path in inputs for identity in _identities(path)}
     same = [path for path in there if identities.intersection(_identities(path))]
     if same:
@@ -93,33 +100,6 @@ def refuse_foreign(
             "autoseg (or changed since), so it is not replaced. Nothing was done. Give "
             f"another folder or file name, or {option} if it may be lost."
         )
-
-
-def must_be_folder(folder: Path, *, written: bool = True) -> None:
-    """Raise UsageError unless something is a folder, or can be made one.
-
-    Parameters
-    ----------
-    folder : Path
-        Where files are, or are going to be.
-    written : bool
-        New files, so that it has to be allowed.
-    """
-    place = folder.absolute()
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    if place.is_dir():
-        if not written or os.access(place, os.W_OK | os.X_OK):
-            return
-        found = f"{place} may not be written to"
-    elif place.is_symlink():
-        found = f"{place} is a link to {os.readlink(place)}, which does not exist"
-    else:
-        found = f"{place} is a file and no folder"
-    raise UsageError(
-        f"{found}, so nothing can be written to {folder}. Nothing was done. Give "
-        "another folder."
-    )
 
 
 @contextmanager

@@ -208,8 +208,18 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_done(
 
 def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
     old = written(tmp_path / "a.png")
-    monkeypatch.setattr(os, "access", lambda place, how: False)
+    monkeypatch.setattr("os.access", lambda place, how: False)
 
     with pytest.raises(UsageError, match="may not be written to"):
         refuse_foreign([tmp_path / "new.png"])
     assert refuse_foreign([old]) is None  # it is there already
+
+
+def test_a_folder_where_a_file_is_to_be_is_refused(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "image.ome.zarr").mkdir()  # an image, which may be ours
+
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="there: a folder, where a file is to be"):
+            refuse_foreign([tmp_path / "there"], overwrite=overwrite)
+    assert refuse_foreign([tmp_path / "image.ome.zarr"], overwrite=True) is None

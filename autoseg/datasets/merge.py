@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.atomic import must_be_folder
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.read import load_dataset
 from autoseg.datasets.series.drawn import single_values
 from autoseg.datasets.series.maps import read_map
 from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.formats.base import find_format
-from autoseg.outputs import must_be_folder
 from autoseg.spec.dataset import KEY, Case, Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.tasks import choose_task, make_task
@@ -99,7 +99,9 @@ def merge(
     place = find_root(root)
     parts = [load_dataset(find_dataset(one, place)) for one in datasets]
     twice = [
-        n for n, count in Counter(part.folder for part in parts).items() if count > 1
+        str(folder)
+        for folder, count in Counter(part.folder.resolve() for part in parts).items()
+        if count > 1
     ]
     if twice:
         raise UsageError(f"{some_of(twice)} is given twice.")

@@ -116,3 +116,6 @@ def test_one_data_set_needs_no_merging(two, tmp_path):
         autoseg.merge(two[:1], tmp_path / "both")
     with pytest.raises(UsageError, match="given twice"):
         autoseg.merge([two[0], two[0]], tmp_path / "both")
+    (tmp_path / "link").symlink_to(two[0])
+    with pytest.raises(UsageError, match="given twice"):
+        autoseg.merge([two[0], tmp_path / "link"], tmp_path / "both")

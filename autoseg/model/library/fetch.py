@@ -91,6 +91,11 @@ def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
             )
         source = urllib.request.url2pathname(parts.path)
     path = Path(source).expanduser()
+    if path.is_dir():
+        raise UsageError(
+            f"{path} is a folder. Make a bundle of a model with `autoseg export -m "
+            f"{path} -o FILE.zip`, and give that."
+        )
     if not path.is_file():
         raise UsageError(f"There is no file {path}. Give a bundle, or its address.")
     size = path.stat().st_size
