@@ -97,18 +97,8 @@ def init(
         raise UsageError(f"{place} is no folder.")
     target = Path(os.path.abspath(output)) if output else place
     description, drawing = target / DESCRIPTION, target / PICTURE
-    if description.exists() and not overwrite:
-        raise UsageError(
-            f"{description} is there already; --overwrite writes it anew. "
-            "`autoseg check` says whether it is right."
-        )
-    if picture:
-        refuse_foreign([drawing], overwrite=overwrite)
-    if task is not None and task not in TASKS:
-        near = did_you_mean(task, TASKS.names())
-        raise UsageError(
-            f"No task {task!r}.{near} There are: {', '.join(TASKS.names())}."
-        )
+    _refuse_written(description, drawing if picture else None, overwrite)
+    _refuse_unknown(task)
     if not images and not annotations:
         _refuse_bids(place)
     found = find_layout(place, images, annotations)
@@ -140,6 +130,26 @@ def init(
         contents=contents,
         picture=drawing if picture and drawn else None,
     )
+
+
+def _refuse_written(description: Path, drawing: Path | None, overwrite: bool) -> None:
+    """Raise UsageError if a file that somebody made would be written over."""
+    if description.exists() and not overwrite:
+        raise UsageError(
+            f"{description} is there already; --overwrite writes it anew. "
+            "`autoseg check` says whether it is right."
+        )
+    if drawing is not None:
+        refuse_foreign([drawing], overwrite=overwrite)
+
+
+def _refuse_unknown(task: str | None) -> None:
+    """Raise UsageError if there is no such task."""
+    if task is not None and task not in TASKS:
+        near = did_you_mean(task, TASKS.names())
+        raise UsageError(
+            f"No task {task!r}.{near} There are: {', '.join(TASKS.names())}."
+        )
 
 
 def _refuse_bids(folder: Path) -> None:
