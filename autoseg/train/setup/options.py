@@ -59,8 +59,7 @@ class Options:
         Threads of an operation on the CPU, and of the loader.
     max_memory : float or None
         GB that preparing cases before the training and predicting them after it may
-        take; by default four fifths of what is free. The training's own memory is the
-        plan's.
+        take; the training's own memory is the plan's.
     init_from : str or None
         A model, or a checkpoint of one, whose weights to start from.
     freeze : str or None
