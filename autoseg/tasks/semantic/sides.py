@@ -69,7 +69,7 @@ def _sums(labels: Any, count: int) -> NDArray[np.float64]:
     ndarray of float64, shape (3, count, D)
         Of a grid that is thinned out where the array is large.
     """
-    steps = [-(-size // EDGE) for size in labels.shape]
+    steps = [max(1, -(-size // EDGE)) for size in labels.shape]
     sums = np.zeros((3, count, labels.ndim))
     first = 0
     for part in pieces(labels):
