@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from autoseg.preprocess.later import prepare
 from autoseg.spec.image import Image
 from autoseg.spec.scale import Scale
 from autoseg.tasks import TASKS
+
+log = logging.getLogger(__name__)
 
 
 class SingleModel:
@@ -61,6 +64,11 @@ class SingleModel:
         chosen = model.task_options(options.decoder)
         task = TASKS[model.plan.task.name](**chosen)
         self.task = task.for_axes(model.settings.dim)
+        if options.mirror and not model.settings.mirror_axes:
+            log.warning(
+                "This model learned from no mirrored images, so there are no mirrored "
+                "copies to average over."
+            )
         self.options = resolve(options, self.task, self.device)
         self.readout = READOUTS[self.task.kind](model, self.task, self.options)
         self.readout.check_options()

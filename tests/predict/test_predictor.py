@@ -369,6 +369,20 @@ def test_options_that_cannot_be_are_refused(field, value, word):
         Options(**{field: value})
 
 
+@pytest.mark.parametrize(
+    "mirrored, asked, told",
+    [(False, True, True), (True, True, False), (False, None, False)],
+)
+def test_who_asks_for_mirrored_copies_is_told_that_there_are_none(
+    mirrored, asked, told, caplog
+):
+    model = toy.model(toy.plan(mirror=mirrored))
+
+    Predictor(model, Options(device="cpu", mirror=asked))
+
+    assert ("no mirrored copies" in caplog.text) is told
+
+
 def test_exact_results_exclude_other_arithmetic():
     with pytest.raises(UsageError, match="fp32.*torch backend"):
         Options(exact=True, precision="bf16", backend="openvino")
