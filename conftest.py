@@ -23,6 +23,9 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
+        # Tests make many objects and few circles: by default four of a hundred
+        # seconds are spent on looking for them.
+        gc.set_threshold(20_000, 20, 10)
 
 
 @pytest.hookimpl(wrapper=True)

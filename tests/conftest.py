@@ -22,6 +22,8 @@ sys.dont_write_bytecode = False
 # and a request that is ignored stays so: tests of Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # A developer's own folder stays out of the tests.
 os.environ.pop("AUTOSEG_ROOT", None)
 

@@ -2,12 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
+from types import SimpleNamespace
 
 import pytest
 
+from autoseg.cli import main
 from autoseg.stopping import answering, interrupt, stop_signals
+from tests.forked import Forked
 
 ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 
@@ -32,22 +33,20 @@ def test_a_signal_that_is_ignored_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
-SCRIPT = """
-import os, sys, types
-from autoseg.cli import main
-def run(arguments):
-    os.kill(os.getpid(), int(sys.argv[1]))
-command = types.SimpleNamespace(__doc__="", add_arguments=lambda p: None, run=run)
-main.load_command = lambda name: command
-sys.exit(main.main(["demo"]))
-"""
+def _asked_to_stop(number):
+    """Be a command that is asked to stop."""
+
+    def run(arguments):
+        os.kill(os.getpid(), number)
+
+    command = SimpleNamespace(__doc__="", add_arguments=lambda p: None, run=run)
+    main.load_command = lambda name: command
+    return main.main(["demo"])
 
 
 @pytest.mark.parametrize("number", ALL)
-def test_a_command_that_is_stopped_says_so(number):
-    words = [sys.executable, "-c", SCRIPT, str(int(number))]
+def test_a_command_that_is_stopped_says_so(number, tmp_path):
+    code, said = Forked(tmp_path / "said.txt", _asked_to_stop, (number,), {}).wait(120)
 
-    done = subprocess.run(words, stderr=subprocess.PIPE, encoding="utf-8", timeout=120)
-
-    assert done.returncode == 130
-    assert "autoseg: stopped; nothing is lost" in done.stderr
+    assert code == 130
+    assert "autoseg: stopped; nothing is lost" in said

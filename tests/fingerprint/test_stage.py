@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import autoseg
+from autoseg.cli.main import main
 from autoseg.datasets.series import maps
 from autoseg.errors import CaseErrors, DatasetError, PartDone, UsageError
 from autoseg.fingerprint import survey
@@ -22,6 +23,7 @@ from autoseg.lock import locked
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
 from tests import toy
+from tests.forked import Forked
 
 
 @pytest.fixture
@@ -218,23 +220,26 @@ def test_a_changed_meaning_of_labels_is_noticed(tmp_path):
     assert set(found.annotation["classes"]) == {"both", "two"}
 
 
-KILLED = """
-import os, signal, sys
-from autoseg.fingerprint import stage, survey
+def _dies(folder, root):
+    """Measure until the process kills itself at the third case's entry."""
+    write, count = survey.write_text, 0
 
-write, count = survey.write_text, 0
+    def dying_write(path, text):
+        nonlocal count
+        if path.parent.name == "fingerprint.partial":
+            count += 1
+            if count == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        write(path, text)
 
-def dying_write(path, text):
-    global count
-    if path.parent.name == "fingerprint.partial":
-        count += 1
-        if count == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-    write(path, text)
+    survey.write_text = dying_write
+    autoseg.fingerprint(folder, root, workers=1)
 
-survey.write_text = dying_write
-stage.fingerprint(sys.argv[1], sys.argv[2], workers=1)
-"""
+
+def _killed(folder, tmp_path):
+    """Return the exit code of a process that is killed while it measures."""
+    given = folder, tmp_path / "root"
+    return Forked(tmp_path / "said.txt", _dies, given, {}).wait(60)[0]
 
 
 def test_a_killed_run_goes_on_where_it_was_with_the_same_result(tmp_path, reads):
@@ -242,10 +247,7 @@ def test_a_killed_run_goes_on_where_it_was_with_the_same_result(tmp_path, reads)
     autoseg.fingerprint(folder, tmp_path / "whole")
     reads.clear()
 
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "root")]
-    )
-    assert killed.returncode == -signal.SIGKILL
+    assert _killed(folder, tmp_path) == -signal.SIGKILL
     assert not _file(tmp_path / "root").exists()
     autoseg.fingerprint(folder, tmp_path / "root")
 
@@ -260,7 +262,7 @@ def test_a_killed_run_goes_on_where_it_was_with_the_same_result(tmp_path, reads)
 
 def test_what_a_killed_run_measured_is_dropped_if_the_file_changed(tmp_path, reads):
     folder = toy.volumes(tmp_path / "Toy", cases=5, test=0)
-    subprocess.run([sys.executable, "-c", KILLED, str(folder), str(tmp_path / "root")])
+    assert _killed(folder, tmp_path) == -signal.SIGKILL
     os.utime(folder / "labelsTr" / "case_00.nii.gz", ns=(1, 1))
 
     autoseg.fingerprint(folder, tmp_path / "root")
@@ -271,7 +273,7 @@ def test_what_a_killed_run_measured_is_dropped_if_the_file_changed(tmp_path, rea
 
 def test_a_damaged_entry_of_the_journal_is_measured_again(tmp_path, reads):
     folder = toy.volumes(tmp_path / "Toy", cases=5, test=0)
-    subprocess.run([sys.executable, "-c", KILLED, str(folder), str(tmp_path / "root")])
+    assert _killed(folder, tmp_path) == -signal.SIGKILL
     partial = tmp_path / "root" / "preprocessed" / "Toy" / "fingerprint.partial"
     (partial / "case_01.json").write_text('{"stamp": ')
 
@@ -398,22 +400,22 @@ def test_hippocampus_has_the_numbers_that_nnunet_finds(real_data, tmp_path):
 def test_several_at_once_wait_for_each_other(tmp_path):
     folder = toy.volumes(tmp_path / "Toy", cases=4, test=0, shape=(6, 12, 12))
     root = tmp_path / "root"
-    command = [sys.executable, "-m", "autoseg", "fingerprint", str(folder)]
-    command += ["--root", str(root), "--overwrite"]
+    words = ["fingerprint", str(folder), "--root", str(root), "--overwrite"]
 
-    running = [
-        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)
-    ]
-    said = [one.communicate()[1] for one in running]
+    running = [Forked(tmp_path / f"said_{n}", main, (words,), {}) for n in range(3)]
+    ends = [one.wait(120) for one in running]
 
-    assert [one.returncode for one in running] == [0, 0, 0], said
+    assert [code for code, _ in ends] == [0, 0, 0], ends
     assert Fingerprint.load(_file(root)).num_cases == 4
     assert not list(_file(root).parent.glob("fingerprint*.lock*"))
     assert not list(_file(root).parent.glob("fingerprint.partial*"))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_nothing_is_measured_while_another_process_does_so(tmp_path, reads, overwrite):
+def test_nothing_is_measured_while_another_process_does_so(
+    tmp_path, reads, overwrite, monkeypatch
+):
+    monkeypatch.setattr("autoseg.lock.PAUSE", 0.01)
     folder = toy.volumes(tmp_path / "Toy", cases=2, test=0, shape=(6, 12, 12))
     place = _file(tmp_path / "root")
     place.parent.mkdir(parents=True)
@@ -423,7 +425,7 @@ def test_nothing_is_measured_while_another_process_does_so(tmp_path, reads, over
                 autoseg.fingerprint, folder, tmp_path / "root", overwrite=overwrite
             )
             with pytest.raises(TimeoutError):
-                waiting.result(timeout=1.5)
+                waiting.result(timeout=0.3)
             assert not reads
         assert waiting.result(timeout=60).num_cases == 2
 

@@ -1,6 +1,5 @@
 import os
-import subprocess
-import sys
+import signal
 import threading
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from autoseg.errors import AutosegError
 from autoseg.geometry import mapped
 from autoseg.geometry.mapped import in_rows, is_mapped, let_go, zeros
+from tests.forked import Forked
 
 
 def test_few_numbers_are_in_memory_and_many_in_a_file_without_a_name(
@@ -24,21 +24,23 @@ def test_few_numbers_are_in_memory_and_many_in_a_file_without_a_name(
     assert list(tmp_path.iterdir()) == []
 
 
+def _dies():
+    """Fill an array in a file, and end without a chance to clean up."""
+    mapped.IN_MEMORY = 0
+    zeros((1000, 1000), np.int32)[:] = 1
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_nothing_is_left_of_a_process_that_is_killed(tmp_path):
-    code = (
-        "import os, signal, numpy as np\n"
-        "from autoseg.geometry import mapped\n"
-        "mapped.IN_MEMORY = 0\n"
-        "array = mapped.zeros((1000, 1000), np.int32)\n"
-        "array[:] = 1\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+
+    code, said = Forked(tmp_path / "said.txt", _dies, (), {"TMPDIR": str(folder)}).wait(
+        60
     )
 
-    assert killed.returncode == -9
-    assert list(tmp_path.iterdir()) == []
+    assert code == -signal.SIGKILL, said
+    assert list(folder.iterdir()) == []
 
 
 def test_what_was_written_comes_back_after_it_was_let_go(monkeypatch):

@@ -5,8 +5,6 @@ import logging
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.workspace import Workspace
 from tests import toy
+from tests.forked import Forked
 
 
 def _place(root) -> Workspace:
@@ -250,23 +249,20 @@ def test_another_precision_is_another_result(small):
     assert _store(root).open("case_00").image.dtype == np.float32
 
 
-KILLED = """
-import os, signal, sys
-from autoseg.preprocess import stage, store
+def _dies(folder, root):
+    """Preprocess until the process kills itself while it writes a fourth case."""
+    replace, count = os.replace, 0
 
-count = 0
+    def dying_replace(source, target):
+        nonlocal count
+        if str(target).endswith("_annotation.b2nd"):
+            count += 1
+            if count == 4:
+                os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
 
-def replace(source, target, replace=os.replace):
-    global count
-    if str(target).endswith("_annotation.b2nd"):
-        count += 1
-        if count == 4:  # in the middle of writing a case
-            os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-
-os.replace = replace
-stage.preprocess(sys.argv[1], sys.argv[2], workers=1, configurations=["3d_fullres"])
-"""
+    os.replace = dying_replace
+    autoseg.preprocess(folder, root, workers=1, configurations=["3d_fullres"])
 
 
 def test_a_killed_run_goes_on_where_it_was_with_the_same_result(small, tmp_path, reads):
@@ -275,8 +271,8 @@ def test_a_killed_run_goes_on_where_it_was_with_the_same_result(small, tmp_path,
     autoseg.preprocess(folder, tmp_path / "whole", configurations=["3d_fullres"])
     reads.clear()
 
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(root)])
-    assert killed.returncode == -signal.SIGKILL
+    code, said = Forked(tmp_path / "said.txt", _dies, (folder, root), {}).wait(60)
+    assert code == -signal.SIGKILL, said
     assert _store(root).ids() == ("case_00", "case_01", "case_02")
     autoseg.preprocess(folder, root, configurations=["3d_fullres"])
 

@@ -246,17 +246,17 @@ def test_steps_are_timed_with_the_optimizer_that_a_short_training_has(
     for module in ("begin", "length"):
         monkeypatch.setattr(f"autoseg.train.{module}.seconds_of_a_step", remember)
     long = {"train.epochs": 1000, "train.iterations_per_epoch": 250}  # the plan's own
-    folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None, settings=long)
+    folder = go(toy_root, iterations=None, time_budget=1.5, recipe=None, settings=long)
 
     assert set(timed) == {Run.load(folder / RUN).recipe["optimizer"]} == {"muon"}
 
 
 def test_a_time_budget_ends_and_is_recorded_with_the_network_made_to_fit(toy_root):
-    folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
+    folder = go(toy_root, iterations=None, time_budget=1.5, recipe=None)
 
     last = json.loads((folder / LOG).read_text().splitlines()[-1])
     run = Run.load(folder / RUN)
-    assert (run.iterations, run.time_budget, run.recipe["name"]) == (None, 4.0, "fast")
+    assert (run.iterations, run.time_budget, run.recipe["name"]) == (None, 1.5, "fast")
     assert last["progress"] == 1.0
     # When it is over depends on the machine; test_schedule.py has a clock of its own.
     assert run.fitted.keys() <= {"network.features", "batch_size"}
@@ -269,9 +269,9 @@ def test_a_fitted_network_is_found_again(toy_root, monkeypatch):
 
     narrow = {"network.features": [3, 5, 5], "batch_size": 1}
     monkeypatch.setattr(begin, "fit_to_time", lambda *_, **__: Fit(narrow, "too slow"))
-    folder = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
+    folder = go(toy_root, iterations=None, time_budget=1.5, recipe=None)
     monkeypatch.undo()
-    again = go(toy_root, iterations=None, time_budget=4.0, recipe=None)
+    again = go(toy_root, iterations=None, time_budget=1.5, recipe=None)
 
     run = Run.load(folder / RUN)
     assert again == folder
