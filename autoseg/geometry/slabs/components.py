@@ -100,6 +100,7 @@ class Components:
         """
         places = np.nonzero(row)
         own = row[places].astype(np.int64) + self.count
+        count = int(own.max(initial=1))
         inside = np.ravel_multi_index(tuple(p + 1 for p in places), above.shape)
         steps = np.array(above.strides) // above.itemsize
         flat, touching = above.reshape(-1), []
@@ -107,10 +108,10 @@ class Components:
             other = flat[inside + int(steps @ shift)]
             new = other > 0
             new[1:] &= (other[1:] != other[:-1]) | (own[1:] != own[:-1])
-            touching.append(np.stack([other[new], own[new]]))
-        pairs = np.concatenate(touching, axis=1)
-        if pairs.size:
-            self._pairs.append(np.unique(pairs, axis=1))
+            touching.append((other[new] - 1) * count + own[new] - 1)
+        # One number for each pair is sorted far more quickly than two.
+        pairs = np.unique(np.concatenate(touching))
+        self._pairs.append(np.stack(np.divmod(pairs, count)) + 1)
 
     def numbers(self) -> NDArray[np.int64]:
         """Return which component each label is of, counted from 0, (count + 1,).
