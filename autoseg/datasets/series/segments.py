@@ -6,6 +6,7 @@ count, as in every other file. Letters: L layers, S space.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,8 @@ from autoseg.spec.image import Geometry
 
 Array = NDArray[Any]
 Values = frozenset[int]
-BACKGROUND = "background"
+BACKGROUND, IGNORE = "background", "ignore"
+GENERIC = re.compile(r"(segment|label)?[\s_-]*\d*", re.IGNORECASE)  # nobody's names
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,16 @@ def named_values(segments: Sequence[Segment], known: Known) -> dict[int, Values]
         By position of the segment; those that no label names are left out.
     """
     found = {n: values for n, one in enumerate(segments) if (values := known.of(one))}
+    every = frozenset().union(*known.values.values())
+    foreign = any(  # a structure that the data set does not have, beside those it has
+        n not in found and one.value not in every and not GENERIC.fullmatch(one.name)
+        for n, one in enumerate(segments)
+    )
     stored = {one.value == one.stored for one in segments}
     layers = {one.layer for one in segments}
     agree = all(segments[n].value in values for n, values in found.items())
-    if agree and stored == {True} and (len(layers) == 1 or not found):
+    plainly = agree and stored == {True} and not (found and foreign)
+    if plainly and (len(layers) == 1 or not found):
         return None
     return found
 
@@ -166,7 +174,7 @@ def read_by_name(
             f"share values, and no label of the data set is called so: name them as "
             f"{some_of([name for name in known.values if name != BACKGROUND])}."
         )
-    notes = [] if len(meant) == len(segments) else [_left_out(segments, meant)]
+    remarks, notes = _left_out(segments, meant, known)
     format = find_format(path, None if dataset is None else dataset.format)
     given = (dataset.spacing, dataset.unit) if dataset is not None else (None, None)
     if {one.layer for one in segments} == {0}:
@@ -187,15 +195,30 @@ def read_by_name(
                 "other; the larger value of dataset.json counts there"
             )
     geometry = measured_in(geometry, None if dataset is None else dataset.lengths)
-    return named, with_remarks(geometry, notes=notes)
+    return named, with_remarks(geometry, remarks, notes)
 
 
-def _left_out(segments: Sequence[Segment], meant: Mapping[int, Values]) -> str:
+def _left_out(
+    segments: Sequence[Segment], meant: Mapping[int, Values], known: Known
+) -> tuple[list[str], list[str]]:
+    """Return what to warn of, and to note: segments that no label names."""
     others = [one.name for n, one in enumerate(segments) if n not in meant]
-    return (
+    if not others:
+        return [], []
+    found = (
         f"its segments {some_of(others)} are in no label of dataset.json, and are left "
         "out"
     )
+    there = {known.background}.union(*meant.values())
+    lacking = [
+        name
+        for name, values in known.values.items()
+        if not values & there and name != IGNORE
+    ]
+    lost = [
+        f"it has no segment called {some_of(lacking)}: is one of those left out it?"
+    ]
+    return lost if lacking else [], [found]
 
 
 class _Table:

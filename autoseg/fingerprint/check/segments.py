@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from autoseg.datasets.series.segments import Known, named_values
+from autoseg.datasets.series.segments import GENERIC, Known, named_values
 from autoseg.dicom.annotation import plain
 from autoseg.errors import AutosegError, amount, some_of
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.names import Segment, read_segments
 from autoseg.spec.dataset import Dataset
 
-GENERIC = re.compile(r"(segment|label)?[\s_-]*\d*", re.IGNORECASE)  # nobody's names
 SHOWN = 3  # files in a message
 
 

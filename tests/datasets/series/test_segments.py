@@ -240,3 +240,31 @@ def test_predictions_are_scored_by_their_names(tmp_path):
 
     assert summary.cases["a"]["liver"]["dice"] == 1.0
     assert summary.cases["a"]["tumor"]["dice"] == 1.0
+
+
+@pytest.mark.parametrize("values", [(1, 2, 3), (2, 1, 3)], ids=["same", "exchanged"])
+def test_a_structure_that_nobody_learns_is_left_out_whatever_the_values(
+    tmp_path, values
+):
+    data_set(tmp_path)
+    labels = box(LIVER, TUMOR, values=values)
+    labels[3, 0, :2] = 3  # of the vessel
+    names = zip(("liver", "tumor", "vessel"), values, strict=True)
+    write(tmp_path / "labelsTr/a.seg.nrrd", labels, *(segment(*one) for one in names))
+
+    assert np.array_equal(read(tmp_path), box(LIVER, TUMOR))
+    left = "Its segments vessel are in no label of dataset.json, and are left out."
+    found = {p.found: p.severity for p in examine(tmp_path).problems}
+    assert found[left] == "note"
+
+
+def test_a_segment_left_out_where_a_label_is_lacking_is_a_warning(tmp_path):
+    data_set(tmp_path)
+    labels = box(LIVER, TUMOR, values=(2, 1))
+    segments = segment("livver", 2), segment("tumor", 1)
+    write(tmp_path / "labelsTr/a.seg.nrrd", labels, *segments)
+
+    warned = [p.found for p in examine(tmp_path).problems if p.severity == "warning"]
+
+    said = "no segment called liver: is one of those left out it"
+    assert any(said in text for text in warned)
