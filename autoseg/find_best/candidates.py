@@ -15,7 +15,12 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.plan import Plan
 from autoseg.train.after.results import Trained, find_trained, only, scores_of
-from autoseg.train.setup.changed import changed_folds, sentence
+from autoseg.train.setup.changed import (
+    changed_folds,
+    changed_meaning,
+    meaning,
+    sentence,
+)
 from autoseg.workspace import ALL_FOLDS, MODEL_PLAN, Workspace
 
 logger = logging.getLogger(__name__)
@@ -142,6 +147,8 @@ def find_candidates(
             f"and scored:\n{listed}"
         )
     for one in candidates:
+        if keys := changed_meaning(one.folder, dataset):
+            logger.warning("%s", meaning(one.name, keys))
         for index, found in changed_folds(one.folder, dataset, workspace).items():
             logger.warning("%s", sentence(one.name, index, found))
     return candidates, left_out

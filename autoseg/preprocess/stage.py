@@ -43,13 +43,14 @@ from autoseg.preprocess.forecast import (
     target_grid,
 )
 from autoseg.preprocess.later import normalize
+from autoseg.preprocess.meaning import must_fit
 from autoseg.preprocess.sources import is_made_of, source_of
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.json import write_text
 from autoseg.spec.plan import Plan
-from autoseg.tasks import TASKS, make_task
+from autoseg.tasks import make_task
 from autoseg.workspace import (
     DEFAULT_PLAN,
     Workspace,
@@ -235,28 +236,8 @@ class _Work:
 
 def _check(plan: Plan, dataset: Dataset) -> None:
     """Raise where plan and data set contradict each other."""
-    again = f"Run `autoseg plan_and_preprocess {dataset.folder}` to plan again."
-    if len(plan.channels) != len(dataset.channel_names):
-        raise DatasetError(
-            f"the plan {plan.name!r} is for {len(plan.channels)} channels, but "
-            f"{dataset.folder / 'dataset.json'} names {len(dataset.channel_names)}. "
-            + again
-        )
-    if plan.task.name != dataset.task:
-        raise DatasetError(
-            f"the plan {plan.name!r} is for the task {plan.task.name!r}, but "
-            f"{dataset.folder / 'dataset.json'} says {dataset.task!r}. {again}"
-        )
-    given = TASKS[dataset.task].from_dataset(dataset)
-    changed = [key for key in given if plan.task.options.get(key) != given[key]]
-    changed += ["crop"] if plan.crop != dataset.crop else []
-    if changed:
-        log.warning(
-            "the plan %r has other values of %s than dataset.json, and these count. %s",
-            plan.name,
-            ", ".join(changed),
-            again,
-        )
+    if told := must_fit(plan, dataset):
+        log.warning("%s", told)
     refuse_ids(case.id for case in dataset.training)
 
 

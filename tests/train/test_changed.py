@@ -9,12 +9,14 @@ import pytest
 
 from autoseg.cli.main import main
 from autoseg.datasets.read import load_dataset
-from autoseg.errors import TrainingError, UsageError
+from autoseg.errors import DatasetError, TrainingError, UsageError
 from autoseg.preprocess.extend import earlier_splits, extend_splits
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.store import CaseStore
+from autoseg.report.page.trained import stale_folds
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import Run
+from autoseg.train.after.results import find_trained
 from autoseg.train.folds import train_folds
 from autoseg.train.setup.changed import changed_folds, tell_of_model
 from autoseg.train.stage import train
@@ -268,3 +270,40 @@ def test_splits_of_the_data_set_itself_are_not_extended(toy_root):
 
     with pytest.raises(UsageError, match="given by the data set itself"):
         extend_splits(toy_root.workspace, dataset, "folds")
+
+
+def describe_anew(place, **changes):
+    path = place.dataset / "dataset.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_another_meaning_in_dataset_json_is_told_wherever_the_plan_or_model_counts(
+    toy_root, tmp_path, caplog
+):
+    model = go(toy_root).parent
+    raw = json.loads((toy_root.dataset / "dataset.json").read_text())
+    one, two = (value for name, value in raw["labels"].items() if name != "background")
+    names = [name for name in raw["labels"] if name != "background"]
+    exchanged = {"background": 0, names[0]: two, names[1]: one}
+    changes = {"labels": exchanged, "channel_names": {"0": "CT"}, "crop": "none"}
+
+    for key, value in changes.items():
+        describe_anew(toy_root, **{**raw, key: value})
+        caplog.clear()
+        go(toy_root, 1)
+        assert f"the plan 'unet' has other values of {key} than dataset.json" in (
+            caplog.text
+        )
+        (line,) = tell_of_model(model)
+        assert line.startswith(f"3d_fullres: dataset.json says other {key} now")
+        trained = replace(find_trained(toy_root.workspace)[0], folder=model)
+        (entry,) = stale_folds(
+            trained, load_dataset(toy_root.dataset), toy_root.workspace
+        )
+        assert entry["what"] == f"trained when dataset.json said other {key}"
+        describe_anew(toy_root, **raw, crop="nonzero")
+        assert not tell_of_model(model)
+
+    describe_anew(toy_root, **{**raw, "task": "instance"})
+    with pytest.raises(DatasetError, match="for the task 'semantic'.*says 'instance'"):
+        go(toy_root)

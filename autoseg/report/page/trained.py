@@ -19,7 +19,7 @@ from autoseg.model.decoding import MEASURE, Decoding
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import to_json
 from autoseg.train.after.results import Fold, Trained, scores_of
-from autoseg.train.setup.changed import changed_folds
+from autoseg.train.setup.changed import changed_folds, changed_meaning
 from autoseg.workspace import Workspace
 
 SLOW_LOADER = 0.2  # of the time: more waiting than this is worth a word
@@ -173,7 +173,10 @@ def stale_folds(
         Names the cases.
     """
     found = changed_folds(trained.folder, dataset, workspace)
-    return [
+    keys = changed_meaning(trained.folder, dataset)
+    what = f"trained when dataset.json said other {', '.join(keys)}"
+    other = [_failure("data changed", trained.name, what)] if keys else []
+    return other + [
         _failure(
             "data changed",
             f"{trained.name}, fold {fold}",

@@ -9,8 +9,10 @@ from typing import Any
 from autoseg.datasets.identity import Sources, all_files, changed_cases
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import AutosegError, PlanError, amount, some_of
+from autoseg.preprocess.meaning import other_keys
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.json import load_object
+from autoseg.spec.plan import Plan
 from autoseg.workspace import MODEL_PLAN, RUN, Workspace
 
 HASHED = 1 << 30  # bytes: what is read in a second or two, before a prediction
@@ -89,7 +91,8 @@ def tell_of_model(model: Path, most: int | None = None) -> list[str]:
     Returns
     -------
     list of str
-        A line for each fold that was trained on other data than those of today.
+        A line for each fold that was trained on other data than those of today, and for
+        what dataset.json says otherwise.
     """
     parents = model.absolute().parents
     if len(parents) < 4 or parents[2].name != "results":
@@ -107,11 +110,46 @@ def tell_of_model(model: Path, most: int | None = None) -> list[str]:
     folders = [model]
     if model.absolute() == workspace.best:
         folders = sorted(p.parent for p in workspace.results.glob(f"*/*/{MODEL_PLAN}"))
-    return [
-        sentence(folder.name, fold, cases)
-        for folder in folders
-        for fold, cases in changed_folds(folder, dataset, workspace).items()
-    ]
+    said = []
+    for folder in folders:
+        other = changed_meaning(folder, dataset)
+        said += [meaning(folder.name, other)] if other else []
+        stale = changed_folds(folder, dataset, workspace)
+        said += [sentence(folder.name, fold, cases) for fold, cases in stale.items()]
+    return said
+
+
+def changed_meaning(model: Path, dataset: Dataset) -> list[str]:
+    """Return the keys of dataset.json that say otherwise than to a trained model.
+
+    Parameters
+    ----------
+    model : Path
+        Its folder.
+    dataset : Dataset
+        As it is now.
+    """
+    try:
+        return other_keys(Plan.load(model / MODEL_PLAN), dataset)
+    except AutosegError:  # whoever needs it says so
+        return []
+
+
+def meaning(name: str, keys: Sequence[str]) -> str:
+    """Return what is said of a model by an earlier dataset.json.
+
+    Parameters
+    ----------
+    name : str
+        Of the configuration.
+    keys : sequence of str
+        See `changed_meaning`.
+    """
+    return (
+        f"{name}: dataset.json says other {', '.join(keys)} now than when it was "
+        "trained, which stay the model's. `autoseg plan_and_preprocess` plans anew, to "
+        "train another one."
+    )
 
 
 def size_of(cases: Sequence[Case]) -> int:

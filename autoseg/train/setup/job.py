@@ -24,6 +24,7 @@ from autoseg.errors import (
 from autoseg.lock import Held, is_held, locked
 from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_fold
+from autoseg.preprocess.meaning import must_fit
 from autoseg.preprocess.sources import changed_in_store
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.configuration import Configuration
@@ -49,6 +50,8 @@ logger = logging.getLogger(__name__)
 DATA_FIELDS = ("spacing", "resampling")  # change what is preprocessed
 CHECKPOINTS = (CHECKPOINT_LATEST, CHECKPOINT_BEST, CHECKPOINT_FINAL)
 PLAN_FIELDS = ("task", "unit", "orientation", "transpose", "channels")
+
+_told: set[str] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +151,10 @@ def find_job(
     # The file's name counts: a plan that was copied to be edited is another plan.
     loaded = dataclasses.replace(Plan.load(path), name=plan)
     loaded.configuration(configuration)  # says which there are if this is not
+    told = must_fit(loaded, described)
+    if told and (known := f"{told}{described.raw}") not in _told:
+        _told.add(known)  # not again for each fold
+        logger.warning("%s", told)
     changed = with_changes(loaded, configuration, options)
     recipe, *_ = resolve_recipe(options, changed, configuration, 1)
     check_policy(recipe.augmentation)
