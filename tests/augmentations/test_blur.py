@@ -1,17 +1,17 @@
 """Gaussian blur against batchgeneratorsv2 and SciPy."""
 
 import numpy as np
-import pytest
 import torch
 from batchgeneratorsv2.transforms.noise.gaussian_blur import blur_dimension
 from scipy.ndimage import correlate1d
 
 from autoseg.augmentations.base import Context
 from autoseg.augmentations.blur import Blur
+from tests.each import each
 
 
-@pytest.mark.parametrize("shape", [(12, 14, 16), (4, 20, 9), (30, 17)], ids=str)
-@pytest.mark.parametrize("sigma", [0.5, 0.61, 0.75, 0.92, 1.0])
+@each("shape", [(12, 14, 16), (4, 20, 9), (30, 17)])
+@each("sigma", [0.5, 0.61, 0.75, 0.92, 1.0])
 def test_it_is_the_blur_of_batchgenerators(shape, sigma):
     image = torch.randn(2, *shape)
     sigmas = tuple(sigma - 0.02 * axis for axis in range(len(shape)))

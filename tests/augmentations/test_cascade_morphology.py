@@ -1,12 +1,12 @@
 """Morphology on a previous stage's labels, against scikit-image."""
 
 import numpy as np
-import pytest
 import torch
 from skimage import morphology
 
 from autoseg.augmentations.base import Context
 from autoseg.augmentations.cascade_morphology import CascadeMorphology, Change
+from tests.each import each
 
 
 def _masks(labels=2, shape=(14, 15, 16)):
@@ -19,8 +19,8 @@ def _masks(labels=2, shape=(14, 15, 16)):
     return torch.from_numpy(np.stack([owner == k + 1 for k in range(labels)]))
 
 
-@pytest.mark.parametrize("radius", [1.0, 2.4, 4.0])
-@pytest.mark.parametrize("operation", ["dilate", "erode", "close", "open"])
+@each("radius", [1.0, 2.4, 4.0])
+@each("operation", ["dilate", "erode", "close", "open"])
 def test_each_operation_is_that_of_a_ball(operation, radius):
     masks = _masks()
     one = masks[0].numpy()

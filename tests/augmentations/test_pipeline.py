@@ -9,6 +9,7 @@ import torch
 from autoseg.augmentations._policies import POLICIES
 from autoseg.augmentations.pipeline import Draw, Pipeline, Sample
 from autoseg.errors import PluginError, TrainingError
+from tests.each import each
 
 CPU = torch.device("cpu")
 PATCH = (8, 10, 12)
@@ -55,8 +56,8 @@ def test_only_what_is_turned_or_scaled_reads_more_than_the_patch():
     assert abs(sum(d.source_shape == PATCH for d in draws) - 320) < 33
 
 
-@pytest.mark.parametrize("policy", sorted(POLICIES))
-@pytest.mark.parametrize("patch", [PATCH, (3, 16, 16), (16, 20)], ids=str)
+@each("policy", sorted(POLICIES))
+@each("patch", [PATCH, (3, 16, 16), (16, 20)])
 def test_a_batch_has_the_shape_of_the_patch_and_labels_that_exist(policy, patch):
     axes = tuple(range(len(patch)))
     pipeline = Pipeline(policy, patch, axes, channels=2)

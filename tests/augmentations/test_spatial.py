@@ -11,6 +11,7 @@ from scipy.ndimage import map_coordinates
 from autoseg.augmentations.base import Context
 from autoseg.augmentations.spatial import Affine, Spatial
 from autoseg.errors import UsageError
+from tests.each import each
 
 PATCHES = [(12, 16, 10), (13, 9, 11), (3, 20, 24), (24, 30), (16, 40), (1, 6, 6)]
 
@@ -39,8 +40,8 @@ def _sample(array, drawn, patch):
     return np.stack(sampled).reshape(*lead, *drawn.patch)
 
 
-@pytest.mark.parametrize("patch", PATCHES, ids=str)
-@pytest.mark.parametrize("seed", range(3))
+@each("patch", PATCHES)
+@each("seed", range(3))
 def test_images_are_interpolated_as_scipy_does(patch, seed):
     drawn = _draw(patch, seed)
     shape = Spatial().source_shape(drawn, patch)
@@ -135,8 +136,8 @@ def test_a_scale_above_one_makes_objects_smaller():
     assert moved[4].sum().item() in (4, 5)
 
 
-@pytest.mark.parametrize("patch", PATCHES, ids=str)
-@pytest.mark.parametrize("seed", range(20))
+@each("patch", PATCHES)
+@each("seed", range(20))
 def test_the_box_that_is_read_is_the_smallest_with_the_same_center(patch, seed):
     drawn = _draw(patch, seed)
     places = _places(drawn, patch)
@@ -231,8 +232,8 @@ def test_the_scale_lies_between_0_7_and_1_4():
     assert np.mean(scales) == pytest.approx(1.05, abs=0.03)
 
 
-@pytest.mark.parametrize("patch", [(24, 26, 22), (11, 34, 36), (32, 28)], ids=str)
-@pytest.mark.parametrize("seed", range(5))
+@each("patch", [(24, 26, 22), (11, 34, 36), (32, 28)])
+@each("seed", range(5))
 def test_a_point_goes_where_its_blob_goes(patch, seed):
     drawn = _draw(patch, seed)
     shape = Spatial().source_shape(drawn, patch)
@@ -263,8 +264,8 @@ def _ramps(drawn, patch):
     return Spatial().image(torch.from_numpy(ramps).float(), drawn).numpy()
 
 
-@pytest.mark.parametrize("patch", PATCHES[:5], ids=str)
-@pytest.mark.parametrize("seed", range(4))
+@each("patch", PATCHES[:5])
+@each("seed", range(4))
 def test_bent_points_are_where_the_image_is_sampled_from(patch, seed):
     drawn = _bent(patch, seed)
     source = _ramps(drawn, patch).astype(float).reshape(len(patch), -1).T
@@ -295,8 +296,8 @@ def test_a_bent_spot_stays_under_its_point(patch):
     np.testing.assert_allclose(places, middle, atol=0.2)
 
 
-@pytest.mark.parametrize("patch", [(40, 36), (20, 24, 22), (3, 30, 28)], ids=str)
-@pytest.mark.parametrize("seed", range(6))
+@each("patch", [(40, 36), (20, 24, 22), (3, 30, 28)])
+@each("seed", range(6))
 def test_nothing_is_sampled_outside_of_the_box_that_is_read_and_nothing_folds(
     patch, seed
 ):

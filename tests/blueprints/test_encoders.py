@@ -8,6 +8,7 @@ from autoseg.blueprints.parts import Layers
 from autoseg.errors import PlanError
 from autoseg.networks.encoder_unet import EncoderUNet
 from autoseg.networks.linknet import Linknet
+from tests.each import each
 from tests.networks.encoded import options
 
 LAYERS = {"norm": "batch", "act": "relu", "bias": False}
@@ -67,8 +68,8 @@ def test_its_unet_has_as_many_parameters_as_in_its_library(name):
     assert EncoderUNet.drawing(options, (128, 128), 3, 2).parameters == UNETS[name]
 
 
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("dim", [2, 3])
+@each("name", ENCODERS)
+@each("dim", [2, 3])
 def test_features_are_halved_with_each_reduction(name, dim):
     features = drawn(name, (64,) * dim, narrow=8)[1]
 

@@ -5,6 +5,7 @@ import pytest
 from autoseg.cli._which import chosen_datasets, chosen_fold
 from autoseg.cli.main import commands, load_command, main, make_parser
 from autoseg.errors import UsageError
+from tests.each import each
 
 ORDER = ["dataset", "configuration", "configurations", "fold", "folds"]
 
@@ -14,7 +15,7 @@ def _parse(text):
     return make_parser(name, load_command(name)).parse_args(words)
 
 
-@pytest.mark.parametrize("name", commands())
+@each("name", commands())
 def test_options_are_spelled_with_hyphens_and_shown_once(name):
     parser = make_parser(name, load_command(name))
     for action in parser._actions:

@@ -15,6 +15,7 @@ from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.workspace import Workspace
+from tests.each import each
 
 NAME = "Dataset001_Test"
 PLACE = ("-d", NAME, "--root")
@@ -244,7 +245,7 @@ def test_a_plan_that_the_gpu_here_cannot_hold_is_warned_of(root, monkeypatch, ca
     assert "the GPU here has 0.6: --budget-rule bytes" in warnings
 
 
-@pytest.mark.parametrize(
+@each(
     "text, value",
     [
         ("3", 3),

@@ -12,6 +12,7 @@ import pytest
 
 import autoseg
 from autoseg.cli.main import commands, load_command, make_parser
+from tests.each import each
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name for name in autoseg.__all__ if name[0] != "_"]
@@ -73,7 +74,7 @@ def test_every_command_is_a_function_and_every_function_a_command():
     assert set(FUNCTIONS) == set(commands())
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@each("name", FUNCTIONS)
 def test_flags_and_parameters_are_the_same(name):
     spelled = SPELLED.get(name, {})
     flags = {spelled.get(f, f) for f in _flags(name) - ONLY_FLAGS.get(name, set())}
@@ -82,7 +83,7 @@ def test_flags_and_parameters_are_the_same(name):
     assert flags == parameters
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_parameters_are_written_out_with_types(name):
     given = getattr(autoseg, name)
     subjects = [given, given.load] if inspect.isclass(given) else [given]
@@ -127,7 +128,7 @@ def test_the_stub_lists_what_there_is_and_where_it_is_from():
         assert place == f"{found.__module__}.{found.__qualname__}"
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@each("name", FUNCTIONS)
 def test_help_shows_the_function(name):
     text = pydoc.render_doc(getattr(autoseg, name), renderer=pydoc.plaintext)
 

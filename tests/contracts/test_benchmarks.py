@@ -13,7 +13,7 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.each import each
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
@@ -59,7 +59,7 @@ def _submodule(module: str, name: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+@each("script", SCRIPTS, ids=lambda script: script.stem)
 def test_all_that_a_benchmark_imports_from_the_project_is_there(script):
     missing = [
         f"from {module} import {name}"

@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from tests.contracts.sources import ROOT, SOURCES, name_of, nodes
+from tests.each import each
 
 
 def _opens_text(call: ast.Call) -> bool:
@@ -33,7 +32,7 @@ def _opens_text(call: ast.Call) -> bool:
     return isinstance(said, str) and 0 < len(said) <= 2 and not set(said) - set("rwax+")
 
 
-@pytest.mark.parametrize(
+@each(
     "line, text",
     [
         ("path.read_text()", True),

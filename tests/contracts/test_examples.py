@@ -5,9 +5,8 @@ import shlex
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from autoseg.cli.main import commands, load_command, make_parser
+from tests.each import each
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -39,7 +38,7 @@ def _known(words):
     return [word for word in given if word not in options]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each("page", PAGES, ids=lambda page: page.stem)
 def test_commands_of_a_page_can_be_typed(page):
     text = page.read_text(encoding="utf-8")
     wrong = []
@@ -56,7 +55,7 @@ def test_commands_of_a_page_can_be_typed(page):
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", commands())
+@each("name", commands())
 def test_examples_of_help_can_be_typed(name):
     lines = _typed(load_command(name).__doc__ or "")
     for words in lines:

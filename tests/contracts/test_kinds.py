@@ -15,6 +15,7 @@ import pytest
 
 from autoseg.tasks import TASKS
 from tests.contracts.sources import ROOT, SOURCES, name_of, nodes
+from tests.each import each
 
 KINDS = {"labels", "instances", "points"}
 TASK_NAMES = set(TASKS.names())
@@ -116,7 +117,7 @@ def questions(module: Iterable[ast.AST]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "x = task.kind == 'points'",

@@ -11,6 +11,7 @@ from autoseg.errors import DatasetError
 from autoseg.formats.sitk import from_sitk
 from autoseg.geometry.align import aligned, turn_between
 from autoseg.spec.image import Geometry
+from tests.each import each
 
 CODES = [
     "".join(letters)
@@ -35,8 +36,8 @@ def _read(image):
     return array[0], geometry
 
 
-@pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), TURNED])
+@each("code", CODES)
+@each("direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), TURNED])
 def test_a_turned_annotation_comes_back_voxel_by_voxel(code, direction):
     image = _image(direction)
     values, geometry = _read(image)

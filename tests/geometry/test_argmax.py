@@ -8,14 +8,15 @@ from autoseg.errors import UsageError
 from autoseg.geometry.argmax import resample_argmax
 from autoseg.geometry.resample import resample_outputs
 from autoseg.spec.configuration import Resampling
+from tests.each import each
 from tests.geometry.toy_outputs import CUBE, GRIDS, PAINTED, RULES, decided, logits_of
 
 
-@pytest.mark.parametrize("painted", [None, PAINTED])
-@pytest.mark.parametrize("kind", [np.float16, np.float32])
-@pytest.mark.parametrize("exact", [True, False])
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("shape", "new_shape", "spacing", "new_spacing"), GRIDS)
+@each("painted", [None, PAINTED])
+@each("kind", [np.float16, np.float32])
+@each("exact", [True, False])
+@each("rule", RULES)
+@each("shape, new_shape, spacing, new_spacing", GRIDS)
 def test_heads_one_by_one(
     shape, new_shape, spacing, new_spacing, rule, exact, kind, painted
 ):

@@ -11,9 +11,10 @@ from autoseg.geometry.crop import (
     nonzero_mask,
     paste,
 )
+from tests.each import each
 
 
-@pytest.mark.parametrize("seed", range(12))
+@each("seed", range(12))
 def test_holes_are_filled_as_scipy_fills_them(seed):
     rng = np.random.default_rng(seed)
     shape = rng.integers(1, 14, size=2 + seed % 2)

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from autoseg.errors import UsageError
 from autoseg.geometry.orientation import orientation_of, reorient, turn_to
 from autoseg.spec.image import Geometry
+from tests.each import each
 
 PAIRS = ("RL", "AP", "IS")
 CODES = [
@@ -45,7 +46,7 @@ def test_two_dimensions_have_no_orientation():
     assert orientation_of(Geometry(shape=(2, 2), spacing=(1, 1))) is None
 
 
-@pytest.mark.parametrize("seed", range(30))
+@each("seed", range(30))
 def test_letters_are_those_of_itk_also_for_oblique_axes(seed):
     geometry = _geometry(seed)
 
@@ -56,7 +57,7 @@ def test_letters_are_those_of_itk_also_for_oblique_axes(seed):
     assert orientation_of(geometry) == code
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_volume_and_geometry_are_those_that_itk_gives(code):
     geometry = _geometry(seed=3)
     array = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
@@ -71,7 +72,7 @@ def test_volume_and_geometry_are_those_that_itk_gives(code):
     np.testing.assert_allclose(there.direction, wanted.GetDirection(), atol=1e-12)
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_there_and_back_again_is_the_same_to_the_bit(code):
     geometry = _geometry(seed=5)
     array = np.random.default_rng(0).normal(size=(2, 3, 4, 5))

@@ -16,6 +16,7 @@ from autoseg.geometry.resample import (
     separate_axis,
 )
 from autoseg.spec.configuration import Resampling
+from tests.each import each
 
 CUBE = (1.0, 1.0, 1.0)
 # Shape before and after, spacing before; the spacing after follows from them.
@@ -117,8 +118,8 @@ def test_thick_slices_are_resized_each_alone_and_then_repeated(order, exact):
     np.testing.assert_allclose(resampled[0], wanted, atol=2e-6)
 
 
-@pytest.mark.parametrize("order", [0, 1, 2, 3])
-@pytest.mark.parametrize(("shape", "new_shape", "spacing"), GRIDS)
+@each("order", [0, 1, 2, 3])
+@each("shape, new_shape, spacing", GRIDS)
 def test_the_fast_way_is_within_rounding_of_the_library(
     shape, new_shape, spacing, order
 ):
@@ -134,7 +135,7 @@ def test_the_fast_way_is_within_rounding_of_the_library(
     np.testing.assert_allclose(fast, exact, atol=1e-6 * max(1e-6, np.ptp(image)))
 
 
-@pytest.mark.parametrize(("shape", "new_shape", "spacing"), GRIDS)
+@each("shape, new_shape, spacing", GRIDS)
 def test_the_fast_way_is_within_rounding_of_torchs_interpolation(
     shape, new_shape, spacing
 ):
@@ -264,10 +265,10 @@ def test_outputs_keep_their_type_but_for_torchs_interpolation(kind):
         assert linear.dtype == np.float32
 
 
-@pytest.mark.parametrize("exact", [True, False])
-@pytest.mark.parametrize("method", ["spline", "linear"])
-@pytest.mark.parametrize("writeable", [True, False])
-@pytest.mark.parametrize("shape", [(7, 8, 9), (1, 8, 1), (1, 1, 1)])
+@each("exact", [True, False])
+@each("method", ["spline", "linear"])
+@each("writeable", [True, False])
+@each("shape", [(7, 8, 9), (1, 8, 1), (1, 1, 1)])
 def test_a_flipped_or_read_only_view_is_resampled_as_its_copy_is(
     shape, writeable, method, exact
 ):
@@ -293,8 +294,8 @@ def test_the_input_is_left_as_it_was():
     np.testing.assert_array_equal(image, before)
 
 
-@pytest.mark.parametrize("method", ["spline", "linear"])
-@pytest.mark.parametrize(("shape", "new_shape", "spacing"), GRIDS)
+@each("method", ["spline", "linear"])
+@each("shape, new_shape, spacing", GRIDS)
 def test_fast_labels_are_those_of_the_library(shape, new_shape, spacing, method):
     labels = _blobs(shape, [-1, 0, 2, 7, 300])
     grids = (new_shape, spacing, _new_spacing(shape, new_shape, spacing))

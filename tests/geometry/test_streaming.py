@@ -9,11 +9,12 @@ from autoseg.geometry.argmax import resample_argmax
 from autoseg.geometry.resample import resample_outputs
 from autoseg.geometry.streaming import RowResampler, decide_blocks, streams
 from autoseg.spec.configuration import Resampling
+from tests.each import each
 from tests.geometry.toy_outputs import GRIDS, PAINTED, RULES, decided, logits_of
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("shape", "new_shape", "spacing", "new_spacing"), GRIDS)
+@each("rule", RULES)
+@each("shape, new_shape, spacing, new_spacing", GRIDS)
 def test_rows_as_they_come(shape, new_shape, spacing, new_spacing, rule):
     logits = logits_of(shape, np.float32)
     grids = (new_shape, spacing, new_spacing)
@@ -34,8 +35,8 @@ def test_rows_as_they_come(shape, new_shape, spacing, new_spacing, rule):
         np.testing.assert_array_equal(np.concatenate(parts, axis=axis), whole)
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize(("shape", "new_shape", "spacing", "new_spacing"), GRIDS)
+@each("rule", RULES)
+@each("shape, new_shape, spacing, new_spacing", GRIDS)
 def test_rows_of_all_heads(shape, new_shape, spacing, new_spacing, rule):
     logits = torch.from_numpy(logits_of(shape, np.float32))
     grids = (new_shape, spacing, new_spacing, rule)
@@ -52,9 +53,9 @@ def test_rows_of_all_heads(shape, new_shape, spacing, new_spacing, rule):
         np.testing.assert_allclose(rows.numpy(), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 100])
-@pytest.mark.parametrize("painted", [None, PAINTED])
-@pytest.mark.parametrize(("shape", "new_shape", "spacing", "new_spacing"), GRIDS)
+@each("size", [1, 2, 5, 100])
+@each("painted", [None, PAINTED])
+@each("shape, new_shape, spacing, new_spacing", GRIDS)
 def test_blocks_of_rows_give_rows_of_labels(
     shape, new_shape, spacing, new_spacing, painted, size
 ):

@@ -1,9 +1,9 @@
 import numpy as np
-import pytest
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
 from autoseg.instancefiles.outline import outlines
+from tests.each import each
 
 
 def _filled(pieces, shape):
@@ -22,8 +22,8 @@ def test_a_pixel_is_the_square_around_its_middle():
     ]
 
 
-@pytest.mark.parametrize("corners", [False, True])
-@pytest.mark.parametrize("seed", range(6))
+@each("corners", [False, True])
+@each("seed", range(6))
 def test_whoever_fills_the_outlines_gets_the_mask(seed, corners):
     rng = np.random.default_rng(seed)
     noise = ndimage.gaussian_filter(rng.normal(size=(40, 37)), 0.6 + 0.3 * seed)

@@ -13,6 +13,7 @@ from autoseg.interop.onnx._layers import WRITERS
 from autoseg.interop.onnx.graph import to_onnx
 from autoseg.networks import NETWORKS
 from planners.network import is_declared
+from tests.each import each
 
 # Kinds of layers that no ONNX is written for yet, and whose they are.
 UNWRITTEN = {
@@ -70,8 +71,8 @@ def test_every_activation_is_written(act):
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("dim", [2, 3])
-@pytest.mark.parametrize("name", FIRST)
+@each("dim", [2, 3])
+@each("name", FIRST)
 def test_onnxruntime_gives_what_torch_gives(name, dim):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")

@@ -3,6 +3,7 @@ import pytest
 
 from autoseg.errors import UsageError
 from autoseg.landmarks.decoders import DECODERS, decode, reach
+from tests.each import each
 
 CENTERS = {2: [(0.0, 0.0), (0.4, -0.3)], 3: [(0.25, -0.5, 0.1), (-0.2, 0.0, 0.45)]}
 
@@ -69,8 +70,8 @@ def test_a_scale_changes_nothing():
         np.testing.assert_allclose(one.offset, other.offset, atol=1e-9)
 
 
-@pytest.mark.parametrize("method", DECODERS)
-@pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
+@each("method", DECODERS)
+@each("value", [0.0, 1.0, np.nan])
 def test_without_a_peak_the_answer_is_the_middle(method, value):
     found = decode(np.full((1, 9, 9), value), (2.0, 2.0), method)
 

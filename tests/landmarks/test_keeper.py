@@ -3,6 +3,7 @@ import pytest
 
 from autoseg.errors import UsageError
 from autoseg.landmarks.keeper import PeakKeeper
+from tests.each import each
 
 SHAPES = {2: (17, 12), 3: (17, 9, 8)}
 
@@ -27,10 +28,10 @@ def whole(outputs, radius):
     return peaks, np.stack(windows)
 
 
-@pytest.mark.parametrize("dim", [2, 3])
-@pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("rows", [1, 2, 5, 17])
-@pytest.mark.parametrize("seed", range(3))
+@each("dim", [2, 3])
+@each("axis", [0, 1])
+@each("rows", [1, 2, 5, 17])
+@each("seed", range(3))
 def test_rows_give_the_same_as_the_whole_volume(dim, axis, rows, seed):
     outputs = outputs_of(dim, seed=seed)
     radius = (3, 2, 1)[:dim]

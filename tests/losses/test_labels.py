@@ -1,10 +1,10 @@
 """What all losses of label maps have in common, in 2-D and 3-D."""
 
-import pytest
 import torch
 
 from autoseg.losses import LOSSES
 from autoseg.testing import loss as contract
+from tests.each import each
 
 ALL = [
     *("border_ce", "boundary", "cl_dice", "dice", "focal", "focal_tversky"),
@@ -29,9 +29,9 @@ def _value_and_slope(loss, logits, target):
     return value.detach(), logits.grad
 
 
-@pytest.mark.parametrize("batch_dice", [False, True], ids=["apart", "joined"])
-@pytest.mark.parametrize("shape", [(8, 9), (4, 6, 5)], ids=["2-D", "3-D"])
-@pytest.mark.parametrize("name", ALL)
+@each("batch_dice", [False, True])
+@each("shape", [(8, 9), (4, 6, 5)])
+@each("name", ALL)
 def test_unknown_classes_are_one_with_the_background(name, shape, batch_dice):
     logits, target = _batch(shape)
     target[1][target[1] != 1] = 3
@@ -47,7 +47,7 @@ def test_unknown_classes_are_one_with_the_background(name, shape, batch_dice):
     assert slope[1].abs().sum() > 0
 
 
-@pytest.mark.parametrize("name", ALL)
+@each("name", ALL)
 def test_regions_are_learnt_and_those_nobody_looked_for_are_left_alone(name):
     logits, target = _batch((4, 6, 5), channels=2)
     rows = [[3, [0, -1]], [4, [1, -1]], [5, [1, -1]]]
@@ -61,7 +61,7 @@ def test_regions_are_learnt_and_those_nobody_looked_for_are_left_alone(name):
     assert slope[1, 0].any() and slope[0, 1].any()
 
 
-@pytest.mark.parametrize("name", [n for n in ALL if LOSSES[n].sums_up])
+@each("name", [n for n in ALL if LOSSES[n].sums_up])
 def test_shares_of_a_partly_annotated_batch_give_the_loss_of_the_whole(name):
     rule = next(r for r in contract.RULES if r.__name__.startswith("of_shares"))
 

@@ -5,6 +5,7 @@ import pytest
 
 from autoseg.metrics.contingency import count_shared
 from autoseg.metrics.matching import match
+from tests.each import each
 
 
 def _strips(seed, length=60):
@@ -25,8 +26,8 @@ def _best(table, threshold):
     return best
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.3])
-@pytest.mark.parametrize("seed", range(4))
+@each("threshold", [0.0, 0.1, 0.3])
+@each("seed", range(4))
 def test_below_a_half_no_other_pairing_is_better(threshold, seed):
     predicted, reference = _strips(seed, 30)
     table = count_shared(predicted, reference)

@@ -9,10 +9,11 @@ from sklearn.metrics import confusion_matrix as oracle
 
 from autoseg.errors import UsageError
 from autoseg.metrics.overlap import Overlap, confusion_matrix, overlap, overlap_of
+from tests.each import each
 
 
-@pytest.mark.parametrize("size", [2, 5, 16, 17, 130])
-@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+@each("size", [2, 5, 16, 17, 130])
+@each("kind", [np.uint8, np.int16, np.int64])
 def test_pairs_are_counted_as_scikit_learn_counts_them(size, kind):
     rng = np.random.default_rng(size)
     predicted = rng.integers(0, size, (7, 9, 31)).astype(kind)

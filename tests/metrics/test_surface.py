@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from autoseg.errors import UsageError
 from autoseg.metrics.surface import assd, hd95, nsd, surface_distances
+from tests.each import each
 
 
 def _blobs(seed, shape, similar=0.5):
@@ -24,8 +25,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("shape, spacing", CASES)
-@pytest.mark.parametrize("seed", range(4))
+@each("shape, spacing", CASES)
+@each("seed", range(4))
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_metrics_equal_those_of_their_authors(shape, spacing, seed):
     oracle = pytest.importorskip("surface_distance")

@@ -8,6 +8,7 @@ from torch import nn
 
 from autoseg.networks import NETWORKS, onednn
 from autoseg.networks.onednn import prefer_onednn
+from tests.each import each
 
 LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -38,10 +39,10 @@ def assert_alike(ours, theirs, atol):
         torch.testing.assert_close(mine.double(), right, atol=atol, rtol=1e-4)
 
 
-@pytest.mark.parametrize("last", [True, False], ids=["channels last", "first"])
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("case", LAYERS)
+@each("last", [True, False])
+@each("bias", [True, False])
+@each("batch", [1, 2])
+@each("case", LAYERS)
 def test_outputs_and_gradients_are_those_of_double_precision(case, batch, bias, last):
     torch.manual_seed(0)
     channels, out, *settings, groups, shape = LAYERS[case]

@@ -8,6 +8,7 @@ from torch import nn
 
 from autoseg.networks import NETWORKS
 from autoseg.networks.packed import can_pack, pack
+from tests.each import each
 
 pytestmark = pytest.mark.skipif(
     not can_pack(torch.float32), reason="oneDNN is not there, or not on this processor"
@@ -41,8 +42,8 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize("case", LAYERS)
+@each("batch", [1, 2])
+@each("case", LAYERS)
 def test_layers_compute_what_they_do_in_double_precision(case, batch):
     torch.manual_seed(0)
     layer, channels, shape = LAYERS[case]

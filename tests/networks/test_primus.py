@@ -5,6 +5,7 @@ import torch
 
 from autoseg.errors import PlanError
 from autoseg.networks.primus import SIZES, Primus
+from tests.each import each
 
 # dynamic-network-architectures at d35f85c with timm 1.0.15, counted by building them:
 # 1 channel in, 2 out, patch of 64, tokens of 8.
@@ -24,7 +25,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize(("version", "size"), COUNTS)
+@each("version, size", COUNTS)
 def test_it_has_as_many_parameters_as_the_authors(version, size):
     layers, heads, hidden = SIZES[size]
     options = {

@@ -7,9 +7,8 @@ MIC-DKFZ/MedNeXt 0b78ed8, keras-unet-collection 13e0e7e, ZJUGiveLab/UNet-Version
 8ecd067. Those of one head lack ours on coarser levels, which are subtracted.
 """
 
-import pytest
-
 from autoseg.networks import NETWORKS
+from tests.each import each
 
 from .encoded import options as encoded
 from .test_mednext import _options as mednext
@@ -174,7 +173,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("reference", COUNTS)
+@each("reference", COUNTS)
 def test_it_has_as_many_parameters_as_the_reference(reference):
     row, chosen, channels, outputs, more, count = COUNTS[reference]
 

@@ -1,10 +1,10 @@
 import nibabel
 import numpy as np
-import pytest
 import SimpleITK as sitk
 
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
+from tests.each import each
 
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
 GEOMETRY = Geometry(
@@ -45,10 +45,10 @@ def test_ras_is_what_nibabel_says_of_the_same_image(tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("space", ["index", "physical"])
-@pytest.mark.parametrize("frame", ["LPS", "RAS"])
-@pytest.mark.parametrize("order", ["xyz", "zyx"])
-@pytest.mark.parametrize("first", [0.0, 0.5, 1.0])
+@each("space", ["index", "physical"])
+@each("frame", ["LPS", "RAS"])
+@each("order", ["xyz", "zyx"])
+@each("first", [0.0, 0.5, 1.0])
 def test_there_and_back_is_where_it_was(space, frame, order, first):
     convention = Convention(space=space, frame=frame, order=order, first=first)
 

@@ -17,6 +17,7 @@ from autoseg.spec.configuration import Configuration, Resampling
 from autoseg.spec.image import Geometry, Image
 from autoseg.spec.plan import Channel, Plan
 from autoseg.spec.points import PRESENT, Points
+from tests.each import each
 
 NETWORK = Choice(name="plain_unet")
 
@@ -242,9 +243,9 @@ DIRECTIONS = {
 }
 
 
-@pytest.mark.parametrize("transpose", [(0, 1, 2), (2, 0, 1)])
-@pytest.mark.parametrize("orientation", [None, "LPS", "SAR"])
-@pytest.mark.parametrize("direction", DIRECTIONS.values(), ids=DIRECTIONS)
+@each("transpose", [(0, 1, 2), (2, 0, 1)])
+@each("orientation", [None, "LPS", "SAR"])
+@each("direction", DIRECTIONS.values())
 def test_what_is_restored_lies_where_it_came_from(direction, orientation, transpose):
     image = _image((6, 9, 8), spacing=(3.0, 1.0, 1.5), direction=direction)
     image = _framed(image, (slice(1, 5), slice(0, 7), slice(3, 8)))

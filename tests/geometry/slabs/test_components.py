@@ -6,11 +6,12 @@ from autoseg.geometry import mapped
 from autoseg.geometry.crop import nonzero_mask
 from autoseg.geometry.slabs import holes
 from autoseg.geometry.slabs.components import component_sizes
+from tests.each import each
 
 
-@pytest.mark.parametrize("shape", [(9, 11, 12), (14, 15)])
-@pytest.mark.parametrize("share", [0.1, 0.25, 0.4])
-@pytest.mark.parametrize("rows", [1, 4])
+@each("shape", [(9, 11, 12), (14, 15)])
+@each("share", [0.1, 0.25, 0.4])
+@each("rows", [1, 4])
 def test_components_over_slabs_are_those_of_the_whole(shape, share, rows):
     mask = np.random.default_rng(0).random(shape) < share
     whole, count = ndimage.label(mask, np.ones((3,) * len(shape)))

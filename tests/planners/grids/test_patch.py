@@ -6,6 +6,7 @@ import pytest
 
 from autoseg.errors import UsageError
 from planners.grids.patch import Request, TooLarge, fit_patch, initial_patch
+from tests.each import each
 
 
 class Voxels:
@@ -148,8 +149,8 @@ def test_few_patches_of_a_kind_are_counted_and_the_largest_that_fits_is_taken():
     assert 2 * len(counted.asked) < len(one_by_one.asked)
 
 
-@pytest.mark.parametrize("most", [2 * 100**3, 2 * 33**3, 2 * 8**3])
-@pytest.mark.parametrize("guess", [0, 3, 10**6, -7])
+@each("most", [2 * 100**3, 2 * 33**3, 2 * 8**3])
+@each("guess", [0, 3, 10**6, -7])
 def test_the_same_patch_is_found_wherever_it_was_thought_likely(guess, most):
     budget = Voxels(most)
     budget.likely = lambda patches, batch_size: guess

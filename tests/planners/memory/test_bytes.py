@@ -8,6 +8,7 @@ from planners.memory.model import GIB
 from planners.residual_unet import PRESETS
 from planners.setting import LossCost
 from planners.unet import UNET
+from tests.each import each
 
 
 def _budget(gb, family=UNET, channels=1, classes=2):
@@ -37,9 +38,9 @@ def test_no_batch_fits_a_budget_below_the_weights():
     assert _budget(0.1).largest_batch(CUBE) == 0
 
 
-@pytest.mark.parametrize("family", [UNET, PRESETS["M"], PRESETS["XL"]])
-@pytest.mark.parametrize("patch", [(64, 64, 64), (16, 96, 96), (320, 256)])
-@pytest.mark.parametrize("gb", [1.0, 2.0, 3.0])
+@each("family", [UNET, PRESETS["M"], PRESETS["XL"]])
+@each("patch", [(64, 64, 64), (16, 96, 96), (320, 256)])
+@each("gb", [1.0, 2.0, 3.0])
 def test_the_quick_look_refuses_nothing_that_fits(family, patch, gb):
     topology = find_topology((1.0,) * len(patch), patch)
     quick, walked = _budget(gb, family), _budget(gb, family)

@@ -1,11 +1,11 @@
 """What losses of label maps keep and take, against what PyTorch does."""
 
-import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 from autoseg.losses import LOSSES
 from planners.memory.losses import LABEL_MAPS, PARTLY
+from tests.each import each
 
 CASES = [(3, (40, 40)), (8, (12, 12, 12))]
 
@@ -47,7 +47,7 @@ def _peak(work):
     return peak, result
 
 
-@pytest.mark.parametrize("name", LABEL_MAPS)
+@each("name", LABEL_MAPS)
 def test_no_loss_takes_more_than_is_planned_with(name):
     wanted = LABEL_MAPS[name]
     found = []

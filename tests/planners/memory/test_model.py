@@ -19,6 +19,7 @@ from planners.memory.costs import heads_of
 from planners.memory.model import inference_bytes, step_cost
 from planners.memory.walk import PARTS
 from planners.setting import Setting
+from tests.each import each
 
 CUBE = {2: (48, 32), 3: (16, 16, 16)}
 FLAT = {2: (32, 48), 3: (8, 32, 16)}
@@ -179,7 +180,7 @@ PLANS = [
 ]
 
 
-@pytest.mark.parametrize("network, dim, flat, classes, batch, precision", PLANS)
+@each("network, dim, flat, classes, batch, precision", PLANS)
 def test_saved_bytes_are_those_of_autograd(
     network, dim, flat, classes, batch, precision
 ):
@@ -207,7 +208,7 @@ def test_as_much_is_saved_where_products_are_not_computed(network, precision):
     assert saved_bytes(*given, products=False) == saved_bytes(*given, products=True)
 
 
-@pytest.mark.parametrize(
+@each(
     "special",
     [
         {"regions": True},
@@ -219,8 +220,8 @@ def test_as_much_is_saved_where_products_are_not_computed(network, precision):
     ],
     ids=lambda special: next(iter(special)),
 )
-@pytest.mark.parametrize("network", ["plain_unet", "residual_unet"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@each("network", ["plain_unet", "residual_unet"])
+@each("precision", ["fp32", "bf16"])
 def test_saved_bytes_of_special_networks_and_tasks(network, special, precision):
     of_task = {k: v for k, v in special.items() if k in ("regions", "ignore")}
     deep = special.get("deep", True)

@@ -9,6 +9,7 @@ from planners.memory.model import inference_bytes
 from planners.memory.walk import PARTS
 from planners.network import is_declared
 from planners.setting import Setting
+from tests.each import each
 
 from .test_model import (
     batch_of,
@@ -113,7 +114,7 @@ def options_of(name, dim, patch=None):
     return {**options, "features": [width // 2 for width in options["features"]]}
 
 
-@pytest.mark.parametrize("dim", [2, 3])
+@each("dim", [2, 3])
 @pytest.mark.parametrize("name", DECLARED)
 def test_parameters_and_operations_are_those_of_the_modules(name, dim):
     options, task = options_of(name, dim), semantic(3)
@@ -135,8 +136,8 @@ def test_parameters_and_operations_are_those_of_the_modules(name, dim):
     assert 2 * 2 * (cost.multiply_adds - unseen) == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("dim", [2, 3])
+@each("precision", ["fp32", "bf16"])
+@each("dim", [2, 3])
 @pytest.mark.parametrize("name", DECLARED)
 def test_saved_bytes_are_those_of_autograd(name, dim, precision):
     options, task = options_of(name, dim), semantic(3)

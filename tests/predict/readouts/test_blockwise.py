@@ -1,10 +1,10 @@
 import numpy as np
-import pytest
 from scipy import ndimage
 
 from autoseg.predict.readouts._instances import blockwise
 from autoseg.predict.readouts._instances.blockwise import decode_blocks, number_in_order
 from autoseg.spec.instances import Instances
+from tests.each import each
 
 
 def _blobs(seed, shape, sigma=2.0, share=0.45):
@@ -38,7 +38,7 @@ def _read(image, seen=None):
     return outputs
 
 
-@pytest.mark.parametrize(
+@each(
     "shape, block, halo",
     [
         ((60, 83), (16, 16), (4, 4)),
@@ -47,7 +47,7 @@ def _read(image, seen=None):
         ((20, 26, 31), (9, 8, 10), (2, 2, 2)),
     ],
 )
-@pytest.mark.parametrize("seed", range(3))
+@each("seed", range(3))
 def test_blocks_give_the_very_map_of_decoding_at_once(seed, shape, block, halo):
     image = _blobs(seed, shape, share=0.45 if len(shape) == 2 else 0.15)[None]
     once = number_in_order(_components({"mask": image}))

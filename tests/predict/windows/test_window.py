@@ -14,6 +14,7 @@ from autoseg.predict.windows import sums
 from autoseg.predict.windows.window import Windows, predict_outputs
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head, Mirrored
+from tests.each import each
 
 
 def toy_network(seed, channels=1, outputs=2, dim=3):
@@ -87,8 +88,8 @@ def naive(networks, array, patch, step_size, mirror_axes):
     return (total / weight)[(slice(None), *inside)]
 
 
-@pytest.mark.parametrize(
-    ("shape", "patch", "step_size", "mirror_axes"),
+@each(
+    "shape, patch, step_size, mirror_axes",
     [
         ((30, 13, 9), (8, 8, 6), 0.5, (0, 1, 2)),  # along the first axis
         ((9, 40, 11), (8, 10, 8), 0.5, (2,)),  # along the second
@@ -96,7 +97,7 @@ def naive(networks, array, patch, step_size, mirror_axes):
         ((5, 4, 3), (8, 8, 8), 0.5, (0,)),  # smaller than one window
     ],
 )
-@pytest.mark.parametrize("batch", [1, 5, 64])
+@each("batch", [1, 5, 64])
 def test_slabs_equal_a_full_accumulation(shape, patch, step_size, mirror_axes, batch):
     networks = [toy_network(seed, channels=2) for seed in (1, 2)]
     array = image(shape, channels=2)

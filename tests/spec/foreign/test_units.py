@@ -3,6 +3,7 @@
 import pytest
 
 from autoseg.spec.foreign.units import factor_between, in_pixels, unit_of
+from tests.each import each
 
 MICROMETERS = {
     "um": 1,
@@ -44,7 +45,7 @@ MILLIMETERS = {
 }
 
 
-@pytest.mark.parametrize("word", MICROMETERS)
+@each("word", MICROMETERS)
 def test_up_to_micrometers_lengths_are_in_micrometers(word):
     unit = unit_of(word)
 
@@ -52,7 +53,7 @@ def test_up_to_micrometers_lengths_are_in_micrometers(word):
     assert unit.factor == pytest.approx(MICROMETERS[word], rel=1e-15)
 
 
-@pytest.mark.parametrize("word", MILLIMETERS)
+@each("word", MILLIMETERS)
 def test_longer_units_are_in_millimeters(word):
     unit = unit_of(f" {word} ")
 

@@ -20,6 +20,7 @@ from autoseg.train.loop.muon import Muon
 from autoseg.train.loop.optimizer import make_optimizer
 from autoseg.train.setup.hardware import Hardware
 from autoseg.train.setup.recipes import choose_recipe
+from tests.each import each
 from tests.fake_gpu import PREDICTS, TRAINS, fake, moved, on
 
 
@@ -32,7 +33,7 @@ def test_a_tensor_that_stays_on_the_cpu_is_refused():
             here.numpy()
 
 
-@pytest.mark.parametrize("name", LOSSES.names())
+@each("name", LOSSES.names())
 def test_losses_and_their_gradients_stay_on_the_device(name):
     loss, target, logits = LOSSES[name].example()[:3]
 
@@ -45,7 +46,7 @@ def test_losses_and_their_gradients_stay_on_the_device(name):
     assert given.grad.device == TRAINS
 
 
-@pytest.mark.parametrize("name", LOSSES.names())
+@each("name", LOSSES.names())
 def test_losses_of_half_numbers_are_whole_numbers(name):
     loss, target, logits = LOSSES[name].example()[:3]
 
