@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autoseg.errors import UsageError
 from autoseg.geometry.crop import paste
-from autoseg.geometry.orientation import turn_to
+from autoseg.geometry.orientation import orientation_of, turn_to
 from autoseg.spec.annotation import Annotation, as_annotation
 from autoseg.spec.image import Geometry
 from autoseg.spec.json import from_json, to_json
@@ -94,7 +94,7 @@ def place(
     cropped = tuple(part.stop - part.start for part in box)
     return Placement(
         geometry=geometry,
-        orientation=plan.orientation if geometry.dim == 3 else None,
+        orientation=_turned_to(geometry, plan),
         transpose=plan.transpose,
         box=tuple((part.start, part.stop) for part in box),
         shape_before_crop=shape,
@@ -103,6 +103,13 @@ def place(
         cropped_spacing=spacing,
         spacing=spacing,
     )
+
+
+def _turned_to(geometry: Geometry, plan: Plan) -> str | None:
+    """Return the orientation that an image has to be turned to; None: it lies so."""
+    if orientation_of(geometry) in (None, plan.orientation):
+        return None
+    return plan.orientation
 
 
 def to_plan_order(array: Array, geometry: Geometry, plan: Plan) -> Array:

@@ -1,6 +1,7 @@
 """A network that knows the answer gives the annotation back, wherever the image is."""
 
 import threading
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -9,6 +10,7 @@ import SimpleITK
 import torch
 
 from autoseg.errors import FormatError, ModelError, UsageError
+from autoseg.geometry.orientation import orientation_of
 from autoseg.predict.inputs import Prediction
 from autoseg.predict.options import Options
 from autoseg.predict.predictor import Predictor
@@ -381,6 +383,41 @@ def test_who_asks_for_mirrored_copies_is_told_that_there_are_none(
     Predictor(model, Options(device="cpu", mirror=asked))
 
     assert ("no mirrored copies" in caplog.text) is told
+
+
+def rising(x):
+    """Answer "one" where an image gets brighter along its last axis, else not."""
+    rise = torch.diff(x, dim=-1, append=x[..., -1:])
+    return torch.cat([-rise, rise, torch.full_like(rise, -1e4)], dim=1)
+
+
+@pytest.mark.parametrize("planned", [None, "LPS"])
+def test_an_image_that_lies_in_another_way_is_turned_as_those_of_the_training(planned):
+    plan = toy.plan(patch=8, mirror=False, orientation=planned)
+    known = {"orientations": {"LPS": 5}}
+    predictor = Predictor(
+        replace(toy.model(plan), fingerprint=known), Options(device="cpu")
+    )
+    predictor._networks = [rising]
+    image = image_of(np.random.default_rng(0).permutation(8 * 9 * 10).reshape(8, 9, 10))
+    # The same patient in a file whose axis x runs the other way, and comes first.
+    array = np.ascontiguousarray(image.array[..., ::-1].transpose(0, 3, 1, 2))
+    direction = ((0, 0, -1), (1, 0, 0), (0, 1, 0))  # of x, y, z in world's rows
+    other = image_of(array[0] / 100, direction=tuple(np.ravel(direction).tolist()))
+
+    expected = predictor.predict_image(image)
+    found = predictor.predict_image(other)
+
+    assert orientation_of(other.geometry) == "PSR"
+    assert 0.3 < expected.mean() < 0.7
+    np.testing.assert_array_equal(found, expected[..., ::-1].transpose(2, 0, 1))
+
+
+def test_images_of_a_training_that_lay_in_several_ways_say_nothing():
+    known = {"orientations": {"LPS": 5, "RAS": 3}}  # a plan of nobody's making
+    model = replace(toy.model(toy.plan()), fingerprint=known)
+
+    assert Predictor(model, Options(device="cpu")).model.plan.orientation is None
 
 
 def test_exact_results_exclude_other_arithmetic():
