@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from autoseg.datasets.series.segments import GENERIC
 from autoseg.describing.drawn import Map
 from autoseg.describing.kinds import DESCRIBE_KINDS
 from autoseg.describing.kinds.base import DescribeKind, Keys, Said, values_of
 from autoseg.dicom.annotation import plain
 from autoseg.errors import UsageError, some_of
-from autoseg.fingerprint.check.segments import GENERIC
 from autoseg.formats.names import Segment
 
 
