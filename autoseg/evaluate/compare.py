@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from autoseg.evaluate.aggregate import CONFIDENCE, RESAMPLES, SEED
 from autoseg.evaluate.measures import badness
+from autoseg.evaluate.ranks import ranks
 
 Floats = NDArray[np.float64]
 
@@ -196,9 +197,7 @@ def _permutation(
 
 
 def _signed_ranks(values: Floats) -> Floats:
-    from scipy.stats import rankdata
-
-    return np.asarray(np.sign(values) * rankdata(np.abs(values)))
+    return np.asarray(np.sign(values) * ranks(np.abs(values)))
 
 
 def holm(pairs: Sequence[Pair]) -> list[Pair]:
@@ -288,9 +287,9 @@ def rank_shares(
         [[badness(measure, values[name][case]) for name in names] for case in common]
     ).reshape(len(common), len(names))
     if np.isinf(table).any():
-        from scipy.stats import rankdata
-
-        table = rankdata(table, axis=1)  # means of infinite values rank nothing
+        table = np.stack(
+            [ranks(row) for row in table]
+        )  # means of infinite values rank nothing
     of_case = np.array([(groups or {}).get(case) or case for case in common], dtype=str)
     _, members = np.unique(of_case, return_inverse=True)
     count = int(members.max(initial=-1)) + 1

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.evaluate.aggregate import SEED, interval, resample
+from autoseg.evaluate.ranks import spearman
 
 Floats = NDArray[np.float64]
 
@@ -129,10 +130,8 @@ def coverage(inside: Floats) -> dict[str, Any] | None:
 
 def rank_correlation(one: Floats, other: Floats) -> float | None:
     """Return Spearman's correlation; None for fewer than three or all equal."""
-    from scipy.stats import spearmanr
-
     known = np.isfinite(one) & np.isfinite(other)
     one, other = one[known], other[known]
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
-    return round(float(spearmanr(one, other).statistic), 4)
+    return round(spearman(one, other), 4)

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import confusion_matrix as oracle
 
 from autoseg.errors import UsageError
 from autoseg.metrics.overlap import Overlap, confusion_matrix, overlap, overlap_of
@@ -15,6 +14,8 @@ from tests.each import each
 @each("size", [2, 5, 16, 17, 130])
 @each("kind", [np.uint8, np.int16, np.int64])
 def test_pairs_are_counted_as_scikit_learn_counts_them(size, kind):
+    from sklearn.metrics import confusion_matrix as oracle  # takes a second
+
     rng = np.random.default_rng(size)
     predicted = rng.integers(0, size, (7, 9, 31)).astype(kind)
     reference = rng.integers(0, size, (7, 9, 31)).astype(kind)

@@ -2,7 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from autoseg.errors import UsageError
 from autoseg.metrics.points import (
@@ -143,6 +142,8 @@ def test_the_area_under_errors_is_that_of_the_curve():
 
 
 def test_the_area_under_the_roc_is_scikit_learns():
+    from sklearn.metrics import roc_auc_score  # takes a second
+
     rng = np.random.default_rng(0)
     scores, present = rng.integers(0, 9, 60) / 9, rng.random(60) < 0.6
 

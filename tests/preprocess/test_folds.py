@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold
 
 from autoseg.errors import DatasetError, UsageError
 from autoseg.preprocess.folds import (
@@ -41,6 +40,8 @@ def _place(tmp_path) -> Workspace:
 
 @pytest.mark.parametrize("count", [5, 6, 13, 60, 217])
 def test_the_folds_are_those_of_nnunet(count):
+    from sklearn.model_selection import KFold  # takes a second
+
     ids = [f"case_{number}" for number in range(count)]  # not in sorted order
 
     splits = make_splits(_dataset(ids))

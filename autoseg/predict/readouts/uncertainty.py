@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from autoseg.evaluate.ranks import pearson, spearman
 from autoseg.geometry.resample import resample_outputs
 from autoseg.predict.job import Job
 from autoseg.predict.windows.canvas import Canvas
@@ -199,8 +200,6 @@ def correlation(
         ``"spearman"`` and ``"pearson"``, None where fewer than three cases have both
         or all are equal, and ``"cases"``.
     """
-    from scipy.stats import pearsonr, spearmanr
-
     both = [c for c in qualities if c in scores]
     pairs = np.array([(qualities[c], scores[c]) for c in both]).reshape(-1, 2)
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
@@ -210,8 +209,8 @@ def correlation(
         "cases": len(pairs),
     }
     if len(pairs) >= 3 and (np.ptp(pairs, axis=0) > 0).all():
-        found["spearman"] = round(float(spearmanr(*pairs.T).statistic), 4)
-        found["pearson"] = round(float(pearsonr(*pairs.T).statistic), 4)
+        found["spearman"] = round(spearman(*pairs.T), 4)
+        found["pearson"] = round(pearson(*pairs.T), 4)
     return found
 
 
