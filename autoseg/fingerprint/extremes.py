@@ -85,6 +85,11 @@ def find_extreme(channel: Any) -> Extreme | None:
     return None
 
 
+def ends_of(channel: Any) -> tuple[float, float]:
+    """Return the smallest and the largest value of a channel."""
+    return _ends(_parts(channel))
+
+
 def _parts(channel: Any) -> Iterator[NDArray[Any]]:
     """Yield a channel as arrays of one axis."""
     for part in pieces(channel):

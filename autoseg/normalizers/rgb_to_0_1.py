@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from autoseg.errors import FormatError
 from autoseg.normalizers import NORMALIZERS
 from autoseg.normalizers.base import Change, Channel, Mask, Pieces, inside
@@ -17,7 +19,14 @@ class RGBTo01:
     ------
     FormatError
         If a value lies outside 0 to 255: then the image is no 8-bit one.
+
+    Attributes
+    ----------
+    limits : tuple of float
+        Between which values have to be; `autoseg check` says so of others.
     """
+
+    limits: ClassVar[tuple[float, float]] = (0.0, LARGEST)
 
     def __call__(self, channel: Channel, mask: Mask | None = None) -> Channel:
         """Return the channel between 0 and 1."""

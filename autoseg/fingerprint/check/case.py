@@ -17,6 +17,7 @@ from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import channel_problems, header_problems
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, unreadable
+from autoseg.fingerprint.check.values import value_problems
 from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.base import find_format
 from autoseg.geometry.crop import hull, nonzero_range, whole_box
@@ -109,6 +110,9 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         if not odd:
             found_here = map(find_extreme, array)
             facts.extremes += [(path, one) for one in found_here if one is not None]
+            known = dataset.channel_names[paths.index(path) :] if share == 1 else ()
+            known = known or (dataset.channel_names if share == len(array) else ())
+            facts.problems += value_problems(array, path, known)
         facts.problems += header_problems(image.geometry, path)
         if facts.geometry is None or first is None:
             facts.geometry, first = image.geometry, path
