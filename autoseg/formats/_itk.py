@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autoseg.atomic import atomically
-from autoseg.errors import FormatError, some_of
+from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._in_files.raw import as_channels, stored_meta, stored_nrrd
-from autoseg.formats._in_files.stored import RAW
+from autoseg.formats._in_files.whole import must_be_whole, must_have_voxels
 from autoseg.formats._metaimage import read_meta_fields, write_meta_unit
 from autoseg.formats._metaimage import says_orientation as meta_says_orientation
 from autoseg.formats._metaimage import unsaid_edges as no_meta_edges
@@ -50,7 +50,6 @@ from autoseg.formats.header import (
 from autoseg.formats.names import in_one_map, read_segments
 from autoseg.formats.sitk import channels_of, itk_geometry, quiet, to_sitk, unflipped
 from autoseg.geometry.mapped import is_large
-from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.spec.image import Geometry
 
 # What all readers of these formats know; 64-bit integers are trouble to many.
@@ -261,37 +260,13 @@ def _read(path: Path) -> Any:
     import SimpleITK
 
     quiet()
-    missing = [str(voxels) for voxels in voxels_behind(path) if not voxels.exists()]
-    if missing and path.exists():
-        raise FormatError(
-            f"{path} is the header of {some_of(missing)}, which is not there. Copy "
-            "both, and keep their names."
-        )
-    _must_be_whole(path)
+    must_have_voxels(path)
+    must_be_whole(path)
     try:
         with _text if is_nrrd(path) and is_text(read_nrrd_header(path)) else _free:
             return SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
         raise _unreadable(path, error) from None
-
-
-def _must_be_whole(path: Path) -> None:
-    """Refuse what was cut off, of which ITK says that there is no such file."""
-    stored = None
-    with suppress(KeyError, ValueError, IndexError, OSError):  # ITK says what is wrong
-        if is_nrrd(path):
-            found = stored_nrrd(path, len(read_nrrd_header(path)["sizes"].split()))
-        else:
-            found = stored_meta(path) if path.name.lower().endswith(META) else None
-        stored = None if found is None or found[0].packing != RAW else found[0]
-    if stored is None:
-        return
-    there, needed = stored.path.stat().st_size, stored.offset + stored.nbytes
-    if there < needed:
-        raise FormatError(
-            f"{stored.path} is cut off: {there} of {needed} bytes are there. "
-            "Copy it again."
-        )
 
 
 def _unreadable(path: Path, error: Exception) -> FormatError:

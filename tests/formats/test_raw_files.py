@@ -9,7 +9,9 @@ import SimpleITK
 
 from autoseg.errors import FormatError
 from autoseg.formats.base import find_format
+from autoseg.formats.itk import ItkFormat
 from autoseg.geometry import mapped
+from autoseg.spec.foreign.behind import voxels_behind
 
 SHAPE = (5, 6, 7)
 
@@ -154,3 +156,42 @@ def test_files_without_a_spacing_are_noted(tmp_path, name, header, noted):
 
     assert geometry.spacing == (1, 1, 1)
     assert any("no spacing" in note for note in format.notes(geometry)) is noted
+
+
+def _slices(folder, said, count=4):
+    """Write a volume as a MetaImage header and a file for each slice."""
+    volume = np.arange(count * 6, dtype="<i2").reshape(count, 2, 3)
+    for number, plane in enumerate(volume):
+        (folder / f"s{number:02d}.raw").write_bytes(plane.tobytes())
+    (folder / "c.mhd").write_text(
+        f"ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 3 2 {count}\n"
+        f"ElementType = MET_SHORT\nElementSpacing = 1 1 1\nElementDataFile = {said}\n"
+    )
+    return volume
+
+
+LISTED = "LIST\ns00.raw\ns01.raw\ns02.raw\ns03.raw"
+
+
+@pytest.mark.parametrize("said", [LISTED, "s%02d.raw 0 3 1"], ids=["list", "pattern"])
+def test_a_file_for_each_slice_is_read_whole_or_named(tmp_path, said):
+    volume = _slices(tmp_path, said)
+    path = tmp_path / "c.mhd"
+    (tmp_path / "other.raw").write_bytes(b"of another image")
+
+    assert np.array_equal(ItkFormat().read_image([path]).array[0], volume)
+    assert [p.name for p in voxels_behind(path)] == [f"s{n:02d}.raw" for n in range(4)]
+
+    (tmp_path / "s02.raw").write_bytes(volume[2].tobytes()[:-2])
+    with pytest.raises(FormatError, match=r"s02.raw: cut off, a slice has 12 bytes"):
+        ItkFormat().read_image([path])
+    (tmp_path / "s02.raw").unlink()
+    with pytest.raises(FormatError, match=r"header of .*s02.raw, which is not there"):
+        ItkFormat().read_image([path])
+
+
+def test_a_list_that_lacks_slices_is_refused(tmp_path):
+    _slices(tmp_path, LISTED.removesuffix("\ns03.raw"))
+
+    with pytest.raises(FormatError, match="names 3 files for 4 slices"):
+        ItkFormat().read_image([tmp_path / "c.mhd"])

@@ -7,6 +7,7 @@ files, as text, behind lines that are skipped) is left to ITK.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from autoseg.formats._in_files.stored import BZIP2, RAW, ZLIB, Stored
 from autoseg.formats._metaimage import LAST, LONGEST_HEADER, read_meta_fields
 from autoseg.formats._nrrd import channel_axis, read_nrrd_header
+from autoseg.spec.foreign.behind import voxels_behind
 
 Array = NDArray[Any]
 
@@ -80,6 +82,32 @@ def stored_meta(path: Path) -> tuple[Stored, int | None] | None:
         packed_offset=start,
     )
     return stored, len(shape) if channels > 1 else None
+
+
+def slices_of_meta(path: Path) -> tuple[list[Path], int, int] | None:
+    """Return the files of a MetaImage's slices, if each has one.
+
+    Returns
+    -------
+    list of Path
+        As they are named, whether they are there or not.
+    int
+        How many slices there are.
+    int
+        Bytes of one, 0 if they are packed.
+
+    None stands for all where the voxels are in one file, or only ITK knows.
+    """
+    fields = read_meta_fields(path)
+    words, kind = fields.get(LAST, "").split(), fields.get("ElementType", "")
+    several = "%" in fields.get(LAST, "") or [w.upper() for w in words] == ["LIST"]
+    if not several or kind not in META_KINDS:
+        return None
+    *plane, count = (int(word) for word in fields["DimSize"].split())
+    channels = int(fields.get("ElementNumberOfChannels", "1"))
+    packed = fields.get("CompressedData", "False").lower() in TRUE
+    size = math.prod(plane) * channels * np.dtype(META_KINDS[kind]).itemsize
+    return voxels_behind(path), count, 0 if packed else size
 
 
 def stored_nrrd(path: Path, dim: int) -> tuple[Stored, int | None] | None:

@@ -12,6 +12,7 @@ HEAD = 1 << 16  # bytes in which a header names the file of its voxels
 NAMED = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$", re.I | re.M)
 HEADERS = (".mhd", ".mha", ".nrrd", ".nhdr")
 META = (".mhd", ".mha")
+NUMBER = re.compile(r"%0?\d{0,2}d")
 
 
 def voxels_behind(path: Path) -> list[Path]:
@@ -38,12 +39,27 @@ def voxels_behind(path: Path) -> list[Path]:
         head = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
     found = NAMED.search(head)
     name = found[1].decode("utf-8", "surrogateescape") if found else "LOCAL"
-    if name.upper() == "LOCAL":
+    if name.upper() == "LOCAL" or found is None:
         return []
-    if name.split()[0].upper() == "LIST" or "%" in name:  # one file for each slice
-        beside = (p for p in path.parent.iterdir() if p.is_file() and p != path)
-        return sorted(p for p in beside if p.name[0] != ".")
-    return [path.parent / name]
+    if name.split()[0].upper() == "LIST":  # one file for each slice, a line for each
+        lines = head[found.end() :].decode("utf-8", "surrogateescape").splitlines()
+        return [path.parent / line.strip() for line in lines if line.strip()]
+    return [path.parent / one for one in _numbered(name)]
+
+
+def _numbered(name: str) -> list[str]:
+    """Return the names that ``slice%03d.raw 1 40 1`` stands for; others are one."""
+    pattern, *words = name.split()
+    place = NUMBER.search(pattern)
+    if place is None or len(words) < 2:
+        return [name]
+    try:
+        first, last, step = (int(word) for word in [*words, "1"][:3])
+    except ValueError:
+        return [name]
+    ends = range(first, last + (1 if step > 0 else -1), step or 1)
+    before, after = pattern[: place.start()], pattern[place.end() :]
+    return [f"{before}{place[0] % number}{after}" for number in ends]
 
 
 def whole_files_at(paths: Iterable[Path]) -> list[Path]:
