@@ -313,3 +313,34 @@ def test_without_zarr_it_says_what_to_install(tmp_path, monkeypatch):
 
     with pytest.raises(FormatError, match=r"autoseg\[micro\]"):
         _read(path)
+
+
+def test_the_finest_resolution_counts_in_whatever_order_they_are_named(tmp_path):
+    folder = _write(tmp_path / "a.zarr", IMAGE[0, 0], "zyx", "0.4", [2, 0.5, 0.5])
+    raw = json.loads((folder / ".zattrs").read_text())
+    raw["multiscales"][0]["datasets"].reverse()
+    raw["multiscales"].append({**raw["multiscales"][0], "name": "other"})
+    _describe(folder, raw, "0.4")
+
+    image = _read(folder)
+
+    np.testing.assert_array_equal(image.array[0], IMAGE[0, 0])
+    assert image.geometry.spacing == (2.0, 0.5, 0.5)
+    (note,) = find_format(folder).notes(image.geometry)
+    assert note == "it describes 2 images, of which the first is read"
+
+
+def test_of_an_image_with_its_labels_the_labels_are_the_annotation(tmp_path):
+    folder = _write(tmp_path / "a.zarr", IMAGE[0, 0], "zyx", "0.4", [2, 0.5, 0.5])
+    drawn = (IMAGE[0, 0] > 50).astype(np.uint8)
+    for names in (["cells"], ["cells", "nuclei"]):
+        _write(folder / "labels" / names[-1], drawn, "zyx", "0.4", [2, 0.5, 0.5])
+        _describe(folder / "labels", {"labels": names}, "0.4")
+        if names == ["cells"]:
+            found, _ = find_format(folder).read_labels(folder)
+            np.testing.assert_array_equal(found, drawn)
+    with pytest.raises(FormatError, match="2 label images: cells, nuclei"):
+        find_format(folder).read_labels(folder)
+    one = folder / "labels" / "nuclei"
+    np.testing.assert_array_equal(find_format(one).read_labels(one)[0], drawn)
+    np.testing.assert_array_equal(_read(folder).array[0], IMAGE[0, 0])

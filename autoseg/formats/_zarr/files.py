@@ -35,7 +35,7 @@ from autoseg.formats.header import (
 )
 from autoseg.geometry.mapped import is_large
 from autoseg.spec.arrays.windowed import Windowed
-from autoseg.spec.foreign.place import part_of, place_of
+from autoseg.spec.foreign.place import part_of, place_of, with_part
 from autoseg.spec.image import Geometry
 
 LABEL_KINDS = (np.uint8, np.uint16, np.int16, np.int32, np.uint32)
@@ -82,6 +82,17 @@ class ZarrFiles(Format):
         channels: int | None,
     ) -> Geometry:
         return self._opened(path, spacing, unit)[1]
+
+    def read_labels(
+        self,
+        path: Path,
+        *,
+        spacing: Sequence[float] | None = None,
+        unit: str | None = None,
+        lazily: bool = False,
+    ) -> tuple[Array, Geometry]:
+        how: dict[str, Any] = {"spacing": spacing, "unit": unit, "lazily": lazily}
+        return super().read_labels(_drawn(path), **how)
 
     def cases(self, path: Path) -> list[dict[str, str]]:
         """Return a part for each image that is a case of its own, if there are several.
@@ -168,6 +179,18 @@ def _image_at(folder: Path) -> Multiscale:
     )
 
 
+def _drawn(path: Path) -> Path:
+    """Return the label image of a folder that also has the image it was drawn on."""
+    folder, asked = place_of(path), part_of(path)
+    labels = {} if POSITION in asked else labels_in(folder)
+    if len(labels) > 1:
+        raise FormatError(
+            f"{folder} holds {len(labels)} label images: {some_of(list(labels))}. Name "
+            "one of them."
+        )
+    return with_part(next(iter(labels.values())), **asked) if labels else path
+
+
 def _plain(folder: Path) -> Multiscale:
     """Return an array that is no OME-Zarr, with the axes that its number says."""
     dim = len(Chunked(folder).shape)
@@ -247,7 +270,10 @@ def _geometry(
     """Return where voxels are: by dataset.json, or by what the file says."""
     fields = {"version": image.version}
     if spacing is not None:
-        return with_fields(flat_geometry(path, shape, spacing, unit), FIELDS, fields)
+        given = with_remarks(
+            flat_geometry(path, shape, spacing, unit), notes=image.notes
+        )
+        return with_fields(given, FIELDS, fields)
     edges = [level.scale[i] for i in kept]
     words = [image.axes[i].unit for i in kept]
     size = calibrated(edges, words, unit)
@@ -259,7 +285,8 @@ def _geometry(
         for i, edge, now in zip(kept, edges, size.spacing, strict=True)
     ]
     found = replace(found, origin=tuple(places[::-1]))
-    return with_fields(with_remarks(found, size.remarks, size.notes), FIELDS, fields)
+    found = with_remarks(found, size.remarks, size.notes)
+    return with_fields(with_remarks(found, notes=image.notes), FIELDS, fields)
 
 
 def _version(geometry: Geometry) -> str:

@@ -8,6 +8,7 @@ only.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +71,15 @@ class Multiscale:
         The finest first.
     version : str
         Of OME-Zarr.
+    notes : tuple of str
+        What is left aside.
     """
 
     folder: Path
     axes: tuple[Axis, ...]
     levels: tuple[Level, ...]
     version: str
+    notes: tuple[str, ...] = ()
 
 
 def multiscale_of(folder: Path) -> Multiscale | None:
@@ -117,7 +121,16 @@ def multiscale_of(folder: Path) -> Multiscale | None:
                 ),
             )
         )
-    return Multiscale(folder=folder, axes=axes, levels=tuple(levels), version=version)
+    # By resolution, as the specification wants them; some write them otherwise.
+    levels.sort(key=lambda level: math.prod(map(abs, level.scale)))
+    said = f"it describes {len(found)} images, of which the first is read"
+    return Multiscale(
+        folder=folder,
+        axes=axes,
+        levels=tuple(levels),
+        version=version,
+        notes=(said,) if len(found) > 1 else (),
+    )
 
 
 def positions_in(folder: Path) -> dict[str, Path]:
