@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 from typing import Any, NamedTuple
@@ -45,6 +46,13 @@ def _make(
     options, shape = kind.example(dim)
     make: Any = kind
     return make(channels, HEADS, levels, **options), torch.randn(2, channels, *shape)
+
+
+@functools.lru_cache(maxsize=1)
+def _predicting(kind: Kind, dim: int) -> tuple[Any, Tensor]:
+    """Return a network that only predicts, for all rules that change nothing in it."""
+    network, image = _make(kind, dim)
+    return network.eval(), image
 
 
 @RULES.add
@@ -120,8 +128,7 @@ def every_parameter_learns(kind: Kind, dim: int) -> None:
 @RULES.add
 def each_channel_of_the_image_matters(kind: Kind, dim: int) -> None:
     """Another second channel gives other outputs, for every head."""
-    network, image = _make(kind, dim)
-    network.eval()
+    network, image = _predicting(kind, dim)
     changed = image.clone()
     changed[:, 1] += torch.randn_like(changed[:, 1])
     with torch.no_grad():
@@ -133,13 +140,13 @@ def each_channel_of_the_image_matters(kind: Kind, dim: int) -> None:
 @RULES.add
 def its_state_can_be_saved_and_loaded(kind: Kind, dim: int) -> None:
     """Without pickle, and with the same outputs to the bit."""
-    network, image = _make(kind, dim, seed=0)
+    network, image = _predicting(kind, dim)
     other, _ = _make(kind, dim, seed=1)
     file = io.BytesIO()
     torch.save(network.state_dict(), file)
     file.seek(0)
     other.load_state_dict(torch.load(file, weights_only=True))
-    network.eval(), other.eval()
+    other.eval()
     with torch.no_grad():
         for name in HEADS:
             torch.testing.assert_close(
@@ -158,8 +165,7 @@ def the_same_seed_gives_the_same_weights(kind: Kind, dim: int) -> None:
 @RULES.add
 def samples_of_a_batch_do_not_mix_when_it_predicts(kind: Kind, dim: int) -> None:
     """One image alone gets the outputs that it gets beside another."""
-    network, image = _make(kind, dim)
-    network.eval()
+    network, image = _predicting(kind, dim)
     with torch.no_grad():
         together, alone = network(image), network(image[1:])
     for name in HEADS:
@@ -207,7 +213,7 @@ def a_declaration_counts_what_its_module_has(kind: Kind, dim: int) -> None:
     """The planner's parameters and shapes are those of torch; nothing else is said."""
     if not issubclass(kind, Declaration):
         return
-    network, image = _make(kind, dim)
+    network, image = _predicting(kind, dim)
     options, shape = kind.example(dim)
     drawing = kind.drawing(options, shape, image.shape[1], sum(HEADS.values()))
     found = sum(p.numel() for p in network.parameters())
