@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autoseg.errors import FormatError
 from autoseg.fingerprint.intensity import Sketch
 from autoseg.geometry.crop import nonzero
-from autoseg.geometry.mapped import in_rows, is_mapped
+from autoseg.geometry.mapped import in_rows, is_mapped, let_go
 from autoseg.spec.image import Image
 
 
@@ -44,6 +44,7 @@ def sketches_of(array: Any, region: Any) -> tuple[list[Sketch], bool]:
                 inside = nonzero(np.asarray(array[:, rows]))
             else:
                 inside = np.asarray(region[rows])
+                let_go(region)
             seen = seen or bool(inside.any())
             yield values[inside]
 

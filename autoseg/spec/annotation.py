@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.spec.arrays.windowed import Box, Windowed, pieces
+from autoseg.spec.arrays.windowed import Box, Windowed, pieces, windowed
 
 Array = NDArray[Any]
 
@@ -244,6 +244,7 @@ class _Masked:
 
     def let_go(self) -> None:
         self.labels.let_go()
+        windowed(self.mask).let_go()
 
 
 def _kind(labels: Any) -> type[np.signedinteger]:
