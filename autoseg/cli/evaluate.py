@@ -158,7 +158,7 @@ def run(arguments: argparse.Namespace) -> None:
             normalization=_rule(arguments.normalization),
             images=arguments.images,
             chill=arguments.chill,
-            output=file,
+            output=arguments.output,
             overwrite=arguments.overwrite,
             root=arguments.root,
             workers=arguments.workers,

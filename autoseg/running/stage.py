@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.read import load_dataset, open_dataset
-from autoseg.errors import DatasetError, amount, some_of
+from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.find_best.stage import find_best
 from autoseg.fingerprint.check.stage import check_dataset
 from autoseg.predict.stage import predict
@@ -135,6 +135,8 @@ def run(
     target = Path(output) if output else workspace.results / "predictions"
     journal = Journal(workspace.run, again=overwrite)
     budget = seconds_of(time_budget)
+    if budget is not None and not budget > 0:
+        raise UsageError(f"--time-budget is {time_budget}; give more.")
     journal.refuse_others(budget, configuration, folds)
     if budget is not None and not journal.trains:
         journal.begin(budget, start)

@@ -89,3 +89,14 @@ def test_an_ignored_value_goes_with_labels_only(dataset, capsys):
 def test_labels_that_make_no_sense_are_refused(words):
     with pytest.raises(UsageError):
         read_labels(words)
+
+
+def test_scores_do_not_go_among_a_data_set_s_images_by_themselves(dataset, capsys):
+    place = dataset / "imagesTs"
+    shutil.copytree(dataset / "labelsTr", place)
+    before = sorted(place.iterdir())
+
+    assert _run("-d", dataset, "-p", place) == 2
+
+    assert "would lie among the files of a data set" in capsys.readouterr().err
+    assert sorted(place.iterdir()) == before

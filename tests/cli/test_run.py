@@ -92,3 +92,12 @@ def test_without_a_budget_the_shortest_length_is_taken(ran, monkeypatch):
     assert journal.decided.budget == 1200
     assert list(journal.decided.folds) == ["0"]
     assert 900 < journal.decided.folds["0"] < 1060
+
+
+def test_no_time_at_all_is_refused_and_leaves_no_record(ran, tmp_path, capsys):
+    _, words, _ = ran
+
+    assert main([*words, "--time-budget", "0s", "--root", str(tmp_path / "root")]) == 2
+
+    assert "--time-budget is 0s; give more" in capsys.readouterr().err
+    assert not (tmp_path / "root" / "results").exists()
