@@ -1,5 +1,7 @@
 """Feature maps that are made again: what is counted is what the allocator hands out."""
 
+import contextlib
+
 import pytest
 
 from autoseg.networks import NETWORKS
@@ -8,7 +10,16 @@ from planners.memory.model import step_cost
 from planners.memory.walk import PARTS
 from planners.setting import LossCost, Setting
 
-from .test_model import autocast, batch_of, build, loss_of, peak_of, predict, semantic
+from .test_model import (
+    Unmultiplied,
+    autocast,
+    batch_of,
+    build,
+    loss_of,
+    peak_of,
+    predict,
+    semantic,
+)
 from .test_networks import LOOSE, SMALL
 
 # Large enough that feature maps, and not kernels, take most of the memory.
@@ -28,8 +39,9 @@ def kept_by(made, task, images, labels, precision):
     """Bytes that are there once the loss is known, and were not before."""
     from torch.profiler import ProfilerActivity, profile
 
+    multiplied = contextlib.nullcontext() if precision == "fp32" else Unmultiplied()
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
-        with autocast(precision):
+        with multiplied, autocast(precision):
             outputs = made(images)
         loss = loss_of(task, outputs, labels)
         del outputs
