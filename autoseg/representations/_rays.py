@@ -16,6 +16,7 @@ from autoseg.spec.arrays.polar import directions
 from autoseg.spec.head import Mirrored
 
 Array = NDArray[Any]
+SLACK = 1e-5  # of a mean of lengths, for what is rounded
 
 
 def rays(count: int, axes: int) -> NDArray[np.float32]:
@@ -147,9 +148,19 @@ def paint(
         share = turn - np.floor(turn)
         border = lengths[below] * (1 - share)
         border += lengths[(below + 1) % len(lengths)] * share
-    else:
-        cosine = (way / np.maximum(away, 1e-6)[..., None]) @ directions.T
-        nearest = np.argpartition(-cosine, 3, axis=-1)[..., :3]
-        weight = 1 / (1.0001 - np.take_along_axis(cosine, nearest, axis=-1))
-        border = (lengths[nearest] * weight).sum(-1) / weight.sum(-1)
-    return box, away <= border
+        return box, away <= border
+    # A border is no nearer than the shortest ray, and no farther than the longest.
+    inside = away < lengths.min() * (1 - SLACK)
+    unsure = ~inside & (away <= lengths.max() * (1 + SLACK))
+    far = away[unsure]
+    inside[unsure] = far <= _border(way[unsure], far, lengths, directions)
+    return box, inside
+
+
+def _border(way: Array, away: Array, lengths: Array, directions: Array) -> Array:
+    """Return how far it is to the border of a volume on the way (M, D) to voxels."""
+    cosine = (way / np.maximum(away, 1e-6)[:, None]) @ directions.T
+    nearest = np.argpartition(-cosine, 3, axis=-1)[:, :3]
+    weight = 1 / (1.0001 - np.take_along_axis(cosine, nearest, axis=-1))
+    border: Array = (lengths[nearest] * weight).sum(-1) / weight.sum(-1)
+    return border
