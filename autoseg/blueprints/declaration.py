@@ -6,6 +6,7 @@ Legend: D number of axes, S spatial shape.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 import typing
@@ -190,17 +191,7 @@ class Declaration(ABC):
         They are the parameters of `draw`; if it takes ``**layers``, also the fields of
         `autoseg.blueprints.parts.Layers`.
         """
-        hints, found = typing.get_type_hints(cls.draw), {"dim": option("dim", int)}
-        for name, parameter in list(inspect.signature(cls.draw).parameters.items())[1:]:
-            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                of_layers = typing.get_type_hints(Layers)
-                for field in dataclasses.fields(Layers):
-                    found[field.name] = option(
-                        field.name, of_layers[field.name], field.default
-                    )
-            else:
-                found[name] = option(name, hints[name], parameter.default)
-        return found
+        return dict(_drawn(cls))
 
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
@@ -220,3 +211,19 @@ def option(name: str, hint: Any, default: Any = NEEDED) -> inspect.Parameter:
     """Return an option of a network, with its type."""
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=hint)
+
+
+@functools.lru_cache(maxsize=512)
+def _drawn(kind: type[Declaration]) -> dict[str, inspect.Parameter]:
+    """Read hints once: a planner asks for a network's options thousands of times."""
+    hints, found = typing.get_type_hints(kind.draw), {"dim": option("dim", int)}
+    for name, parameter in list(inspect.signature(kind.draw).parameters.items())[1:]:
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            of_layers = typing.get_type_hints(Layers)
+            for field in dataclasses.fields(Layers):
+                found[field.name] = option(
+                    field.name, of_layers[field.name], field.default
+                )
+        else:
+            found[name] = option(name, hints[name], parameter.default)
+    return found

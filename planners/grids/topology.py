@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,6 +79,14 @@ def find_topology(
        learning-based biomedical image segmentation", Nature Methods 18, 2021.
        doi:10.1038/s41592-020-01008-z
     """
+    return _found(tuple(spacing), tuple(patch_size), most_stages)
+
+
+@functools.lru_cache(maxsize=2**14)
+def _found(
+    spacing: tuple[float, ...], patch_size: tuple[float, ...], most_stages: int | None
+) -> Topology:
+    """Find a topology once: patches shrink through the same sizes again and again."""
     dim = len(spacing)
     edges, current = list(patch_size), list(spacing)
     strides, kernels = [(1,) * dim], []
