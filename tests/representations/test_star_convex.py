@@ -1,5 +1,7 @@
 """Star-convex shapes."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,36 @@ def test_touching_squares_are_not_joined_when_rays_are_soft_and_noisy():
     found, _ = made.decode(outputs, (1.0, 1.0))
 
     assert same_objects(found, labels, 0.6)
+
+
+def _reaches(voxel, center, lengths, directions, spacing):
+    """Say whether a voxel lies within the weighted mean of its three nearest rays."""
+    way = [(v - c) * s for v, c, s in zip(voxel, center, spacing, strict=True)]
+    away = math.sqrt(sum(w * w for w in way))
+    cosines = [
+        sum(w * d for w, d in zip(way, ray, strict=True)) / max(away, 1e-6)
+        for ray in directions.tolist()
+    ]
+    nearest = sorted(range(len(cosines)), key=lambda n: -cosines[n])[:3]
+    weights = [1 / (1.0001 - cosines[n]) for n in nearest]
+    reach = [w * float(lengths[n]) for n, w in zip(nearest, weights, strict=True)]
+    return away <= sum(reach) / sum(weights)
+
+
+@pytest.mark.parametrize("longest", [2.0, 6.0])
+def test_a_star_of_a_volume_has_the_voxels_within_its_three_nearest_rays(longest):
+    rng = np.random.default_rng(0)
+    center, spacing, shape = (4, 5, 3), (1.5, 1.0, 0.8), (9, 11, 10)
+    directions = rays(32, 3)
+    lengths = rng.uniform(1, longest, 32)
+
+    box, inside = paint(np.array(center), lengths, directions, spacing, shape)
+
+    found = np.zeros(shape, bool)
+    found[box] = inside
+    expected = [
+        _reaches(voxel, center, lengths, directions, spacing)
+        for voxel in np.ndindex(shape)
+    ]
+    assert found.ravel().tolist() == expected
+    assert 3 < found.sum() < found.size / 2
