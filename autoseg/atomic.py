@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autoseg.errors import FormatError, UsageError
+from autoseg.errors import FormatError
 
 # What file systems answer that cannot reserve room.
 UNABLE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -185,30 +185,3 @@ def _is_left(path: Path, pid: int, host: str | None) -> bool:
 def _machine() -> str:
     """Return a short word for this machine that does not tell its name."""
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-
-
-def must_be_folder(folder: Path, *, written: bool = True) -> None:
-    """Raise UsageError unless something is a folder, or can be made one.
-
-    Parameters
-    ----------
-    folder : Path
-        Where files are, or are going to be.
-    written : bool
-        New files, so that it has to be allowed.
-    """
-    place = folder.absolute()
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    if place.is_dir():
-        if not written or os.access(place, os.W_OK | os.X_OK):
-            return
-        found = f"{place} may not be written to"
-    elif place.is_symlink():
-        found = f"{place} is a link to {os.readlink(place)}, which does not exist"
-    else:
-        found = f"{place} is a file and no folder"
-    raise UsageError(
-        f"{found}, so nothing can be written to {folder}. Nothing was done. Give "
-        "another folder."
-    )

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from autoseg.atomic import must_be_folder
 from autoseg.errors import UsageError, some_of
 
 JOURNAL = "autoseg_files.jsonl"
@@ -100,6 +99,28 @@ def refuse_foreign(
             "autoseg (or changed since), so it is not replaced. Nothing was done. Give "
             f"another folder or file name, or {option} if it may be lost."
         )
+
+
+def must_be_folder(folder: Path, *, written: bool = True) -> None:
+    """Raise UsageError unless something is a folder, or can be made one.
+
+    ``written``: for new files, so that it has to be allowed.
+    """
+    place = folder.absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if place.is_dir():
+        if not written or os.access(place, os.W_OK | os.X_OK):
+            return
+        found = f"{place} may not be written to"
+    elif place.is_symlink():
+        found = f"{place} is a link to {os.readlink(place)}, which does not exist"
+    else:
+        found = f"{place} is a file and no folder"
+    raise UsageError(
+        f"{found}, so nothing can be written to {folder}. Nothing was done. Give "
+        "another folder."
+    )
 
 
 @contextmanager

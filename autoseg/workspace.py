@@ -40,8 +40,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoseg.atomic import must_be_folder
 from autoseg.errors import UsageError, did_you_mean
+from autoseg.outputs import must_be_folder
 
 DEFAULT_PLAN = "unet"
 ALL_FOLDS = "all-folds"  # in a command: every fold of the cross-validation

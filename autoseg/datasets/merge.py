@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from autoseg.atomic import must_be_folder
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.read import load_dataset
 from autoseg.datasets.series.drawn import single_values
 from autoseg.datasets.series.maps import read_map
 from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.formats.base import find_format
+from autoseg.outputs import must_be_folder
 from autoseg.spec.dataset import KEY, Case, Dataset
 from autoseg.spec.json import dumps, write_text
 from autoseg.tasks import choose_task, make_task

@@ -149,3 +149,14 @@ def common_suffixes(stems: Iterable[str]) -> list[str]:
     if len(names) < 2:
         found = [suffix for suffix in found if suffix.lower() in SUFFIXES]
     return [suffix for suffix in found if all(len(n) > len(suffix) for n in names)]
+
+
+def annotating(
+    files: Mapping[str, Path], folders: Mapping[str, Path]
+) -> dict[str, Path]:
+    """Return the files that annotate; JSON beside a folder says what lies in that."""
+    return {
+        stem: path
+        for stem, path in files.items()
+        if stem not in folders or path.suffix.lower() != ".json"
+    }

@@ -25,7 +25,12 @@ from autoseg.datasets.groups import Splits
 from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
-from autoseg.datasets.pairing import Annotations, common_suffixes, find_annotations
+from autoseg.datasets.pairing import (
+    Annotations,
+    annotating,
+    common_suffixes,
+    find_annotations,
+)
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.choice import SeriesChoice
 from autoseg.datasets.series.parts import cases_of_parts, stems_of_parts
@@ -242,7 +247,7 @@ def _with_training_cases(
         maps_first=kind.maps_first,
     )
     folders = kind.folders(labels)
-    by_stem = {**folders, **_annotating(stems_of_parts(found.by_stem), folders)}
+    by_stem = {**folders, **annotating(stems_of_parts(found.by_stem), folders)}
     if found.ending in OTHER_ENDINGS and set(by_stem) == set(folders):
         found = replace(found, ending=ending)
     by_stem = _in_letters_of(by_stem, images)
@@ -269,17 +274,6 @@ def _with_training_cases(
         image_ending=ending,
         annotation_ending=label_ending,
     )
-
-
-def _annotating(
-    files: Mapping[str, Path], folders: Mapping[str, Path]
-) -> dict[str, Path]:
-    """Return the files that annotate; JSON beside a folder says what lies in that."""
-    return {
-        stem: path
-        for stem, path in files.items()
-        if stem not in folders or path.suffix.lower() != ".json"
-    }
 
 
 def _in_letters_of(by_stem: Mapping[str, Path], images: Path) -> dict[str, Path]:

@@ -14,7 +14,7 @@ from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats import FORMATS
 from autoseg.formats._arrays import as_storable
-from autoseg.formats._lossy import HEAD, packed_with_loss, unread_jpeg
+from autoseg.formats._in_files.lossy import HEAD, packed_with_loss, unread_jpeg
 from autoseg.formats._tiff.files import TiffFiles
 from autoseg.formats._upright import TAG, upright, upright_axes, upright_note
 from autoseg.formats.base import Array, Format

@@ -212,24 +212,11 @@ def _tell_unread(folder: Path, cases: Sequence[Case]) -> None:
     used |= {voxels for path in used for voxels in voxels_behind(path)}
     others = [p for p in sorted(folder.iterdir()) if p not in used and p.name[0] != "."]
     files = [p.name for p in others if p.is_file() and _may_be_image(p)]
-    if files:
-        logger.warning(
-            "%s left out in %s, for no format has their ending: %s.",
-            amount(len(files), "file"),
-            folder,
-            some_of(files),
-        )
-    called = [p for p in others if p.is_dir() and match_ending(p.name, known_endings())]
-    if called:
-        logger.warning(
-            "%s left out in %s, for images are files: %s. Take the files out of them.",
-            amount(len(called), "folder"),
-            folder,
-            some_of([p.name for p in called]),
-        )
-    inside = [
-        p.name for p in others if p.is_dir() and p not in called and _has_images(p)
-    ]
+    _left_out(folder, files, "file", "for no format has their ending")
+    folders = [p for p in others if p.is_dir()]
+    called = [p.name for p in folders if match_ending(p.name, known_endings())]
+    _left_out(folder, called, "folder", "for images are files")
+    inside = [p.name for p in folders if p.name not in called and _has_images(p)]
     if inside:
         logger.warning(
             "%s with images left out in %s: %s. Predict folder by folder.",
@@ -237,6 +224,13 @@ def _tell_unread(folder: Path, cases: Sequence[Case]) -> None:
             folder,
             some_of(inside),
         )
+
+
+def _left_out(folder: Path, names: Sequence[str], what: str, why: str) -> None:
+    """Warn of what is not predicted, if there is any."""
+    if names:
+        count = amount(len(names), what)
+        logger.warning("%s left out in %s, %s: %s.", count, folder, why, some_of(names))
 
 
 def _may_be_image(path: Path) -> bool:
@@ -274,14 +268,8 @@ def _in_bids(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
             f"with --series, such as --series {there[0] if there else 'T1w'}."
         )
     lack = sorted(by_case.keys() - {case.id for case in cases})
-    if lack:
-        logger.warning(
-            "%s left out in %s, for not all of %s are there: %s.",
-            amount(len(lack), "case"),
-            folder,
-            ", ".join(suffixes),
-            some_of(lack),
-        )
+    why = f"for not all of {', '.join(suffixes)} are there"
+    _left_out(folder, lack, "case", why)
     return cases
 
 

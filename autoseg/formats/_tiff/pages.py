@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
-from autoseg.formats._lossy import HEAD, packed_with_loss
+from autoseg.formats._in_files.lossy import HEAD, packed_with_loss
 from autoseg.formats._tiff.content import WHITE_IS_ZERO, Content
 from autoseg.formats._tiff.parts import Planes, at_position, at_time
 from autoseg.geometry import mapped

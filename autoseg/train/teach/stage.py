@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoseg.atomic import must_be_folder
 from autoseg.datasets.files import find_cases
 from autoseg.datasets.identity import content_of, short_hash
 from autoseg.datasets.merge import place_of
@@ -24,6 +23,7 @@ from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
+from autoseg.outputs import must_be_folder
 from autoseg.predict.cases import prediction_ending
 from autoseg.predict.job import Job
 from autoseg.predict.stage import predict
