@@ -13,6 +13,7 @@ from autoseg import __version__
 from autoseg.atomic import atomically
 from autoseg.datasets.read import open_dataset
 from autoseg.errors import UsageError, amount, some_of
+from autoseg.evaluate.files import is_in_dataset
 from autoseg.formats.base import read_image
 from autoseg.model.load import load_model
 from autoseg.model.locate import find_model
@@ -142,9 +143,11 @@ def _refuse_place(folder: Path, images: Path, described: Dataset) -> None:
             f"{folder} {where} the folder of the images, and {DRAFTS}, {IMAGES} and "
             f"{LIST} would lie among your files. Give another folder (-o)."
         )
-    if described.folder.resolve() in (there, there.parent):
+    own = described.folder.resolve() in (there, there.parent)
+    if own or is_in_dataset(folder):
+        name = described.name if own else there.parent
         raise UsageError(
-            f"{folder} belongs to the data set {described.name}, whose images and "
+            f"{folder} belongs to the data set {name}, whose images and "
             "annotations are yours. Give another folder (-o)."
         )
 

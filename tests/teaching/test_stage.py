@@ -81,13 +81,17 @@ def test_a_corrected_draft_is_not_replaced(there, tmp_path, capsys):
     assert f"{draft}: corrected" in said and "another folder" in said
 
 
-@pytest.mark.parametrize("place", ["images", "around", "dataset", "annotations"])
+@pytest.mark.parametrize(
+    "place", ["images", "around", "dataset", "annotations", "another"]
+)
 def test_nothing_is_written_among_the_users_files(there, tmp_path, capsys, place):
     dataset, given, model, _ = there
     images = tmp_path / "images"
     shutil.copytree(given, images)
     places = {"images": images, "around": tmp_path, "dataset": dataset}
     out = places.get(place, dataset / "labelsTr")
+    if place == "another":
+        out = shutil.copytree(dataset, tmp_path / "other") / "imagesTr"
     before = sorted(out.rglob("*"))
 
     assert run((dataset, images, model, ""), out) == 2
