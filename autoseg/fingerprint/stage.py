@@ -17,7 +17,8 @@ from autoseg.datasets.identity import (
     remember_origin,
 )
 from autoseg.datasets.read import open_dataset
-from autoseg.errors import PartDone, amount
+from autoseg.datasets.vain import jpeg_maps
+from autoseg.errors import DatasetError, PartDone, amount
 from autoseg.fingerprint.lengths import in_one_unit
 from autoseg.fingerprint.survey import Survey, stamp_of
 from autoseg.lock import waiting_for
@@ -89,6 +90,9 @@ def fingerprint(
     check_part(num_parts, part_id)
     described, workspace = open_dataset(dataset, root)
     refuse_ids(case.id for case in described.training)
+    vain = jpeg_maps(described)  # of all cases at once, and before any is read
+    if vain is not None:
+        raise DatasetError(f"{vain.file}: {vain.found} {vain.fix}")
     task = choose_task(described)
     survey = Survey(
         dataset=described,

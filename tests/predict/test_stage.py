@@ -1,7 +1,10 @@
 """From a folder of images to a folder of predictions."""
 
 import dataclasses
+import errno
 import json
+import os
+from pathlib import Path
 
 import blosc2
 import nibabel
@@ -158,8 +161,26 @@ def test_memory_that_runs_out_is_called_by_its_name(images, predictor, tmp_path)
         predict(predictor, tmp_path / "images", tmp_path / "out")
 
 
-def test_what_cannot_be_written_is_reported(images, predictor, tmp_path):
+def test_a_folder_in_the_place_of_a_prediction_is_refused_before_anything(
+    images, predictor, tmp_path
+):
     (tmp_path / "out" / "case_1.nii.gz" / "a folder").mkdir(parents=True)
+
+    with pytest.raises(UsageError, match="case_1.nii.gz: a folder"):
+        predict(predictor, tmp_path / "images", tmp_path / "out")
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["case_1.nii.gz"]
+
+
+def test_what_cannot_be_written_is_reported(images, predictor, tmp_path, monkeypatch):
+    replace = os.replace
+
+    def refused(source, target):
+        if Path(target).name == "case_1.nii.gz":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refused)
 
     with pytest.raises(CaseErrors, match="case_1"):
         predict(predictor, tmp_path / "images", tmp_path / "out")

@@ -41,7 +41,8 @@ def value_problems(array: Any, path: Path, names: Sequence[str]) -> Iterator[Pro
                 "Call the channel otherwise in dataset.json, such as red, green, blue, "
                 "or store 8-bit images.",
             )
-        step = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+        largest = np.float32(max(abs(low), abs(high)))
+        step = float(largest - np.nextafter(largest, np.float32(0)))
         if low < high < low + STEPS * step:
             yield Problem(
                 "warning",
