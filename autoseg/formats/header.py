@@ -291,6 +291,8 @@ def flat_geometry(
     shape: tuple[int, ...],
     spacing: Sequence[float] | None,
     unit: str | None,
+    *,
+    placed: bool = False,
 ) -> Geometry:
     """Return the geometry of a file that has no place in the world.
 
@@ -304,11 +306,14 @@ def flat_geometry(
         What dataset.json or a side-car says, slowest axis first; None: 1 px.
     unit : str or None
         Its unit; None: millimeters.
+    placed : bool
+        The format has axes of a world, along which those of the file lie.
 
     Returns
     -------
     Geometry
-        At the origin, along the axes.
+        At the origin, along the axes; of a volume that is not placed nothing says how
+        these lie.
 
     Raises
     ------
@@ -316,14 +321,19 @@ def flat_geometry(
         If the spacing has another number of axes.
     """
     if spacing is None:
-        return Geometry(shape=shape, spacing=(1.0,) * len(shape), unit="px")
+        unit, spacing = "px", (1.0,) * len(shape)
     if len(spacing) != len(shape):
         raise FormatError(
             f"{path} has {len(shape)} axes in space, {shape}, but the spacing that is "
             f"given for it has {len(spacing)}: {tuple(spacing)}. Give another image, "
             "or correct the spacing (in dataset.json, or a side-car)."
         )
-    return Geometry(shape=shape, spacing=tuple(map(float, spacing)), unit=unit or "mm")
+    return Geometry(
+        shape=shape,
+        spacing=tuple(map(float, spacing)),
+        unit=unit or "mm",
+        oriented=placed or len(shape) != 3,
+    )
 
 
 def _lengths(geometry: Geometry) -> Mapping[str, Any]:

@@ -41,6 +41,14 @@ def orientation_of(geometry: Geometry) -> str | None:
     return _letters(tuple(geometry.direction))
 
 
+def is_silent(geometry: Geometry) -> bool:
+    """Return whether a volume in mm does not say how its axes lie.
+
+    Of what has no size, or is seen by a microscope, nobody expects it.
+    """
+    return geometry.dim == 3 and geometry.unit == "mm" and not geometry.oriented
+
+
 @functools.lru_cache(maxsize=256)  # of a thousand volumes most lie alike
 def _letters(direction: tuple[float, ...]) -> str:
     matrix = np.array(direction, dtype=np.float64).reshape(3, 3)

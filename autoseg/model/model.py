@@ -90,6 +90,18 @@ class Model:
     depth: str | None = None
 
     @property
+    def orientation(self) -> str | None:
+        """How the images lie that its networks see, as ITK's letters, if it is known.
+
+        The plan's; where all training images lay alike, the plan turns none of them,
+        and it is theirs.
+        """
+        known = list((self.fingerprint or {}).get("orientations") or {})
+        if self.plan.orientation is not None or len(known) != 1:
+            return self.plan.orientation
+        return str(known[0])
+
+    @property
     def shapes(self) -> ShapePrior | None:
         """Which shapes of landmarks are usual, as far as that was learnt."""
         return None if self.confidence is None else self.confidence.shape

@@ -9,6 +9,7 @@ import numpy as np
 
 from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.header import SHIFTED, as_filed, in_unit, remarks_of
+from autoseg.geometry.orientation import is_silent
 from autoseg.model.model import Model
 from autoseg.predict.units import unit_of_training
 from autoseg.spec.image import Image
@@ -77,7 +78,7 @@ def _header(image: Image, model: Model) -> list[str]:
             "they are laid on each other voxel by voxel. Resample them to one grid."
         )
     codes = dict((model.fingerprint or {}).get("orientations") or {})
-    if codes and image.geometry.dim == 3 and not image.geometry.oriented:
+    if codes and image.path is not None and is_silent(image.geometry):
         found.append(
             "its file does not say how its axes lie; it is not turned, and training "
             f"images were {', '.join(sorted(codes))}. Are its axes the same?"

@@ -216,6 +216,7 @@ def _from_array(array: Array, model: Model, spacing: Sequence[float] | None) -> 
         shape=array.shape[1:],
         spacing=edges_of(spacing),
         unit=model.plan.unit,
+        oriented=False,
     )
     if seems_reversed(geometry, model.fingerprint):
         logger.warning(

@@ -56,7 +56,9 @@ class SingleModel:
                 f"{os.fspath(model)!r} is where a model lies, and not the model. Say "
                 "Predictor.load(...), which finds and loads it."
             )
-        model = _turning(model)
+        # Where training images all lay alike, others are turned as they did.
+        turning = replace(model.plan, orientation=model.orientation)
+        model = replace(model, plan=turning)
         if options.prune is not None:
             model = replace(model, depth=options.prune)
             build(model, 0)  # says now if there is no such depth
@@ -219,15 +221,3 @@ class SingleModel:
                     self.model, channels, self.device, options.precision, options.exact
                 )
             return self._networks
-
-
-def _turning(model: Model) -> Model:
-    """Return the model with the orientation of the images that it was trained on.
-
-    Where those all lie alike, their plan turns none; images to be predicted may lie in
-    another way.
-    """
-    known = list((model.fingerprint or {}).get("orientations") or {})
-    if model.plan.orientation is not None or len(known) != 1:
-        return model
-    return replace(model, plan=replace(model.plan, orientation=str(known[0])))

@@ -30,7 +30,9 @@ def test_a_picture_has_two_axes_and_a_stack_three(tmp_path):
 
     assert np.array_equal(flat.array, STACK[None, 0])
     assert np.array_equal(stack.array, STACK[None])
-    assert stack.geometry == Geometry(shape=(5, 6, 7), spacing=(1, 1, 1), unit="px")
+    assert stack.geometry == Geometry(
+        shape=(5, 6, 7), spacing=(1, 1, 1), unit="px", oriented=False
+    )
 
 
 def test_color_is_three_channels(tmp_path):

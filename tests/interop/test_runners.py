@@ -201,7 +201,8 @@ def test_programs_of_torch_predict_without_autoseg(tmp_path, monkeypatch):
     checked = "autoseg.interop.runners.folder.checked_by_runner"
     monkeypatch.setattr(checked, lambda *_: "checked")
 
-    folder = export_folder(toy.model(toy.plan()), tmp_path, runtime="torch-export")
+    model = replace(toy.model(toy.plan()), fingerprint={"orientations": {"RAS": 9}})
+    folder = export_folder(model, tmp_path, runtime="torch-export")
 
     words = ["sample_image.npz", "labels.npz"]
     monkeypatch.setattr(sys, "argv", ["run.py", *(str(folder / w) for w in words)])
@@ -213,6 +214,7 @@ def test_programs_of_torch_predict_without_autoseg(tmp_path, monkeypatch):
     assert (labels == wanted).mean() >= 0.9999
     said = (folder / "README.md").read_text()
     assert "predicts without autoseg." in said
+    assert "Axes are in the orientation RAS." in said  # of all training images
     assert "windows of [8, 8, 8] only, any number at once" in said
 
 

@@ -413,6 +413,21 @@ def test_an_image_that_lies_in_another_way_is_turned_as_those_of_the_training(pl
     np.testing.assert_array_equal(found, expected[..., ::-1].transpose(2, 0, 1))
 
 
+def test_what_does_not_say_how_its_axes_lie_is_never_turned():
+    known = {"orientations": {"RAS": 5}}
+    plan = toy.plan(patch=8, mirror=False)
+    predictor = Predictor(
+        replace(toy.model(plan), fingerprint=known), Options(device="cpu")
+    )
+    predictor._networks = [rising]
+    array = np.random.default_rng(0).permutation(8 * 9 * 10).reshape(8, 9, 10)
+
+    found = predictor.predict(100.0 * array[None], spacing=(1, 1, 1))
+
+    inside = found[..., :-1] == 1
+    np.testing.assert_array_equal(inside, np.diff(array, axis=-1) > 0)
+
+
 def test_images_of_a_training_that_lay_in_several_ways_say_nothing():
     known = {"orientations": {"LPS": 5, "RAS": 3}}  # a plan of nobody's making
     model = replace(toy.model(toy.plan()), fingerprint=known)

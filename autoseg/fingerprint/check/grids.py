@@ -13,6 +13,7 @@ from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.formats.header import OVERRULED, measured_in, own_unit
+from autoseg.geometry.orientation import is_silent
 from autoseg.geometry.resample import MOST_GROWTH
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.foreign.units import common_unit
@@ -122,7 +123,9 @@ def _orientations(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
             f"The images have several orientations: {listed}.",
             "The plan turns all of them to the commonest, and predictions back.",
         )
-    silent = [fact for fact in facts if _is_silent(fact.geometry)]
+    silent = [
+        fact for fact in facts if fact.geometry is not None and is_silent(fact.geometry)
+    ]
     if not silent:
         return
     names = some_of([fact.case.id for fact in silent])
@@ -143,13 +146,6 @@ def _orientations(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Prob
             "No image says how its axes lie in the patient, so none is turned.",
             "Go on if their axes run the same way in all of them.",
         )
-
-
-def _is_silent(geometry: Geometry | None) -> bool:
-    """Return whether a volume with a size does not say how its axes lie."""
-    if geometry is None or geometry.dim != 3 or geometry.unit == "px":
-        return False
-    return not geometry.oriented
 
 
 def _overruled(

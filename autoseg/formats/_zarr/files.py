@@ -271,15 +271,17 @@ def _geometry(
     fields = {"version": image.version}
     if spacing is not None:
         given = with_remarks(
-            flat_geometry(path, shape, spacing, unit), notes=image.notes
+            flat_geometry(path, shape, spacing, unit, placed=True), notes=image.notes
         )
         return with_fields(given, FIELDS, fields)
     edges = [level.scale[i] for i in kept]
     words = [image.axes[i].unit for i in kept]
     size = calibrated(edges, words, unit)
     if size is None:
-        return with_fields(flat_geometry(path, shape, None, None), FIELDS, fields)
-    found = flat_geometry(path, shape, size.spacing, size.unit)
+        return with_fields(
+            flat_geometry(path, shape, None, None, placed=True), FIELDS, fields
+        )
+    found = flat_geometry(path, shape, size.spacing, size.unit, placed=True)
     places = [
         level.translation[i] * (now / edge if edge else 1.0)
         for i, edge, now in zip(kept, edges, size.spacing, strict=True)

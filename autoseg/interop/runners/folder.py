@@ -159,9 +159,8 @@ def _readme(
     model: Model, settings: dict[str, Any], runtime: Runtime, checked: str
 ) -> str:
     plan = model.plan
-    turned = (
-        f"Axes are in the orientation {plan.orientation}. " if plan.orientation else ""
-    )
+    code = model.orientation
+    turned = f"Axes are in the orientation {code}. " if code else ""
     return README.format(
         name=plan.dataset,
         configuration=model.configuration,
