@@ -78,7 +78,7 @@ def _header(image: Image, model: Model) -> list[str]:
             "they are laid on each other voxel by voxel. Resample them to one grid."
         )
     codes = dict((model.fingerprint or {}).get("orientations") or {})
-    if codes and image.path is not None and is_silent(image.geometry):
+    if codes and is_silent(image.geometry):
         found.append(
             "its file does not say how its axes lie; it is not turned, and training "
             f"images were {', '.join(sorted(codes))}. Are its axes the same?"
