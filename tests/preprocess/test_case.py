@@ -274,6 +274,19 @@ def test_an_image_that_was_turned_is_prepared_as_it_was_before():
     np.testing.assert_allclose(prepared.array, wanted.array, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "oriented, wanted, undone",
+    [(True, "LPS", None), (True, "RAS", "RAS"), (False, "RAS", None)],
+)
+def test_only_what_was_turned_has_to_be_turned_back(oriented, wanted, undone):
+    image = _image((4, 5, 6))
+    image = replace(image, geometry=replace(image.geometry, oriented=oriented))
+
+    placement = normalize_case(image, _plan(orientation=wanted)).placement
+
+    assert placement.orientation == undone
+
+
 def test_outputs_are_restored_with_their_own_value_outside():
     image = _framed(_image((4, 4, 4)), (slice(1, 3),) * 3)
     placement = normalize_case(image, _plan()).placement
