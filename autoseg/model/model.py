@@ -96,10 +96,8 @@ class Model:
         The plan's; where all training images lay alike, the plan turns none of them,
         and it is theirs.
         """
-        known = list((self.fingerprint or {}).get("orientations") or {})
-        if self.plan.orientation is not None or len(known) != 1:
-            return self.plan.orientation
-        return str(known[0])
+        known = (self.fingerprint or {}).get("orientations")
+        return self.plan.as_they_lay(known).orientation
 
     @property
     def shapes(self) -> ShapePrior | None:

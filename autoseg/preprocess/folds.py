@@ -24,6 +24,15 @@ Split = tuple[tuple[str, ...], tuple[str, ...]]
 
 log = logging.getLogger(__name__)
 
+_told: set[str] = set()
+
+
+def _warn(text: str) -> None:
+    """Say a warning once: a training reads the splits several times."""
+    if text not in _told:
+        _told.add(text)
+        log.warning("%s", text)
+
 
 def make_splits(
     dataset: Dataset, folds: int = 5, seed: int = SEED
@@ -173,14 +182,9 @@ def load_fold(workspace: Workspace, dataset: Dataset, fold: int | str) -> Split:
     splits = load_splits(workspace, dataset)
     if number < len(splits):
         return splits[number]
-    log.warning(
-        "%s has %d folds; fold %d is a random share of %.0f:%.0f with seed %d.",
-        dataset.name,
-        len(splits),
-        number,
-        100 * SHARE,
-        100 * (1 - SHARE),
-        SEED + number,
+    _warn(
+        f"{dataset.name} has {len(splits)} folds; fold {number} is a random share of "
+        f"{100 * SHARE:.0f}:{100 * (1 - SHARE):.0f} with seed {SEED + number}."
     )
     return _random_split(dataset, SEED + number)
 
@@ -262,20 +266,16 @@ def check_splits(splits: Sequence[Split], dataset: Dataset, where: str) -> None:
                 problems.append(f"fold {number} has no case in {side!r}")
         both = sorted(set(train) & set(val))
         if both:
-            log.warning(
-                "%s: fold %d trains and validates on %s, so its scores say little.",
-                where,
-                number,
-                ", ".join(both[:5]),
+            _warn(
+                f"{where}: fold {number} trains and validates on {some_of(both)}, so "
+                "its scores say little."
             )
         groups = {group_of.get(i) for i in train} & {group_of.get(i) for i in val}
         groups.discard(None)
         if groups:
-            log.warning(
-                "%s: fold %d has cases of the group %s on both sides.",
-                where,
-                number,
-                ", ".join(sorted(map(str, groups))[:5]),
+            _warn(
+                f"{where}: fold {number} has cases of the group "
+                f"{some_of(sorted(map(str, groups)))} on both sides."
             )
     if problems:
         raise DatasetError(
@@ -288,12 +288,10 @@ def _tell_of_unused(splits: Sequence[Split], dataset: Dataset, path: Path) -> No
     used = {case_id for train, val in splits for case_id in (*train, *val)}
     unused = sorted({case.id for case in dataset.training} - used)
     if unused:
-        log.warning(
-            "%s: %s in no fold: %s. --extend-splits lets them "
-            "join, and leaves what is trained as it is.",
-            path,
-            amount(len(unused), "training case"),
-            some_of(unused),
+        _warn(
+            f"{path}: {amount(len(unused), 'training case')} in no fold: "
+            f"{some_of(unused)}. --extend-splits lets them join, and leaves what is "
+            "trained as it is."
         )
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from autoseg.errors import DatasetError
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.fingerprint import Fingerprint
 from autoseg.spec.plan import Plan
 from autoseg.tasks import TASKS
+from autoseg.workspace import Workspace
 
 CALLED = {"partly": "annotated"}  # options of tasks by their keys in dataset.json
 
 
-def must_fit(plan: Plan, dataset: Dataset) -> str:
+def measured_in(workspace: Workspace) -> Fingerprint | None:
+    """Return the fingerprint of a data set; None where a plan came from elsewhere."""
+    path = workspace.fingerprint
+    return Fingerprint.load(path) if path.is_file() else None
+
+
+def must_fit(
+    plan: Plan, dataset: Dataset, fingerprint: Fingerprint | None = None
+) -> str:
     """Return what is to be said of a plan that was made for another dataset.json.
 
     Parameters
@@ -19,11 +29,13 @@ def must_fit(plan: Plan, dataset: Dataset) -> str:
         What counts.
     dataset : Dataset
         As dataset.json describes it now.
+    fingerprint : Fingerprint, optional
+        Of the images that there are now.
 
     Returns
     -------
     str
-        A warning that names the keys, and what to do; empty if there is none.
+        Warnings that name what differs, and what to do; empty if nothing does.
 
     Raises
     ------
@@ -42,13 +54,22 @@ def must_fit(plan: Plan, dataset: Dataset) -> str:
             f"the plan {plan.name!r} is for the task {plan.task.name!r}, but "
             f"{dataset.folder / 'dataset.json'} says {dataset.task!r}. {again}"
         )
+    said = []
     changed = other_keys(plan, dataset)
-    if not changed:
-        return ""
-    return (
-        f"the plan {plan.name!r} has other values of {', '.join(changed)} than "
-        f"dataset.json, and these count. {again}"
-    )
+    if changed:
+        said.append(
+            f"the plan {plan.name!r} has other values of {', '.join(changed)} than "
+            "dataset.json, and these count."
+        )
+    if fingerprint is not None and plan.orientation is None:
+        known = fingerprint.orientations
+        if len(known) > 1:
+            listed = ", ".join(f"{count} {code}" for code, count in known.items())
+            said.append(
+                f"the plan {plan.name!r} turns no image, and the images have several "
+                f"orientations now ({listed}): each is learnt as it lies in its file."
+            )
+    return " ".join([*said, again]) if said else ""
 
 
 def other_keys(plan: Plan, dataset: Dataset) -> list[str]:

@@ -43,7 +43,7 @@ from autoseg.preprocess.forecast import (
     target_grid,
 )
 from autoseg.preprocess.later import normalize
-from autoseg.preprocess.meaning import must_fit
+from autoseg.preprocess.meaning import measured_in, must_fit
 from autoseg.preprocess.sources import is_made_of, source_of
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Case, Dataset
@@ -125,10 +125,14 @@ def preprocess(
     check_part(num_parts, part_id)
     described, workspace = open_dataset(dataset, root)
     loaded = replace(Plan.load(workspace.plan(plan)), name=plan)
-    _check(loaded, described)
+    measured = measured_in(workspace)
+    if told := must_fit(loaded, described, measured):
+        log.warning("%s", told)
+    refuse_ids(case.id for case in described.training)
+    known = None if measured is None else measured.orientations
     work = _Work(
         dataset=replace(described, lengths=loaded.unit),
-        plan=loaded,
+        plan=loaded.as_they_lay(known),
         stores=_stores(workspace, loaded, configurations, precision),
     )
     remember_origin(described, workspace)
@@ -151,7 +155,8 @@ def preprocess(
     if not cases:
         return
     here = cluster is None and current_cluster() is None
-    _look_ahead(workspace, work, len(cases), here)
+    if measured is not None:
+        _look_ahead(measured, workspace, work, len(cases), here)
     memory = MemoryBudget.of(max_memory)
     description = described.folder / "dataset.json"
     with on_cluster(cluster, description, written=workspace.root, needs=NEEDED):
@@ -234,13 +239,6 @@ class _Work:
                 )
 
 
-def _check(plan: Plan, dataset: Dataset) -> None:
-    """Raise where plan and data set contradict each other."""
-    if told := must_fit(plan, dataset):
-        log.warning("%s", told)
-    refuse_ids(case.id for case in dataset.training)
-
-
 def _stores(
     workspace: Workspace,
     plan: Plan,
@@ -274,11 +272,14 @@ def _describe(workspace: Workspace, dataset: Dataset) -> None:
         )
 
 
-def _look_ahead(workspace: Workspace, work: _Work, num_cases: int, here: bool) -> None:
+def _look_ahead(
+    fingerprint: Fingerprint,
+    workspace: Workspace,
+    work: _Work,
+    num_cases: int,
+    here: bool,
+) -> None:
     """Check the disk and load what threads here will need, by the fingerprint."""
-    if not workspace.fingerprint.is_file():
-        return  # a plan may come from elsewhere
-    fingerprint = Fingerprint.load(workspace.fingerprint)
     ids = [case.id for case in work.dataset.training]
     check_growth(fingerprint, work.plan, list(work.stores), ids)
     check_space(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,21 @@ class Plan:
                 f"{', '.join(self.configurations)}."
             )
         return self.configurations[name]
+
+    def as_they_lay(self, orientations: Mapping[str, Any] | None) -> Plan:
+        """Return the plan that turns what lies in another way than all that it knew.
+
+        Where all images of a data set lie alike, a plan turns none of them; one that
+        comes later may lie otherwise. Data are in the folder of the plan before.
+
+        Parameters
+        ----------
+        orientations : mapping of str to int, or None
+            Of the fingerprint: how many cases have which orientation.
+        """
+        if self.orientation is not None or len(orientations or {}) != 1:
+            return self
+        return replace(self, orientation=next(iter(orientations or {})))
 
     def data_id(self, name: str) -> str:
         """Return the name of the folder of preprocessed data of a configuration.

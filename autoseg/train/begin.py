@@ -17,7 +17,7 @@ from autoseg.preprocess.sources import contents_in_store
 from autoseg.spec.json import from_json, to_json
 from autoseg.spec.run import Run
 from autoseg.train.assemble import make_trainer, seconds_of_a_step, seconds_to_train
-from autoseg.train.data.cascade import ensure_previous
+from autoseg.train.data.cascade import check_previous, ensure_previous
 from autoseg.train.data.loader import Batch
 from autoseg.train.fit import PLANNED, Fit, fit_to_time
 from autoseg.train.length import within_time
@@ -316,8 +316,10 @@ def timed(job: Job, asked: Options, hardware: Hardware) -> float:
 def _ensure_data(job: Job) -> None:
     """Make what the fold is trained on, as far as it is not there."""
     if job.settings.previous is not None:
-        ensure_previous(job)
+        check_previous(job)  # before anything takes its time
     ensure_preprocessed(job)
+    if job.settings.previous is not None:
+        ensure_previous(job)
 
 
 def new_run(job: Job, asked: Options, hardware: Hardware, fit: Fit = PLANNED) -> Run:

@@ -155,6 +155,16 @@ def test_everything_wrong_with_given_splits_is_said_at_once():
     assert "fold 2 has no case in 'val'" in text
 
 
+def test_groups_on_both_sides_are_told_once(caplog):
+    given = ((("a", "b"), ("c",)),)
+    dataset = _dataset("abc", {"b": "mouse", "c": "mouse"}, given)
+
+    for _ in range(3):  # as a training does
+        make_splits(dataset)
+
+    assert caplog.text.count("has cases of the group mouse on both sides") == 1
+
+
 @pytest.mark.parametrize(
     ("given", "groups", "said"),
     [

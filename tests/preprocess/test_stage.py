@@ -367,6 +367,29 @@ def test_labels_that_changed_since_planning_are_warned_of(small, caplog):
     assert "has other values of labels than dataset.json" in caplog.text
 
 
+def test_a_case_that_comes_later_and_lies_otherwise_is_turned(small, caplog):
+    folder, root = small
+    for part, end in (("imagesTr", "_0000"), ("labelsTr", "")):
+        twin = nibabel.load(folder / part / f"case_02{end}.nii.gz")
+        seen = np.transpose(np.asarray(twin.dataobj))[
+            ::-1, :, ::-1
+        ]  # x and z backwards
+        place = folder / part / f"late{end}.nii.gz"
+        toy.write_nifti(place, seen, (1.0, 1.0, 1.0), axes="RPI")
+
+    autoseg.preprocess(folder, root)
+
+    twin, late = (_store(root).open(name) for name in ("case_02", "late"))
+    np.testing.assert_array_equal(late.image[:], twin.image[:])
+    np.testing.assert_array_equal(late.annotation[:], twin.annotation[:])
+    assert "orientation" not in caplog.text
+
+    autoseg.fingerprint(folder, root)
+    autoseg.preprocess(folder, root)
+
+    assert "several orientations now (4 LPS, 1 RPI)" in caplog.text
+
+
 def test_a_disk_that_is_too_small_is_noticed_before_anything_is_read(
     small, monkeypatch, reads
 ):

@@ -24,6 +24,7 @@ from autoseg.workspace import CHECKPOINT_FINAL, VALIDATION, stamps_of
 logger = logging.getLogger(__name__)
 
 NEXT_STAGE = "next_stage"
+PLACEMENT = "placement"
 
 
 def store_of_previous(job: Job) -> CaseStore:
@@ -33,8 +34,16 @@ def store_of_previous(job: Job) -> CaseStore:
     return CaseStore(folder / NEXT_STAGE / job.configuration)
 
 
+def check_previous(job: Job) -> None:
+    """Raise UsageError, with the commands, unless the stage before is trained."""
+    if job.is_fine:
+        check_coarse(job)
+    else:
+        previous_files(job)
+
+
 def ensure_previous(job: Job) -> None:
-    """Bring the predictions of the stage before to this stage's grid.
+    """Bring the predictions of the stage before to the grid of the prepared cases.
 
     The fine stage of landmarks learns from the annotation alone, and needs the coarse
     one when it is scored: it has to be trained, and on the same fold.
@@ -52,7 +61,7 @@ def ensure_previous(job: Job) -> None:
         return
     files = previous_files(job)
     store = store_of_previous(job)
-    cases = [c for c in files if not _is_current(store, c, files[c])]
+    cases = [c for c in files if not _is_current(job, store, c, files[c])]
     if cases:
         map_cases(
             partial(_prepare, _without_cases(job), store),
@@ -137,10 +146,13 @@ def _folds(job: Job) -> Mapping[str, str]:
     return found | dict.fromkeys(own, job.fold)
 
 
-def _is_current(store: CaseStore, case: str, file: Path) -> bool:
-    return case in store and store.open(case).properties.get("stamp") == stamps_of(
-        [file]
-    )
+def _is_current(job: Job, store: CaseStore, case: str, file: Path) -> bool:
+    """Return whether what is there is of this prediction, on the case's grid of now."""
+    if case not in store:
+        return False
+    there = store.open(case).properties
+    grid = job.store.open(case).properties.get(PLACEMENT) if case in job.store else None
+    return there.get("stamp") == stamps_of([file]) and there.get(PLACEMENT) == grid
 
 
 def _without_cases(job: Job) -> Job:
@@ -155,7 +167,7 @@ def _prepare(job: Job, store: CaseStore, item: tuple[Case, Path]) -> None:
     labels, _ = read_labels(file, job.dataset)
     inner = job.task.read(labels)
     # The same function as in prediction, so that both stages meet the same labels.
-    prepared = prepare_image(image, job.plan, job.configuration, annotation=inner)
+    prepared = prepare_image(image, job.preparing, job.configuration, annotation=inner)
     found: Any = np.asarray(prepared.annotation)
-    stamps = {"stamp": stamps_of([file])}
-    store.write(case.id, found[None].astype(np.float32), found, {}, stamps)
+    made_of = {"stamp": stamps_of([file]), PLACEMENT: prepared.placement.to_json()}
+    store.write(case.id, found[None].astype(np.float32), found, {}, made_of)

@@ -94,7 +94,7 @@ def prepare_images(
         if file.is_file() and said.is_file() and load_object(said).get("of") == content:
             return
         image = read_image(case, job.dataset, lazily=True)
-        prepared = prepare(image, job.plan, job.configuration, overwrite=True)
+        prepared = prepare(image, job.preparing, job.configuration, overwrite=True)
         array = np.asarray(prepared.array, dtype=np.float16)
         said.unlink(missing_ok=True)
         with atomically(file) as temporary, temporary.open("wb") as stream:

@@ -24,7 +24,7 @@ from autoseg.errors import (
 from autoseg.lock import Held, is_held, locked
 from autoseg.preprocess.extend import extend_splits
 from autoseg.preprocess.folds import load_fold
-from autoseg.preprocess.meaning import must_fit
+from autoseg.preprocess.meaning import measured_in, must_fit
 from autoseg.preprocess.sources import changed_in_store
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.configuration import Configuration
@@ -78,6 +78,8 @@ class Job:
         of the plan before.
     max_memory : float or None
         GB that preparing and predicting its cases may take.
+    orientation : str or None
+        To which images are turned where the plan turns none; see `Plan.as_they_lay`.
     """
 
     dataset: Dataset
@@ -89,6 +91,14 @@ class Job:
     validation: tuple[str, ...]
     data: str | None = None
     max_memory: float | None = None
+    orientation: str | None = None
+
+    @property
+    def preparing(self) -> Plan:
+        """The plan by which images are prepared, those that lie otherwise too."""
+        if self.orientation is None:
+            return self.plan
+        return dataclasses.replace(self.plan, orientation=self.orientation)
 
     @property
     def settings(self) -> Configuration:
@@ -151,7 +161,8 @@ def find_job(
     # The file's name counts: a plan that was copied to be edited is another plan.
     loaded = dataclasses.replace(Plan.load(path), name=plan)
     loaded.configuration(configuration)  # says which there are if this is not
-    told = must_fit(loaded, described)
+    measured = measured_in(workspace)
+    told = must_fit(loaded, described, measured)
     if told and (known := f"{told}{described.raw}") not in _told:
         _told.add(known)  # not again for each fold
         logger.warning("%s", told)
@@ -167,6 +178,7 @@ def find_job(
     if options.extend_splits is not None:
         extend_splits(workspace, described, options.extend_splits)
     training, validation = load_fold(workspace, described, fold)
+    lay = loaded if measured is None else loaded.as_they_lay(measured.orientations)
     return Job(
         dataset=dataclasses.replace(described, lengths=loaded.unit),
         workspace=workspace,
@@ -177,6 +189,7 @@ def find_job(
         validation=tuple(validation),
         data=loaded.data_id(configuration),
         max_memory=options.max_memory,
+        orientation=lay.orientation,
     )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -19,9 +20,10 @@ from autoseg.train.data.cascade import (
 from autoseg.train.data.open_cases import OpenCases
 from autoseg.train.data.sampler import TRAINING
 from autoseg.train.setup.hardware import choose_hardware
-from autoseg.train.setup.job import find_job
+from autoseg.train.setup.job import ensure_preprocessed, find_job
 from autoseg.train.setup.options import Options
 from autoseg.train.stage import train
+from tests import toy
 
 SECOND = "3d_cascade_fullres"
 CPU = choose_hardware("cpu", precision="fp32", threads=1, loader_threads=0)
@@ -111,6 +113,40 @@ def test_predictions_that_change_are_prepared_again(cascade):
     ensure_previous(job)
 
     assert not np.array_equal(store.open(case).annotation[:], before)
+
+
+def test_what_was_predicted_lies_as_a_case_that_changed(cascade):
+    """Its image now lies upside down in the file, and has nothing but 0 on one side."""
+    pretend_first_stage(cascade)
+    job = find(cascade)
+    ensure_previous(job)
+    case = job.training[0]
+    images, truth = cascade.dataset / "imagesTr", cascade.dataset / "labelsTr"
+    image = np.asarray(nibabel.load(images / f"{case}_0000.nii.gz").dataobj).T.copy()
+    labels = np.asarray(nibabel.load(truth / f"{case}.nii.gz").dataobj).T
+    image[..., :2] = 0
+    for place, array in (
+        (images / f"{case}_0000.nii.gz", image),
+        (truth / f"{case}.nii.gz", labels),
+        (previous_files(job)[case], labels),
+    ):
+        toy.write_nifti(place, array[::-1], axes="LPI")
+
+    job = find(cascade)
+    ensure_preprocessed(job)
+    ensure_previous(job)
+
+    own = np.asarray(job.store.open(case).annotation[:])
+    seen = np.asarray(store_of_previous(job).open(case).annotation[:])
+    assert own.shape[-1] == image.shape[-1] - 2
+    np.testing.assert_array_equal(seen, own)
+
+    image[..., 2] = 0  # another box, and the same prediction
+    toy.write_nifti(images / f"{case}_0000.nii.gz", image[::-1], axes="LPI")
+    job = find(cascade)
+    ensure_preprocessed(job)
+    ensure_previous(job)
+    assert store_of_previous(job).open(case).shape[-1] == image.shape[-1] - 3
 
 
 def test_the_second_stage_trains_and_is_scored(cascade):
