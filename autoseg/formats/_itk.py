@@ -28,6 +28,7 @@ from autoseg.formats._nifti import (
     write_nifti,
 )
 from autoseg.formats._nifti_geometry import micrometer_fields, nifti_geometry
+from autoseg.formats._nrrd import ENDINGS as NRRD
 from autoseg.formats._nrrd import (
     edges_of_limits,
     geometry_fields,
@@ -50,6 +51,7 @@ from autoseg.formats.header import (
 from autoseg.formats.names import in_one_map, read_segments
 from autoseg.formats.sitk import channels_of, itk_geometry, quiet, to_sitk, unflipped
 from autoseg.geometry.mapped import is_large
+from autoseg.spec.foreign.behind import PAIRS
 from autoseg.spec.image import Geometry
 
 # What all readers of these formats know; 64-bit integers are trouble to many.
@@ -173,12 +175,12 @@ class ItkFiles(Format):
 
 def is_nifti(path: Path) -> bool:
     """Return whether a file's name says NIfTI."""
-    return path.name.lower().endswith((".nii", ".nii.gz"))
+    return path.name.lower().endswith((".nii", ".nii.gz", *PAIRS))
 
 
 def is_nrrd(path: Path) -> bool:
     """Return whether a file's name says NRRD."""
-    return path.name.lower().endswith(".nrrd")
+    return path.name.lower().endswith(NRRD)
 
 
 def _placed(source: Any, path: Path, unit: str | None) -> Geometry:

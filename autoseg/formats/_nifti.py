@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 
 from autoseg.errors import FormatError
 from autoseg.formats._arrays import write_voxels
-from autoseg.formats._in_files.nifti_layout import LAYOUTS, MAGIC
+from autoseg.formats._in_files.nifti_layout import LAYOUTS, MAGIC, PAIR
 from autoseg.formats._in_files.packed import beginning, unpacked
+from autoseg.formats._in_files.pairs import as_nifti, is_analyze
 from autoseg.formats._in_files.stored import RAW, ZLIB, Stored
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.arrays.windowed import windowed
+from autoseg.spec.foreign.behind import image_behind, is_pair
 
 Array = NDArray[Any]
 
@@ -103,12 +105,12 @@ class NiftiFile:
 
 
 def read_nifti(path: Path) -> NiftiFile:
-    """Read a .nii or .nii.gz file, all of it.
+    """Read a .nii or .nii.gz file, or the pair of .hdr and .img, all of it.
 
     Parameters
     ----------
     path : Path
-        The file; whether it is compressed is seen in its first bytes.
+        The file, of a pair the header; what is compressed is seen in its first bytes.
 
     Returns
     -------
@@ -121,13 +123,20 @@ def read_nifti(path: Path) -> NiftiFile:
         If the file is cut off, damaged, no NIfTI, or holds something else than an
         image of two or three axes with channels.
     """
-    data = _uncompressed(path)
-    header = _header(data, path)
-    stored = _stored(header, path)
+    if is_pair(path):
+        header = read_nifti_header(path).header
+        stored = _stored(header, path)
+        data = stored.path.read_bytes()
+        if stored.packing == ZLIB:
+            data = unpacked(data, stored.offset + stored.nbytes, stored.path)
+    else:
+        data = _uncompressed(path)
+        header = _header(data, path)
+        stored = _stored(header, path)
     needed = stored.offset + stored.nbytes
     if len(data) < needed:
         raise FormatError(
-            f"{path} is cut off: {len(data)} of {needed} bytes are there. "
+            f"{stored.path} is cut off: {len(data)} of {needed} bytes are there. "
             "Copy it again."
         )
     count = math.prod(stored.shape)
@@ -164,14 +173,22 @@ def _stored(header: Any, path: Path) -> Stored:
     """Return where a file has its voxels: (C, *S), or (*S, colors)."""
     channels, space, color = _sizes(header, path)
     order = ">" if header.dtype["dim"].base.byteorder == ">" else "<"
-    with path.open("rb") as file:
+    pair = is_pair(path)
+    voxels = image_behind(path) if pair else path
+    if not voxels.is_file():
+        raise FormatError(
+            f"{path} is the header of {voxels}, which is not there. Copy both, and "
+            "keep their names."
+        )
+    with voxels.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
+    start = int(header["vox_offset"])
     shape = (*space[::-1], color) if color > 1 else (channels, *space[::-1])
     return Stored(
-        path=path,
+        path=voxels,
         dtype=np.dtype(order + KINDS.get(int(header["datatype"]), "u1")),
         shape=shape,
-        offset=int(header["vox_offset"]) or len(header.tobytes()) + 4,
+        offset=start if pair else start or len(header.tobytes()) + 4,
         packing=ZLIB if packed else RAW,
     )
 
@@ -285,14 +302,23 @@ def _uncompressed(path: Path) -> bytes:
 
 
 def _header(data: bytes, path: Path) -> Any:
+    pair = is_pair(path)
+    marks = PAIR if pair else MAGIC
     for size, layout in LAYOUTS.items():
-        if len(data) < size + 4:
+        if len(data) < (size if pair else size + 4):
             continue
         for kind in (layout, layout.newbyteorder("S")):  # S: swapped
             header = np.frombuffer(data, kind, 1)[0]
-            right = header["magic"] == MAGIC[size].rstrip(b"\0")
+            right = header["magic"] == marks[size].rstrip(b"\0")
             if header["sizeof_hdr"] == size and right:
                 return header
+            if pair and is_analyze(data, kind):
+                return as_nifti(data, kind, path)
+    if pair:
+        raise FormatError(
+            f"{path} is no header of NIfTI or Analyze 7.5, whose voxels are in .img. "
+            "Save the image as NIfTI, NRRD or TIFF."
+        )
     raise FormatError(
         f"{path} is no NIfTI file, whatever its name says, or only the beginning of "
         "one. Get or write it again."

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.formats._in_files.pairs import remarks_of, says_nothing
 from autoseg.formats._nifti import NiftiFile
 from autoseg.formats.base import Array
 from autoseg.formats.header import OVERRULED, with_fields, with_remarks
@@ -50,33 +51,18 @@ def nifti_geometry(file: NiftiFile, path: Path, unit: str | None) -> Geometry:
         Of a header that ITK refuses (NIfTI-2, and matrices that are not quite
         orthonormal) the nearest rotation. It remembers what is odd.
     """
-    import SimpleITK
-
     shape = file.array.shape[1:]
     dim = len(shape)
     by_itk, scale = _scales(file, unit)
     given = file.header["pixdim"][1 : dim + 1].astype(np.float64)
     spacing = np.abs(given) * scale
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    remarks: list[str] = []
-    try:
-        quiet()
-        reader.ReadImageInformation()
-    except RuntimeError:
-        origin, direction, shear = _nearest_rotation(file, dim)
-        if shear > SHEAR_TOLERANCE:
-            remarks.append(
-                "its matrix is sheared, by cosines of up to "
-                f"{shear:.3g}; the nearest rotation is taken"
-            )
+    if says_nothing(file.header):
+        remarks = remarks_of(file.header)
+        origin, direction = np.zeros(dim), np.eye(dim)
     else:
-        read = itk_geometry(reader)
         factor = scale / by_itk
-        origin = np.array(read.origin[:dim]) * factor
-        direction = np.reshape(read.direction, (read.dim, read.dim))[:dim, :dim]
-        if factor == 1:
-            spacing = np.array(read.spacing[::-1][:dim])
+        origin, direction, edges, remarks = _place(file, path, factor)
+        spacing = edges if edges is not None and factor == 1 else spacing
     geometry = Geometry(
         shape=shape,
         spacing=tuple(spacing[::-1].tolist()),
@@ -86,6 +72,37 @@ def nifti_geometry(file: NiftiFile, path: Path, unit: str | None) -> Geometry:
     )
     geometry = with_remarks(with_doubts(geometry, file), remarks)
     return with_fields(geometry, "nifti", file.geometry_fields())
+
+
+def _place(
+    file: NiftiFile, path: Path, factor: float
+) -> tuple[Array, Array, Array | None, list[str]]:
+    """Return origin, direction and spacing as ITK reads them, and what is odd.
+
+    Lengths but the spacing are multiplied by a factor; the spacing is None where ITK
+    refuses the header.
+    """
+    import SimpleITK
+
+    dim = file.array.ndim - 1
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        quiet()
+        reader.ReadImageInformation()
+    except RuntimeError:
+        origin, direction, shear = _nearest_rotation(file, dim)
+        if shear <= SHEAR_TOLERANCE:
+            return origin, direction, None, []
+        remark = (
+            f"its matrix is sheared, by cosines of up to {shear:.3g}; the nearest "
+            "rotation is taken"
+        )
+        return origin, direction, None, [remark]
+    read = itk_geometry(reader)
+    origin = np.array(read.origin[:dim]) * factor
+    direction = np.reshape(read.direction, (read.dim, read.dim))[:dim, :dim]
+    return origin, direction, np.array(read.spacing[::-1][:dim]), []
 
 
 def micrometer_fields(geometry: Geometry) -> dict[str, Any] | None:

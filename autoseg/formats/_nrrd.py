@@ -22,6 +22,7 @@ from autoseg.formats._arrays import write_voxels
 
 Array = NDArray[Any]
 
+ENDINGS = (".nrrd", ".nhdr")  # the second one's voxels are in another file
 SPACE = ("space", "space dimension", "space units")  # they come before the sizes
 AXES = (
     "space directions",

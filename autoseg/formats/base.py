@@ -401,6 +401,12 @@ def find_format(ending_or_path: str | Path, name: str | None = None) -> Format:
     ending = match_ending(text, tuple(_formats_by_ending()))
     if ending is None:
         known = " ".join(sorted(_formats_by_ending()))
+        if text.endswith((".img", ".img.gz")):
+            raise FormatError(
+                f"{ending_or_path} is read by its header: of NIfTI and Analyze the "
+                ".hdr beside it. Give that, in `file_ending` of dataset.json, too; of "
+                f"other kinds, save it as one of these: {known}."
+            )
         raise FormatError(
             f"{ending_or_path} is of no known format. There are: {known}."
         )

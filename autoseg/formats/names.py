@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from autoseg.atomic import atomically
 from autoseg.errors import FormatError
-from autoseg.formats._nrrd import channel_axis, read_nrrd_header
+from autoseg.formats._nrrd import ENDINGS, channel_axis, read_nrrd_header
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.spec.foreign.looks import ANATOMY, Code, Look, looks_of, usual_color
 
 Array = NDArray[Any]
 
-ENDING, NRRD = ".seg.nrrd", ".nrrd"
+ENDING, NRRD = ".seg.nrrd", ENDINGS
 KEY = re.compile(r"Segment(\d+)_(\w+)")
 LONGEST_HEADER = 1 << 20  # bytes
 ESCAPES = {"\\n": "\n", "\\\\": "\\"}  # of NRRD's values

@@ -69,4 +69,5 @@ NIFTI2 = np.dtype(
     ]
 )
 LAYOUTS = {348: NIFTI1, 540: NIFTI2}
+PAIR = {348: b"ni1", 540: b"ni2\x00\r\n\x1a\n"}  # voxels are in another file
 MAGIC = {348: b"n+1", 540: b"n+2\x00\r\n\x1a\n"}

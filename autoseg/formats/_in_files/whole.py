@@ -8,10 +8,8 @@ from pathlib import Path
 from autoseg.errors import FormatError, amount, some_of
 from autoseg.formats._in_files.raw import slices_of_meta, stored_meta, stored_nrrd
 from autoseg.formats._in_files.stored import RAW
-from autoseg.formats._nrrd import read_nrrd_header
+from autoseg.formats._nrrd import ENDINGS, read_nrrd_header
 from autoseg.spec.foreign.behind import META, voxels_behind
-
-NRRD = ".nrrd"
 
 
 def must_have_voxels(path: Path) -> None:
@@ -47,7 +45,7 @@ def must_be_whole(path: Path) -> None:
     """Refuse what was cut off, of which ITK says that there is no such file."""
     stored = None
     with suppress(KeyError, ValueError, IndexError, OSError):  # ITK says what is wrong
-        if path.name.lower().endswith(NRRD):
+        if path.name.lower().endswith(ENDINGS):
             found = stored_nrrd(path, len(read_nrrd_header(path)["sizes"].split()))
         else:
             found = stored_meta(path) if path.name.lower().endswith(META) else None

@@ -1,4 +1,4 @@
-"""Headers whose voxels are in other files: MetaImage and NRRD."""
+"""Headers whose voxels are in other files: MetaImage, NRRD, NIfTI and Analyze."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ HEAD = 1 << 16  # bytes in which a header names the file of its voxels
 NAMED = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$", re.I | re.M)
 HEADERS = (".mhd", ".mha", ".nrrd", ".nhdr")
 META = (".mhd", ".mha")
+PAIRS = (".hdr", ".hdr.gz")  # of NIfTI and of Analyze 7.5
 NUMBER = re.compile(r"%0?\d{0,2}d")
 
 
@@ -28,6 +29,8 @@ def voxels_behind(path: Path) -> list[Path]:
     list of Path
         Beside the header, whether they are there or not.
     """
+    if is_pair(path):
+        return [image_behind(path)]
     if path.suffix.lower() not in HEADERS:
         return []
     try:
@@ -45,6 +48,22 @@ def voxels_behind(path: Path) -> list[Path]:
         lines = head[found.end() :].decode("utf-8", "surrogateescape").splitlines()
         return [path.parent / line.strip() for line in lines if line.strip()]
     return [path.parent / one for one in _numbered(name)]
+
+
+def is_pair(path: Path) -> bool:
+    """Return whether a file's name says that it is a header with its voxels beside."""
+    return path.name.lower().endswith(PAIRS)
+
+
+def image_behind(path: Path) -> Path:
+    """Return where the voxels of a NIfTI or Analyze header are: ``.img`` beside it.
+
+    Either may be packed. Where none is there, the plain one.
+    """
+    name = path.name[: path.name.lower().rindex(".hdr")]
+    endings = (".img", ".img.gz", ".IMG", ".IMG.gz", ".IMG.GZ")
+    found = [path.with_name(name + ending) for ending in endings]
+    return next((one for one in found if one.exists()), found[0])
 
 
 def _numbered(name: str) -> list[str]:

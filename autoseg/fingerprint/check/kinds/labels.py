@@ -25,6 +25,7 @@ from autoseg.fingerprint.check.segments import (
     segment_problems,
     segments_in,
 )
+from autoseg.formats.names import NRRD
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.image import Geometry
@@ -61,7 +62,7 @@ class LabelsCheck(CheckKind):
     def look_inside(self, facts: CaseFacts, path: Path, annotation: Any) -> None:
         super().look_inside(facts, path, annotation)
         facts.found = as_annotation(annotation).counts()
-        if self.labels is not None and path.name.lower().endswith(".nrrd"):
+        if self.labels is not None and path.name.lower().endswith(NRRD):
             segments = segments_in(path)
             known = known_of(self.dataset, self._names())
             facts.problems += segment_problems(path, self.labels, segments, known)
