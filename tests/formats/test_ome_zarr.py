@@ -115,6 +115,34 @@ def test_units_are_understood(tmp_path, unit, wanted, spacing):
     np.testing.assert_allclose(geometry.spacing, spacing, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("without", "scale", "spacing", "said"),
+    [
+        ("z", [5.0, 0.5, 0.25], (5e-3, 0.5e-3, 0.25e-3), "no unit along z; that of"),
+        ("yx", [5.0, 0.5, 0.25], (5e-3, 0.5e-3, 0.25e-3), "no unit along y and x"),
+        # 1 is what files have where nothing is known.
+        ("z", [1.0, 0.5, 0.25], (0.25e-3, 0.5e-3, 0.25e-3), "no size along z"),
+    ],
+)
+def test_a_ratio_of_axes_outlives_a_unit_that_some_lack(
+    tmp_path, without, scale, spacing, said
+):
+    path = tmp_path / "a.zarr"
+    _write(path, IMAGE[0, 0], "zyx", "0.4", scale, unit="nanometer")
+    content = json.loads((path / ".zattrs").read_text())
+    for axis in content["multiscales"][0]["axes"]:
+        if axis["name"] in without:
+            del axis["unit"]
+    (path / ".zattrs").write_text(json.dumps(content))
+
+    geometry = find_format(path).geometry(path, None, None, 1)
+
+    assert geometry.unit == "um"
+    np.testing.assert_allclose(geometry.spacing, spacing, rtol=1e-12)
+    (note,) = find_format(path).notes(geometry)
+    assert said in note
+
+
 def test_what_dataset_json_says_of_the_size_counts(tmp_path):
     path = _write(tmp_path / "a.zarr", IMAGE[0, 0, 0], "yx", "0.5")
 

@@ -51,11 +51,13 @@ def calibrated(
     Returns
     -------
     Calibration or None
-        None if the file says nothing. Along an axis without a size a pixel is taken to
-        be as long as along the last that has one.
+        None if the file says nothing. A number without a unit is in that of the other
+        axes, if it is not 1, which files have for nothing. Along an axis without a size
+        a pixel is taken to be as long as along the last that has one.
     """
-    units = [unit_of(word) for word in words]
     letters = "zyx"[-len(edges) :]
+    words, notes = _completed(edges, words, letters)
+    units = [unit_of(word) for word in words]
     unknown = {str(w): w for w, u in zip(words, units, strict=True) if not u.known}
     sized = [e is not None and u.has_size for e, u in zip(edges, units, strict=True)]
     if not any(sized):
@@ -80,7 +82,26 @@ def calibrated(
     fallback = lengths[last] or 0.0
     found = tuple(fallback if length is None else length for length in lengths)
     remarks = tuple(unknown_unit(w, "none, along that axis") for w in unknown.values())
-    return Calibration(found, unit, remarks, _missing(lengths, letters))
+    return Calibration(found, unit, remarks, (*notes, *_missing(lengths, letters)))
+
+
+def _completed(
+    edges: Sequence[float | None], words: Sequence[Any], letters: str
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Return units in which numbers without one have that of the other axes."""
+    others = [word for word in words if unit_of(word).has_size]
+    if not others:
+        return list(words), ()
+    bare = [
+        edge not in (None, 1.0) and not unit_of(word).said
+        for edge, word in zip(edges, words, strict=True)
+    ]
+    if not any(bare):
+        return list(words), ()
+    named = " and ".join(a for a, is_bare in zip(letters, bare, strict=True) if is_bare)
+    note = f"it gives no unit along {named}; that of the others, {others[-1]}, is taken"
+    filled = [others[-1] if b else word for b, word in zip(bare, words, strict=True)]
+    return filled, (note,)
 
 
 def _missing(edges: Sequence[float | None], letters: str) -> tuple[str, ...]:
