@@ -53,6 +53,8 @@ TAGS = (  # all that headers are asked for
     *("TemporalPositionIdentifier", "EchoNumbers", "EchoTime", "DiffusionBValue"),
     *("AcquisitionTime", "InversionTime", "DetectorInformationSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *("ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber"),
+    "NumberOfSlices",
 )
 
 
@@ -80,6 +82,12 @@ class Header:
         What the series and the patient are called.
     localizer : bool
         Whether it is one, by its kind of image.
+    whole : str
+        UID of the concatenation that the file is a part of; empty if it is none.
+    part, parts : int
+        Which part it is, from 1, and how many there are; 0 if it does not say.
+    slices : int
+        How many slices there are in an image of its series; 0 if it does not say.
     """
 
     name: str
@@ -97,6 +105,10 @@ class Header:
     frame_of_reference: str
     patient: str
     localizer: bool
+    whole: str = ""
+    part: int = 0
+    parts: int = 0
+    slices: int = 0
 
 
 def is_dicom_file(path: Path) -> bool:
@@ -245,7 +257,7 @@ def _header(found: Any, name: str, where: str) -> Header:
         planes=tuple(planes_in(found, name)) if pictured else (),
         shape=(rows, columns),
         samples=int(found.get("SamplesPerPixel") or 1),
-        inverted=_is_inverted(found, modality),
+        inverted=is_inverted(found),
         thickness=to_number(found.get("SpacingBetweenSlices"))
         or to_number(found.get("SliceThickness")),
         sop_class=str(found.SOPClassUID),
@@ -259,10 +271,14 @@ def _header(found: Any, name: str, where: str) -> Header:
         frame_of_reference=str(found.get("FrameOfReferenceUID") or ""),
         patient=to_text(found.get("PatientID")),
         localizer="LOCALIZER" in kinds or "SCOUT" in kinds,
+        whole=str(found.get("ConcatenationUID") or ""),
+        part=int(to_number(found.get("InConcatenationNumber")) or 0),
+        parts=int(to_number(found.get("InConcatenationTotalNumber")) or 0),
+        slices=int(to_number(found.get("NumberOfSlices")) or 0),
     )
 
 
-def _is_inverted(found: Any, modality: str) -> bool:
+def is_inverted(found: Any) -> bool:
     """Return whether MONOCHROME1 turns the values, and not their picture alone.
 
     Hounsfield units, becquerels and other values with a unit are what they are.
@@ -270,4 +286,5 @@ def _is_inverted(found: Any, modality: str) -> bool:
     if found.get("PhotometricInterpretation") != "MONOCHROME1":
         return False
     unit = str(found.get("RescaleType") or "US").upper()
+    modality = str(found.get("Modality") or "")
     return modality not in ("CT", "PT", "NM") and unit in ("US", "UNSPECIFIED")

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.dicom.choose import choose, open_place, stacks_at
-from autoseg.dicom.headers import open_file
+from autoseg.dicom.headers import is_inverted, open_file
 from autoseg.dicom.needed import no_decoder
 from autoseg.dicom.planes import Plane
 from autoseg.dicom.series import Stack, axes_of, normal_of
-from autoseg.errors import FormatError
+from autoseg.errors import FormatError, some_of
 from autoseg.spec.foreign.archive import Archive
 from autoseg.spec.foreign.place import part_of, place_of
 from autoseg.spec.image import Geometry
@@ -127,6 +127,19 @@ def _notes(stack: Stack) -> tuple[str, ...]:
         notes.append("its small values are bright (MONOCHROME1), and were turned")
     if stack.placed and len(stack.planes) == 1:
         notes.append("its series has one slice")
+    if stack.header.slices > len(stack.planes):
+        notes.append(
+            f"it has {len(stack.planes)} of the {stack.header.slices} slices that its "
+            "header tells of"
+        )
+    scales = {(plane.slope, plane.intercept) for plane in stack.planes}
+    if stack.header.modality == "CT" and len(scales) > 1:
+        pairs = [f"{slope:g}, {more:g}" for slope, more in sorted(scales)]
+        listed = some_of(pairs, between="; ")
+        notes.append(
+            "its slices have several slopes and intercepts, and each is read by its "
+            f"own: {listed}"
+        )
     return tuple(notes)
 
 
@@ -219,7 +232,7 @@ def _frames(archive: Archive, name: str, stack: Stack) -> Array:
         raise _damaged(where, error) from None
     except Exception as error:  # whatever pydicom raises on damaged voxels
         raise _damaged(where, error) from None
-    if stack.header.inverted:
+    if is_inverted(data):
         bits = int(data.BitsStored)
         signed = int(data.get("PixelRepresentation") or 0)
         stored = (-1 if signed else (1 << bits) - 1) - stored.astype(np.int64)

@@ -8,9 +8,11 @@ import shutil
 import zipfile
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, generate_uid
 
+from autoseg.dicom.voxels import read_volume
 from autoseg.errors import FormatError
 from autoseg.formats.base import find_format
 from autoseg.spec.foreign.place import with_part
@@ -152,6 +154,48 @@ def test_a_missing_slice_is_named_with_its_place(tmp_path):
         r"\(-12.5, 20.25, -97.5\) mm \(IM0002.dcm\) and \(-12.5, 20.25, -92.5\)",
     ):
         _read(tmp_path)
+
+
+def test_a_part_of_a_concatenation_that_is_missing_is_named(tmp_path):
+    write_enhanced(tmp_path / "whole.dcm", stored())
+    for number, frames in ((1, slice(0, 3)), (2, slice(3, 5))):
+        ds = pydicom.dcmread(tmp_path / "whole.dcm")
+        groups = list(ds.PerFrameFunctionalGroupsSequence)[frames]
+        ds.PerFrameFunctionalGroupsSequence = pydicom.Sequence(groups)
+        ds.NumberOfFrames, ds.PixelData = len(groups), stored()[frames].tobytes()
+        ds.ConcatenationUID, ds.InConcatenationNumber = "1.2.3", number
+        save(ds, tmp_path / "parts" / f"{number}.dcm")
+    volume = read_volume(tmp_path / "parts")
+    np.testing.assert_array_equal(volume.array[0], stored() - 1024.0)
+
+    (tmp_path / "parts" / "1.dcm").unlink()
+
+    with pytest.raises(FormatError, match="in 2 files .* of which number 1 is not"):
+        read_volume(tmp_path / "parts")
+
+
+def test_slices_are_turned_and_scaled_each_by_its_own_file(tmp_path):
+    write_series(
+        tmp_path / "s",
+        Modality="MR",
+        each=lambda n: {
+            "PhotometricInterpretation": "MONOCHROME1" if n == 2 else "MONOCHROME2",
+            "RescaleIntercept": 0,
+            "NumberOfSlices": 7,
+        },
+    )
+    volume = read_volume(tmp_path / "s")
+
+    wanted = stored().astype(int)
+    wanted[2] = 4095 - wanted[2]  # 12 bits
+    np.testing.assert_array_equal(volume.array[0], wanted)
+    assert "5 of the 7 slices" in volume.notes[0]
+
+    write_series(
+        tmp_path / "ct", each=lambda n: {"RescaleIntercept": -1024 if n else 0}
+    )
+    (note,) = read_volume(tmp_path / "ct").notes
+    assert "several slopes and intercepts" in note and "1, -1024; 1, 0" in note
 
 
 def test_a_file_that_is_cut_off_is_named_and_not_passed_by(tmp_path):
