@@ -73,6 +73,12 @@ def of_machine(error: BaseException) -> str | None:
     """
     if not isinstance(error, OSError):
         return None
+    if error.errno in _OF_A_FILE and error.filename is not None:
+        return (
+            f"{error.filename} may not be read or written ({error.strerror}): change "
+            "its permissions or those of its folder, ask its owner, or give another "
+            "place"
+        )
     if error.errno in MACHINE_ERRORS:
         return str(error)
     if NO_TEMPORARY in str(error):  # tempfile tries to write into each
@@ -161,16 +167,21 @@ class CaseErrors(AutosegError):
         self.stage = stage
         self.failures = dict(failures)
         self.finished = finished
-        lines = [
-            f"  {case}: {error if isinstance(error, AutosegError) else repr(error)}"
-            for case, error in self.failures.items()
-        ]
+        lines = [f"  {case}: {_told(error)}" for case, error in self.failures.items()]
         rest = ", the others are done" if finished else ""
         super().__init__(
             f"{stage}: {len(lines)} of {amount(len(lines) + finished, 'case')} "
             f"failed{rest}. "
             "Mend these and run the same command again:\n" + "\n".join(lines)
         )
+
+
+def _told(error: Exception) -> str:
+    """Return what is said of a case's error, in one line or more."""
+    if isinstance(error, AutosegError):
+        return str(error)
+    said = of_machine(error)
+    return repr(error) if said is None else f"{said}."
 
 
 class PartDone(AutosegError):

@@ -26,6 +26,7 @@ from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers import base as readers
 from autoseg.spec.arrays.overlaps import Mask, painted
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.place import files_below
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 
@@ -63,7 +64,7 @@ def files_of(case: Case) -> list[Path]:
     annotation = case.annotation
     if annotation is not None:
         is_folder = annotation.is_dir()
-        files += sorted(annotation.rglob("*")) if is_folder else [annotation]
+        files += files_below(annotation) if is_folder else [annotation]
         beside.append(annotation.with_name(f"{case.id}.json"))
         beside += readers.beside(annotation)
     return files + [path for path in beside if path.is_file() and path not in files]

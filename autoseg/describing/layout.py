@@ -20,6 +20,7 @@ from autoseg.describing.roles import (
 )
 from autoseg.errors import DatasetError, UsageError, some_of
 from autoseg.formats.base import match_ending
+from autoseg.spec.foreign.place import refuse
 
 WRITTEN = ("dataset.json", "dataset.png", "splits.json", "splits_final.json")
 FOREIGN = ("autoseg_root", "__MACOSX")
@@ -75,7 +76,7 @@ def find_layout(
 def list_tree(folder: Path) -> list[Path]:
     """Return the files below a folder, sorted, without hidden ones and our own."""
     found: list[Path] = []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=refuse):
         here = Path(place)
         deep = len(here.relative_to(folder).parts)
         folders[:] = sorted(

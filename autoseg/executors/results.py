@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from autoseg.errors import AutosegError, stops_everything
+from autoseg.errors import AutosegError, of_machine, stops_everything
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -63,6 +63,6 @@ class Results(Generic[Item, Result]):
 
 def _tell(stage: str, case: str, error: Exception) -> None:
     """Keep the traceback of what should not have happened."""
-    expected = isinstance(error, AutosegError)
+    expected = isinstance(error, AutosegError) or of_machine(error) is not None
     level = logging.DEBUG if expected else logging.ERROR
     log.log(level, "%s: case %s failed.", stage, case, exc_info=error)

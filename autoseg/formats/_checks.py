@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoseg.errors import FormatError
 from autoseg.formats.header import differing
-from autoseg.spec.foreign.place import is_there, lost, place_of
+from autoseg.spec.foreign.place import is_there, lost, may_be_read, place_of
 from autoseg.spec.image import Geometry
 
 
@@ -21,6 +21,11 @@ def must_exist(path: Path, folders: bool = True) -> None:
         raise FormatError(
             f"{path}: It is a folder, and not a file. Put the file that lies in it "
             "into its place."
+        )
+    if not may_be_read(place_of(Path(path))):
+        raise FormatError(
+            f"{path} may not be read: permission denied. Change its permissions, or "
+            "ask its owner."
         )
 
 

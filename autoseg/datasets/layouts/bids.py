@@ -22,6 +22,7 @@ from autoseg.datasets.layouts.names import (
 )
 from autoseg.errors import DatasetError, some_of
 from autoseg.outputs import JOURNAL
+from autoseg.spec.foreign.place import files_below
 
 KEY = "bids"
 OPTIONS = ("derivatives", "suffixes", "annotations")
@@ -99,7 +100,10 @@ class _Found:
         """Return the annotation of each case that has an image."""
         by_case: dict[str, dict[str, list[Path]]] = defaultdict(dict)
         root, own = self.folder / "derivatives", set()
-        for path in sorted(root.glob(f"**/sub-*_{self.kind}.nii*")):
+        wanted = f"sub-*_{self.kind}.nii*"
+        for path in files_below(root) if root.is_dir() else ():
+            if not path.match(wanted):
+                continue
             name = parse(path.name)
             if name is None or not path.name.endswith(ENDINGS):
                 continue

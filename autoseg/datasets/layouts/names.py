@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoseg.spec.foreign.place import fitting
+
 ENDINGS = (".nii.gz", ".nii")
 DESCRIPTION = "dataset_description.json"
 DERIVED = ("space", "res", "den", "desc", "label", "seg", "atlas", "hemi")
@@ -73,7 +75,7 @@ def images_in(folder: Path) -> dict[Path, BidsName]:
     """Return the images of all subjects of a BIDS data set, sorted."""
     found = {}
     for pattern in ("sub-*/*/sub-*", "sub-*/ses-*/*/sub-*"):
-        for path in sorted(folder.glob(pattern)):
+        for path in fitting(folder, pattern):
             name = parse(path.name)
             if name is not None and path.name.endswith(ENDINGS):
                 found[path] = name

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.errors import DatasetError
+from autoseg.spec.foreign.place import fitting
 
 FIELD = re.compile(r"\{(\w+)\}")
 PIECES = re.compile(r"(\{\w+\}|\*)")
@@ -101,7 +102,7 @@ def _fitting(folder: Path, pattern: str) -> Sequence[Mapping[str, str]]:
             parts.append("[^/]*" if piece == "*" else re.escape(piece))
     shape = re.compile("".join(parts))
     found = []
-    for path in sorted(folder.glob(FIELD.sub("*", pattern))):
+    for path in fitting(folder, FIELD.sub("*", pattern)):
         match = shape.fullmatch(path.relative_to(folder).as_posix())
         if match:
             found.append(match.groupdict())

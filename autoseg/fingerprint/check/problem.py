@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autoseg.errors import AutosegError, amount
+from autoseg.errors import AutosegError, amount, of_machine
 from autoseg.spec.shown.html import html_table
 
 Severity = Literal["error", "warning", "note"]
@@ -92,6 +92,8 @@ def unreadable(error: Exception, path: Path) -> Problem:
     if isinstance(error, IsADirectoryError):
         fix = "Put the file that lies in it into its place."
         return Problem("error", path, "It is a folder, and not a file.", fix)
+    if said := of_machine(error):
+        return Problem("error", path, "It cannot be read.", f"{said}.")
     return Problem(
         "error",
         path,

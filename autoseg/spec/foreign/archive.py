@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from autoseg.errors import AutosegError, ModelError, PlanError
+from autoseg.spec.foreign.place import files_below
 from autoseg.spec.json import parse_object
 
 MOST_TEXT = 64 * 2**20  # bytes; a longer JSON file is no plan
@@ -68,9 +69,7 @@ class Archive:
             )
         elif path.is_dir():
             self.names = names or sorted(
-                file.relative_to(path).as_posix()
-                for file in path.rglob("*")
-                if file.is_file()
+                file.relative_to(path).as_posix() for file in files_below(path)
             )
         else:
             raise error(f"{path} does not exist; give a {what}'s folder or zip.")

@@ -6,10 +6,11 @@ in ``study``. So it is a path as others are, for other processes, too.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import parse_qsl, quote, urlencode
 
 PART = re.compile(r"[a-z]+=[^/]*")
@@ -72,8 +73,49 @@ def files_at(path: Path) -> list[Path]:
     place = place_of(path)
     if not place.is_dir():
         return [place]
-    inside = place.rglob("*")
-    return sorted(p for p in inside if p.is_file() and not _hidden(p, place))
+    return [path for path in files_below(place) if not _hidden(path, place)]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return all files in a folder and in those below, sorted.
+
+    Raises
+    ------
+    PermissionError
+        If one of the folders may not be read: ``rglob`` passes it by without a word.
+    """
+    found = []
+    for place, _, names in os.walk(folder, onerror=refuse):
+        found += [Path(place) / name for name in names]
+    return sorted(path for path in found if path.is_file())
+
+
+def refuse(error: OSError) -> None:
+    """Raise what ``os.walk`` meets, which else leaves out what it may not read."""
+    raise error
+
+
+def may_be_read(path: Path) -> bool:
+    """Return whether a file may be read, or what lies in a folder."""
+    return os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK)
+
+
+def fitting(folder: Path, pattern: str) -> list[Path]:
+    """Return what fits a pattern below a folder, sorted.
+
+    Raises
+    ------
+    PermissionError
+        If a folder that may hold some may not be read: ``glob`` passes it by.
+    """
+    above = PurePath(pattern).parts[:-1]
+    for depth in range(len(above) + 1):
+        start = PurePath(*above[:depth]).as_posix()
+        for place in folder.glob(start) if depth else [folder]:
+            if place.is_dir() and not may_be_read(place):
+                text = os.strerror(errno.EACCES)
+                raise PermissionError(errno.EACCES, text, str(place))
+    return sorted(folder.glob(pattern))
 
 
 def all_files_at(paths: Iterable[Path]) -> list[Path]:
