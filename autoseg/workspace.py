@@ -63,6 +63,12 @@ def find_root(root: str | os.PathLike[str] | None = None) -> Path:
     return place
 
 
+def description_of(folder: Path) -> Path:
+    """Return the file that describes a data set; its folder where there is none."""
+    files = (folder / name for name in DESCRIPTIONS)
+    return next((file for file in files if file.is_file()), folder)
+
+
 def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
     """Return the folder of a data set.
 
@@ -84,7 +90,7 @@ def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
         If there is none, or a number fits several; the message says what there is.
     """
     given = Path(dataset)
-    if any((given / name).is_file() for name in DESCRIPTIONS):
+    if description_of(given) != given:
         return given.absolute()
     if given.is_dir() and (given.is_absolute() or len(given.parts) > 1):
         raise UsageError(
@@ -93,9 +99,11 @@ def find_dataset(dataset: str | os.PathLike[str], root: Path) -> Path:
         )
     raw = root / "raw"
     name = str(dataset)
-    if name not in (".", "..") and (raw / name / "dataset.json").is_file():
+    if name not in (".", "..") and description_of(raw / name) != raw / name:
         return (raw / name).absolute()
-    there = sorted(p.parent.name for p in raw.glob("*/dataset.json"))
+    there = sorted(
+        {p.parent.name for known in DESCRIPTIONS for p in raw.glob(f"*/{known}")}
+    )
     if name.isdigit():
         found = [n for n in there if re.match(rf"Dataset0*{int(name)}_", n)]
         if len(found) == 1:

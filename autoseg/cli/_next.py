@@ -7,6 +7,7 @@ import os
 import shlex
 from pathlib import Path
 
+from autoseg.datasets.layouts.names import is_bids
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.workspace import CHECKPOINT_FINAL, find_root
 
@@ -61,6 +62,8 @@ def _described(place: Path) -> list[str]:
 
 
 def _is_described(folder: Path) -> bool:
+    if is_bids(folder):
+        return True
     try:
         raw = json.loads((folder / "dataset.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

@@ -95,8 +95,23 @@ def run(arguments: argparse.Namespace) -> None:
             f"{number:>4}  {name:<{wide}}  {one.score:.3f}  {quality:>7}  "
             f"{one.unlike:>6.3g}  {', '.join(one.because)}"
         )
-    raw = find_dataset(arguments.dataset, find_root(arguments.root))
+    folder = find_dataset(arguments.dataset, find_root(arguments.root))
     print(
-        f"{arguments.output}: images to annotate, and drafts to correct. Then copy "
-        f"them to {raw / 'imagesTr'} and {raw / 'labelsTr'}."
+        f"{arguments.output}: images to annotate, and drafts to correct. Then "
+        f"{_where(folder)}."
     )
+
+
+def _where(folder: Path) -> str:
+    """Return where new cases of a data set belong."""
+    from autoseg.datasets.description import Description
+    from autoseg.datasets.layouts.names import is_bids
+
+    if is_bids(folder):
+        return (
+            f"put the drafts beside the annotations in {folder / 'derivatives'}, "
+            "called as these are"
+        )
+    if "dataset" in Description(folder).raw:
+        return f"name both in `dataset` of {folder / 'dataset.json'}"
+    return f"copy them to {folder / 'imagesTr'} and {folder / 'labelsTr'}"

@@ -25,7 +25,7 @@ from autoseg.lock import waiting_for
 from autoseg.parallel import check_part, on_cluster, part
 from autoseg.spec.fingerprint import Fingerprint
 from autoseg.tasks import choose_task
-from autoseg.workspace import Workspace
+from autoseg.workspace import Workspace, description_of
 
 LOCK = ".lock"
 # What workers import, whatever the files are.
@@ -107,7 +107,7 @@ def fingerprint(
             log.info("%s is up to date.", workspace.fingerprint)
             return there
     lock = workspace.fingerprint.with_suffix(LOCK)
-    description = described.folder / "dataset.json"
+    description = description_of(described.folder)
     with on_cluster(cluster, description, written=workspace.root, needs=NEEDED):
         if num_parts == 1:
             with waiting_for(lock, "fingerprint"):

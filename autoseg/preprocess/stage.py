@@ -48,12 +48,13 @@ from autoseg.preprocess.sources import is_made_of, source_of
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.fingerprint import Fingerprint
-from autoseg.spec.json import write_text
+from autoseg.spec.json import dumps, write_text
 from autoseg.spec.plan import Plan
 from autoseg.tasks import make_task
 from autoseg.workspace import (
     DEFAULT_PLAN,
     Workspace,
+    description_of,
 )
 
 # Bytes in work for each byte of an image in memory, before or after resampling: the
@@ -158,7 +159,7 @@ def preprocess(
     if measured is not None:
         _look_ahead(measured, workspace, work, len(cases), here)
     memory = MemoryBudget.of(max_memory)
-    description = described.folder / "dataset.json"
+    description = description_of(described.folder)
     with on_cluster(cluster, description, written=workspace.root, needs=NEEDED):
         map_cases(
             partial(work.without_cases().prepare, memory=memory),
@@ -259,8 +260,11 @@ def _stores(
 
 def _describe(workspace: Workspace, dataset: Dataset) -> None:
     """Write what does not depend on the plan: dataset.json and the splits."""
-    text = (dataset.folder / "dataset.json").read_text(encoding="utf-8-sig")
-    write_text(workspace.description, text)
+    file = dataset.folder / "dataset.json"
+    if file.is_file():
+        write_text(workspace.description, file.read_text(encoding="utf-8-sig"))
+    else:  # BIDS describes itself
+        write_text(workspace.description, dumps(dict(dataset.raw)))
     if len({case.group or case.id for case in dataset.training}) > 1:
         load_splits(workspace, dataset)
     else:

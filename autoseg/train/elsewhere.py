@@ -25,6 +25,7 @@ from autoseg.lock import is_held
 from autoseg.machine import SHARED_BY, cores, workers_here
 from autoseg.parallel import current_cluster, map_cases, on_cluster, threads_here
 from autoseg.train.setup.job import Job, ensure_preprocessed, lock_of
+from autoseg.workspace import description_of
 
 OUTPUT = "output.txt"  # in a fold's folder: what it said while others trained beside
 GPU = "GPU"  # the resource of a worker that has one
@@ -174,7 +175,7 @@ def train_one(job: Job, call: Mapping[str, Any], cluster: str) -> Path:
 
 def seen_by(cluster: str | None, job: Job) -> AbstractContextManager[None]:
     """Return what opens a cluster whose workers must see a job's files."""
-    description = job.dataset.folder / "dataset.json"
+    description = description_of(job.dataset.folder)
     needs = (__name__,)
     return on_cluster(cluster, description, written=job.workspace.root, needs=needs)
 

@@ -10,6 +10,9 @@ import nibabel
 import numpy as np
 import pytest
 
+import autoseg
+from autoseg.cli._next import advice
+from autoseg.cli.next import _where
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.layouts.names import is_bids, parse
 from autoseg.datasets.read import load_dataset, open_dataset
@@ -66,6 +69,28 @@ def test_images_and_derivatives_are_cases_with_names_and_groups(folder, tmp_path
     assert workspace.dataset == "study"
     assert not [p for p in examine(folder, 1).problems if p.severity == "error"]
     assert not (folder / "dataset.json").exists()
+
+
+def test_it_is_prepared_as_it_is_and_found_by_its_name(folder, tmp_path):
+    root = tmp_path / "root"
+    (root / "raw").mkdir(parents=True)
+    folder.rename(root / "raw" / "study")
+
+    autoseg.plan_and_preprocess("study", root)
+
+    place = root / "preprocessed" / "study"
+    prepared = {path.stem for path in place.glob("2d_*/*.json")}
+    assert prepared == {"sub-01_ses-a", "sub-01_ses-b", "sub-02"}
+    described = json.loads((place / "dataset.json").read_text())
+    assert described["labels"] == {"background": 0, "one": 1, "two": 2}
+    assert not (root / "raw" / "study" / "dataset.json").exists()
+
+
+def test_a_bare_autoseg_and_next_say_where_it_goes_on(folder, tmp_path):
+    assert "autoseg run ." in advice(folder)
+    assert "annotations in" in _where(folder) and "derivatives" in _where(folder)
+    (tmp_path / "dataset.json").write_text('{"dataset": {}}')
+    assert "in `dataset` of" in _where(tmp_path)
 
 
 def test_dataset_json_says_what_is_meant_where_there_are_several(folder):
