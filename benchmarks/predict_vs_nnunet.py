@@ -117,14 +117,17 @@ def watch(words: list[str], threads: int) -> Run:
     )
     peak, cpu = 0, {}
     while process.poll() is None:
-        total = 0
+        alone, shared = 0, 0
         for member in _family(process):
             try:
-                total += _memory(member)
+                private, together = _memory(member)
                 times = member.cpu_times()
                 cpu[member.pid] = times.user + times.system
             except psutil.NoSuchProcess:
                 continue
+            alone += private
+            shared = max(shared, together)
+        total = alone + shared
         peak = max(peak, total)
         time.sleep(SECONDS)
     seconds = time.perf_counter() - start
@@ -133,14 +136,20 @@ def watch(words: list[str], threads: int) -> Run:
     return Run(seconds=seconds, cpu_seconds=sum(cpu.values()), peak=peak)
 
 
-def _memory(process: psutil.Process) -> int:
-    """Return a process's physical memory; what several share is counted once."""
+def _memory(process: psutil.Process) -> tuple[int, int]:
+    """Return a process's physical memory: its own, and what it shares with others.
+
+    What is shared, libraries for the most part, counts once and in full. Of a part in
+    proportion ("Pss"), strangers that have the same libraries would take their share.
+    """
     try:
         text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        row = next(row for row in text.splitlines() if row.startswith("Pss:"))
-        return 1024 * int(row.split()[1])
-    except (OSError, StopIteration):  # not on Linux, or over by now
-        return int(process.memory_info().rss)
+        rows = dict(row.split(":") for row in text.splitlines()[1:])
+        sizes = {name: 1024 * int(row.split()[0]) for name, row in rows.items()}
+    except (OSError, ValueError):  # not on Linux, or over by now
+        return int(process.memory_info().rss), 0
+    private = sizes["Private_Clean"] + sizes["Private_Dirty"]
+    return private, sizes["Rss"] - private
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from autoseg.formats._in_files.pairs import remarks_of, says_nothing
 from autoseg.formats._nifti import NiftiFile
+from autoseg.formats._nifti_plain import plain_sform
 from autoseg.formats.base import Array
 from autoseg.formats.header import OVERRULED, with_fields, with_remarks
 from autoseg.formats.sitk import itk_geometry, quiet
@@ -56,9 +57,13 @@ def nifti_geometry(file: NiftiFile, path: Path, unit: str | None) -> Geometry:
     by_itk, scale = _scales(file, unit)
     given = file.header["pixdim"][1 : dim + 1].astype(np.float64)
     spacing = np.abs(given) * scale
+    plain = plain_sform(file.header) if dim == 3 and by_itk == scale == 1 else None
     if says_nothing(file.header):
         remarks = remarks_of(file.header)
         origin, direction = np.zeros(dim), np.eye(dim)
+    elif plain is not None:
+        remarks = []
+        origin, direction = plain
     else:
         factor = scale / by_itk
         origin, direction, edges, remarks = _place(file, path, factor)
@@ -82,15 +87,9 @@ def _place(
     Lengths but the spacing are multiplied by a factor; the spacing is None where ITK
     refuses the header.
     """
-    import SimpleITK
-
     dim = file.array.ndim - 1
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        quiet()
-        reader.ReadImageInformation()
-    except RuntimeError:
+    read = _read_by_itk(path)
+    if read is None:
         origin, direction, shear = _nearest_rotation(file, dim)
         if shear <= SHEAR_TOLERANCE:
             return origin, direction, None, []
@@ -99,10 +98,23 @@ def _place(
             "rotation is taken"
         )
         return origin, direction, None, [remark]
-    read = itk_geometry(reader)
     origin = np.array(read.origin[:dim]) * factor
     direction = np.reshape(read.direction, (read.dim, read.dim))[:dim, :dim]
     return origin, direction, np.array(read.spacing[::-1][:dim]), []
+
+
+def _read_by_itk(path: Path) -> Geometry | None:
+    """Return what ITK reads in a header; None if it refuses it."""
+    import SimpleITK
+
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        quiet()
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    return itk_geometry(reader)
 
 
 def micrometer_fields(geometry: Geometry) -> dict[str, Any] | None:
