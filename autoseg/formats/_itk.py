@@ -32,6 +32,7 @@ from autoseg.formats._nrrd import ENDINGS as NRRD
 from autoseg.formats._nrrd import (
     edges_of_limits,
     geometry_fields,
+    is_bzip2,
     is_text,
     read_nrrd_header,
     unit_word,
@@ -92,6 +93,13 @@ class ItkFiles(Format):
             file = read_nifti(path)
             return file.scaled(), nifti_geometry(file, path, unit)
         _check_size(path)
+        if is_nrrd(path) and is_bzip2(read_nrrd_header(path)):  # which ITK lacks
+            must_have_voxels(path)
+            geometry = self.geometry(path, spacing, unit, channels)
+            found = stored_nrrd(path, geometry.dim)
+            if found is not None:
+                voxels = np.array(found[0].open())
+                return as_channels(voxels, found[1], geometry.dim), geometry
         image = _read(path)
         return channels_of(image, path), _placed(image, path, unit)
 

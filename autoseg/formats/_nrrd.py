@@ -126,6 +126,11 @@ def is_text(header: Mapping[str, str]) -> bool:
     return header.get("encoding", "").lower() in ("txt", "text", "ascii")
 
 
+def is_bzip2(header: Mapping[str, str]) -> bool:
+    """Return whether voxels are packed by bzip2."""
+    return header.get("encoding", "").lower() in ("bz2", "bzip2")
+
+
 def unit_word(header: Mapping[str, str], dim: int, path: Path) -> str | None:
     """Return the word for the unit of length of a file; None if there is none.
 

@@ -1,5 +1,6 @@
 """MetaImage and NRRD files that stay where they are hold what ITK reads of them."""
 
+import bz2
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -44,6 +45,22 @@ def test_voxels_are_those_of_itk(tmp_path, monkeypatch, ending, packed, kind):
         np.asarray(found.array[:, 1:3, 2:, ::-1]), known.array[:, 1:3, 2:, ::-1]
     )
     assert found.geometry == known.geometry
+
+
+def test_nrrd_packed_by_bzip2_is_read_although_itk_cannot(tmp_path):
+    array = np.arange(5 * 6 * 7, dtype="<i2").reshape(SHAPE)
+    head = b"NRRD0004\ntype: short\ndimension: 3\nsizes: 7 6 5\nspacings: .5 1 2\n"
+    path = tmp_path / "a.nrrd"
+    packed = bz2.compress(array.tobytes())
+    path.write_bytes(head + b"endian: little\nencoding: bzip2\n\n" + packed)
+
+    image = find_format(path).read_image([path])
+
+    np.testing.assert_array_equal(image.array[0], array)
+    assert image.geometry.spacing == (2.0, 1.0, 0.5)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(FormatError, match="damaged|cut off"):
+        find_format(path).read_image([path])
 
 
 @pytest.mark.parametrize("big", [False, True], ids=["little", "big"])
