@@ -29,6 +29,10 @@ SUFFIXES = (
 CLASS_LISTS = ("classes.txt", "obj.names")
 """Files beside annotations that name classes, and annotate nothing."""
 
+CELLPOSE = "_cp_masks"
+BESIDE_MASKS = ("_seg.npy", "_cp_outlines.txt", "_cp_outlines.png", "_cp_output.png")
+"""What Cellpose writes beside its masks of an image, and says nothing else."""
+
 SEPARATORS = "_-. "
 
 
@@ -87,7 +91,7 @@ def find_annotations(
     Annotations
         Those of all images, and of none.
     """
-    files = list_files(folder)
+    files = without_copies(list_files(folder))
     if given:
         own = {
             p.name[: -len(given)]: p for p in files if match_ending(p.name, (given,))
@@ -105,6 +109,13 @@ def find_annotations(
         if ending:
             by_stem.setdefault(path.name[: -len(ending)], path)
     return Annotations(ending=chosen, by_stem=by_stem)
+
+
+def without_copies(files: Sequence[Path]) -> list[Path]:
+    """Return files without what Cellpose has written beside masks of the same image."""
+    masks = {p.name[: p.name.rindex(CELLPOSE)] for p in files if CELLPOSE in p.name}
+    beside = {f"{image}{end}" for image in masks for end in BESIDE_MASKS}
+    return [path for path in files if path.name not in beside]
 
 
 def _same(ending: str | None, other: str) -> bool:

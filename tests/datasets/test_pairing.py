@@ -74,6 +74,18 @@ def test_a_suffix_of_all_annotations_is_left_out(tmp_path, suffix):
     }
 
 
+def test_what_cellpose_writes_beside_its_masks_annotates_nothing(tmp_path):
+    ends = ("_cp_masks.png", "_cp_outlines.txt", "_cp_outlines.png", "_seg.npy")
+    labels = [f"p{i}{end}" for i in (1, 2) for end in ends]
+
+    dataset = data(tmp_path, ["p1.png", "p2.png"], labels, task="instance")
+
+    assert [path for _, path in pairs(dataset).values()] == [
+        "p1_cp_masks.png",
+        "p2_cp_masks.png",
+    ]
+
+
 def test_names_that_agree_keep_their_suffix(tmp_path):
     files = ["p1_mask.png", "p2_mask.png"]
 

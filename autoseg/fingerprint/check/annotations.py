@@ -112,11 +112,13 @@ def _missing_annotations(
         return
     for fact in missing:
         file = fact.case.annotation or folder / fact.case.id
+        is_text = file.suffix.lower() == ".txt"  # YOLO writes none where nothing is
+        empty = " An empty file says that nothing is there." if is_text else ""
         yield Problem(
             "error",
             file,
             f"The image {fact.case.id} has no annotation{lost(file)}.",
-            "Put it there, or take the image out of imagesTr.",
+            f"Put it there, or take the image out of imagesTr.{empty}",
         )
 
 

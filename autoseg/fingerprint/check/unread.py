@@ -9,7 +9,7 @@ from autoseg.datasets.files import list_files
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.layouts.bids import KEY
 from autoseg.datasets.layouts.names import images_in, is_bids
-from autoseg.datasets.pairing import CLASS_LISTS
+from autoseg.datasets.pairing import CLASS_LISTS, without_copies
 from autoseg.datasets.point_tables import TABLES
 from autoseg.dicom.headers import is_dicom, is_dicom_file
 from autoseg.errors import amount, some_of
@@ -151,7 +151,7 @@ def _annotations(
         own = (*own, *kind_of(dataset).endings, *kind.endings)
     whole = any(p.is_dir() or match_ending(p.name, known_endings()) for p in used)
     others: tuple[str, ...] = ()  # many files of code: only if something is left over
-    for path in list_files(dataset.folder / "labelsTr"):
+    for path in without_copies(list_files(dataset.folder / "labelsTr")):
         if path in used or path.name.lower() in CLASS_LISTS:
             continue
         others = others or _others()

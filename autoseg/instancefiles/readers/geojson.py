@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from autoseg.errors import FormatError
+import numpy as np
+from numpy.typing import NDArray
+
+from autoseg.errors import FormatError, amount
 from autoseg.instancefiles.readers import INSTANCEFILES
 from autoseg.instancefiles.readers._kind import (
     Content,
@@ -16,6 +19,7 @@ from autoseg.instancefiles.readers._kind import (
     InstanceFile,
     Picture,
     Places,
+    Remark,
     text_of,
 )
 from autoseg.instancefiles.readers._shapes import point_places, polygon_places
@@ -24,6 +28,8 @@ from autoseg.spec.foreign.json import load_json
 COLLECTION, FEATURE, GROUP = "FeatureCollection", "Feature", "GeometryCollection"
 MARKS = ("Point", "MultiPoint")
 AREAS = ("Polygon", "MultiPolygon")
+DETECTED = ("detection", "cell", "tile")  # QuPath's kinds of what it found itself
+SEVERAL = 2
 UNSAID = "it does not say of which object it is a plane; give its planes one `name`"
 
 
@@ -55,13 +61,75 @@ class GeoJsonObjects(InstanceFile):
                 "it is no GeoJSON of features. Export the objects again, as "
                 "FeatureCollection."
             )
-        planes = {_plane(feature) for feature in features}
+        regions = _regions(features)
+        meant = [(n, f) for n, f in enumerate(features, 1) if n not in regions]
+        planes = {_plane(feature) for _, feature in meant}
         objects = [
             drawn
-            for number, feature in enumerate(features, 1)
+            for number, feature in meant
             for drawn in _all_drawn(feature, number, len(planes) > 1)
         ]
-        return Content(pictures=[Picture(case=None, objects=objects)])
+        remarks = [_left_out(len(regions))] if regions else []
+        return Content(pictures=[Picture(case=None, objects=objects)], remarks=remarks)
+
+
+def _left_out(count: int) -> Remark:
+    return Remark(
+        found=f"{amount(count, 'annotation')} in which QuPath detected objects, left "
+        "out: no objects themselves.",
+        fix="Nothing, if that is meant. Else export them without the detections.",
+    )
+
+
+def _regions(features: Sequence[Any]) -> set[int]:
+    """Return the numbers of annotations of QuPath that several detections lie in.
+
+    QuPath detects inside of an annotation, which an export of all objects has, too.
+    """
+    kinds = [_object(f, "properties").get("objectType") for f in features]
+    middles = [
+        middle
+        for feature, kind in zip(features, kinds, strict=True)
+        if kind in DETECTED and (middle := _middle(feature)) is not None
+    ]
+    if len(middles) < SEVERAL:
+        return set()
+    found = set()
+    for number, (feature, kind) in enumerate(zip(features, kinds, strict=True), 1):
+        if kind == "annotation" and _count_in(feature, np.array(middles)) >= SEVERAL:
+            found.add(number)
+    return found
+
+
+def _corners(feature: Any) -> list[NDArray[np.float64]]:
+    """Return the rings of a feature; none of what cannot be drawn."""
+    try:
+        pieces = _pieces(_object(feature, "geometry"))
+        return [np.array(r, np.float64)[:, :2] for piece in pieces for r in piece]
+    except (ValueError, TypeError, IndexError):
+        return []
+
+
+def _middle(feature: Any) -> NDArray[np.float64] | None:
+    """Return the middle of the box around a feature."""
+    rings = [ring for ring in _corners(feature) if len(ring)]
+    if not rings:
+        return None
+    every = np.concatenate(rings)
+    middle: NDArray[np.float64] = (every.min(0) + every.max(0)) / 2
+    return middle
+
+
+def _count_in(feature: Any, points: NDArray[np.float64]) -> int:
+    """Return how many points (N, 2) lie inside a feature, by the even-odd rule."""
+    inside = np.zeros(len(points), dtype=bool)
+    for ring in _corners(feature):
+        for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, 0), strict=True):
+            crosses = (y0 > points[:, 1]) != (y1 > points[:, 1])
+            if y0 != y1:
+                at = x0 + (points[:, 1] - y0) * (x1 - x0) / (y1 - y0)
+                inside ^= crosses & (points[:, 0] < at)
+    return int(inside.sum())
 
 
 def _features(raw: Any) -> list[Any] | None:

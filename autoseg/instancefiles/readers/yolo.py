@@ -52,6 +52,9 @@ class YoloObjects(InstanceFile):
         return [] if described is None else [described]
 
     def parse(self, path: Path) -> Content:
+        described = _description(path)
+        if described is not None and described.name in DESCRIPTIONS:
+            _must_be_outlines(described)
         objects = []
         for number, row in enumerate(_rows(path), 1):
             try:
@@ -105,6 +108,17 @@ def _description(path: Path) -> Path | None:
             if (folder / name).is_file():
                 return folder / name
     return None
+
+
+def _must_be_outlines(described: Path) -> None:
+    """Refuse rows of a pose, whose numbers would pass for the corners of a polygon."""
+    text = described.read_text(encoding="utf-8-sig")
+    if re.search(r"^kpt_shape\s*:", text, re.MULTILINE):
+        raise FormatError(
+            f"{described.name} says `kpt_shape`: its rows are a box and keypoints, and "
+            "no outlines. For landmarks, export COCO's keypoints; for objects, export "
+            "the segmentation."
+        )
 
 
 def _names(path: Path) -> list[str]:

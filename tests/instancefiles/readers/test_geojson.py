@@ -8,7 +8,7 @@ import pytest
 from autoseg.errors import FormatError
 from autoseg.instancefiles.geojson import write_geojson
 from autoseg.instancefiles.measure import measure
-from autoseg.instancefiles.readers.base import read_objects
+from autoseg.instancefiles.readers.base import read_objects, remarks_of
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 from tests.instancefiles.readers.outlines import blob, inside
@@ -98,6 +98,26 @@ def test_names_of_a_picture_do_not_join_objects(tmp_path):
     path = write(tmp_path / "c0.geojson", collection(*features))
 
     assert read_objects(path, "c0", LABELS, PICTURE).labels.max() == 2
+
+
+def test_where_qupath_detected_is_no_object(tmp_path):
+    def drawn(kind, left, top, right, bottom, name="cell"):
+        ring = (left, top), (right, top), (right, bottom), (left, bottom)
+        return feature(polygon(ring), name, objectType=kind)
+
+    cells = [drawn("detection", 9 * i, 4, 9 * i + 4, 9) for i in range(4)]
+    around = drawn("annotation", 0, 0, 30, 40, None)  # the middles of three
+    by_hand = drawn("annotation", 27, 4, 33, 30)  # the middle of one
+    path = write(tmp_path / "c0.geojson", collection(around, by_hand, *cells))
+
+    found = read_objects(path, "c0", LABELS, PICTURE)
+
+    assert list(found.names.values()) == [f"feature {n}" for n in (2, 3, 4, 5, 6)]
+    assert (found.labels > 0).sum() == 3 * 20 + 6 * 26  # the fourth covers a part of it
+    (remark,) = remarks_of(path, LABELS)
+    assert remark.found.startswith("1 annotation in which QuPath detected")
+    alone = write(tmp_path / "c1.geojson", collection(around, by_hand))
+    assert len(read_objects(alone, "c1", {1: "cell"}, PICTURE).names) == 2
 
 
 def test_planes_of_one_name_are_one_object_of_a_volume(tmp_path):

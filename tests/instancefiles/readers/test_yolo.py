@@ -56,6 +56,14 @@ def test_names_of_classes_win(tmp_path, file, text):
     assert read(path).classes == {1: 5, 2: 2}
 
 
+def test_rows_of_a_pose_are_no_polygons(tmp_path):
+    path = write(tmp_path, "0 0.5 0.5 0.2 0.2 0.4 0.4 1 0.6 0.6 1")
+    (tmp_path / "data.yaml").write_text("kpt_shape: [2, 3]\nnames: [cell]\n")
+
+    with pytest.raises(FormatError, match="kpt_shape.*a box and keypoints"):
+        read(path)
+
+
 def test_a_picture_without_objects_is_an_empty_file(tmp_path):
     assert not read(write(tmp_path)).labels.any()
 
