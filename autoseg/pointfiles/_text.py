@@ -15,6 +15,8 @@ from autoseg.errors import FormatError
 from autoseg.spec.foreign.json import keys_of as keys_of
 from autoseg.spec.foreign.json import load_json as load_json
 
+# What tables have where a number is missing; of pandas, R and Excel among others.
+NOTHING = ("", "nan", "-nan", "none", "null", "na", "n/a", "#n/a", "<na>", "-")
 DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
@@ -64,11 +66,11 @@ def header_of(path: Path) -> list[str]:
 
 
 def is_number(text: str) -> bool:
-    """Return whether a cell is a number or empty."""
+    """Return whether a cell is a number, or says that there is none."""
     try:
-        float(text or "nan")
+        float(text)
     except ValueError:
-        return False
+        return text.strip().lower() in NOTHING
     return True
 
 

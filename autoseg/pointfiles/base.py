@@ -18,6 +18,7 @@ from autoseg.pointfiles._entries import points_of
 from autoseg.pointfiles._kind import Entry as Entry
 from autoseg.pointfiles._kind import Item as Item
 from autoseg.pointfiles._kind import PointFile as PointFile
+from autoseg.pointfiles._text import NOTHING
 from autoseg.pointfiles.convention import Convention
 from autoseg.spec.image import Geometry
 from autoseg.spec.points import ABSENT, PRESENT, UNKNOWN, Points
@@ -315,9 +316,9 @@ def status_of(text: str) -> int | None:
 
 
 def place_of(values: Sequence[Any]) -> list[float] | None:
-    """Return coordinates; None where they are missing (empty, NaN, or all -1)."""
+    """Return coordinates; None where they are missing: `NOTHING`, or all -1."""
     texts = [str(value).strip().lower() for value in values]
-    if all(text in ("", "nan", "none", "null", "na") for text in texts):
+    if all(text in NOTHING for text in texts):
         return None
     try:
         place = [float(text) for text in texts]

@@ -14,6 +14,9 @@ from autoseg.pointfiles import POINTFILES
 from autoseg.pointfiles._text import header_of, table_of
 from autoseg.pointfiles.base import Entry, PointFile, place_of
 
+# Columns that ImageJ writes beside X and Y, also where rows have no numbers in front.
+MEASURED = {"area", "mean", "counter", "slice", "frame", "ch"}
+NAMES = {"landmark", "name", "point", "case", "image", "file", "filename"}
 NUMBERS = re.compile(r"[\d\s/-]*")  # of slices and regions, which name no landmark
 
 
@@ -33,7 +36,9 @@ class ImagejResults(PointFile):
 
     def claims(self, path: Path) -> bool:
         header = header_of(path)
-        return header[:1] in ([""], ["#"]) and {"x", "y"} <= set(header)
+        numbered = header[:1] in ([""], ["#"]) or bool(MEASURED & set(header))
+        named = bool(NAMES & set(header))  # a table that pandas or a person wrote
+        return numbered and not named and {"x", "y"} <= set(header)
 
     def parse(self, path: Path, count: int | None = None) -> list[Entry]:
         rows = table_of(path)

@@ -50,33 +50,34 @@ class WideCsv(PointFile):
             return [in_order(None, rows)]
         if all(map(is_number, rows[0][1:])):
             return [in_order(image_case(r[0]), _grouped(r[1:], count)) for r in rows]
+        if not rows[0][0] and len(rows[0]) > 1:  # pandas counts rows in front
+            rows = [row[1:] for row in rows]
         columns = _columns(rows[0])
-        return [_entry(row, columns, rows[0]) for row in rows[1:]]
+        return [_entry(row, columns) for row in rows[1:]]
 
 
 def _columns(header: Sequence[str]) -> dict[str, dict[str, int]]:
     """Return the column of each axis, by landmark."""
-    columns: dict[str, dict[str, int]] = {}
-    for number, cell in enumerate(header):
-        after, before = AFTER.fullmatch(cell), BEFORE.fullmatch(cell)
-        if number == 0 or (CASE.fullmatch(cell) and not columns):
-            continue
-        if after:
-            columns.setdefault(after[1], {})[after[2].lower()] = number
-        elif before:
-            columns.setdefault(before[2], {})[before[1].lower()] = number
-    wrong = [n for n, axes in columns.items() if set(axes) not in ({*"xy"}, {*"xyz"})]
-    if wrong or not columns:
-        raise FormatError(
-            f"its columns are {', '.join(header[:8])}, ...; give case,tip_x,tip_y,... "
-            "or the columns case,landmark,x,y,z."
-        )
-    return columns
+    for before_first in (False, True):  # in "x_apex" both letters at the ends fit
+        columns: dict[str, dict[str, int]] = {}
+        for number, cell in enumerate(header):
+            after, before = AFTER.fullmatch(cell), BEFORE.fullmatch(cell)
+            if number == 0 or (CASE.fullmatch(cell) and not columns):
+                continue
+            if after and not (before and before_first):
+                columns.setdefault(after[1], {})[after[2].lower()] = number
+            elif before:
+                columns.setdefault(before[2], {})[before[1].lower()] = number
+        axes = [set(of) for of in columns.values()]
+        if axes and all(of in ({*"xy"}, {*"xyz"}) for of in axes):
+            return columns
+    raise FormatError(
+        f"its columns are {', '.join(header[:8])}, ...; give case,tip_x,tip_y,... or "
+        "the columns case,landmark,x,y,z."
+    )
 
 
-def _entry(
-    row: Sequence[str], columns: dict[str, dict[str, int]], header: Sequence[str]
-) -> Entry:
+def _entry(row: Sequence[str], columns: dict[str, dict[str, int]]) -> Entry:
     points: dict[str, Any] = {}
     for name, axes in columns.items():
         place = place_of([row[axes[axis]] for axis in "xyz" if axis in axes])

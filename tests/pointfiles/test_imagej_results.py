@@ -68,3 +68,19 @@ def test_labels_of_images_with_one_point_each_are_cases(tmp_path):
     found = read_points(tmp_path / "points.csv", ["tip"], lambda case: None)
 
     assert list(found) == ["a", "b"]
+
+
+def test_rows_without_numbers_in_front_are_told_by_what_was_measured(tmp_path):
+    found = read(tmp_path, "Area,Mean,X,Y\n0,9,30.5,5.25\n0,9,1,2\n")["c0"]
+
+    assert found.coordinates.tolist() == [[5.25, 30.5], [2, 1]]
+
+
+@pytest.mark.parametrize("name", ["landmark", "label"])
+def test_a_table_of_pandas_names_cases_and_landmarks(tmp_path, name):
+    text = f",case,{name},x,y\n0,a,tip,1,2\n1,a,root,3,4\n2,b,root,5,6\n"
+
+    found = read(tmp_path, text, "points.csv")
+
+    assert found["a"].coordinates.tolist() == [[2, 1], [4, 3]]
+    assert found["b"].names == ("root",)

@@ -87,3 +87,26 @@ def test_commas_between_cells_stay_what_they_are(tmp_path):
     found = read_points(tmp_path / "c0.csv", ["tip"])["c0"]
 
     assert found.coordinates.tolist() == [[4, 3]]
+
+
+def test_names_that_end_in_an_axis_do_not_change_which_letter_counts(tmp_path):
+    head = "case,x_apex,y_apex,x_tip,y_tip\n"
+    found = read(tmp_path, head + "one,1,2,3,4\n", ["tip", "apex"])["one"]
+
+    assert dict(zip(found.names, found.coordinates.tolist(), strict=True)) == {
+        "tip": [4, 3],
+        "apex": [2, 1],
+    }
+
+
+def test_pandas_counts_rows_in_front(tmp_path):
+    found = read(tmp_path, ",case,tip_x,tip_y,root_x,root_y\n0,one.png,1,2,N/A,N/A\n")
+
+    assert found["one"].coordinates.tolist() == [[2, 1]]
+
+
+@pytest.mark.parametrize("word", ["NA", "N/A", "#N/A", "<NA>", "-", "null", "-nan"])
+def test_words_of_other_programs_for_nothing_are_missing(tmp_path, word):
+    found = read(tmp_path, f"one,1,2,{word},{word}\n")["one"]
+
+    assert found.names == ("tip",)
