@@ -19,6 +19,7 @@ from autoseg.atomic import atomically
 from autoseg.errors import FormatError
 from autoseg.formats._nrrd import ENDINGS, channel_axis, read_nrrd_header
 from autoseg.formats.base import known_endings, match_ending
+from autoseg.spec.foreign.behind import voxels_behind
 from autoseg.spec.foreign.looks import ANATOMY, Code, Look, looks_of, usual_color
 
 Array = NDArray[Any]
@@ -275,6 +276,8 @@ def _header(path: Path) -> str:
             head, _ = _parted(text)
             if head is not None:
                 return head.decode("utf-8", errors="replace")
+    if text.startswith(b"NRRD") and voxels_behind(path):  # nothing comes behind it
+        return text.decode("utf-8", errors="replace").replace("\r\n", "\n")
     raise FormatError(f"{path} has no header of NRRD. Get or write it again.")
 
 

@@ -11,6 +11,7 @@ import SimpleITK
 from autoseg.errors import FormatError
 from autoseg.formats.base import find_format, writable
 from autoseg.formats.detached import DetachedFormat
+from autoseg.formats.names import segments_of
 from autoseg.geometry import mapped
 from autoseg.spec.foreign.behind import voxels_behind
 from tests.each import each
@@ -113,6 +114,24 @@ def test_large_pairs_stay_in_their_files(tmp_path, monkeypatch):
         assert mapped.is_mapped(found.array)
         np.testing.assert_array_equal(found.array, one.array)
         assert found.geometry == one.geometry
+
+
+@each("ending", [".nhdr", ".nrrd"])
+def test_names_of_segments_stand_in_a_header_without_voxels_too(tmp_path, ending):
+    labels = np.arange(120, dtype=np.uint8).reshape(6, 5, 4) % 3
+    (tmp_path / "a.raw").write_bytes(labels.tobytes())
+    path = tmp_path / f"a{ending}"
+    names = "".join(
+        f"Segment{n}_Name:={name}\nSegment{n}_LabelValue:={n + 1}\n"
+        for n, name in enumerate(("liver", "tumor"))
+    )
+    path.write_text(  # no blank line at its end: no voxels follow
+        "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 4 5 6\nencoding: raw\n"
+        f"{names}data file: a.raw\n"
+    )
+
+    assert segments_of(path) == {"liver": 1, "tumor": 2}
+    np.testing.assert_array_equal(find_format(path).read_labels(path)[0], labels)
 
 
 def test_voxels_count_as_files_of_the_image(tmp_path):
