@@ -20,7 +20,12 @@ from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.parts import cases_of_parts
 from autoseg.datasets.series.studies import Wanted, cases_of_study, is_study
 from autoseg.errors import UsageError, amount, some_of
-from autoseg.formats.base import is_folder_image, known_endings, match_ending
+from autoseg.formats.base import (
+    is_folder_image,
+    known_endings,
+    match_ending,
+    writable,
+)
 from autoseg.model.model import Model
 from autoseg.outputs import JOURNAL
 from autoseg.predict.job import Job
@@ -87,12 +92,16 @@ def find_jobs(
             f"{', '.join(twice)}: several images have this name, and their predictions "
             "would overwrite each other. Rename them, or predict folder by folder."
         )
-    one_file = match_ending(output.name, kind_of(model).endings()) and (
-        is_folder_image(output) or not output.is_dir()
-    )
+    ending = match_ending(output.name, kind_of(model).endings())
+    one_file = ending is not None and (is_folder_image(output) or not output.is_dir())
     if one_file and len(cases) > 1:
         raise UsageError(
             f"{len(cases)} cases do not fit into one file, {output}. Give a folder."
+        )
+    if one_file and ending and not wanted.types and writable(ending) != ending:
+        raise UsageError(
+            f"{output}: {ending} is read and not written. Give another ending, such "
+            f"as {writable(ending)}."
         )
     if one_file:
         return [Job(case=cases[0], output=output)]

@@ -71,7 +71,15 @@ def test_what_no_format_reads_and_folders_of_images_are_named(
     write(x, "a.nii.gz", "b.mhd")
     write(x / "more", "c.nii.gz")
     (x / "notes").mkdir()
-    for name in ("p4.img", "p4.hdr", "d.MGZ", "e.npy", "readme.txt", "b.json", ".hid"):
+    for name in (
+        "p4.BRIK",
+        "p4.HEAD",
+        "d.MGZ",
+        "e.npy",
+        "readme.txt",
+        "b.json",
+        ".hid",
+    ):
         (x / name).write_bytes(b"")
     predict(predictor, x / "a.nii.gz", x / "out")
     caplog.clear()
@@ -82,7 +90,7 @@ def test_what_no_format_reads_and_folders_of_images_are_named(
     messages = [record.getMessage() for record in caplog.records]
     files, folders = (m for m in messages if "left out" in m)
     assert files.startswith("4 files left out") and files.endswith(
-        "d.MGZ, e.npy, p4.hdr, p4.img."
+        "d.MGZ, e.npy, p4.BRIK, p4.HEAD."
     )
     assert folders.startswith("1 folder with images") and "more. Predict" in folders
 
@@ -100,6 +108,17 @@ def test_images_numbered_as_channels_of_a_model_of_one_are_explained(
         predict(predictor, tmp_path / "x", tmp_path / "out")
 
     assert all(name in str(caught.value) for name in names[:3])
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.nhdr", "a.dcm"])
+def test_a_file_that_is_not_written_is_refused_before_anything(
+    predictor, tmp_path, name
+):
+    image = tmp_path / "x.nii.gz"
+    image.touch()
+
+    with pytest.raises(UsageError, match="read and not written.*nii.gz"):
+        predict(predictor, image, tmp_path / name)
 
 
 def test_files_numbered_as_channels_are_images_if_they_are_given(predictor, tmp_path):
