@@ -215,7 +215,7 @@ def components_of(
 def _read(side_car: Path, count: int) -> Mapping[str, Any]:
     example = '{"instances": {"1": 2}}'
     try:
-        content = json.loads(side_car.read_text(encoding="utf-8"))
+        content = json.loads(side_car.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DatasetError(
             f"{side_car} is missing: there are several classes, and it has to say of "

@@ -97,7 +97,7 @@ def earlier_splits(workspace: Workspace, fold: int | str) -> list[Split]:
     """
     if not workspace.splits.is_file() or not str(fold).isdigit():
         return []
-    raw = json.loads(workspace.splits.read_text(encoding="utf-8"))
+    raw = json.loads(workspace.splits.read_text(encoding="utf-8-sig"))
     if int(fold) >= len(raw):
         return []
     entry = raw[int(fold)]
@@ -141,5 +141,5 @@ def _of_held_groups(dataset: Dataset, held_out: set[str]) -> set[str]:
 def _added(workspace: Workspace, count: int) -> list[list[list[str]]]:
     if not workspace.splits.is_file():
         return [[] for _ in range(count)]
-    raw = json.loads(workspace.splits.read_text(encoding="utf-8"))
+    raw = json.loads(workspace.splits.read_text(encoding="utf-8-sig"))
     return [list(entry.get(ADDED, [])) for entry in raw]

@@ -208,7 +208,7 @@ def read_splits(path: Path) -> tuple[Split, ...]:
         If it is no such list.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(path.read_text(encoding="utf-8-sig"))
         splits = tuple((_ids(fold["train"]), _ids(fold["val"])) for fold in raw)
     except (ValueError, TypeError, KeyError) as error:
         raise DatasetError(
@@ -229,7 +229,7 @@ def _ids(raw: list[Any]) -> tuple[str, ...]:
 def write_splits(splits: Sequence[Split], path: Path) -> None:
     """Write splits in the format of `read_splits`, unless they are there already."""
     text = dumps([{"train": list(train), "val": list(val)} for train, val in splits])
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_text(encoding="utf-8-sig") != text:
         write_text(path, text)
 
 

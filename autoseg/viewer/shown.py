@@ -27,7 +27,7 @@ def names_near(path: Path) -> tuple[dict[int, str], Mapping[str, Any]]:
     if folder is None:
         return {}, {}
     try:
-        raw = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        raw = json.loads((folder / "dataset.json").read_text(encoding="utf-8-sig"))
         return names_in(raw, folder), raw
     except (AutosegError, ValueError):
         return {}, {}

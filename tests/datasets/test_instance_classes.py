@@ -25,6 +25,14 @@ def test_classes_are_given_by_number_or_by_name(tmp_path):
     assert np.array_equal(found.labels, LABELS)
 
 
+def test_a_mark_of_byte_order_in_front_says_nothing(tmp_path):
+    path = _side_car(tmp_path, "\ufeff" + json.dumps({"instances": {"3": 1, "9": 4}}))
+
+    found = with_classes(path, np.array([[3, 9]], np.uint16), CLASSES)
+
+    assert found.classes == {3: 1, 9: 4}
+
+
 def test_an_empty_map_needs_no_side_car(tmp_path):
     found = with_classes(tmp_path / "a.png", np.zeros((2, 2), np.uint8), CLASSES)
 

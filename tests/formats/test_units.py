@@ -311,11 +311,12 @@ def test_a_prediction_of_an_ome_image_is_calibrated_for_imagej(tmp_path):
 )
 def test_a_side_car_s_unit_is_any_word(tmp_path, word, spacing, unit):
     tifffile.imwrite(tmp_path / "c.tif", ZEROS, photometric="minisblack")
-    (tmp_path / "c.json").write_text(json.dumps({"spacing": [2, 1, 1], "unit": word}))
+    text = json.dumps({"spacing": [2, 1, 1], "unit": word})
 
-    geometry = _both(tmp_path / "c.tif")
-
-    assert (geometry.spacing, geometry.unit) == (pytest.approx(spacing), unit)
+    for encoding in ("utf-8", "utf-8-sig"):  # with the mark that Windows puts there
+        (tmp_path / "c.json").write_text(text, encoding=encoding)
+        geometry = _both(tmp_path / "c.tif")
+        assert (geometry.spacing, geometry.unit) == (pytest.approx(spacing), unit)
 
 
 @pytest.mark.parametrize("centering", ["cell", "node", None])

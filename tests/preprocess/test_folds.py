@@ -155,6 +155,15 @@ def test_everything_wrong_with_given_splits_is_said_at_once():
     assert "fold 2 has no case in 'val'" in text
 
 
+def test_splits_that_windows_saved_with_a_mark_are_read(tmp_path):
+    place = _place(tmp_path)
+    load_splits(place, _dataset("abcdef"))
+    text = place.splits.read_text()
+    place.splits.write_text(text, encoding="utf-8-sig")
+
+    assert load_splits(place, _dataset("abcdef")) == make_splits(_dataset("abcdef"))
+
+
 def test_groups_on_both_sides_are_told_once(caplog):
     given = ((("a", "b"), ("c",)),)
     dataset = _dataset("abc", {"b": "mouse", "c": "mouse"}, given)

@@ -183,7 +183,7 @@ def ome_calibration(
 def entries_of(side_car: Path) -> dict[str, Any]:
     """Return what a side-car says already, such as classes; nothing without one."""
     try:
-        found = json.loads(side_car.read_text(encoding="utf-8"))
+        found = json.loads(side_car.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -215,7 +215,7 @@ def read_side_car(path: Path, stem: str) -> tuple[list[float], str | None] | Non
         if not side.is_file():
             continue
         try:
-            found = json.loads(side.read_text(encoding="utf-8"))
+            found = json.loads(side.read_text(encoding="utf-8-sig"))
         except ValueError as error:
             raise FormatError(f"{side} is no JSON ({error}).") from None
         if not isinstance(found, dict) or "spacing" not in found:
