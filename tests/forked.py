@@ -35,7 +35,7 @@ NEEDED = (
     "planners.stage",
     "scipy.ndimage",
     "tests.forked",
-    "torch._dynamo",  # which each optimizer imports
+    "torch",
 )
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(list(NEEDED))

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autoseg.train.loop._eager import Eager
+
 # Newton and Schulz's iteration for the polar factor, with the coefficients of [1]: they
 # bring all singular values to between 0.7 and 1.2 in five rounds.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -20,7 +22,7 @@ ROUNDS = 5
 ADAM_SIZE = 0.2
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Eager):
     """Muon for the weights of hidden layers, AdamW for everything else.
 
     The gradient of a layer is dominated by a few directions. Muon brings all

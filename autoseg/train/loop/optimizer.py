@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from autoseg.networks.base import Trainable
+from autoseg.train.loop._eager import SGD, AdamW
 from autoseg.train.loop.muon import Muon
 from autoseg.train.loop.schedule import learning_rate, taken_share
 from autoseg.train.setup.recipes import Recipe
@@ -78,7 +79,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """Return the recipe's optimizer of all weights of a network."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
+        return SGD(
             parameters,
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
@@ -98,7 +99,7 @@ def make_optimizer(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
             second_momentum=recipe.second_momentum,
             weight_decay=recipe.weight_decay,
         )
-    return torch.optim.AdamW(
+    return AdamW(
         parameters,
         lr=recipe.learning_rate,
         betas=(recipe.momentum, recipe.second_momentum),

@@ -91,21 +91,31 @@ def test_weights_of_another_network_are_refused():
         build(model, 0)
 
 
-def test_building_a_network_does_not_import_the_compiler():
+def test_neither_building_a_network_nor_training_it_imports_the_compiler():
     # torch._dynamo takes a second to import, as long as torch itself.
     code = (
         "import sys, torch\n"
         "from autoseg.networks import NETWORKS\n"
+        "from autoseg.train.loop.optimizer import make_optimizer\n"
+        "from autoseg.train.setup.recipes import RECIPES\n"
+        "options = dict(dim=3, features=[4, 8], kernels=[[3] * 3] * 2,\n"
+        "    strides=[[1] * 3, [2] * 3], convs_encoder=[1, 1], convs_decoder=[1])\n"
         "with torch.device('meta'):\n"
-        "    NETWORKS['plain_unet'](1, {'classes': 2}, dim=3, features=[4, 8],\n"
-        "        kernels=[[3] * 3] * 2, strides=[[1] * 3, [2] * 3],\n"
-        "        convs_encoder=[1, 1], convs_decoder=[1])\n"
-        "print('torch._dynamo' in sys.modules)\n"
+        "    NETWORKS['plain_unet'](1, {'classes': 2}, **options)\n"
+        "network = NETWORKS['plain_unet'](1, {'classes': 2}, **options)\n"
+        "seen = {recipe.optimizer: recipe for recipe in RECIPES.values()}\n"
+        "for recipe in seen.values():\n"
+        "    optimizer = make_optimizer(recipe, network)\n"
+        "    optimizer.zero_grad()\n"
+        "    network(torch.ones(1, 1, 4, 4, 4))['classes'].sum().backward()\n"
+        "    optimizer.step()\n"
+        "    optimizer.load_state_dict(optimizer.state_dict())\n"
+        "print(*sorted(seen), 'torch._dynamo' in sys.modules)\n"
     )
 
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
-    assert out.stdout.strip() == "False", out.stderr
+    assert out.stdout.strip() == "adamw muon sgd False", out.stderr
 
 
 @pytest.mark.parametrize(

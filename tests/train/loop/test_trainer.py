@@ -197,3 +197,31 @@ def test_optimizers_have_the_recipes_numbers():
     assert isinstance(muon, Muon) and muon.defaults["momentum"] == 0.95
     assert isinstance(adamw, torch.optim.AdamW)
     assert adamw.defaults["betas"] == (0.9, RECIPES["fast"].second_momentum)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("nnunet", torch.optim.SGD), ("adamw", torch.optim.AdamW)]
+)
+def test_steps_are_those_of_torchs_own_optimizer(name, theirs):
+    torch.manual_seed(0)
+    weights = torch.randn(3, 2)
+    one, other = (torch.nn.Linear(2, 3) for _ in range(2))
+    ours = make_optimizer(RECIPES[name], one)
+    options = {key: ours.defaults[key] for key in ("lr", "weight_decay")}
+    if name == "nnunet":
+        options |= {key: ours.defaults[key] for key in ("momentum", "nesterov")}
+    else:
+        options["betas"] = ours.defaults["betas"]
+    own = theirs(other.parameters(), **options)
+
+    for network, optimizer in ((one, ours), (other, own)):
+        with torch.no_grad():
+            network.weight.copy_(weights)
+            network.bias.zero_()
+        for number in range(3):
+            optimizer.zero_grad()
+            (network(weights[number]) - 1).pow(2).sum().backward()
+            optimizer.step()
+
+    assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
+    assert not torch.equal(one.weight, weights)
