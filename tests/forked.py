@@ -103,6 +103,26 @@ class Forked:
         return self._said.read_text(encoding="utf-8") if self._said.exists() else ""
 
 
+class Spawning:
+    """Is `multiprocessing` where a module asks for processes that are spawned."""
+
+    @staticmethod
+    def get_context(method: str) -> Any:
+        """Return what forks them."""
+        assert method == "spawn"
+        return Spawning
+
+    @staticmethod
+    def Process(target: Callable[..., None], args: tuple[Any, ...]) -> Any:  # noqa: N802
+        """Return a process, as `multiprocessing.Process` is one."""
+        return _server.Process(target=_call, args=(target, args))
+
+
+def _call(work: Callable[..., None], given: tuple[Any, ...]) -> None:
+    undrawn.leave_out(pytest.MonkeyPatch())
+    work(*given)
+
+
 def torchrun(*words: str) -> None:
     """Be torchrun, with its agent and its arguments, but that processes are forks."""
     from torch.distributed import run

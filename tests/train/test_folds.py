@@ -9,6 +9,7 @@ from autoseg.errors import TrainingError, UsageError
 from autoseg.spec.plan import Plan
 from autoseg.train.folds import is_complete, train_folds
 from autoseg.train.stage import train
+from tests.forked import Spawning
 
 TINY = {
     "iterations": 2,
@@ -108,7 +109,11 @@ def test_the_stage_before_of_a_cascade_comes_first(two_folds, monkeypatch):
     assert seen == [("3d_fullres", 0), ("3d_fullres", 1), ("second", 0), ("second", 1)]
 
 
-def test_two_devices_train_a_fold_each_and_one_that_fails_costs_no_other(two_folds):
+def test_two_devices_train_a_fold_each_and_one_that_fails_costs_no_other(
+    two_folds, monkeypatch
+):
+    # tests/train/test_launch.py spawns some.
+    monkeypatch.setattr("autoseg.train.folds.multiprocessing", Spawning)
     broken = two_folds.fold(1)
     broken.mkdir(parents=True)
     (broken / "checkpoint_latest.pt").write_bytes(b"of nobody knows which training")
