@@ -67,6 +67,11 @@ planners = st.sampled_from(
 memory = st.floats(1.5, 60)
 
 
+def plan_of(found, planner, classes, **budget):
+    name, preset = planner
+    return PLANNERS[name](found, task(classes), Budget(preset=preset, **budget))
+
+
 def voxels(chosen):
     return math.prod(chosen.patch_size) * chosen.batch_size
 
@@ -76,15 +81,13 @@ def voxels(chosen):
 def test_a_step_fits_the_budget_and_more_memory_never_gives_it_fewer_voxels(
     found, planner, a, b, classes
 ):
-    name, preset = planner
     budgets = sorted((a, b))
     less, more = plans = [
-        PLANNERS[name](
-            found, task(classes), Budget(memory_gb=gb, rule="bytes", preset=preset)
-        )
-        for gb in budgets
+        plan_of(found, planner, classes, memory_gb=gb, rule="bytes") for gb in budgets
     ]
 
+    # The same fingerprint gives the same plan.
+    assert plan_of(found, planner, classes, memory_gb=min(a, b), rule="bytes") == less
     for plan, gb in zip(plans, budgets, strict=True):
         for chosen in plan.configurations.values():
             assert sum(chosen.memory.values()) <= gb * 2**30
@@ -99,12 +102,9 @@ def test_a_step_fits_the_budget_and_more_memory_never_gives_it_fewer_voxels(
 @few
 @given(fingerprints(), planners, memory, memory)
 def test_more_memory_never_gives_a_smaller_patch_by_nnunets_rule(found, planner, a, b):
-    name, preset = planner
-    less, more = (
-        PLANNERS[name](found, task(2), Budget(memory_gb=gb, preset=preset))
-        for gb in sorted((a, b))
-    )
+    less, more = (plan_of(found, planner, 2, memory_gb=gb) for gb in sorted((a, b)))
 
+    assert plan_of(found, planner, 2, memory_gb=min(a, b)) == less
     for configuration in less.configurations.keys() & {"2d", "3d_fullres"}:
         small, large = (p.configuration(configuration) for p in (less, more))
         assert math.prod(small.patch_size) <= math.prod(large.patch_size)
@@ -112,22 +112,10 @@ def test_more_memory_never_gives_a_smaller_patch_by_nnunets_rule(found, planner,
             assert small.batch_size <= large.batch_size
 
 
-@few
-@given(fingerprints(), planners, st.sampled_from(["nnunet", "bytes"]))
-def test_the_same_fingerprint_gives_the_same_plan(found, planner, rule):
-    name, preset = planner
-    budget = Budget(rule=rule, preset=preset)
-
-    assert PLANNERS[name](found, task(2), budget) == PLANNERS[name](
-        found, task(2), budget
-    )
-
-
 @settings(few, max_examples=4)
 @given(fingerprints(), planners, st.sampled_from(["nnunet", "bytes"]))
 def test_every_plan_builds_a_network_that_gives_its_input_shape(found, planner, rule):
-    name, preset = planner
-    plan = PLANNERS[name](found, task(2), Budget(memory_gb=4, rule=rule, preset=preset))
+    plan = plan_of(found, planner, 2, memory_gb=4, rule=rule)
 
     for configuration, chosen in plan.configurations.items():
         with torch.device("meta"), torch.no_grad():
