@@ -34,6 +34,8 @@ MACHINE_ERRORS = {
 NO_TEMPORARY = "No usable temporary directory"  # of Python's tempfile
 # What belongs to one file, and not to the whole machine.
 _OF_A_FILE = {errno.EACCES, errno.EPERM}
+# What a file is called until it is complete: see `autoseg.atomic.temporary_of`.
+_UNFINISHED = re.compile(r"\.([^/\\]+)\.\d+-\w+\.tmp$")
 
 
 def stops_everything(error: BaseException) -> bool:
@@ -70,12 +72,15 @@ def of_machine(error: BaseException) -> str | None:
     --------
     >>> of_machine(OSError(errno.ENOSPC, "No space left on device"))
     '[Errno 28] No space left on device'
+    >>> of_machine(PermissionError(errno.EACCES, "No", "/a/.b.json.12-0f.tmp"))[:9]
+    '/a/b.json'
     """
     if not isinstance(error, OSError):
         return None
     if error.errno in _OF_A_FILE and error.filename is not None:
+        meant = _UNFINISHED.sub(r"\1", str(error.filename))
         return (
-            f"{error.filename} may not be read or written ({error.strerror}): change "
+            f"{meant} may not be read or written ({error.strerror}): change "
             "its permissions or those of its folder, ask its owner, or give another "
             "place"
         )
