@@ -84,7 +84,8 @@ def _left_out(count: int) -> Remark:
 def _regions(features: Sequence[Any]) -> set[int]:
     """Return the numbers of annotations of QuPath that several detections lie in.
 
-    QuPath detects inside of an annotation, which an export of all objects has, too.
+    QuPath detects inside of an annotation, which an export of all objects has, too. One
+    with a class of its own may be meant, as a gland with its nuclei.
     """
     kinds = [_object(f, "properties").get("objectType") for f in features]
     middles = [
@@ -96,7 +97,9 @@ def _regions(features: Sequence[Any]) -> set[int]:
         return set()
     found = set()
     for number, (feature, kind) in enumerate(zip(features, kinds, strict=True), 1):
-        if kind == "annotation" and _count_in(feature, np.array(middles)) >= SEVERAL:
+        if kind != "annotation" or _kind_of(feature) is not None:
+            continue
+        if _count_in(feature, np.array(middles)) >= SEVERAL:
             found.add(number)
     return found
 
@@ -188,7 +191,7 @@ def _drawn(feature: Any, number: int, volume: bool) -> Drawn:
     return Drawn(
         name=f"feature {number}" + (f" ({name})" if name else ""),
         draw=_refusing(UNSAID) if volume and name is None else draw,
-        kind=_class(properties.get("classification", properties.get("class"))),
+        kind=_kind_of(feature),
         plane=_plane(feature),
         part_of=name if volume else None,
     )
@@ -201,8 +204,10 @@ def _refusing(why: str) -> Any:
     return draw
 
 
-def _class(said: Any) -> str | None:
+def _kind_of(feature: Any) -> str | None:
     """Return a class as QuPath writes it: a text, or an object with name or names."""
+    properties = _object(feature, "properties")
+    said = properties.get("classification", properties.get("class"))
     if isinstance(said, Mapping):
         names = said.get("names")
         if isinstance(names, list) and names and all(isinstance(n, str) for n in names):

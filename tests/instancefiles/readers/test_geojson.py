@@ -116,6 +116,9 @@ def test_where_qupath_detected_is_no_object(tmp_path):
     assert (found.labels > 0).sum() == 3 * 20 + 6 * 26  # the fourth covers a part of it
     (remark,) = remarks_of(path, LABELS)
     assert remark.found.startswith("1 annotation in which QuPath detected")
+    gland = drawn("annotation", 0, 0, 30, 40, "debris")  # a class that is meant
+    meant = write(tmp_path / "c2.geojson", collection(gland, *cells))
+    assert len(read_objects(meant, "c2", LABELS, PICTURE).names) == 5
     alone = write(tmp_path / "c1.geojson", collection(around, by_hand))
     assert len(read_objects(alone, "c1", {1: "cell"}, PICTURE).names) == 2
 
