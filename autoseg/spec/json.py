@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import types
@@ -193,6 +194,12 @@ def from_json(kind: type[T], raw: Any, where: str) -> T:
     return typing.cast(T, value)
 
 
+@functools.lru_cache(maxsize=256)
+def hints_of(kind: type) -> dict[str, Any]:
+    """Return the types of a class's fields, which takes long to find out, once."""
+    return typing.get_type_hints(kind)
+
+
 def _build(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -238,7 +245,7 @@ def _build_union(arguments: Any, raw: Any, path: str, errors: list[str]) -> Any:
 def _build_dataclass(hint: Any, raw: Any, path: str, errors: list[str]) -> Any:
     if not isinstance(raw, dict):
         return _mistyped("an object", raw, path, errors)
-    hints = typing.get_type_hints(hint)
+    hints = hints_of(hint)
     known = {f.name: f for f in fields(hint)}
     dot = f"{path}." if path else ""
     before = len(errors)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoseg import __version__
 from autoseg.evaluate.measures import measure_of
 from autoseg.figures.progress import spoken
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTHING = "–"
@@ -26,6 +30,21 @@ def render(template: str, **values: Any) -> str:
     **values
         What it asks for. Everything is escaped but what the template calls safe.
     """
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+            script=(TEMPLATES / "script.js").read_text(encoding="utf-8"),
+            version=__version__,
+            **values,
+        )
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Return what templates are compiled in, once for all pages of a process."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -48,12 +67,7 @@ def render(template: str, **values: Any) -> str:
         "is_length": lambda name: measure_of(name).length,
         "sortable": lambda value: "" if _unknown(value) else value,
     }
-    return environment.get_template(template).render(
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        script=(TEMPLATES / "script.js").read_text(encoding="utf-8"),
-        version=__version__,
-        **values,
-    )
+    return environment
 
 
 def data_uri(content: bytes) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from autoseg.errors import UsageError, did_you_mean
+from autoseg.spec.json import hints_of
 from autoseg.spec.settings.values import fits, wanted
 
 AUTO = "auto"
@@ -194,7 +195,7 @@ def recipe_values(changes: Mapping[str, Any]) -> dict[str, Any]:
             f"A recipe has no {', '.join(f'train.{u}' for u in sorted(unknown))}."
             f"{did_you_mean(unknown[0], there)} It has: {', '.join(there)}."
         )
-    hints = typing.get_type_hints(Recipe)
+    hints = hints_of(Recipe)
     wrong = [
         f"train.{key}={value!r}: {wanted(hints[key])} is wanted"
         for key, value in changes.items()
