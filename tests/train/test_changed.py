@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import autoseg
 from autoseg.cli.main import main
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, TrainingError, UsageError
@@ -19,6 +20,8 @@ from autoseg.spec.run import Run
 from autoseg.train.after.results import find_trained
 from autoseg.train.folds import train_folds
 from autoseg.train.setup.changed import changed_folds, tell_of_model
+from autoseg.train.setup.job import check_other_folds, find_job
+from autoseg.train.setup.options import Options
 from autoseg.train.stage import train
 from tests import toy
 
@@ -243,6 +246,23 @@ def test_trained_folds_stay_and_the_others_learn_from_the_new_cases(toy_root):
     assert Run.load(first / "run.json").training_cases == 4
     assert Run.load(second / "run.json").training_cases == 5
     assert "case_05" in Run.load(second / "run.json").data
+
+
+def test_folds_go_on_when_a_case_comes_that_lies_otherwise(toy_root):
+    autoseg.fingerprint(toy_root.dataset, toy_root.root)
+    go(toy_root)  # all images are LPS, and the plan turns none
+    plan, fingerprint = toy_root.workspace.plan("unet"), toy_root.workspace.fingerprint
+    planned, measured = Plan.load(plan), json.loads(fingerprint.read_text())
+    measured["orientations"] = {"LPS": 5, "RAS": 1}
+    fingerprint.write_text(json.dumps(measured))
+
+    job = find_job(toy_root.dataset, "3d_fullres", 1, toy_root.root, "unet", Options())
+    with pytest.raises(TrainingError, match="orientation: LPS .* None"):
+        check_other_folds(job)  # the fingerprint was made again, and the plan was not
+
+    replace(planned, orientation="LPS").save(plan)  # as it is planned again
+    job = find_job(toy_root.dataset, "3d_fullres", 1, toy_root.root, "unet", Options())
+    check_other_folds(job)
 
 
 def test_trained_folds_are_scored_on_cases_that_they_hold_out_since(toy_root):

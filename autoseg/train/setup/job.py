@@ -29,7 +29,7 @@ from autoseg.preprocess.sources import changed_in_store
 from autoseg.preprocess.store import CaseStore
 from autoseg.spec.configuration import Configuration
 from autoseg.spec.dataset import Dataset
-from autoseg.spec.json import dumps, to_json, write_text
+from autoseg.spec.json import dumps, load_object, to_json, write_text
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
 from autoseg.tasks import make_task
@@ -254,9 +254,11 @@ def check_other_folds(job: Job) -> None:
     others = sorted(fold.name for fold in folds if is_trained(fold))
     if not path.is_file() or not others:
         return
+    known = folder / MODEL_FINGERPRINT
+    lay = load_object(known).get("orientations") if known.is_file() else None
     found = differences(
-        _relevant(Plan.load(path), job.configuration),
-        _relevant(job.plan, job.configuration),
+        _relevant(Plan.load(path).as_they_lay(lay), job.configuration),
+        _relevant(job.preparing, job.configuration),
     )
     if found:
         listed = "\n".join(f"  {line}" for line in found[:12])
