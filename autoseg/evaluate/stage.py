@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autoseg.errors import CaseErrors, UsageError, some_of
+from autoseg.errors import CaseErrors, UsageError, amount, some_of
 from autoseg.evaluate.aggregate import Scores, aggregate
 from autoseg.evaluate.files import (
     is_in_dataset,
@@ -213,7 +213,8 @@ def _told(unknown: Sequence[str]) -> Sequence[str]:
     """Say which predictions have no annotation, and return them."""
     if unknown:
         said = some_of(unknown, SHOWN_CASES)
-        log.info("%d predictions have no annotation: %s", len(unknown), said)
+        count = amount(len(unknown), "prediction")
+        log.info("%s without annotation: %s", count, said)
     return unknown
 
 

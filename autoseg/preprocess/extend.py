@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Sequence
 
-from autoseg.errors import UsageError, some_of
+from autoseg.errors import UsageError, amount, some_of
 from autoseg.preprocess.folds import Split, groups_of, load_splits
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.json import dumps, write_text
@@ -72,9 +72,9 @@ def extend_splits(workspace: Workspace, dataset: Dataset, way: str) -> None:
         )
     write_text(workspace.splits, dumps(entries))
     log.info(
-        "%s: %d cases joined the %s: %s. Folds that were trained stay as they are.",
+        "%s: %s joined the %s: %s. Folds that were trained stay as they are.",
         workspace.splits,
-        len(new),
+        amount(len(new), "case"),
         "training of all folds" if way == "train" else "folds",
         some_of(new),
     )
