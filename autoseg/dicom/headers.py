@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 
 from autoseg.dicom.needed import need_pydicom
 from autoseg.dicom.planes import Plane, planes_in, to_number, to_text
-from autoseg.errors import FormatError, printable
+from autoseg.errors import FormatError, printable, some_of
 from autoseg.spec.foreign.archive import Archive
 
 ENDINGS = (".dcm", ".dicom", ".ima")
@@ -288,3 +289,30 @@ def is_inverted(found: Any) -> bool:
     unit = str(found.get("RescaleType") or "US").upper()
     modality = str(found.get("Modality") or "")
     return modality not in ("CT", "PT", "NM") and unit in ("US", "UNSPECIFIED")
+
+
+def missing_part(headers: Iterable[Header]) -> str:
+    """Return which file of a concatenation is not there; empty if all are.
+
+    One image in several files, each of which says which part it is (PS3.3, C.7.6.16).
+
+    Parameters
+    ----------
+    headers : iterable of Header
+        Of one series.
+    """
+    wholes: dict[str, list[Header]] = defaultdict(list)
+    for header in headers:
+        if header.whole:
+            wholes[header.whole].append(header)
+    for parts in wholes.values():
+        there = {header.part for header in parts}
+        count = max(max(header.parts, header.part) for header in parts)
+        missing = sorted(set(range(1, count + 1)) - there)
+        if missing:
+            here = some_of([header.name for header in parts])
+            return (
+                f"is an image in {count} files (a concatenation), of which number "
+                f"{some_of(missing)} is not there, beside {here}"
+            )
+    return ""

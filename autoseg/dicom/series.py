@@ -15,9 +15,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.dicom.headers import Header
+from autoseg.dicom.headers import Header, missing_part
 from autoseg.dicom.planes import APART, Plane
-from autoseg.errors import some_of
 
 SAME_PLACE = 1e-3  # of a voxel, or mm where there is none
 UNEVEN = 0.01  # of the distance of slices
@@ -147,7 +146,7 @@ def _stacks(headers: list[Header]) -> list[Stack]:
     for names, members in named:
         for word, part, problem in _parts(members):
             parted.append((", ".join(filter(None, (names, word))), part, problem))
-    several, lacking = len(parted) > 1, _lacking(headers)
+    several, lacking = len(parted) > 1, missing_part(headers)
     return [
         _stack(
             members,
@@ -157,28 +156,6 @@ def _stacks(headers: list[Header]) -> list[Stack]:
         )
         for number, (words, members, problem) in enumerate(parted, 1)
     ]
-
-
-def _lacking(headers: Sequence[Header]) -> str:
-    """Return which file of a concatenation is not there; empty if all are.
-
-    One image in several files, each of which says which part it is (PS3.3, C.7.6.16).
-    """
-    wholes: dict[str, list[Header]] = defaultdict(list)
-    for header in headers:
-        if header.whole:
-            wholes[header.whole].append(header)
-    for parts in wholes.values():
-        there = {header.part for header in parts}
-        count = max(max(header.parts, header.part) for header in parts)
-        missing = sorted(set(range(1, count + 1)) - there)
-        if missing:
-            here = some_of([header.name for header in parts])
-            return (
-                f"is an image in {count} files (a concatenation), of which number "
-                f"{some_of(missing)} is not there, beside {here}"
-            )
-    return ""
 
 
 def _words(key: _Kind, kinds: Sequence[_Kind]) -> str:

@@ -99,10 +99,8 @@ def find_jobs(
             f"{len(cases)} cases do not fit into one file, {output}. Give a folder."
         )
     if one_file and ending and not wanted.types and writable(ending) != ending:
-        raise UsageError(
-            f"{output}: {ending} is read and not written. Give another ending, such "
-            f"as {writable(ending)}."
-        )
+        other = writable(ending)
+        raise UsageError(f"{output}: {ending} is read and not written. Give {other}.")
     if one_file:
         return [Job(case=cases[0], output=output)]
     main = None if kind_of(model).only_beside else main_type(wanted.types)

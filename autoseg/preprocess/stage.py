@@ -127,13 +127,10 @@ def preprocess(
     described, workspace = open_dataset(dataset, root)
     loaded = replace(Plan.load(workspace.plan(plan)), name=plan)
     measured = measured_in(workspace)
-    if told := must_fit(loaded, described, measured):
-        log.warning("%s", told)
-    refuse_ids(case.id for case in described.training)
-    known = None if measured is None else measured.orientations
+    turning = _checked(loaded, described, measured)
     work = _Work(
         dataset=replace(described, lengths=loaded.unit),
-        plan=loaded.as_they_lay(known),
+        plan=turning,
         stores=_stores(workspace, loaded, configurations, precision),
     )
     remember_origin(described, workspace)
@@ -238,6 +235,14 @@ class _Work:
                         "placement": prepared.placement.to_json(),
                     },
                 )
+
+
+def _checked(plan: Plan, dataset: Dataset, measured: Fingerprint | None) -> Plan:
+    """Raise where plan and data set contradict each other; return what turns images."""
+    if told := must_fit(plan, dataset, measured):
+        log.warning("%s", told)
+    refuse_ids(case.id for case in dataset.training)
+    return plan if measured is None else plan.as_they_lay(measured.orientations)
 
 
 def _stores(
