@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from autoseg.formats._in_files.pairs import remarks_of, says_nothing
+from autoseg.formats._in_files.plain_header import plain_sform
 from autoseg.formats._nifti import NiftiFile
-from autoseg.formats._nifti_plain import plain_sform
 from autoseg.formats.base import Array
 from autoseg.formats.header import OVERRULED, with_fields, with_remarks
 from autoseg.formats.sitk import itk_geometry, quiet
