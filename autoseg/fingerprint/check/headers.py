@@ -18,7 +18,7 @@ from autoseg.formats.header import (
     remarks_of,
 )
 from autoseg.geometry.align import covers_same, names_of, turn_between, turned_note
-from autoseg.geometry.orientation import Turn, orientation_of
+from autoseg.geometry.orientation import Turn, is_silent, orientation_of
 from autoseg.spec.image import Geometry
 
 DIRECTION_TOLERANCE = 0.01  # of a cosine
@@ -120,7 +120,7 @@ def annotation_problems(image: Geometry, labels: Geometry, path: Path) -> list[P
         )
         for what, theirs, ours in _differences(image, labels)
     ]
-    return problems
+    return [*problems, *_alone_oriented(image, labels, path)]
 
 
 def _long(grid: Geometry) -> list[int]:
@@ -170,6 +170,27 @@ def _turned(labels: Geometry, image: Geometry, turn: Turn, path: Path) -> Proble
         "to the image's grid if it is right there; if only its numbers are, and not "
         "its header, write it again with the image's.",
     )
+
+
+def _alone_oriented(image: Geometry, labels: Geometry, path: Path) -> list[Problem]:
+    """Return that an annotation alone says how axes lie, and not as arrays usually do.
+
+    Who wrote it may have put the voxels into another order.
+    """
+    code = orientation_of(labels)
+    usual = np.allclose(labels.direction, image.direction, atol=DIRECTION_TOLERANCE)
+    if code is None or usual or not is_silent(image) or labels.unit == "px":
+        return []
+    return [
+        Problem(
+            "warning",
+            path,
+            f"Its header says that its axes lie as {code}, and its image's header says "
+            "nothing.",
+            "Voxels are matched by their index. Look at one on its image (such as in "
+            "the report): if it lies mirrored, write it again in the image's order.",
+        )
+    ]
 
 
 def _differences(a: Geometry, b: Geometry) -> list[tuple[str, Any, Any]]:

@@ -20,6 +20,7 @@ from autoseg.fingerprint.check.stage import check
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.formats.base import find_format
 from autoseg.spec.image import Geometry
+from tests.each import each
 
 SHAPE = (12, 14, 16)
 LPS = np.diag([-1.0, -1, 2, 1])
@@ -100,6 +101,22 @@ def test_an_image_without_orientation_is_named_and_not_turned(folder, tmp_path):
     for case, turned in (("c5", labels_of(5)), ("c4", labels_of(4)[:, ::-1, ::-1])):
         stored = np.asarray(store.open(case).annotation)
         assert np.array_equal(np.maximum(stored, 0), turned)
+
+
+@each("axes, told", [(np.diag([1.0, 1, 2, 1]), True), (LPS, False)])
+def test_an_annotation_that_alone_says_how_its_axes_lie_is_told(folder, axes, told):
+    image, labels = _values(0)
+    for number in range(6):
+        name = folder / f"imagesTr/c{number}_0000.nii"
+        _nifti(name, _values(number)[0], codes=(0, 0))
+    _nifti(folder / "labelsTr/c0.nii", labels, axes)
+
+    found = [p.found for p in _problems(folder, "warning")]
+
+    assert len(found) == told
+    assert all(
+        "axes lie as RAS, and its image's header says nothing" in f for f in found
+    )
 
 
 def labels_of(seed):
