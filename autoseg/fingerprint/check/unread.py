@@ -205,7 +205,10 @@ def _of_other_kind(path: Path, ending: str, dataset: Dataset) -> Problem:
             "Correct it, or take it out of dataset.json.",
         )
     task = f'a data set of the task "{dataset.task}"'
-    fix = f"Its annotations end in {dataset.annotation_ending}: export it so."
+    own = dataset.annotation_ending
+    fix = f"Its annotations end in {own}: export it so."
+    if not own:  # there is no image either that would say it
+        fix = f"Export it as one of {' '.join(known_endings())}."
     if not kind_of(dataset).maps_first:
         fix = f"Points are read from {' '.join(sorted(point_endings()))}."
     fix = _way_out(path) or fix

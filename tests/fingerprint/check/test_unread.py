@@ -60,6 +60,16 @@ def test_files_of_unknown_endings_are_named(tmp_path, name, words):
     assert [text for _, file, text in told(tmp_path) if file == name and words in text]
 
 
+def test_where_no_image_says_an_ending_the_known_ones_are_named(tmp_path):
+    data(tmp_path, cases=())
+    (tmp_path / "imagesTr" / "c0_0000.czi").write_bytes(b"x")
+    (tmp_path / "labelsTr" / "c0.czi").write_bytes(b"x")
+
+    (text,) = (text for _, file, text in told(tmp_path) if file == "c0.czi")
+
+    assert "Export it as one of .bmp" in text and ".nii.gz" in text
+
+
 def test_two_annotations_of_one_image_are_told(tmp_path):
     data(tmp_path)
     Image.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "labelsTr/c1.bmp")
