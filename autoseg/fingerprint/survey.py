@@ -40,6 +40,7 @@ from autoseg.fingerprint.sketches import must_be_finite, sketches_of
 from autoseg.formats.base import read_image
 from autoseg.geometry.crop import crop_box
 from autoseg.geometry.mapped import held_bytes, keeping_to
+from autoseg.geometry.orientation import turn_to
 from autoseg.parallel import MemoryBudget, loaded_bytes, map_cases
 from autoseg.spec.annotation import as_annotation
 from autoseg.spec.choice import Choice
@@ -199,7 +200,9 @@ class Survey:
         said = outside_text(outside, len(cases))
         if said is not None:
             log.warning("%s %s", *said)
-        measured = TASKS[self.task.name].pool(_Measurements(self, stamps))
+        measured = TASKS[self.task.name].pool(
+            _Measurements(self, stamps, extents.orientation)
+        )
         _must_be_of_use(self.dataset, make_task(self.task), measured)
         return Fingerprint(
             dataset=self.dataset.name,
@@ -282,11 +285,18 @@ class Survey:
 
 
 class _Measurements(Sequence[Mapping[str, Any]]):
-    """What the task measured of each case, read when it is looked at."""
+    """What the task measured of each case, read when it is looked at.
 
-    def __init__(self, survey: Survey, stamps: Mapping[str, str]) -> None:
+    Measured is on the axes of the files; where these differ it is turned, as images
+    will be.
+    """
+
+    def __init__(
+        self, survey: Survey, stamps: Mapping[str, str], orientation: str | None
+    ) -> None:
         self._survey = survey
         self._stamps = stamps
+        self._orientation = orientation
         self._ids = list(stamps)
 
     def __len__(self) -> int:
@@ -295,7 +305,14 @@ class _Measurements(Sequence[Mapping[str, Any]]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return self._survey._measured(self._ids[index], self._stamps)["annotation"]
+        entry = self._survey._measured(self._ids[index], self._stamps)
+        measured = entry["annotation"]
+        if self._orientation is None:
+            return measured
+        geometry = CaseShape.from_json(entry["shape"], self._ids[index]).geometry
+        turn = turn_to(geometry, self._orientation)
+        kind = TASKS[self._survey.task.name]
+        return kind.turned(measured, turn.axes, turn.flips)
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
         return (self[i] for i in range(len(self)))

@@ -352,6 +352,23 @@ class Task(ABC):
         """Return numbers of one case for the fingerprint, as JSON values."""
 
     @classmethod
+    def turned(
+        cls, measured: Mapping[str, Any], axes: Sequence[int], flips: Sequence[int]
+    ) -> Mapping[str, Any]:
+        """Return what `measure` gives of an annotation whose axes are turned.
+
+        Parameters
+        ----------
+        measured : mapping
+            Of `measure`.
+        axes : sequence of int, length D
+            For each axis afterwards, the one it was before.
+        flips : sequence of int
+            Axes afterwards that run backwards.
+        """
+        return measured
+
+    @classmethod
     @abstractmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return a data set's numbers from those of its cases."""

@@ -512,3 +512,21 @@ def test_files_that_were_copied_again_and_again_are_known_each_time(tmp_path, re
         autoseg.fingerprint(folder, tmp_path / "root")
 
     assert reads == once
+
+
+def test_sides_of_classes_are_counted_as_images_will_be_turned(tmp_path):
+    """Two classes one after the other along x; every other map is stored z, x, y."""
+    folder = toy.volumes(tmp_path / "Toy", cases=6, test=0)
+    alike = autoseg.fingerprint(folder, tmp_path / "a").annotation["sides"]
+    for number in (1, 3):
+        for part, end in (("imagesTr", "_0000"), ("labelsTr", "")):
+            path = folder / part / f"case_{number:02d}{end}.nii.gz"
+            array = np.transpose(np.asarray(nibabel.load(path).dataobj))
+            other = array.transpose(1, 2, 0)[:, ::-1]  # slowest y, then x backwards
+            toy.write_nifti(path, other, (1.0, 0.75, 2.0), axes="SRP")
+
+    found = autoseg.fingerprint(folder, tmp_path / "b")
+
+    assert found.orientations == {"LPS": 4, "SRP": 2}
+    assert alike["one"][2] == [6, 0, 0] and alike["two"][2] == [0, 0, 6]
+    assert found.annotation["sides"] == alike

@@ -18,7 +18,7 @@ from autoseg.tasks.base import Array, Head, Pointwise, Task
 from autoseg.tasks.losses import loss_of, losses_of
 from autoseg.tasks.semantic.partly import Numbering, each_part
 from autoseg.tasks.semantic.places import share_of
-from autoseg.tasks.semantic.sides import sided_axes
+from autoseg.tasks.semantic.sides import sided_axes, turned_sides
 from autoseg.tasks.semantic.sizes import is_one, measure_classes, pool_classes
 
 IGNORE = "ignore"
@@ -238,6 +238,14 @@ class SemanticTask(Task):
         return measure_classes(
             labels_of(annotation), self._spoken_of(annotation), spacing
         )
+
+    @classmethod
+    def turned(
+        cls, measured: Mapping[str, Any], axes: Sequence[int], flips: Sequence[int]
+    ) -> Mapping[str, Any]:
+        if "sides" not in measured:
+            return measured
+        return {**measured, "sides": turned_sides(measured["sides"], axes, flips)}
 
     @classmethod
     def pool(cls, measurements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

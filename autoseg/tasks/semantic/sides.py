@@ -87,6 +87,31 @@ def _sums(labels: Any, count: int) -> NDArray[np.float64]:
     return sums
 
 
+def turned_sides(
+    found: Mapping[str, Sequence[int]], axes: Sequence[int], flips: Sequence[int]
+) -> dict[str, list[int]]:
+    """Return on which side classes lie when the axes of their map are turned.
+
+    Parameters
+    ----------
+    found : mapping
+        Of `measure_sides`.
+    axes : sequence of int, length D
+        For each axis afterwards, the one it was before.
+    flips : sequence of int
+        Axes afterwards that run backwards.
+
+    Examples
+    --------
+    >>> turned_sides({"liver": [0, 1, -1]}, (0, 2, 1), (2,))
+    {'liver': [0, -1, -1]}
+    """
+    return {
+        name: [(-1 if n in flips else 1) * own[axis] for n, axis in enumerate(axes)]
+        for name, own in found.items()
+    }
+
+
 def pool_sides(
     found: Sequence[Mapping[str, Sequence[int]]],
 ) -> dict[str, list[list[int]]]:
