@@ -47,6 +47,7 @@ KINDS = {  # code of a number type in the header
 COLORS = {128: 3, 2304: 4}  # RGB and RGBA, one byte each
 COMPLEX = (32, 1792, 2048)
 GEOMETRY = ("qform_code", "sform_code", "quatern", "qoffset", "srow", "xyzt_units")
+MOST_VOXELS = 2**48
 COMPRESSION = 5  # 6 takes half as long again, for a percent
 
 
@@ -244,6 +245,11 @@ def _sizes(header: Any, path: Path) -> tuple[int, list[int], int]:
     sizes = [int(n) for n in header["dim"][1 : axes + 1]]
     if not 1 < axes < 8 or min(sizes) < 1:
         raise FormatError(f"{path} has no voxels: its size is {sizes}.")
+    if math.prod(sizes) > MOST_VOXELS:
+        raise FormatError(
+            f"{path} says that its size is {sizes}, which no file has. Its header is "
+            "damaged; copy it again."
+        )
     while len(sizes) > 3 and sizes[-1] == 1:
         sizes.pop()
     color = COLORS.get(kind, 1)

@@ -286,6 +286,21 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, ending, share):
         ITK.read_image([path])
 
 
+def test_a_size_that_no_file_has_is_a_damaged_header(tmp_path):
+    path = tmp_path / "a.nii"
+    nibabel.save(nibabel.Nifti2Image(np.zeros((2, 3, 4), np.uint8), np.eye(4)), path)
+    data = bytearray(path.read_bytes())
+    data[16:48] = np.array([3, 2**40, 2**30, 4], "<i8").tobytes()  # dim of NIfTI-2
+    path.write_bytes(data)
+
+    for read in (
+        find_format(path).read_image,
+        lambda p: find_format(p[0]).geometry(p[0], None, None, 1),
+    ):
+        with pytest.raises(FormatError, match="which no file has"):
+            read([path])
+
+
 def test_a_damaged_byte_in_a_compressed_nifti_is_found(tmp_path):
     path = _save(tmp_path / "c.nii.gz", _oblique(_volume()))
     data = bytearray(path.read_bytes())
