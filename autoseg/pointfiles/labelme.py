@@ -33,7 +33,10 @@ class LabelmePoints(PointFile):
             if shape.get("shape_type") != "point":
                 continue
             name, corners = str(shape.get("label") or ""), shape.get("points")
-            if not isinstance(corners, list) or len(corners) != 1:
+            lists = isinstance(corners, list) and all(
+                isinstance(corner, list) for corner in corners
+            )
+            if not lists or len(corners) != 1:
                 raise FormatError(f"the point {name!r} has no place; draw it again.")
             if name in points:
                 raise FormatError(f"two points have the label {name!r}.")

@@ -40,6 +40,7 @@ def test_no_shape_is_no_point(tmp_path):
         ([point("tip", 1, 2), point("tip", 3, 4)], "the label 'tip'"),
         ([{"label": "a", "points": [], "shape_type": "polygon"}], "is a point"),
         ([{"label": "a", "points": [], "shape_type": "point"}], "'a' has no place"),
+        ([{"label": "a", "points": [3.5], "shape_type": "point"}], "'a' has no place"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, shapes, words):
