@@ -108,7 +108,8 @@ def _corners(feature: Any) -> list[NDArray[np.float64]]:
     """Return the rings of a feature; none of what cannot be drawn."""
     try:
         pieces = _pieces(_object(feature, "geometry"))
-        return [np.array(r, np.float64)[:, :2] for piece in pieces for r in piece]
+        rings = [np.array(ring, np.float64) for piece in pieces for ring in piece]
+        return [ring[:, [0, 1]] for ring in rings]
     except (ValueError, TypeError, IndexError):
         return []
 

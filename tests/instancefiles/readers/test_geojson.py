@@ -8,7 +8,7 @@ import pytest
 from autoseg.errors import FormatError
 from autoseg.instancefiles.geojson import write_geojson
 from autoseg.instancefiles.measure import measure
-from autoseg.instancefiles.readers.base import read_objects, remarks_of
+from autoseg.instancefiles.readers.base import content_of, read_objects, remarks_of
 from autoseg.spec.image import Geometry
 from autoseg.spec.instances import Instances
 from tests.instancefiles.readers.outlines import blob, inside
@@ -116,6 +116,9 @@ def test_where_qupath_detected_is_no_object(tmp_path):
     assert (found.labels > 0).sum() == 3 * 20 + 6 * 26  # the fourth covers a part of it
     (remark,) = remarks_of(path, LABELS)
     assert remark.found.startswith("1 annotation in which QuPath detected")
+    broken = feature({"type": "Polygon", "coordinates": [[[1], [2], [3]]]}, None)
+    odd = write(tmp_path / "c3.geojson", collection(around, *cells, broken))
+    assert len(content_of(odd).remarks) == 1  # the corners are told when it is drawn
     gland = drawn("annotation", 0, 0, 30, 40, "debris")  # a class that is meant
     meant = write(tmp_path / "c2.geojson", collection(gland, *cells))
     assert len(read_objects(meant, "c2", LABELS, PICTURE).names) == 5
