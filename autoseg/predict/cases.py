@@ -8,24 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autoseg.datasets.filenames import refuse_names
-from autoseg.datasets.files import (
-    cases_by_name,
-    find_cases,
-    list_files,
-    stem_of,
-)
+from autoseg.datasets.files import cases_by_name, find_cases, list_files, stem_of
 from autoseg.datasets.layouts.names import images_in, is_bids
 from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.parts import cases_of_parts
 from autoseg.datasets.series.studies import Wanted, cases_of_study, is_study
 from autoseg.errors import UsageError, amount, some_of
-from autoseg.formats.base import (
-    is_folder_image,
-    known_endings,
-    match_ending,
-    writable,
-)
+from autoseg.formats.base import is_folder_image, known_endings, match_ending, writable
 from autoseg.model.model import Model
 from autoseg.outputs import JOURNAL
 from autoseg.predict.job import Job
@@ -38,7 +28,7 @@ from autoseg.predict.readouts.types import (
 )
 from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.behind import voxels_behind
-from autoseg.spec.foreign.place import is_there, place_of
+from autoseg.spec.foreign.place import is_there, may_be_read, place_of
 
 PICTURES = (".png", ".bmp", ".jpg", ".jpeg")  # never a volume
 NO_IMAGES = (  # what lies beside images, and tells something of them or of nothing
@@ -221,6 +211,8 @@ def _tell_unread(folder: Path, cases: Sequence[Case]) -> None:
     files = [p.name for p in others if p.is_file() and _may_be_image(p)]
     _left_out(folder, files, "file", "for no format has their ending")
     folders = [p for p in others if p.is_dir()]
+    denied = [p.name for p in folders if not may_be_read(p)]
+    _left_out(folder, denied, "folder", "for it may not be read (permission denied)")
     called = [p.name for p in folders if match_ending(p.name, known_endings())]
     _left_out(folder, called, "folder", "for images are files")
     inside = [p.name for p in folders if p.name not in called and _has_images(p)]

@@ -23,6 +23,7 @@ from autoseg.errors import (
     CaseErrors,
     FormatError,
     UsageError,
+    of_machine,
     stops_everything,
 )
 from autoseg.formats.base import find_format
@@ -316,6 +317,8 @@ def _explain(error: Exception, job: Job, model: Model | None = None) -> AutosegE
             "out of memory. Give --max-memory, or no threads beside (--readers 0 "
             "--writers 0), or close other programs."
         )
+    if (said := of_machine(error)) is not None:
+        return AutosegError(f"{said}.")
     if isinstance(error, FormatError) and model is not None:
         return FormatError(
             f"{text} This model expects {expected_files(model, job.case.id)}."

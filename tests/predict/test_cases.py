@@ -1,5 +1,8 @@
 """Which images of a folder are predicted."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -93,6 +96,21 @@ def test_what_no_format_reads_and_folders_of_images_are_named(
         "d.MGZ, e.npy, p4.BRIK, p4.HEAD."
     )
     assert folders.startswith("1 folder with images") and "more. Predict" in folders
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    predictor, tmp_path, caplog, monkeypatch
+):
+    write(tmp_path / "x", "a.nii.gz")
+    (tmp_path / "x" / "patient_2").mkdir()
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda p, *r: Path(p).name != "patient_2" and access(p, *r)
+    )
+
+    predict(predictor, tmp_path / "x", tmp_path / "out")
+
+    assert "1 folder left out" in caplog.text and "permission denied" in caplog.text
 
 
 NUMBERED = ("scan_0001.nii.gz", "scan_0002.nii.gz", "scan_0003.nii.gz")
