@@ -1,4 +1,3 @@
-import itertools
 
 import numpy as np
 import pytest
@@ -16,14 +15,19 @@ def _strips(seed, length=60):
 
 def _best(table, threshold):
     """Try every way to pair the instances of a small table."""
-    good = [i for i in range(len(table.ious)) if table.ious[i] > threshold]
-    best = (0, 0.0)
-    for count in range(1, len(good) + 1):
-        for chosen in itertools.combinations(good, count):
-            rows, columns = table.rows[list(chosen)], table.columns[list(chosen)]
-            if len(set(rows)) == len(set(columns)) == count:
-                best = max(best, (count, table.ious[list(chosen)].sum()))
-    return best
+    pairs = zip(table.rows, table.columns, table.ious, strict=True)
+    good = [pair for pair in pairs if pair[2] > threshold]
+
+    def best(first, rows, columns):
+        found = (0, 0.0)
+        for place in range(first, len(good)):
+            row, column, iou = good[place]
+            if row not in rows and column not in columns:
+                more, quality = best(place + 1, {*rows, row}, {*columns, column})
+                found = max(found, (more + 1, quality + iou))
+        return found
+
+    return best(0, set(), set())
 
 
 @each("threshold", [0.0, 0.1, 0.3])
