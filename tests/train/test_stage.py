@@ -41,7 +41,7 @@ FAST = {
 
 
 def go(toy, fold=0, **options):
-    options = {**FAST, "iterations": 12, "validation": False, **options}
+    options = {**FAST, "iterations": 3, "validation": False, **options}
     return train(toy.dataset, "3d_fullres", fold, toy.root, **options)
 
 
