@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,40 @@ from typing import Any
 import pytest
 from _pytest.doctest import DoctestModule
 
+FROM_THE_END = "from the end"  # is what a worker is told that reads tests so
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let the last of several workers read all tests from their end.
+
+    Where no bytecode is there yet, to make it takes ten seconds, and workers that read
+    in the same order all make all of it.
+    """
+    count = node.workerinput["workercount"]
+    last = count > 1 and node.workerinput["workerid"] == f"gw{count - 1}"
+    whole = node.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    node.workerinput[FROM_THE_END] = last and whole
+
+
+def _read_from_the_end(root: Path) -> None:
+    for path in sorted((root / "tests").rglob("test_*.py"), reverse=True):
+        name = ".".join(path.relative_to(root).with_suffix("").parts)
+        # What cannot be read is told where it is collected.
+        with contextlib.suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(name)
+
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Keep what is imported and collected out of the search for garbage.
 
     All of it stays to the end, and there is so much of it that each look takes long.
     """
     gc.disable()
     try:
+        if getattr(session.config, "workerinput", {}).get(FROM_THE_END):
+            _read_from_the_end(session.config.rootpath)
         return (yield)
     finally:
         gc.enable()
