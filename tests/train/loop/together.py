@@ -32,7 +32,7 @@ from autoseg.train.setup.ranks import ONE
 from autoseg.train.setup.recipes import RECIPES
 
 PATCH = (16, 16)
-ITERATIONS = 20
+ITERATIONS = 12
 SEMANTIC = {"labels": {"background": 0, "one": 1, "two": 2, "ignore": 3}}
 LANDMARKS = {"landmarks": [f"p{i}" for i in range(17)]}  # more than are made at once
 # Name: task, its options, batch, deep supervision, recipe, Dice over the batch.
@@ -149,7 +149,7 @@ def make_trainer(name, ranks, kind=torch.float64, spoiled=None, seconds=None):
     criterion, whole = (Criterion(task, batch_dice, (1.0, 1.0)) for _ in range(2))
     criterion.divide(ranks)
     numbers = dataclasses.replace(
-        RECIPES[recipe], iterations_per_epoch=10, validation_batches=3
+        RECIPES[recipe], iterations_per_epoch=6, validation_batches=3
     )
     return Trainer(
         network=hardware.place(network, 2),
