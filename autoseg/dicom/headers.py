@@ -186,7 +186,7 @@ def read_headers(archive: Archive, names: list[str] | None = None) -> Iterator[H
         if archive.is_zip or is_dicom_file(archive.path / name):
             found = open_file(archive, name, header=True)
             if found is not None:
-                yield _header(found, name, archive.where(name))
+                yield _sound_header(found, name, archive)
             elif not archive.is_zip or name.lower().endswith(ENDINGS):
                 raise FormatError(f"{archive.where(name)} {NO_DICOM}")
 
@@ -243,6 +243,22 @@ def _start(source: Any) -> bytes:
         return source.getvalue()[:length]
     with open(source, "rb") as file:
         return file.read(length)
+
+
+def _sound_header(found: Any, name: str, archive: Archive) -> Header:
+    """Return a header; raise FormatError if what it says cannot be."""
+    where = archive.where(name)
+    try:
+        size = archive.size_of(name)
+        if int(found.get("NumberOfFrames") or 1) > size:
+            raise ValueError(f"{found.NumberOfFrames} frames in {size} bytes")
+        return _header(found, name, where)
+    except FormatError:
+        raise
+    except Exception as error:  # pydicom reads a value when it is asked for
+        raise FormatError(
+            f"{where} is damaged ({printable(str(error))[:200]}). Get it again."
+        ) from None
 
 
 def _header(found: Any, name: str, where: str) -> Header:

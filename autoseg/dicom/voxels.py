@@ -227,7 +227,7 @@ def _frames(archive: Archive, name: str, stack: Stack) -> Array:
 
             stored = np.asarray(apply_modality_lut(stored, data))
     except (RuntimeError, NotImplementedError) as error:
-        if syntax is not None and syntax.is_compressed:
+        if syntax is not None and syntax.is_transfer_syntax and syntax.is_compressed:
             raise no_decoder(where, syntax, error) from None
         raise _damaged(where, error) from None
     except Exception as error:  # whatever pydicom raises on damaged voxels

@@ -198,6 +198,21 @@ def test_slices_are_turned_and_scaled_each_by_its_own_file(tmp_path):
     assert "several slopes and intercepts" in note and "1, -1024; 1, 0" in note
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("Columns", [7, 9], "damaged"),
+        ("NumberOfFrames", 10**9, "damaged .1000000000 frames in"),
+        ("NumberOfFrames", [1, 2], "damaged"),
+    ],
+)
+def test_a_header_that_says_what_cannot_be_is_damaged(tmp_path, key, value, said):
+    write_series(tmp_path / "s", each=lambda n: {key: value} if n == 2 else {})
+
+    with pytest.raises(FormatError, match=f"IM0003.dcm is {said}"):
+        read_volume(tmp_path / "s")
+
+
 def test_a_file_that_is_cut_off_is_named_and_not_passed_by(tmp_path):
     write_series(tmp_path)
     last = sorted(tmp_path.iterdir())[-1]

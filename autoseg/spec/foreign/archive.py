@@ -100,6 +100,12 @@ class Archive:
         """Return how to call a file in a message."""
         return f"{self.path}{'!' if self._zip else ''}/{name}"
 
+    def size_of(self, name: str) -> int:
+        """Return how many bytes one of ``names`` has when it is unpacked."""
+        if self._zip is None:
+            return (self.path / name).stat().st_size
+        return self._zip.getinfo(name).file_size
+
     def read(self, name: str, most: int = MOST_TEXT) -> bytes:
         """Return a file's content; nothing of it is unpacked before its size is known.
 
