@@ -173,9 +173,7 @@ def _in_order_of(source: Stack, order: Sequence[int], found: Any) -> None:
         ranks.append(
             int(np.linalg.norm(places - np.asarray(place, float), axis=1).argmin())
         )
-        segments.append(
-            int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        )
+        segments.append(_segment_of(frame, found))
     wanted = sorted(range(len(frames)), key=lambda n: (segments[n], ranks[n]))
     count = len(frames), int(found.Rows) * int(found.Columns)
     bits = np.unpackbits(np.frombuffer(found.PixelData, np.uint8), bitorder="little")
@@ -187,6 +185,14 @@ def _in_order_of(source: Stack, order: Sequence[int], found: Any) -> None:
         said = frame.FrameContentSequence[0]
         said.DimensionIndexValues = [*said.DimensionIndexValues[:-1], number[ranks[n]]]
     found.PerFrameFunctionalGroupsSequence = [frames[n] for n in wanted]
+
+
+def _segment_of(frame: Any, found: Any) -> int:
+    """Return the segment of a frame; where all are of one, that is said once."""
+    for groups in (frame, *found.SharedFunctionalGroupsSequence):
+        for said in groups.get("SegmentIdentificationSequence") or ():
+            return int(said.ReferencedSegmentNumber)
+    raise FormatError("a frame of the segmentation is of no segment.")
 
 
 def _described(highdicom: Any, number: int, segment: Segment, maker: Maker) -> Any:

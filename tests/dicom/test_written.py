@@ -100,6 +100,20 @@ def test_every_voxel_comes_back(tmp_path, kind):
     ]
 
 
+@pytest.mark.parametrize("kind", ["reversed", "enhanced"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_one_class_alone_comes_back_too(tmp_path, kind, alone):
+    """What all frames have in common, highdicom says once: here the segment."""
+    source, wanted = _series(tmp_path / "in", kind), labels()
+    wanted[wanted != 7] = 0
+    segments = [s for s in SEGMENTS if s.value == 7] if alone else SEGMENTS
+    write_segmentation(tmp_path / "seg.dcm", wanted, source, segments, MAKER)
+
+    np.testing.assert_array_equal(_again(tmp_path / "seg.dcm", source), wanted)
+    seg = highdicom.seg.segread(tmp_path / "seg.dcm")
+    assert seg.number_of_segments == len(segments)
+
+
 def test_it_says_what_was_segmented_by_whom_and_of_what(tmp_path):
     source = _series(tmp_path / "in", "reversed")
     write_segmentation(tmp_path / "seg.dcm", labels(), source, SEGMENTS, MAKER)
