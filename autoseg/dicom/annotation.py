@@ -27,7 +27,7 @@ from autoseg.dicom.headers import (
     read_headers,
 )
 from autoseg.dicom.segmentation import Segmentation
-from autoseg.errors import FormatError, some_of
+from autoseg.errors import FormatError, printable, some_of
 from autoseg.spec.foreign.archive import Archive
 from autoseg.spec.foreign.place import place_of
 from autoseg.spec.image import Geometry
@@ -80,10 +80,18 @@ def open_drawings(path: Path) -> list[Drawing]:
 
 
 def _opened(archive: Archive, header: Header) -> Iterator[Drawing]:
-    if header.sop_class in SEGMENTATIONS:
-        yield Segmentation(open_file(archive, header.name), archive.where(header.name))
-    elif header.sop_class == STRUCTURES:
-        yield Contours(open_file(archive, header.name), archive.where(header.name))
+    if header.sop_class not in (*SEGMENTATIONS, STRUCTURES):
+        return
+    kind: Any = Contours if header.sop_class == STRUCTURES else Segmentation
+    where = archive.where(header.name)
+    try:
+        yield kind(open_file(archive, header.name), where)
+    except FormatError:
+        raise
+    except Exception as error:  # whatever lacks in a file, or is of another type
+        raise FormatError(
+            f"{where} is damaged ({printable(str(error))[:200]}). Get it again."
+        ) from None
 
 
 def plain(name: str) -> str:

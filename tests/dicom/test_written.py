@@ -255,6 +255,17 @@ def test_contours_that_are_in_no_slice_are_refused(tmp_path, ring, words):
         _again(tmp_path / "rt.dcm", source)
 
 
+def test_a_file_that_lacks_a_number_is_damaged(tmp_path):
+    source = _series(tmp_path / "in", "plain")
+    write_structures(tmp_path / "rt.dcm", labels(), source, SEGMENTS, MAKER)
+    found = pydicom.dcmread(tmp_path / "rt.dcm")
+    del found.StructureSetROISequence[1].ROINumber
+    found.save_as(tmp_path / "rt.dcm")
+
+    with pytest.raises(FormatError, match="rt.dcm is damaged .*ROINumber"):
+        open_drawings(tmp_path / "rt.dcm")
+
+
 def test_annotations_of_another_scan_or_grid_are_refused(tmp_path):
     source = _series(tmp_path / "in", "plain")
     write_segmentation(tmp_path / "seg.dcm", labels(), source, SEGMENTS, MAKER)
