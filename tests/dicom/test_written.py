@@ -103,7 +103,7 @@ def test_every_voxel_comes_back(tmp_path, kind):
 @pytest.mark.parametrize("kind", ["reversed", "enhanced"])
 @pytest.mark.parametrize("alone", [True, False])
 def test_one_class_alone_comes_back_too(tmp_path, kind, alone):
-    """What all frames have in common, highdicom says once: here the segment."""
+    """Of one segment alone, highdicom says it once for all frames."""
     source, wanted = _series(tmp_path / "in", kind), labels()
     wanted[wanted != 7] = 0
     segments = [s for s in SEGMENTS if s.value == 7] if alone else SEGMENTS
