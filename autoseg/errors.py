@@ -20,7 +20,7 @@ from __future__ import annotations
 import errno
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # What the machine says no to, rather than the data, or a bug in autoseg.
 MACHINE_ERRORS = {
@@ -172,13 +172,32 @@ class CaseErrors(AutosegError):
         self.stage = stage
         self.failures = dict(failures)
         self.finished = finished
-        lines = [f"  {case}: {_told(error)}" for case, error in self.failures.items()]
+        failed = len(self.failures)
         rest = ", the others are done" if finished else ""
         super().__init__(
-            f"{stage}: {len(lines)} of {amount(len(lines) + finished, 'case')} "
-            f"failed{rest}. "
-            "Mend these and run the same command again:\n" + "\n".join(lines)
+            f"{stage}: {failed} of {amount(failed + finished, 'case')} "
+            f"failed{rest}. Mend these and run the same command again:\n"
+            + "\n".join(_by_reason(self.failures))
         )
+
+
+def _by_reason(failures: Mapping[str, Exception]) -> Iterator[str]:
+    """Give a line for each reason, with the first case, and another for its others.
+
+    Reasons are the same if nothing but the case's name differs; a number as a name may
+    stand for something else in them.
+    """
+    alike: dict[str, list[str]] = {}
+    for case, error in failures.items():
+        reason = _told(error)
+        if not case.isdigit():
+            reason = reason.replace(case, "\0")
+        alike.setdefault(reason, []).append(case)
+    for cases in alike.values():
+        yield f"  {cases[0]}: {_told(failures[cases[0]])}"
+        if len(cases) > 1:
+            more = amount(len(cases) - 1, "more case")
+            yield f"    The same in {more}: {some_of(cases[1:])}"
 
 
 def _told(error: Exception) -> str:

@@ -60,6 +60,32 @@ def test_one_failing_case_never_stops_the_others():
     assert "case3: file 3 is broken." in str(caught.value)
 
 
+def test_one_cause_is_told_once_however_many_cases_it_has():
+    reasons = {f"case_{n}": f"images/case_{n}.nii is cut off." for n in range(9)}
+    reasons["case_9"] = "images/case_9.nii has no voxels."
+    failures = {case: FormatError(reason) for case, reason in reasons.items()}
+
+    said = str(CaseErrors("fingerprint", failures, 0)).splitlines()
+
+    assert said[1:] == [
+        "  case_0: images/case_0.nii is cut off.",
+        "    The same in 8 more cases: case_1, case_2, case_3, case_4, case_5 and 3 "
+        "more",
+        "  case_9: images/case_9.nii has no voxels.",
+    ]
+
+
+def test_numbers_as_names_are_not_taken_for_values():
+    failures = {n: FormatError(f"label value {n} is not known.") for n in "78"}
+
+    said = str(CaseErrors("fingerprint", failures, 0)).splitlines()
+
+    assert said[1:] == [
+        "  7: label value 7 is not known.",
+        "  8: label value 8 is not known.",
+    ]
+
+
 def test_results_after_a_failed_case_are_still_handed_on():
     seen = []
 
