@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.dicom.drawing import Drawing, Structure
-from autoseg.dicom.grid import to_voxels
+from autoseg.dicom.grid import slack_of, to_voxels
 from autoseg.errors import FormatError
 from autoseg.spec.image import Geometry
 
@@ -79,11 +79,13 @@ class Contours(Drawing):
                 continue
             voxels = to_voxels(points, geometry)
             if kind in CLOSED and len(points) > 2:
-                yield self._filled(voxels, points), True
+                yield self._filled(voxels, points, geometry), True
             else:
                 yield _line(voxels), False
 
-    def _filled(self, voxels: Array, points: Array) -> tuple[Array, ...]:
+    def _filled(
+        self, voxels: Array, points: Array, geometry: Geometry
+    ) -> tuple[Array, ...]:
         extent = np.ptp(voxels, axis=0)
         axis = int(extent.argmin())
         middle = float(voxels[:, axis].mean())
@@ -94,7 +96,7 @@ class Contours(Drawing):
                 f"{self.where}: the contour at ({at}) mm lies in no plane of its "
                 "image. Correct which belong together."
             )
-        if abs(middle - plane) > OFF:
+        if abs(middle - plane) > slack_of(geometry, OFF):
             raise FormatError(
                 f"{self.where}: the contour at ({at}) mm lies between two slices of "
                 "its image. Correct which belong together."

@@ -12,6 +12,8 @@ from autoseg.spec.image import Geometry
 Array = NDArray[Any]
 
 NEAR = 0.1  # of a voxel: what is nearer to a voxel is on it
+ROUNDED = "rounded places"  # of a geometry's header: see `Stack.rounded`
+NEAREST = 0.45  # of a voxel: further away, another one may be meant
 
 
 def to_voxels(points: Array, geometry: Geometry) -> NDArray[np.float64]:
@@ -41,6 +43,20 @@ def to_world(voxels: Array, geometry: Geometry) -> NDArray[np.float64]:
     scaled = direction * np.asarray(geometry.spacing[::-1])
     moved = np.asarray(voxels, np.float64)[:, ::-1] @ scaled.T
     return np.asarray(moved + np.asarray(geometry.origin))
+
+
+def slack_of(geometry: Geometry, near: float) -> float:
+    """Return how far something may be off a voxel of an image, in voxels.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of the image, whose slices may lie at rounded places.
+    near : float
+        How far where they do not.
+    """
+    rounded = float(geometry.header.get(ROUNDED, 0.0))
+    return max(near, min(near + rounded / geometry.spacing[0], NEAREST))
 
 
 class Fit:
@@ -77,6 +93,7 @@ class Fit:
             ]
         )
         places = to_voxels(corners, geometry)
+        self.near = slack_of(geometry, NEAR)
         down = (places[1] - places[0]) / max(1, last[0])
         across = (places[2] - places[0]) / max(1, last[1])
         self.start = np.round(places[0]).astype(int)
@@ -95,7 +112,7 @@ class Fit:
     @property
     def good(self) -> bool:
         """Whether each pixel is a voxel of the image's grid, in it or beside it."""
-        return self.off <= NEAR
+        return self.off <= self.near
 
     def places(self, mask: Array) -> tuple[Array, ...]:
         """Return the voxels (z, y, x) of the pixels of a mask that are in the grid."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from autoseg.errors import printable
@@ -42,6 +43,8 @@ class Plane:
         Between rows and between columns.
     slope, intercept : float
         From stored numbers to values.
+    digits : tuple of int
+        How many the numbers of its position have after the point.
     apart : mapping of str to str
         By the words of `APART`, what tells frames at one place apart.
     """
@@ -55,6 +58,7 @@ class Plane:
     spacing: tuple[float, float] | None
     slope: float
     intercept: float
+    digits: tuple[int, ...] = ()
     apart: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -75,9 +79,11 @@ def planes_in(found: Any, name: str) -> Iterator[Plane]:
     for number in range(frames):
         own = each[number] if number < len(each) else None
         groups = [group for group in (own, shared) if group is not None]
-        position = _numbers(
-            _asked(groups, "PlanePositionSequence", "ImagePositionPatient")
-        ) or (_numbers(found.get("ImagePositionPatient")) if frames == 1 else None)
+        written = _asked(groups, "PlanePositionSequence", "ImagePositionPatient")
+        position = _numbers(written)
+        if position is None and frames == 1:
+            written = found.get("ImagePositionPatient")
+            position = _numbers(written)
         orientation = _numbers(
             _asked(groups, "PlaneOrientationSequence", "ImageOrientationPatient")
             or found.get("ImageOrientationPatient")
@@ -105,8 +111,18 @@ def planes_in(found: Any, name: str) -> Iterator[Plane]:
             intercept=_or(
                 to_number(intercept), _or(to_number(found.get("RescaleIntercept")), 0.0)
             ),
+            digits=tuple(_digits(part) for part in written) if position else (),
             apart=_told_apart(found, groups),
         )
+
+
+def _digits(number: Any) -> int:
+    """Return how many digits a number has after its point, as it is written."""
+    try:
+        exponent = Decimal(str(number).strip()).normalize().as_tuple().exponent
+    except InvalidOperation:
+        return 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _told_apart(found: Any, groups: list[Any]) -> dict[str, str]:

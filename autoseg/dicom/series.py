@@ -15,6 +15,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from autoseg.dicom.gaps import explains, last_digit, mm, uneven
 from autoseg.dicom.headers import Header, missing_part
 from autoseg.dicom.planes import APART, Plane
 
@@ -47,6 +48,9 @@ class Stack:
         From one slice to the next, millimeters.
     tilt : float
         Degrees between that and the normal; 0 for what is straight.
+    rounded : float
+        To how many millimeters places are rounded that are uneven for that alone;
+        otherwise 0.
     """
 
     header: Header
@@ -57,6 +61,7 @@ class Stack:
     aside: str = ""
     step: tuple[float, float, float] = (0.0, 0.0, 1.0)
     tilt: float = 0.0
+    rounded: float = 0.0
 
     @property
     def placed(self) -> bool:
@@ -236,7 +241,7 @@ def _double(members: list[tuple[Header, Plane]]) -> str | None:
                 files = f"frames {one.frame + 1} and {other.frame + 1} of {one.name}"
             elif one.uid and one.uid == other.uid:
                 files += ", one instance by their UID: take the copy away"
-            return f"at {_mm(one.position)} ({files})"
+            return f"at {mm(one.position)} ({files})"
     return None
 
 
@@ -283,8 +288,13 @@ def _checked(stack: Stack, normal: NDArray[np.float64]) -> Stack:
     gaps = np.diff(heights)
     usual = float(np.median(gaps))
     off = np.flatnonzero(np.abs(gaps - usual) > UNEVEN * usual)
+    rounded = 0.0
     if usual <= 0 or len(off):
-        return replace(stack, problem=_uneven(stack, heights, gaps, usual, off))
+        rounded = last_digit(planes, normal)
+        if not explains(rounded, heights):
+            return replace(
+                stack, problem=uneven(planes, heights, gaps, usual, off, rounded)
+            )
     step = (places[-1] - places[0]) / (len(planes) - 1)
     line = places[0] + np.arange(len(planes))[:, None] * step
     aside = np.linalg.norm(
@@ -295,7 +305,7 @@ def _checked(stack: Stack, normal: NDArray[np.float64]) -> Stack:
         return replace(
             stack,
             problem=f"has slices that do not lie on one line; {worst.name} at "
-            f"{_mm(worst.position)} is {aside.max():.3g} mm off it",
+            f"{mm(worst.position)} is {aside.max():.3g} mm off it",
         )
     across = step - (step @ normal) * normal
     drift, rise = float(np.linalg.norm(across)), float(step @ normal)
@@ -304,38 +314,8 @@ def _checked(stack: Stack, normal: NDArray[np.float64]) -> Stack:
         tilt = float(np.degrees(np.arctan2(drift, rise)))
     else:
         step = rise * normal
-    return replace(stack, step=_triple(step), tilt=tilt)
-
-
-def _uneven(
-    stack: Stack,
-    heights: NDArray[np.float64],
-    gaps: NDArray[np.float64],
-    usual: float,
-    off: NDArray[np.intp],
-) -> str:
-    """Return what is wrong with the distances of slices, and where."""
-    first = int(off[0]) if len(off) else 0
-    below, above = stack.planes[first], stack.planes[first + 1]
-    where = (
-        f"between {_mm(below.position)} ({below.name}) and {_mm(above.position)} "
-        f"({above.name}), {heights[first]:.4g} and {heights[first + 1]:.4g} mm along "
-        "the normal"
-    )
-    missing = gaps[first] / usual if usual > 0 else 0.0
-    if missing > 1.5 and abs(missing - round(missing)) < 0.1:
-        count = round(missing) - 1
-        words = "a slice is" if count == 1 else f"{count} slices are"
-        return f"has a gap: {words} missing {where}; slices are {usual:.4g} mm apart"
-    return (
-        f"has slices at uneven distances: {gaps[first]:.4g} mm {where}, where the "
-        f"usual distance is {usual:.4g} mm"
-    )
+    return replace(stack, step=_triple(step), tilt=tilt, rounded=rounded)
 
 
 def _triple(vector: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(vector[0]), float(vector[1]), float(vector[2])
-
-
-def _mm(position: Sequence[float] | None) -> str:
-    return f"({', '.join(f'{value:.4g}' for value in position or ())}) mm"

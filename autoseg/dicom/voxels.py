@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoseg.dicom.choose import choose, open_place, stacks_at
+from autoseg.dicom.grid import ROUNDED
 from autoseg.dicom.headers import is_inverted, open_file
 from autoseg.dicom.needed import no_decoder
 from autoseg.dicom.planes import Plane
@@ -132,6 +133,11 @@ def _notes(stack: Stack) -> tuple[str, ...]:
             f"it has {len(stack.planes)} of the {stack.header.slices} slices that its "
             "header tells of"
         )
+    if stack.rounded:
+        notes.append(
+            f"the places of its slices are rounded to {stack.rounded:.3g} mm along the "
+            f"normal; their mean distance is taken, {np.linalg.norm(stack.step):.4g} mm"
+        )
     scales = {(plane.slope, plane.intercept) for plane in stack.planes}
     if stack.header.modality == "CT" and len(scales) > 1:
         pairs = [f"{slope:g}, {more:g}" for slope, more in sorted(scales)]
@@ -163,6 +169,7 @@ def geometry_of(stack: Stack) -> Geometry:
         spacing=(rise, down, across),
         origin=tuple(plane.position or ()),
         direction=tuple(direction.ravel().tolist()),
+        header={ROUNDED: stack.rounded} if stack.rounded else {},
     )
 
 

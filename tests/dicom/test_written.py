@@ -114,6 +114,17 @@ def test_one_class_alone_comes_back_too(tmp_path, kind, alone):
     assert seg.number_of_segments == len(segments)
 
 
+def test_labels_of_slices_at_rounded_places_come_back(tmp_path):
+    """2.5 mm in whole millimeters: slices lie 0.2 of a voxel off its own."""
+    source, wanted = tmp_path / "in", labels()
+    write_series(source, positions=[(0.0, 0.0, at) for at in (0, 3, 5, 8, 10)])
+    write_segmentation(tmp_path / "seg.dcm", wanted, source, SEGMENTS, MAKER)
+    write_structures(tmp_path / "rt.dcm", wanted, source, SEGMENTS, MAKER)
+
+    np.testing.assert_array_equal(_again(tmp_path / "seg.dcm", source), wanted)
+    np.testing.assert_array_equal(_again(tmp_path / "rt.dcm", source), wanted)
+
+
 def test_it_says_what_was_segmented_by_whom_and_of_what(tmp_path):
     source = _series(tmp_path / "in", "reversed")
     write_segmentation(tmp_path / "seg.dcm", labels(), source, SEGMENTS, MAKER)
