@@ -17,7 +17,11 @@ from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._in_files.raw import as_channels, stored_meta, stored_nrrd
 from autoseg.formats._in_files.whole import must_be_whole, must_have_voxels
-from autoseg.formats._metaimage import read_meta_fields, write_meta_unit
+from autoseg.formats._metaimage import (
+    misnamed_axes,
+    read_meta_fields,
+    write_meta_unit,
+)
 from autoseg.formats._metaimage import says_orientation as meta_says_orientation
 from autoseg.formats._metaimage import unsaid_edges as no_meta_edges
 from autoseg.formats._nifti import (
@@ -214,6 +218,7 @@ def _placed(source: Any, path: Path, unit: str | None) -> Geometry:
     if path.name.lower().endswith(META):
         meta = read_meta_fields(path)
         geometry = replace(geometry, oriented=meta_says_orientation(meta))
+        geometry = with_remarks(geometry, *misnamed_axes(meta))
         if no_meta_edges(meta):
             geometry = with_remarks(geometry, notes=[NO_EDGE])
         return in_wanted(geometry, meta.get("DistanceUnits"), unit)

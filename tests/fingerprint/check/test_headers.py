@@ -119,6 +119,45 @@ def test_an_annotation_that_alone_says_how_its_axes_lie_is_told(folder, axes, to
     )
 
 
+SILENT = (b"TransformMatrix", b"AnatomicalOrientation")  # what is taken out
+
+
+def _placed(path, array, code="LPS", silent=False):
+    """Write by SimpleITK in an orientation, or without a word of it."""
+    image = SimpleITK.GetImageFromArray(array)
+    image.SetSpacing((1, 1, 2))
+    axes = SimpleITK.DICOMOrient(SimpleITK.Image([2, 2, 2], 1), code)
+    image.SetDirection(axes.GetDirection())
+    SimpleITK.WriteImage(image, str(path))
+    if silent:
+        lines = path.read_bytes().split(b"\n")
+        kept = [line for line in lines if not line.startswith(SILENT)]
+        path.write_bytes(b"\n".join(kept))
+
+
+@each("ending", [".mha", ".nii"])
+@each("code", ["LPS", "RAS", "LPI", "ASL"])
+def test_an_annotation_alone_is_oriented_whatever_the_formats(tmp_path, ending, code):
+    image, labels = _values(0)
+    first, drawn = tmp_path / f"a{ending}", tmp_path / "c.mha"
+    if ending == ".nii":
+        _nifti(first, image, codes=(0, 0))
+    else:
+        _placed(first, image, silent=True)
+    _placed(drawn, labels, code)
+    one, label = (
+        find_format(path.suffix).geometry(path, None, None, 1)
+        for path in (first, drawn)
+    )
+
+    found = [p.found for p in annotation_problems(one, label, drawn)]
+
+    assert len(found) == (code != "LPS")
+    assert all(
+        f"lie as {code}, and its image's header says nothing" in f for f in found
+    )
+
+
 def labels_of(seed):
     return _values(seed)[1]
 
