@@ -148,7 +148,7 @@ def _find_cases(given: Input, model: Model, wanted: Wanted) -> list[Case]:
         cases += named or _group(paths, channels)
     else:
         groups = [[Path(p) for p in files] for files in given]  # type: ignore[union-attr]
-        cases = [Case(id=_id_of(g[0]), images=tuple(g)) for g in groups if g]
+        cases = [Case(id=id_of(g[0]), images=tuple(g)) for g in groups if g]
     missing = [str(p) for case in cases for p in case.images if not is_there(p)]
     cases = cases_of_parts(cases)
     if missing or not cases:
@@ -169,7 +169,7 @@ def _of_bundle(path: Path, model: Model, wanted: Wanted) -> list[Case]:
 
 def _in_folder(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
     if is_bids(folder):
-        return _in_bids(folder, model, wanted)
+        return bids_cases(folder, model, wanted)
     files = list_files(folder)
     refuse_names(folder, (path.name for path in files))
     names = model.channels if len(model.channels) > 1 else ()
@@ -246,11 +246,26 @@ def _has_images(folder: Path) -> bool:
     return not own and any(match_ending(name, known_endings()) for name in names)
 
 
-def _in_bids(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
-    """Return the subjects of a BIDS data set that have the images of all channels."""
+def bids_cases(folder: Path, model: Model, wanted: Wanted | None = None) -> list[Case]:
+    """Return the subjects of a BIDS data set that have the images of all channels.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    model : Model
+        Whose channels are suffixes, unless its data set or ``wanted`` says others.
+    wanted : Wanted, optional
+        What the user asks for.
+
+    Raises
+    ------
+    UsageError
+        If no subject has them; names the suffixes that there are.
+    """
     said = model.dataset.get("bids")
     known = said.get("suffixes") if isinstance(said, dict) else None
-    suffixes = wanted.series or known or model.channels
+    suffixes = (wanted and wanted.series) or known or model.channels
     by_case: dict[str, dict[str, Path]] = {}
     for path, name in images_in(folder).items():
         by_case.setdefault(name.case, {})[name.suffix] = path
@@ -264,7 +279,9 @@ def _in_bids(folder: Path, model: Model, wanted: Wanted) -> list[Case]:
         raise UsageError(
             f"{folder} is a BIDS data set with {some_of(there)}, and this model needs "
             f"{', '.join(model.channels)}. Say which are the channels, in this order, "
-            f"with --series, such as --series {there[0] if there else 'T1w'}."
+            f"with --series, such as --series {there[0] if there else 'T1w'}; for a "
+            "command without --series, put links to them into a folder, called "
+            "CASE_0000.nii.gz, and give that."
         )
     lack = sorted(by_case.keys() - {case.id for case in cases})
     why = f"for not all of {', '.join(suffixes)} are there"
@@ -316,8 +333,8 @@ def _group(paths: Sequence[Path], channels: int) -> list[Case]:
     for path in paths:
         stem = _stem(path)
         together = channels > 1 and CHANNEL.fullmatch(stem)
-        found.setdefault(_id_of(path) if together else str(path), []).append(path)
-    ids = [_id_of(files[0]) for files in found.values()]
+        found.setdefault(id_of(path) if together else str(path), []).append(path)
+    ids = [id_of(files[0]) for files in found.values()]
     stems = {_stem(files[0]) for files in found.values()}
     return [
         Case(
@@ -330,7 +347,8 @@ def _group(paths: Sequence[Path], channels: int) -> list[Case]:
     ]
 
 
-def _id_of(path: Path) -> str:
+def id_of(path: Path) -> str:
+    """Return what a prediction is called of an image whose first file this is."""
     stem = _stem(path)
     match = CHANNEL.fullmatch(stem)
     return match[1] if match else stem

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.errors import FormatError, did_you_mean, some_of
+from autoseg.errors import FormatError, amount, did_you_mean, some_of
 from autoseg.instancefiles.readers._classes import Classes, described
 from autoseg.instancefiles.readers._kind import Drawn, Picture, Places
 from autoseg.spec.annotation import IGNORED
@@ -241,10 +241,12 @@ def _refuse(
             "them, or take them out."
         )
     if strange:
-        named = [f"{what} ({n} times)" for what, n in strange.items()]
-        quoted = re.search(r"'(.+)'", next(iter(strange)))
-        near = did_you_mean(quoted[1], labels.values()) if quoted else ""
+        named = [f"{what} ({amount(n, 'object')})" for what, n in strange.items()]
+        quoted = [re.search(r"'(.+)'", what) for what in strange]
+        near = [did_you_mean(name[1], labels.values()) for name in quoted if name]
         raise FormatError(
-            f"{path}: {called} has {some_of(named)}; `labels` in dataset.json has "
-            f"{described(labels)}. Use the same names in both.{near}"
+            f"{path}: {called} has {some_of(named)}, which `labels` in dataset.json "
+            f"lacks; it has {described(labels)}. Add to it what is another class, take "
+            "out of the file what is none, and use the same names in "
+            f"both.{''.join(dict.fromkeys(near))}"
         )

@@ -12,11 +12,14 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.files import find_cases
 from autoseg.datasets.identity import content_of, short_hash
+from autoseg.datasets.layouts.bids import KEY as BIDS
+from autoseg.datasets.layouts.names import is_bids
 from autoseg.datasets.merge import place_of
 from autoseg.datasets.read import load_dataset, open_dataset
 from autoseg.datasets.series.choice import choice_of
@@ -24,7 +27,7 @@ from autoseg.errors import UsageError, amount, some_of
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.outputs import must_be_folder
-from autoseg.predict.cases import prediction_ending
+from autoseg.predict.cases import bids_cases, id_of, prediction_ending
 from autoseg.predict.job import Job
 from autoseg.predict.stage import predict
 from autoseg.preprocess.folds import load_splits, make_splits
@@ -111,7 +114,7 @@ def teach(
     for line in tell_of_model(Path(model), HASHED):
         logger.warning("%s", line)
     kind = _kind_of(teacher, described, sure)
-    cases = _unannotated(Path(os.path.abspath(images)), described)
+    cases = _unannotated(Path(os.path.abspath(images)), described, teacher)
     origin = _origin(teacher, described, cases, sure)
     if before is not None:
         _refuse_other(folder, before, origin)
@@ -223,32 +226,42 @@ def _kind_of(teacher: Model, dataset: Dataset, sure: float) -> TeachKind:
     )
 
 
-def _unannotated(folder: Path, dataset: Dataset) -> list[Case]:
-    """Return the images of a folder that are no case yet."""
+def _unannotated(folder: Path, dataset: Dataset, teacher: Model) -> list[Case]:
+    """Return the images of a folder, or of a BIDS data set, that are no case yet."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder of images.")
-    found = find_cases(
-        folder,
-        len(dataset.channel_names),
-        dataset.image_ending,
-        names=dataset.channel_names,
-        series=choice_of(dataset.raw, dataset.channel_names),
-    )
+    bids = is_bids(folder)
+    if bids:
+        found = bids_cases(folder, teacher)
+    else:
+        found = find_cases(
+            folder,
+            len(dataset.channel_names),
+            dataset.image_ending,
+            names=dataset.channel_names,
+            series=choice_of(dataset.raw, dataset.channel_names),
+        )
     there = {case.id for case in dataset.training}
-    known = [case.id for case in found if case.id in there]
+    files = {os.path.realpath(p) for case in dataset.training for p in case.images}
+    known = {
+        case.id
+        for case in found
+        if case.id in there or os.path.realpath(case.images[0]) in files
+    }
     if known:
         logger.info(
             "%s of %s are annotated already and are not taught.",
             amount(len(known), "image"),
             folder,
         )
-    new = [case for case in found if case.id not in there]
+    new = [case for case in found if case.id not in known]
     if not new:
         raise UsageError(
             f"{folder} has no image that ends in {dataset.image_ending} and is not a "
             f"case of {dataset.name} already."
         )
-    return new
+    # Files that are given one by one are predicted by their own names.
+    return [replace(case, id=id_of(case.images[0])) for case in new] if bids else new
 
 
 def _jobs(cases: Sequence[Case], teacher: Model, folder: Path) -> list[Job]:
@@ -317,4 +330,5 @@ def _described(
     splits = load_splits(workspace, dataset) if made else make_splits(dataset)
     new = [case.id for case, _ in taught]
     folds = [{"train": [*t, *new], "val": list(v)} for t, v in splits]
-    return {**raw, "dataset": listed, "numTraining": len(listed), "splits": folds}
+    kept = {key: value for key, value in raw.items() if key != BIDS}  # all are listed
+    return {**kept, "dataset": listed, "numTraining": len(listed), "splits": folds}

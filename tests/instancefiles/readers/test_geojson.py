@@ -55,6 +55,21 @@ def test_a_pixel_is_inside_if_its_middle_is(tmp_path, name, seed):
     assert found.classes == {1: 1}
 
 
+def test_classes_that_labels_lacks_are_named_with_those_that_it_has(tmp_path):
+    square = polygon([(2, 2), (8, 2), (8, 8), (2, 8)])
+    kinds = ("cell", "Immune cells", "Debri", "Debri")
+    content = collection(*(feature(square, kind) for kind in kinds))
+    path = write(tmp_path / "c0.geojson", content)
+
+    with pytest.raises(FormatError) as caught:
+        read_objects(path, "c0", LABELS, PICTURE)
+
+    said = str(caught.value)
+    assert str(path) in said and "1 (cell), 2 (debris)" in said
+    assert "the class 'Immune cells' (1 object), the class 'Debri' (2 objects)" in said
+    assert said.endswith(" Did you mean 'debris'?")
+
+
 def test_holes_are_no_part_of_the_object(tmp_path):
     outer, hole = blob((24, 19), 17, 30), blob((24, 19), 5, 12, seed=3)
     path = write(tmp_path / "c0.geojson", collection(feature(polygon(outer, hole))))

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 import shutil
+from dataclasses import replace
 
 import blosc2
 import numpy as np
@@ -10,6 +12,9 @@ import pytest
 
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
+from autoseg.formats.base import find_format
+from autoseg.spec.choice import Choice
+from autoseg.spec.plan import Channel
 from autoseg.train.teach import stage
 from autoseg.train.teach.stage import teach
 from tests import toy
@@ -29,9 +34,9 @@ def space(tmp_path, monkeypatch):
     def predict(teacher, images, output, *, save_probabilities, **options):
         assert save_probabilities and options["continue_prediction"]
         for (path,) in images:
-            case = path.name.removesuffix("_0000.nii.gz")
+            case = path.name.removesuffix(".nii.gz").removesuffix("_0000")
             asked.append(case)
-            truth = toy.labels_of(int(case[-2:]), SHAPE)
+            truth = toy.labels_of(int(re.search("[0-9]+", case)[0]), SHAPE)
             toy.write_nifti(output / f"{case}.nii.gz", truth)
             share = 0.5 if case == "case_04" else 0.98
             said = [np.where(truth == k, share, (1 - share) / 2) for k in range(3)]
@@ -65,6 +70,58 @@ def test_new_cases_train_in_each_fold_and_annotated_ones_are_held_out(
     assert found.raw["labels"]["ignore"] == 3
     assert sorted(p.name for p in out.iterdir()) == ["dataset.json", "labelsTr"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Few", "More", "made", "new"]
+
+
+def _as_bids(folder, cases):
+    """Return a BIDS data set of toy volumes, the first of which are annotated."""
+    for number in range(cases):
+        name = f"sub-{number:02}"
+        place = folder / name / "anat"
+        place.mkdir(parents=True)
+        toy.write_nifti(place / f"{name}_one.nii.gz", toy.labels_of(number, SHAPE))
+        if number < 3:
+            place = folder / "derivatives/manual" / name / "anat"
+            place.mkdir(parents=True)
+            truth = toy.labels_of(number, SHAPE)
+            toy.write_nifti(place / f"{name}_dseg.nii.gz", truth)
+    return folder
+
+
+@pytest.mark.parametrize("of_bids", [True, False])
+def test_images_of_a_bids_data_set_are_taught(space, of_bids):
+    folder, _, _, tmp_path, asked = space
+    study = _as_bids(tmp_path / "study", 5)
+    one = Channel(name="one", normalizer=Choice(name="none"))
+    plan = replace(toy_model.plan(patch=8), channels=(one,))
+    model = toy_model.saved(tmp_path / "named", plan)
+    if of_bids:
+        labels = {"background": 0, "one": 1, "two": 2}
+        said = {"bids": {"suffixes": ["one"]}, "labels": labels}
+        (study / "dataset.json").write_text(json.dumps(said))
+        folder = study
+
+    out = teach(folder, study, model, tmp_path / "new", tmp_path)
+
+    found = load_dataset(out)
+    new = [case for case in found.training if case.annotation.parent.parent == out]
+    count = 2 if of_bids else 5  # three of its own are annotated
+    assert len(asked) == len(new) == count
+    assert len(found.training) == 3 + count
+    for case in new:
+        assert case.images[0].is_relative_to(study)
+        number = int(case.id[4:6])
+        taught, _ = find_format(case.annotation).read_labels(case.annotation)
+        truth = toy.labels_of(number, SHAPE)
+        assert case.images[0].name == f"sub-{number:02}_one.nii.gz"
+        assert np.array_equal(taught, truth)
+
+
+def test_a_bids_data_set_of_other_channels_is_refused_with_what_to_do(space):
+    folder, _, model, tmp_path, _ = space
+    study = _as_bids(tmp_path / "study", 3)
+
+    with pytest.raises(UsageError, match="with one, and .* channel 0.* CASE_0000"):
+        teach(folder, study, model, tmp_path / "new", tmp_path)
 
 
 def test_predictions_are_kept_for_another_try_and_not_those_of_another_model(space):
