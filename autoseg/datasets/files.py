@@ -12,6 +12,7 @@ from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.errors import DatasetError
 from autoseg.formats.base import is_folder_image, known_endings, match_ending
 from autoseg.spec.dataset import Case
+from autoseg.spec.foreign.place import may_be_read
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -88,7 +89,7 @@ def find_cases(
     stems = {path: stem_of(path, endings) for path in list_files(folder)}
     files = {path: stem for path, stem in stems.items() if stem is not None}
     if series is not None:
-        files |= bundles_in(folder)
+        files |= bundles_in(folder) | _denied(folder, ids)
     if names and (named := cases_by_name(files, names, ids)):
         return named
     found: dict[str, dict[int, list[Path]]] = {}
@@ -103,6 +104,13 @@ def find_cases(
         for case_id in sorted(found)
     ]
     return cases if series is None else [series.of_case(case) for case in cases]
+
+
+def _denied(folder: Path, ids: Collection[str]) -> dict[Path, str]:
+    """Return folders of annotated cases that may not be read: reading them says so."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() and ids else []
+    found = [p for p in inside if p.is_dir() and not may_be_read(p)]
+    return {p: p.name for p in found if {p.name, p.name[: -len("_0000")]} & {*ids}}
 
 
 def cases_by_name(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from autoseg.errors import amount, stops_everything
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import channel_problems, header_problems
 from autoseg.fingerprint.check.kinds.base import CheckKind
-from autoseg.fingerprint.check.problem import Problem, unreadable
+from autoseg.fingerprint.check.problem import Problem, denied, unreadable
 from autoseg.fingerprint.check.values import value_problems
 from autoseg.fingerprint.extremes import find_extreme
 from autoseg.formats.base import find_format
@@ -25,7 +26,7 @@ from autoseg.geometry.mapped import in_rows, keeping_to
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.foreign.place import is_there, lost
+from autoseg.spec.foreign.place import is_there, lost, place_of
 from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
@@ -55,17 +56,34 @@ def look_at(
         Never raises because of a file.
     """
     facts = CaseFacts(case)
-    largest = max((loaded_bytes([path]) for path in case.images), default=0)
-    with keeping_to(memory.total), memory.take(WORKING_SHARE * largest):
-        _look_at_images(facts, dataset)
+    with _denial_told(facts):
+        largest = max((loaded_bytes([path]) for path in case.images), default=0)
+        with keeping_to(memory.total), memory.take(WORKING_SHARE * largest):
+            _look_at_images(facts, dataset)
     if case.annotation is None or not is_there(case.annotation):
         facts.missing = True
         return facts
-    files = [path for path in files_of(case) if path not in case.images]
-    largest = max((loaded_bytes([path]) for path in files), default=0)
-    with keeping_to(memory.total), memory.take(WORKING_SHARE * largest):
-        kind.look(facts, case.annotation)
+    hidden = (denied(place_of(path)) for path in case.images)
+    if any(problem in facts.problems for problem in hidden):
+        return facts  # many annotations need the image, and would say the same
+    with _denial_told(facts):
+        files = [path for path in files_of(case) if path not in case.images]
+        largest = max((loaded_bytes([path]) for path in files), default=0)
+        with keeping_to(memory.total), memory.take(WORKING_SHARE * largest):
+            kind.look(facts, case.annotation)
     return facts
+
+
+@contextmanager
+def _denial_told(facts: CaseFacts) -> Iterator[None]:
+    """Note that a folder of slices or masks may not be read."""
+    try:
+        yield
+    except PermissionError as error:
+        where = facts.case.annotation or facts.case.images[0]
+        problem = denied(Path(error.filename or where))
+        if problem not in facts.problems:
+            facts.problems.append(problem)
 
 
 def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:

@@ -13,7 +13,7 @@ from autoseg.datasets.description import Description
 from autoseg.datasets.filenames import odd_ids
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
-from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.check.problem import Problem, denied
 from autoseg.formats.base import is_folder_image
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.behind import voxels_behind
@@ -125,11 +125,17 @@ def test_problems(dataset: Dataset) -> Iterator[Problem]:
     """Yield test images with missing files, and those that are training images too."""
     by_size: dict[int, list[tuple[Path, Path]]] = defaultdict(list)
     for case in dataset.training:
-        for path, voxels in _whole_files(case):
-            if voxels.is_file():
-                by_size[voxels.stat().st_size].append((path, voxels))
+        with contextlib.suppress(PermissionError):  # which is told of the case
+            for path, voxels in _whole_files(case):
+                if voxels.is_file():
+                    by_size[voxels.stat().st_size].append((path, voxels))
     for case in dataset.test:
-        for path, voxels in _whole_files(case):
+        try:
+            files = _whole_files(case)
+        except PermissionError as error:
+            yield denied(Path(error.filename or case.images[0]))
+            continue
+        for path, voxels in files:
             if not voxels.is_file():
                 yield Problem(
                     "warning",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from autoseg.errors import AutosegError, amount, of_machine
+from autoseg.spec.foreign.place import may_be_read
 from autoseg.spec.shown.html import html_table
 
 Severity = Literal["error", "warning", "note"]
@@ -100,3 +102,34 @@ def unreadable(error: Exception, path: Path) -> Problem:
         f"It cannot be read ({type(error).__name__}: {error}).",
         "Get or write it again.",
     )
+
+
+def denied(path: Path) -> Problem:
+    """Return that a file or a folder may not be read."""
+    found = "It may not be read: permission denied."
+    return Problem("error", path, found, "Change its permissions, or ask its owner.")
+
+
+def all_denied(folder: Path) -> list[Problem]:
+    """Return which files and folders below one may not be read; hidden ones are none.
+
+    Parameters
+    ----------
+    folder : Path
+        A data set's, of which not all can be looked at.
+
+    Returns
+    -------
+    list of Problem
+        An error each, and a note that nothing else was looked at.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        inside = [Path(place) / name for name in (*folders, *sorted(names))]
+        found += [p for p in inside if p.exists() and not may_be_read(p)]
+    rest = "What cannot be listed hides what belongs together: nothing else was looked"
+    return [
+        *map(denied, found),
+        Problem("note", folder, f"{rest} at.", "Check again after that."),
+    ]

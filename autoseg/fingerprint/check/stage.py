@@ -19,7 +19,13 @@ from autoseg.fingerprint.check.facts import CaseFacts, told
 from autoseg.fingerprint.check.grids import grid_problems, in_one_unit
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind
-from autoseg.fingerprint.check.problem import Problem, Problems, problem_of
+from autoseg.fingerprint.check.problem import (
+    Problem,
+    Problems,
+    all_denied,
+    denied,
+    problem_of,
+)
 from autoseg.fingerprint.check.unannotated import unannotated_problems
 from autoseg.fingerprint.check.unread import unread
 from autoseg.fingerprint.outside import outside_text
@@ -130,6 +136,11 @@ def examine(folder: Path, workers: int | None = None) -> Report:
     where = folder / "dataset.json"
     try:
         dataset, texts = read_dataset(folder)
+    except PermissionError as error:
+        told = all_denied(folder)
+        if len(told) == 1:  # it lies elsewhere, by a link
+            told.insert(0, denied(Path(error.filename or folder)))
+        return Report(dataset=None, problems=tuple(told))
     except DatasetError as error:
         if where.is_file():
             return Report(dataset=None, problems=(problem_of(error, where),))

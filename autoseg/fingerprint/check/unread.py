@@ -15,13 +15,13 @@ from autoseg.dicom.headers import is_dicom, is_dicom_file
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds.base import CheckKind
-from autoseg.fingerprint.check.problem import Problem
+from autoseg.fingerprint.check.problem import Problem, denied
 from autoseg.formats.base import known_endings, match_ending
 from autoseg.instancefiles.readers.base import instance_endings
 from autoseg.pointfiles.base import point_endings
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.foreign.behind import voxels_behind
-from autoseg.spec.foreign.place import place_of
+from autoseg.spec.foreign.place import may_be_read, place_of
 
 FOREIGN = {  # what annotation is kept in and nobody here reads, with what would be
     (".xlsx", ".xls", ".ods", ".numbers"): "Save it as CSV.",
@@ -117,6 +117,8 @@ def _with_voxels(paths: Iterable[Path]) -> set[Path]:
 
 
 def _folder(path: Path) -> Problem:
+    if not may_be_read(path):
+        return denied(path)
     files = [one for one in sorted(path.iterdir()) if one.is_file()]
     if is_dicom(path):
         found = "This folder of DICOM files is not read: other images are files."

@@ -4,8 +4,10 @@ Whoever runs the tests may be allowed everything, so that the system's answer is
 """
 
 import errno
+import json
 import os
 
+import numpy as np
 import pytest
 
 from autoseg.datasets.layouts.names import images_in
@@ -17,16 +19,21 @@ from autoseg.parallel import map_cases
 from autoseg.spec.foreign.archive import Archive
 from autoseg.spec.foreign.place import files_at, fitting
 from tests import toy
+from tests.dicom.made import stored, write_series
 
 
 @pytest.fixture
 def denied(monkeypatch):
     """Return a function after which a path may not be read any more."""
-    scandir, access, opened = os.scandir, os.access, open
+    scandir, access, opened, listdir = os.scandir, os.access, open, os.listdir
+
+    refused = set()
 
     def refuse(wanted):
+        refused.add(str(wanted))
+
         def is_meant(path):
-            return os.fspath(path) == str(wanted)
+            return os.fspath(path) in refused
 
         def fail(path):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
@@ -37,6 +44,9 @@ def denied(monkeypatch):
 
         monkeypatch.setattr(
             os, "scandir", lambda p=".": fail(p) if is_meant(p) else scandir(p)
+        )
+        monkeypatch.setattr(
+            os, "listdir", lambda p=".": fail(p) if is_meant(p) else listdir(p)
         )
         monkeypatch.setattr(
             os, "access", lambda p, *r, **m: not is_meant(p) and access(p, *r, **m)
@@ -84,6 +94,70 @@ def test_one_image_that_may_not_be_read_is_named_beside_the_others(tmp_path, den
     (error,) = (p for p in found.problems if p.severity == "error")
     assert error.file == image and "may not be read" in error.found
     assert len(found.cases) == 4 and found.classes == {"one": 4, "two": 4}
+
+
+def test_a_folder_of_a_case_that_may_not_be_read_hides_no_other_problem(
+    tmp_path, denied
+):
+    folder = toy.volumes(tmp_path / "Toy", cases=4, test=1)
+    broken = folder / "labelsTr" / "case_01.nii.gz"
+    broken.write_bytes(b"x")
+    inside = folder / "imagesTr" / "case_09"
+    inside.mkdir()
+    denied(inside)
+
+    found = examine(folder, workers=1)
+
+    errors = {p.file: p.found for p in found.problems if p.severity == "error"}
+    assert set(errors) == {broken, inside} and len(found.cases) == 4
+    assert "may not be read: permission denied" in errors[inside]
+
+
+@pytest.mark.parametrize("part", ["imagesTr", "labelsTr"])
+def test_an_annotated_case_whose_folder_may_not_be_read_is_no_case_less(
+    tmp_path, denied, part
+):
+    """Slices of a series, or masks: training on the others would be silent."""
+    folder = tmp_path / "Toy"
+    for name in ("imagesTr", "labelsTr"):
+        (folder / name).mkdir(parents=True)
+    for number in range(4):
+        write_series(folder / "imagesTr" / f"c{number}", stored((2, 4, 4), number))
+        mask = np.zeros((2, 4, 4), np.uint8)
+        mask[:, 1:3, number % 2 : 3] = 1
+        place = folder / "labelsTr" / f"c{number}"
+        place.mkdir()
+        toy.write_nifti(place / "one.nii.gz", mask)
+    description = {
+        "task": "instance",
+        "channel_names": {"0": "CT"},
+        "labels": {"background": 0, "cell": 1},
+    }
+    (folder / "dataset.json").write_text(json.dumps(description))
+    broken = folder / "labelsTr" / "c3" / "one.nii.gz"
+    broken.write_bytes(b"x")
+    hidden = denied(folder / part / "c1")
+
+    found = examine(folder, workers=1)
+
+    errors = {p.file: p.found for p in found.problems if p.severity == "error"}
+    assert "may not be read" in errors.pop(hidden)
+    (other,) = errors
+    assert other in (broken, broken.parent)
+    assert [facts.case.id for facts in found.cases] == ["c0", "c1", "c2", "c3"]
+
+
+def test_all_folders_that_may_not_be_listed_are_named_at_once(tmp_path, denied):
+    folder = toy.volumes(tmp_path / "Toy", cases=2, test=1)
+    hidden = [denied(folder / name) for name in ("labelsTr", "imagesTs")]
+    hidden.append(denied(folder / "imagesTr" / "case_01_0000.nii.gz"))
+
+    found = examine(folder, workers=1)
+
+    errors = [p for p in found.problems if p.severity == "error"]
+    assert {p.file for p in errors} == set(hidden) and len(errors) == 3
+    assert all("may not be read" in p.found for p in errors)
+    assert "nothing else was looked at" in found.problems[-1].found
 
 
 def test_a_case_without_rights_has_no_traceback(tmp_path, denied, caplog):
