@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autoseg.datasets.filenames import refuse_names
 from autoseg.datasets.files import cases_by_name, find_cases, list_files, stem_of
-from autoseg.datasets.layouts.names import images_in, is_bids
+from autoseg.datasets.layouts.names import cases_in, is_bids
 from autoseg.datasets.series.choice import CHANNEL, bundles_in, is_bundle
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.parts import cases_of_parts
@@ -266,24 +266,7 @@ def bids_cases(folder: Path, model: Model, wanted: Wanted | None = None) -> list
     said = model.dataset.get("bids")
     known = said.get("suffixes") if isinstance(said, dict) else None
     suffixes = (wanted and wanted.series) or known or model.channels
-    by_case: dict[str, dict[str, Path]] = {}
-    for path, name in images_in(folder).items():
-        by_case.setdefault(name.case, {})[name.suffix] = path
-    cases = [
-        Case(id=case, images=tuple(files[suffix] for suffix in suffixes))
-        for case, files in sorted(by_case.items())
-        if all(suffix in files for suffix in suffixes)
-    ]
-    if len(suffixes) != len(model.channels) or not cases:
-        there = sorted({suffix for files in by_case.values() for suffix in files})
-        raise UsageError(
-            f"{folder} is a BIDS data set with {some_of(there)}, and this model needs "
-            f"{', '.join(model.channels)}. Say which are the channels, in this order, "
-            f"with --series, such as --series {there[0] if there else 'T1w'}; for a "
-            "command without --series, put links to them into a folder, called "
-            "CASE_0000.nii.gz, and give that."
-        )
-    lack = sorted(by_case.keys() - {case.id for case in cases})
+    cases, lack = cases_in(folder, model.channels, suffixes)
     why = f"for not all of {', '.join(suffixes)} are there"
     _left_out(folder, lack, "case", why)
     return cases

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoseg.errors import UsageError, some_of
+from autoseg.spec.dataset import Case
 from autoseg.spec.foreign.place import fitting
 
 ENDINGS = (".nii.gz", ".nii")
@@ -87,3 +89,49 @@ def place_in_data_set(path: Path) -> Path:
     parts = path.parent.parts
     first = next((n for n, part in enumerate(parts) if part.startswith("sub-")), None)
     return Path() if first is None else Path(*parts[first:])
+
+
+def cases_in(
+    folder: Path, channels: Sequence[str], suffixes: Sequence[str]
+) -> tuple[list[Case], list[str]]:
+    """Return the subjects of a BIDS data set that have the images of all channels.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set.
+    channels : sequence of str
+        What the channels of a model are called, for messages.
+    suffixes : sequence of str
+        Those of the channels, in this order.
+
+    Returns
+    -------
+    cases : list of Case
+        Without annotation, sorted by id.
+    lacking : list of str
+        Cases that have others alone.
+
+    Raises
+    ------
+    UsageError
+        If no subject has them; names the suffixes that there are.
+    """
+    by_case: dict[str, dict[str, Path]] = {}
+    for path, name in images_in(folder).items():
+        by_case.setdefault(name.case, {})[name.suffix] = path
+    cases = [
+        Case(id=case, images=tuple(files[suffix] for suffix in suffixes))
+        for case, files in sorted(by_case.items())
+        if all(suffix in files for suffix in suffixes)
+    ]
+    if len(suffixes) != len(channels) or not cases:
+        there = sorted({suffix for files in by_case.values() for suffix in files})
+        raise UsageError(
+            f"{folder} is a BIDS data set with {some_of(there)}, and this model needs "
+            f"{', '.join(channels)}. Say which are the channels, in this order, with "
+            f"--series, such as --series {there[0] if there else 'T1w'}; for a command "
+            "without --series, put links to them into a folder, called "
+            "CASE_0000.nii.gz, and give that."
+        )
+    return cases, sorted(by_case.keys() - {case.id for case in cases})
