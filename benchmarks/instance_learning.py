@@ -92,7 +92,7 @@ def sample(shapes: str, seed: int) -> tuple[Any, Instances]:
             0, 0.15, bright.shape
         )
         found = Instances(labels)
-    image = (bright - bright.mean()) / bright.std()
+    image = (bright - bright.mean()) / (bright.std() or 1)  # 0: a crop of nothing
     return image[None].astype(np.float32), found
 
 

@@ -13,6 +13,7 @@ from autoseg.losses import LOSSES
 from autoseg.losses._masks import SMOOTH, ComparedMasks
 
 POINTS = 4096  # voxels, evenly spread, that matching looks at
+NEVER = 1e9  # the cost of what cannot be
 
 
 @LOSSES.register
@@ -71,6 +72,9 @@ class SetMatching(ComparedMasks):
         dice = (2 * both + SMOOTH) / (p.sum(1)[:, None] + inside + SMOOTH)
         cost = self.entropy * (mine + rest) / 2 - self.dice * dice
         cost -= self.sure * sure.sigmoid()[:, None]
-        found = linear_sum_assignment(np.asarray(cost.double().cpu()))
+        # Of a network that diverged anything stands for anything: its loss is no number
+        # all the same, and the trainer says so.
+        cost = cost.double().nan_to_num(0, NEVER, -NEVER)
+        found = linear_sum_assignment(np.asarray(cost.cpu()))
         rows, columns = (torch.from_numpy(x).to(logits.device) for x in found)
         return rows, columns, rows[:0]

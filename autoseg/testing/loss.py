@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,14 @@ def it_is_a_finite_float32_scalar(kind: type[Loss]) -> None:
         value = loss(candidate, target)
         good = value.shape == () and value.dtype == torch.float32 and value.isfinite()
         require(good, f"it is {value!r}")
+
+
+@RULES.add
+def of_what_is_no_number_it_is_no_number(kind: type[Loss]) -> None:
+    """Without an error of its own: the trainer stops, and names the cases."""
+    loss, target, perfect = kind.example()
+    value = loss(torch.full_like(perfect, math.nan), target)
+    require(bool(value.isnan()), f"it is {value!r}")
 
 
 @RULES.add
