@@ -3,6 +3,13 @@
     python benchmarks/gpu_day.py --out gpu_day            # on the day
     python benchmarks/gpu_day.py --device cpu --rehearse  # before: small, and on a CPU
 
+With `--nnunet-python ENV/bin/python` also beside nnU-Net 2.8.1, and with `--model` and
+`--images` its prediction beside ours. A machine without network makes that environment
+of wheels that were carried along (`pip wheel -w WHEELS nnunetv2==2.8.1` before)::
+
+    python -m venv --system-site-packages ENV
+    ENV/bin/pip install --no-index --find-links WHEELS nnunetv2
+
 Each part is a process of its own, so that one that fails, hangs or breaks the device
 costs no other. Its rows are written as they come to OUT/PART.jsonl; after each part
 OUT/gpu_day.json and a table on the screen have everything so far. A row that failed
@@ -16,6 +23,7 @@ layout    a step in eager mode, compiled, with CUDA graphs, channels last, and o
           nnU-Net's network if its package is there
 predict   seconds a volume, by number format
 together  two processes on one device against one: weights and seconds
+beside    a step of three plans by nnU-Net's trainer and ours by turns; a prediction
 """
 
 from __future__ import annotations
@@ -58,12 +66,19 @@ class Day:
         Of everything that is made.
     file : Path
         Where rows go.
+    nnunet : Path or None
+        A Python that has nnU-Net.
+    model, images : Path or None
+        What nnU-Net trained, and images for it.
     """
 
     device: str
     small: bool
     folder: Path
     file: Path
+    nnunet: Path | None = None
+    model: Path | None = None
+    images: Path | None = None
 
     @property
     def gpu(self) -> bool:
@@ -437,6 +452,36 @@ def together(day: Day) -> None:
     day.row("largest difference of weights", dict, apart=apart)
 
 
+# Beside nnU-Net ----------------------------------------------------------------------
+
+
+def beside(day: Day) -> None:
+    """Steps and a prediction of nnU-Net and ours, by scripts of their own."""
+    if day.nnunet is None:
+        day.row("nothing was asked for: there is no --nnunet-python", dict)
+        return
+    plans = ("small",) if day.small else ("hippocampus", "prostate", "liver")
+    common = ["--nnunet-python", day.nnunet, "--device", day.device]
+    for plan in plans:
+        words = ["--plan", plan, "--steps", 3 if day.small else 20]
+        script = "train_step_vs_nnunet"
+        day.row(f"a step, {plan}", _by_script, day, script, common + words)
+    if day.model is not None and day.images is not None:
+        words = ["--model", day.model, "--images", day.images, "--runs", 1]
+        day.row("a prediction", _by_script, day, "predict_vs_nnunet", common + words)
+
+
+def _by_script(day: Day, name: str, words: Sequence[object]) -> Row:
+    """Run a script beside this one, and return what it writes."""
+    day.folder.mkdir(parents=True, exist_ok=True)
+    answer = day.folder / f"{name}.json"
+    answer.unlink(missing_ok=True)
+    script = Path(__file__).with_name(f"{name}.py")
+    command = [sys.executable, script, *words, "--json", answer]
+    subprocess.run([str(word) for word in command], check=True)
+    return {"found": json.loads(answer.read_text(encoding="utf-8"))}
+
+
 PARTS: dict[str, Callable[[Day], None]] = {
     "smoke": smoke,
     "memory": memory,
@@ -444,6 +489,7 @@ PARTS: dict[str, Callable[[Day], None]] = {
     "layout": layout,
     "predict": prediction,
     "together": together,
+    "beside": beside,
 }
 SHARES = {"smoke": 0.4, "memory": 0.3}  # of the time that is left, at most; else 0.5
 
@@ -458,6 +504,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("gpu_day"))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for all")
+    parser.add_argument("--nnunet-python", type=Path, help="has nnunetv2")
+    parser.add_argument("--model", type=Path, help="a model of nnU-Net's")
+    parser.add_argument("--images", type=Path, help="for it")
     parser.add_argument("--only", choices=PARTS, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -465,7 +514,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         file = given.out / f"{given.only}.jsonl"
         folder = given.out.resolve() / f"work_{given.only}"
-        PARTS[given.only](Day(given.device, given.rehearse, folder, file))
+        peer = (given.nnunet_python, given.model, given.images)
+        PARTS[given.only](Day(given.device, given.rehearse, folder, file, *peer))
         return 0
     return _all(given)
 
@@ -482,6 +532,9 @@ def _all(given: argparse.Namespace) -> int:
         limit = left if last_one else left * SHARES.get(name, 0.5)
         command = [sys.executable, __file__, "--only", name, "--device", given.device]
         command += ["--out", str(given.out), *["--rehearse"] * given.rehearse]
+        for name_of in ("nnunet_python", "model", "images"):
+            if (value := getattr(given, name_of)) is not None:
+                command += [f"--{name_of.replace('_', '-')}", str(value.absolute())]
         results[name] = _part(command, given.out / f"{name}.jsonl", limit)
         text = json.dumps(results, indent=1)
         (given.out / "gpu_day.json").write_text(text, encoding="utf-8")

@@ -16,13 +16,14 @@ that are not installed. That spares it some seconds.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,8 @@ def main() -> None:
     parser.add_argument(
         "--also", nargs="+", default=[], help="flags of one more way to run autoseg"
     )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, help="where to write the medians")
     parser.add_argument("--folder", type=Path, help="keep the predictions here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +86,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     """Run all sides in turn, so that a busy hour meets each of them."""
     folds = sorted(p.name[5:] for p in arguments.model.glob("fold_*"))
     common = ["-i", arguments.images, "-m", arguments.model, "-f", *folds]
-    common += ["-device", "cpu", "-o"]
+    common += ["-device", arguments.device, "-o"]
     nnunet = [arguments.nnunet_python, "-c", NNUNET]
     workers = ["-npp", arguments.workers, "-nps", arguments.workers]
     autoseg = [sys.executable, "-m", "autoseg", "predict", *common]
@@ -97,7 +100,9 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     for _ in range(arguments.runs):
         for name, words in sides.items():
             runs[name].append(watch([str(w) for w in words], arguments.threads))
-    report(runs, folder)
+    found = report(runs, folder)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found), encoding="utf-8")
 
 
 def watch(words: list[str], threads: int) -> Run:
@@ -159,8 +164,8 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def report(runs: dict[str, list[Run]], folder: Path) -> None:
-    """Print medians, ratios and agreement."""
+def report(runs: dict[str, list[Run]], folder: Path) -> dict[str, object]:
+    """Print medians, ratios and agreement, and return medians and agreement."""
     medians = {
         name: Run(
             seconds=statistics.median(r.seconds for r in found),
@@ -181,9 +186,14 @@ def report(runs: dict[str, list[Run]], folder: Path) -> None:
             f"{name:10} {median.seconds:9.1f} {median.cpu_seconds:9.1f} "
             f"{median.peak / 1e9:9.2f}   {ratios}"
         )
+    found: dict[str, object] = {
+        name: asdict(median) for name, median in medians.items()
+    }
     for name in runs:
         if name != "nnunet":
-            print(f"{name}: {agreement(folder / 'nnunet', folder / name)}")
+            found[f"{name}, agreement"] = agreement(folder / "nnunet", folder / name)
+            print(f"{name}: {found[f'{name}, agreement']}")
+    return found
 
 
 def agreement(ours: Path, theirs: Path) -> str:

@@ -1,9 +1,11 @@
 """A step of training beside nnU-Net v2: the same network, patch, batch and threads.
 
 nnU-Net's own trainer and autoseg compute the loss of one made batch, its gradients and
-a step of SGD, on the CPU, in a process each that waits while the other computes::
+a step of SGD, in a process each that waits while the other computes::
 
     python benchmarks/train_step_vs_nnunet.py --nnunet-python ENV/bin/python
+    python benchmarks/train_step_vs_nnunet.py --nnunet-python ENV/bin/python \\
+        --device cuda --plan liver
 
 The environment needs nnunetv2 (2.8.1 was used). Both take turns, one step each, so that
 a busy hour meets both; printed are medians and the median of the steps' ratios. Data
@@ -24,11 +26,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-FEATURES, PATCH, BATCH = [8, 16, 32, 64], (40, 56, 40), 2
+Plan = tuple[list[int], tuple[int, int, int], int]  # features, patch, batch
+PLANS: dict[str, Plan] = {
+    "small": ([8, 16, 32, 64], (40, 56, 40), 2),  # what a CPU trains
+    # As nnU-Net v2 plans 3d_fullres for the data sets of these names, for 8 GB.
+    "hippocampus": ([32, 64, 128, 256], (40, 56, 40), 9),
+    "prostate": ([32, 64, 128, 256, 320], (16, 320, 256), 2),
+    "liver": ([32, 64, 128, 256, 320, 320], (128, 128, 128), 2),
+}
 
 NNUNET = r"""
 import json, os, sys, time, torch
-features, patch, batch, threads = json.loads(sys.argv[1])
+features, patch, batch, threads, device = json.loads(sys.argv[1])
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # what nnU-Net says goes elsewhere
 from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as module
@@ -63,7 +72,7 @@ plans = {
 }
 data = {"channel_names": {"0": "MRI"}, "labels": {"background": 0, "a": 1, "b": 2},
         "file_ending": ".nii.gz", "numTraining": 1}
-trainer = module.nnUNetTrainer(plans, "3d_fullres", 0, data, torch.device("cpu"))
+trainer = module.nnUNetTrainer(plans, "3d_fullres", 0, data, torch.device(device))
 trainer.initialize()
 trainer.network.train()
 scales = trainer._get_deep_supervision_scales()
@@ -74,12 +83,18 @@ made = {"data": torch.randn(batch, 1, *patch),
 for _ in sys.stdin:
     start = time.perf_counter()
     trainer.train_step(made)
+    if device != "cpu":
+        torch.cuda.synchronize()
     print(time.perf_counter() - start, file=answers, flush=True)
 """
 
 
 def answer(
-    features: Sequence[int], patch: Sequence[int], batch: int, threads: int
+    features: Sequence[int],
+    patch: Sequence[int],
+    batch: int,
+    threads: int,
+    device: str,
 ) -> None:
     """Time a step of ours for each line that comes in; runs in a process of its own."""
     from autoseg.cli.main import QUIET_THREADS
@@ -87,7 +102,7 @@ def answer(
     os.environ.update(QUIET_THREADS)
     from autoseg.train.setup.hardware import choose_hardware
 
-    hardware = choose_hardware("cpu", threads=threads)
+    hardware = choose_hardware(device, threads=threads)
     with hardware.thread_limit():
         step = step_of(hardware, features, patch, batch)
         for _ in sys.stdin:
@@ -133,12 +148,14 @@ def step_of(
     )
     images = torch.randn(batch, 1, *patch)
     labels = torch.randint(0, 3, (batch, *patch), dtype=torch.int16)
-    scaler = hardware.scaler()
+    scaler, device = hardware.scaler(), hardware.device
 
     def step() -> None:
-        gradients(images, labels, scaler)
+        gradients(images.to(device), labels.to(device), scaler)
         nn.utils.clip_grad_norm_(network.parameters(), 12)
         optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
 
     return step
 
@@ -151,6 +168,9 @@ def main() -> None:
     parser.add_argument("--nnunet-python", type=Path)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--plan", choices=PLANS, default="small")
+    parser.add_argument("--json", type=Path, help="where to write the medians")
     parser.add_argument("--answer", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.answer:
@@ -158,7 +178,8 @@ def main() -> None:
         return
     if arguments.nnunet_python is None:
         parser.error("--nnunet-python is needed")
-    given = json.dumps([FEATURES, PATCH, BATCH, arguments.threads])
+    plan = PLANS[arguments.plan]
+    given = json.dumps([*plan, arguments.threads, arguments.device])
     sides = {
         "nnunet": [str(arguments.nnunet_python), "-c", NNUNET, given],
         "autoseg": [sys.executable, __file__, "--answer", given],
@@ -173,6 +194,9 @@ def main() -> None:
     for name, median in medians.items():
         print(f"{name:8} {median:.4f} s a step (fastest {min(seconds[name]):.4f})")
     print(f"ratio {ratio:.3f}, median of {arguments.steps} pairs")
+    if arguments.json:
+        text = json.dumps({**medians, "ratio": ratio})
+        arguments.json.write_text(text, encoding="utf-8")
 
 
 def by_turns(
