@@ -173,20 +173,31 @@ def _turned(labels: Geometry, image: Geometry, turn: Turn, path: Path) -> Proble
 
 
 def _alone_oriented(image: Geometry, labels: Geometry, path: Path) -> list[Problem]:
-    """Return that an annotation alone says how axes lie, and not as arrays usually do.
+    """Return that one header alone says how axes lie, and not as arrays usually do.
 
-    Who wrote it may have put the voxels into another order.
+    Who wrote the other one may have put the voxels into another order.
     """
-    code = orientation_of(labels)
     usual = np.allclose(labels.direction, image.direction, atol=DIRECTION_TOLERANCE)
-    if code is None or usual or not is_silent(image) or labels.unit == "px":
+    if usual or "px" in (image.unit, labels.unit):
+        return []
+    ours, theirs = orientation_of(image), orientation_of(labels)
+    if theirs is not None and is_silent(image):
+        found = (
+            f"Its header says that its axes lie as {theirs}, and its image's header "
+            "says nothing."
+        )
+    elif ours is not None and is_silent(labels):
+        found = (
+            "Its header does not say how its axes lie, and its image's header says "
+            f"{ours}."
+        )
+    else:
         return []
     return [
         Problem(
             "warning",
             path,
-            f"Its header says that its axes lie as {code}, and its image's header says "
-            "nothing.",
+            found,
             "Voxels are matched by their index. Look at one on its image (such as in "
             "the report): if it lies mirrored, write it again in the image's order.",
         )

@@ -103,6 +103,20 @@ def test_an_image_without_orientation_is_named_and_not_turned(folder, tmp_path):
         assert np.array_equal(np.maximum(stored, 0), turned)
 
 
+@each("axes, told", [(np.diag([1.0, 1, 2, 1]), 1), (LPS, 0)])
+def test_an_annotation_that_alone_says_nothing_is_told(folder, axes, told):
+    image, labels = _values(0)
+    for number in range(6):
+        _nifti(folder / f"imagesTr/c{number}_0000.nii", _values(number)[0], axes)
+        _nifti(folder / f"labelsTr/c{number}.nii", _values(number)[1], axes)
+    _nifti(folder / "labelsTr/c0.nii", labels, codes=(0, 0))
+
+    found = [p.found for p in _problems(folder, "warning")]
+
+    assert len(found) == told
+    assert all("does not say how its axes lie" in f and "says RAS" in f for f in found)
+
+
 @each("axes, told", [(np.diag([1.0, 1, 2, 1]), True), (LPS, False)])
 def test_an_annotation_that_alone_says_how_its_axes_lie_is_told(folder, axes, told):
     image, labels = _values(0)
