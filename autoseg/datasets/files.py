@@ -7,11 +7,16 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from autoseg.datasets.series.choice import CHANNEL, SeriesChoice, bundles_in
+from autoseg.datasets.series.choice import (
+    CHANNEL,
+    SeriesChoice,
+    bundles_in,
+    choice_of,
+)
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.errors import DatasetError
 from autoseg.formats.base import is_folder_image, known_endings, match_ending
-from autoseg.spec.dataset import Case
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.place import may_be_read
 
 
@@ -104,6 +109,26 @@ def find_cases(
         for case_id in sorted(found)
     ]
     return cases if series is None else [series.of_case(case) for case in cases]
+
+
+def cases_like(folder: Path, dataset: Dataset) -> list[Case]:
+    """Return the cases of a folder that has images as a data set's are.
+
+    Parameters
+    ----------
+    folder : Path
+        Of images without annotation.
+    dataset : Dataset
+        Says channels, ending and series.
+    """
+    channels = dataset.channel_names
+    return find_cases(
+        folder,
+        len(channels),
+        dataset.image_ending,
+        names=channels,
+        series=choice_of(dataset.raw, channels),
+    )
 
 
 def _denied(folder: Path, ids: Collection[str]) -> dict[Path, str]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from autoseg import __version__
-from autoseg.datasets.files import find_cases
+from autoseg.datasets.files import cases_like
 from autoseg.datasets.read import open_dataset
-from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import AutosegError, DatasetError, UsageError
 from autoseg.evaluate.numbers import plain
 from autoseg.find_best.candidates import held_out, quote
@@ -247,14 +246,7 @@ def _no_calibration(
 def _images(dataset: Dataset, folder: PathLike | None) -> list[Case]:
     if folder is None:
         return [*dataset.training, *dataset.test]
-    return list(
-        find_cases(
-            Path(folder),
-            len(dataset.channel_names),
-            dataset.image_ending,
-            series=choice_of(dataset.raw, dataset.channel_names),
-        )
-    )
+    return cases_like(Path(folder), dataset)
 
 
 def _chosen(

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from autoseg.datasets.files import cases_like
 from autoseg.datasets.read import load_dataset
+from autoseg.spec.dataset import Dataset
 
 
 def data(folder, images, labels, **description):
@@ -152,3 +154,17 @@ def test_an_id_that_happens_to_end_in_a_channel_stays(tmp_path):
     files = ["knee_T1.nii.gz", "hip_T1.nii.gz"]
 
     assert list(pairs(data(tmp_path, files, files))) == ["hip_T1", "knee_T1"]
+
+
+def test_images_without_annotation_are_found_as_a_data_set_names_them(tmp_path):
+    dataset = Dataset(
+        name="Two", folder=tmp_path, task="semantic", channel_names=("T1", "T2"),
+        image_ending=".nii.gz", annotation_ending=".nii.gz", raw={},
+    )  # fmt: skip
+    for name in ("a_T1", "a_T2", "b_T1", "b_T2"):
+        (tmp_path / f"{name}.nii.gz").touch()
+
+    found = cases_like(tmp_path, dataset)
+
+    assert [case.id for case in found] == ["a", "b"]
+    assert [p.name for p in found[0].images] == ["a_T1.nii.gz", "a_T2.nii.gz"]

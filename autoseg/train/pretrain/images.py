@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from autoseg.atomic import atomically, sweep_temporaries
-from autoseg.datasets.files import find_cases
+from autoseg.datasets.files import cases_like
 from autoseg.datasets.identity import content_of
-from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
@@ -42,13 +41,7 @@ def find_images(folder: Path, job: Job) -> list[Case]:
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder of images.")
     dataset = job.dataset
-    found = find_cases(
-        folder,
-        len(dataset.channel_names),
-        dataset.image_ending,
-        names=dataset.channel_names,
-        series=choice_of(dataset.raw, dataset.channel_names),
-    )
+    found = cases_like(folder, dataset)
     if not found:
         raise UsageError(
             f"{folder} has no image that ends in {dataset.image_ending}, as those of "

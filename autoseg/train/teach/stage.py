@@ -16,13 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.files import find_cases
+from autoseg.datasets.files import cases_like
 from autoseg.datasets.identity import content_of, short_hash
 from autoseg.datasets.layouts.bids import KEY as BIDS
 from autoseg.datasets.layouts.names import is_bids
 from autoseg.datasets.merge import place_of
 from autoseg.datasets.read import load_dataset, open_dataset
-from autoseg.datasets.series.choice import choice_of
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.model.load import load_model
 from autoseg.model.model import Model
@@ -234,13 +233,7 @@ def _unannotated(folder: Path, dataset: Dataset, teacher: Model) -> list[Case]:
     if bids:
         found = bids_cases(folder, teacher)
     else:
-        found = find_cases(
-            folder,
-            len(dataset.channel_names),
-            dataset.image_ending,
-            names=dataset.channel_names,
-            series=choice_of(dataset.raw, dataset.channel_names),
-        )
+        found = cases_like(folder, dataset)
     there = {case.id for case in dataset.training}
     files = {os.path.realpath(p) for case in dataset.training for p in case.images}
     known = {
