@@ -11,7 +11,7 @@ from typing import Any
 
 from autoseg.errors import FormatError
 from autoseg.formats.header import unknown_unit
-from autoseg.spec.foreign.units import factor_between, in_pixels, unit_of
+from autoseg.spec.foreign.units import Unit, factor_between, in_pixels, unit_of
 
 
 @dataclass(frozen=True)
@@ -58,31 +58,52 @@ def calibrated(
     letters = "zyx"[-len(edges) :]
     words, notes = _completed(edges, words, letters)
     units = [unit_of(word) for word in words]
-    unknown = {str(w): w for w, u in zip(words, units, strict=True) if not u.known}
-    sized = [e is not None and u.has_size for e, u in zip(edges, units, strict=True)]
-    if not any(sized):
-        plain = all(edge in (None, 1.0) for edge in edges)
-        if plain and not any(unit.said for unit in units):
+    unknown = tuple(
+        {str(w): w for w, u in zip(words, units, strict=True) if not u.known}
+    )
+    if not any(e is not None and u.has_size for e, u in zip(edges, units, strict=True)):
+        if all(edge in (None, 1.0) for edge in edges) and not any(
+            u.said for u in units
+        ):
             return None
-        known = [edge for edge in edges if edge is not None]
-        if not known:
-            return None
-        filled = [known[-1] if edge is None else edge for edge in edges]
-        unit = wanted or "px"
-        remarks = tuple(unknown_unit(word, unit) for word in unknown.values())
-        spacing = tuple(filled) if unit != "px" else in_pixels(filled)
-        return Calibration(spacing, unit, remarks, _missing(edges, letters))
-    last = max(i for i, has in enumerate(sized) if has)
-    unit = wanted if wanted is not None else units[last].name
-    lengths: list[float | None] = [None] * len(edges)
-    for i, (edge, of) in enumerate(zip(edges, units, strict=True)):
-        if edge is not None and of.has_size:
-            factor = 1.0 if unit == "px" else factor_between(of.name, unit)
-            lengths[i] = edge * of.factor * (factor or 1.0)
-    fallback = lengths[last] or 0.0
-    found = tuple(fallback if length is None else length for length in lengths)
-    remarks = tuple(unknown_unit(w, "none, along that axis") for w in unknown.values())
+        return _of_numbers_alone(edges, wanted or "px", unknown, letters)
+    lengths, unit = _in_one_unit(edges, units, wanted)
+    last = [length for length in lengths if length is not None][-1]
+    found = tuple(last if length is None else length for length in lengths)
+    remarks = tuple(unknown_unit(word, "none, along that axis") for word in unknown)
     return Calibration(found, unit, remarks, (*notes, *_missing(lengths, letters)))
+
+
+def _of_numbers_alone(
+    edges: Sequence[float | None], unit: str, unknown: Sequence[str], letters: str
+) -> Calibration | None:
+    """Return sizes of which no unit is known, taken to be in ``unit``."""
+    known = [edge for edge in edges if edge is not None]
+    if not known:
+        return None
+    filled = [known[-1] if edge is None else edge for edge in edges]
+    remarks = tuple(unknown_unit(word, unit) for word in unknown)
+    spacing = tuple(filled) if unit != "px" else in_pixels(filled)
+    return Calibration(spacing, unit, remarks, _missing(edges, letters))
+
+
+def _in_one_unit(
+    edges: Sequence[float | None], units: Sequence[Unit], wanted: str | None
+) -> tuple[list[float | None], str]:
+    """Return the lengths that are known, in the unit wanted, else in the last one's."""
+    pairs = list(zip(edges, units, strict=True))
+    unit = (
+        wanted
+        or [of.name for edge, of in pairs if edge is not None and of.has_size][-1]
+    )
+
+    def length(edge: float | None, of: Unit) -> float | None:
+        if edge is None or not of.has_size:
+            return None
+        factor = 1.0 if unit == "px" else factor_between(of.name, unit)
+        return edge * of.factor * (factor or 1.0)
+
+    return [length(edge, of) for edge, of in pairs], unit
 
 
 def _completed(
