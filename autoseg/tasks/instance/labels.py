@@ -17,42 +17,9 @@ CROWDS = ("left out", "objects")  # what COCO's `iscrowd` 1 may mean
 def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     """Return what the task is told, or raise DatasetError with every fault."""
     where = dataset.folder / "dataset.json"
-    raw = dataset.raw.get("labels", {"instance": 1})
-    stuff = dataset.raw.get("stuff", [])
-    problems: list[str] = []
-    labels: dict[str, int] = {}
-    ignore: Any = None
-    if not isinstance(raw, dict):
-        problems.append('`labels` must name each class, such as {"cell": 1}')
-        raw = {}
-    for name, value in raw.items():
-        if name == BACKGROUND and value == 0:
-            continue
-        if name == IGNORE:
-            ignore = value
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            problems.append(
-                f"`labels` gives {name!r} the number {value!r}; classes of instances "
-                "are numbered from 1, and only `background` is 0"
-            )
-        elif value in labels.values():
-            problems.append(f"`labels` gives the number {value} twice")
-        else:
-            labels[name] = value
-    if ignore is not None and not _may_be_ignored(ignore, labels):
-        problems.append(
-            f"`labels` gives `ignore` the number {ignore!r}; it needs a whole number "
-            "that is not 0 and of no class, and in maps of ids of no object, such as -1"
-        )
-    if not isinstance(stuff, list) or not all(isinstance(s, str) for s in stuff):
-        problems.append(
-            '`stuff` must list the classes that are no objects, such as ["tissue"]'
-        )
-        stuff = []
-    unknown = [name for name in stuff if name not in labels]
-    if unknown and labels:
-        problems.append(f"`stuff` names {', '.join(unknown)}, not one of `labels`")
+    labels, ignore, problems = _numbered(dataset.raw.get("labels", {"instance": 1}))
+    stuff, wrong = _stuff(dataset.raw.get("stuff", []), labels)
+    problems += wrong
     if not isinstance(dataset.raw.get("components", False), bool):
         problems.append(
             f"`components` is {dataset.raw['components']!r}; it must be true or false"
@@ -75,6 +42,45 @@ def options_from_dataset(dataset: Dataset) -> dict[str, Any]:
     if ignore is not None:
         options["ignore"] = ignore
     return options
+
+
+def _numbered(raw: Any) -> tuple[dict[str, int], Any, list[str]]:
+    """Return the number of each class, that of `ignore` or None, and what is wrong."""
+    if not isinstance(raw, dict):
+        return {}, None, ['`labels` must name each class, such as {"cell": 1}']
+    problems: list[str] = []
+    labels: dict[str, int] = {}
+    for name, value in raw.items():
+        if name == IGNORE or (name == BACKGROUND and value == 0):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            problems.append(
+                f"`labels` gives {name!r} the number {value!r}; classes of instances "
+                "are numbered from 1, and only `background` is 0"
+            )
+        elif value in labels.values():
+            problems.append(f"`labels` gives the number {value} twice")
+        else:
+            labels[name] = value
+    ignore = raw.get(IGNORE)
+    if ignore is not None and not _may_be_ignored(ignore, labels):
+        problems.append(
+            f"`labels` gives `ignore` the number {ignore!r}; it needs a whole number "
+            "that is not 0 and of no class, and in maps of ids of no object, such as -1"
+        )
+    return labels, ignore, problems
+
+
+def _stuff(raw: Any, labels: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Return the classes that are no objects, and what is wrong."""
+    if not isinstance(raw, list) or not all(isinstance(name, str) for name in raw):
+        return [], [
+            '`stuff` must list the classes that are no objects, such as ["tissue"]'
+        ]
+    unknown = [name for name in raw if name not in labels]
+    if unknown and labels:
+        return raw, [f"`stuff` names {', '.join(unknown)}, not one of `labels`"]
+    return raw, []
 
 
 def _may_be_ignored(value: Any, labels: Mapping[str, int]) -> bool:
