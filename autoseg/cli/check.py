@@ -149,13 +149,16 @@ def _summary(report: Report) -> list[str]:
     dataset = report.dataset
     if dataset is None:
         return []
+    listed = dataset.raw.get("dataset") is not None
+    unknown = "imagesTr" in report.hidden and not listed
+    training = "nobody knows how many" if unknown else str(len(dataset.training))
+    test = "some" if "imagesTs" in report.hidden else str(len(dataset.test))
     lines = [
         f"  task        {dataset.task}",
-        f"  cases       {len(dataset.training)} to train on, {len(dataset.test)} in "
-        "imagesTs",
+        f"  cases       {training} to train on, {test} in imagesTs",
         f"  channels    {', '.join(dataset.channel_names)}",
         f"  files       images {dataset.image_ending}, annotations "
-        f"{_annotation_ending(dataset)}",
+        f"{_annotation_ending(dataset) or 'unknown'}",
     ]
     grids = [case.geometry for case in report.cases if case.geometry is not None]
     if len({grid.dim for grid in grids}) == 1:

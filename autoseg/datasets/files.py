@@ -111,6 +111,25 @@ def find_cases(
     return cases if series is None else [series.of_case(case) for case in cases]
 
 
+def images_alone(
+    folder: Path, num_channels: int, ending: str | None, series: SeriesChoice | None
+) -> list[Case]:
+    """Return the cases of a folder, of whose annotations nothing is known.
+
+    Where a case would have more files than there are channels, each file is one.
+
+    Parameters
+    ----------
+    folder, num_channels, ending, series
+        See `find_cases`.
+    """
+    channels = max(1, num_channels)
+    cases = find_cases(folder, channels, ending, series=series)
+    if all(len(case.images) <= channels for case in cases):
+        return cases
+    return find_cases(folder, channels, ending, suffixed=False, series=series)
+
+
 def cases_like(folder: Path, dataset: Dataset) -> list[Case]:
     """Return the cases of a folder that has images as a data set's are.
 

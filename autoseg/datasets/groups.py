@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autoseg.errors import DatasetError
-from autoseg.spec.foreign.letters import composed
+from autoseg.spec.foreign.letters import as_known, composed
 
 MOST_REPEATS = 3  # of any length, in one expression
 
@@ -51,6 +51,16 @@ def group_finder(groups: Any) -> Callable[[str], str | None]:
         return match[1] if match else None
 
     return group_of
+
+
+def splits_of(splits: Splits | None, ids: Sequence[str]) -> Splits | None:
+    """Return splits whose names are in the codes that the ids of cases have."""
+    if splits is None:
+        return None
+    return tuple(
+        (tuple(as_known(train, ids)), tuple(as_known(val, ids)))
+        for train, val in splits
+    )
 
 
 def _must_be_quick(expression: Any) -> None:

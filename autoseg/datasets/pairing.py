@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autoseg.datasets.files import commonest_ending, list_files
 from autoseg.formats.base import known_endings, match_ending
+from autoseg.spec.foreign.letters import in_form_of
 
 SUFFIXES = (
     "_seg",
@@ -109,6 +110,12 @@ def find_annotations(
         if ending:
             by_stem.setdefault(path.name[: -len(ending)], path)
     return Annotations(ending=chosen, by_stem=by_stem)
+
+
+def in_letters_of(by_stem: Mapping[str, Path], images: Path) -> dict[str, Path]:
+    """Return annotations by names in the codes that names of images have."""
+    names = [path.name for path in list_files(images)]
+    return dict(zip(in_form_of(by_stem, names), by_stem.values(), strict=True))
 
 
 def without_copies(files: Sequence[Path]) -> list[Path]:

@@ -7,7 +7,7 @@ additions that docs/dataset.md lists. No image is opened.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from autoseg.datasets.files import (
     commonest_ending,
     find_cases,
     image_ending,
+    images_alone,
     is_suffixed,
-    list_files,
     names_in,
 )
-from autoseg.datasets.groups import Splits
+from autoseg.datasets.groups import splits_of
 from autoseg.datasets.identity import check_origin, lies_elsewhere
 from autoseg.datasets.kinds import kind_of
 from autoseg.datasets.kinds.base import OTHER_ENDINGS
@@ -30,6 +30,7 @@ from autoseg.datasets.pairing import (
     annotating,
     common_suffixes,
     find_annotations,
+    in_letters_of,
 )
 from autoseg.datasets.series.choice import ENDING as SLICES
 from autoseg.datasets.series.choice import SeriesChoice
@@ -37,9 +38,10 @@ from autoseg.datasets.series.parts import cases_of_parts, stems_of_parts
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.formats.base import known_endings, writable
 from autoseg.spec.dataset import Case, Dataset
-from autoseg.spec.foreign.letters import as_known, in_form_of
 from autoseg.tasks import TASKS
 from autoseg.workspace import Workspace, find_dataset, find_root
+
+PARTS = ("imagesTr", "labelsTr", "imagesTs")  # folders, where no case is listed
 
 
 def open_dataset(
@@ -132,13 +134,18 @@ def load_dataset(folder: Path) -> Dataset:
     return dataset
 
 
-def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
+def read_dataset(
+    folder: Path, hidden: Collection[str] = ()
+) -> tuple[Dataset, list[str]]:
     """Read a data set folder as well as its dataset.json allows.
 
     Parameters
     ----------
     folder : Path
         A folder with a dataset.json.
+    hidden : collection of str
+        Those of `PARTS` that may not be listed, so that `check` reads the others: there
+        are no cases without imagesTr, and no annotations without labelsTr.
 
     Returns
     -------
@@ -169,8 +176,7 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         raw=described.raw,
         splits=described.splits(),
     )
-    for part in ("imagesTr", "labelsTr", "imagesTs"):
-        place = folder / part
+    for place in (folder / part for part in PARTS if part not in hidden):
         if place.is_dir():
             refuse_names(place, os.listdir(place))
     group_of = described.groups()
@@ -183,31 +189,23 @@ def read_dataset(folder: Path) -> tuple[Dataset, list[str]]:
         refuse_names(folder, (case.id for case in listed))
         listed = tuple(map(series.of_case, listed))
         dataset = _with_endings_of_first(replace(dataset, training=listed))
-    else:
-        dataset = _with_training_cases(dataset, wanted, problems, folders)
-    annotated = described.annotated()
+    elif PARTS[0] not in hidden:
+        annotated = PARTS[1] not in hidden
+        dataset = _with_training_cases(dataset, wanted, problems, folders, annotated)
+    classes_of = described.annotated()
     training = tuple(
         replace(
             c,
             group=(group := group_of(c.id) or c.group),
-            annotated=annotated(c.id, group),
+            annotated=classes_of(c.id, group),
         )
         for c in dataset.training
     )
-    splits = _splits_of(dataset.splits, [case.id for case in training])
+    splits = splits_of(dataset.splits, [case.id for case in training])
     dataset = replace(dataset, training=training, splits=splits)
-    dataset = _with_test_cases(dataset, listed is not None, folders)
+    if PARTS[2] not in hidden:
+        dataset = _with_test_cases(dataset, listed is not None, folders)
     return dataset, problems + _problems_of_task(dataset)
-
-
-def _splits_of(splits: Splits | None, ids: Sequence[str]) -> Splits | None:
-    """Return splits whose names are in the codes that the ids of cases have."""
-    if splits is None:
-        return None
-    return tuple(
-        (tuple(as_known(train, ids)), tuple(as_known(val, ids)))
-        for train, val in splits
-    )
 
 
 def _with_endings_of_first(dataset: Dataset) -> Dataset:
@@ -230,14 +228,19 @@ def _with_training_cases(
     wanted: str | None,
     problems: list[str],
     series: SeriesChoice | None,
+    annotated: bool,
 ) -> Dataset:
-    """Find the cases in imagesTr and labelsTr."""
+    """Find the cases in imagesTr and labelsTr; in imagesTr alone if not annotated."""
     images, labels = dataset.folder / "imagesTr", dataset.folder / "labelsTr"
     try:
         ending = image_ending(images, wanted)
     except DatasetError as error:
         problems.append(str(error))
         return dataset
+    if not annotated:
+        found = images_alone(images, len(dataset.channel_names), wanted, series)
+        cases = tuple(cases_of_parts(found))
+        return replace(dataset, training=cases, image_ending=ending)
     kind = kind_of(dataset)
     found = find_annotations(
         labels,
@@ -250,7 +253,7 @@ def _with_training_cases(
     by_stem = {**folders, **annotating(stems_of_parts(found.by_stem), folders)}
     if found.ending in OTHER_ENDINGS and set(by_stem) == set(folders):
         found = replace(found, ending=ending)
-    by_stem = _in_letters_of(by_stem, images)
+    by_stem = in_letters_of(by_stem, images)
     found = replace(found, by_stem=by_stem)
     # Where nobody names an ending, images of several kinds may stand together.
     annotations, cases = _paired(found, dataset, ending if wanted else None, series)
@@ -274,12 +277,6 @@ def _with_training_cases(
         image_ending=ending,
         annotation_ending=label_ending,
     )
-
-
-def _in_letters_of(by_stem: Mapping[str, Path], images: Path) -> dict[str, Path]:
-    """Return annotations by names in the codes that names of images have."""
-    names = [path.name for path in list_files(images)]
-    return dict(zip(in_form_of(by_stem, names), by_stem.values(), strict=True))
 
 
 def _paired(

@@ -110,26 +110,30 @@ def denied(path: Path) -> Problem:
     return Problem("error", path, found, "Change its permissions, or ask its owner.")
 
 
-def all_denied(folder: Path) -> list[Problem]:
+def all_denied(folder: Path, rest: str) -> list[Problem]:
     """Return which files and folders below one may not be read; hidden ones are none.
 
     Parameters
     ----------
     folder : Path
         A data set's, of which not all can be looked at.
+    rest : str
+        What was not looked at, a sentence.
 
     Returns
     -------
     list of Problem
-        An error each, and a note that nothing else was looked at.
+        An error each, and a note.
     """
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] != ".")
+        if not may_be_read(Path(place)):  # it is told where it lies; may have names
+            folders.clear()
+            continue
         inside = [Path(place) / name for name in (*folders, *sorted(names))]
         found += [p for p in inside if p.exists() and not may_be_read(p)]
-    rest = "What cannot be listed hides what belongs together: nothing else was looked"
     return [
         *map(denied, found),
-        Problem("note", folder, f"{rest} at.", "Check again after that."),
+        Problem("note", folder, rest, "Check again after that."),
     ]

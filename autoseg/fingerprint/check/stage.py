@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoseg.datasets.layouts.names import is_bids
-from autoseg.datasets.read import read_dataset
+from autoseg.datasets.read import PARTS, read_dataset
 from autoseg.errors import AutosegError, DatasetError
 from autoseg.fingerprint.check import files
 from autoseg.fingerprint.check.annotated import annotated_problems
@@ -31,6 +31,7 @@ from autoseg.fingerprint.check.unread import unread
 from autoseg.fingerprint.outside import outside_text
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.place import may_be_read
 from autoseg.tasks import TASKS, choose_task, make_task
 from autoseg.tasks.base import Task
 from autoseg.workspace import find_dataset, find_root
@@ -38,6 +39,7 @@ from autoseg.workspace import find_dataset, find_root
 __all__ = ["Problem", "Report", "check", "check_dataset", "examine"]
 
 ORDER = ("error", "warning", "note")
+HIDES = "What cannot be listed hides what belongs together: nothing else was looked at."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +56,15 @@ class Report:
         What is in the training cases, sorted by id.
     classes : mapping of str to int
         In how many cases each class occurs; empty if its task counts none.
+    hidden : tuple of str
+        Folders of the data set that may not be listed.
     """
 
     dataset: Dataset | None
     problems: tuple[Problem, ...]
     cases: tuple[CaseFacts, ...] = ()
     classes: Mapping[str, int] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -134,10 +139,11 @@ def examine(folder: Path, workers: int | None = None) -> Report:
         looked at.
     """
     where = folder / "dataset.json"
+    hidden = [part for part in PARTS if _is_hidden(folder / part)]
     try:
-        dataset, texts = read_dataset(folder)
+        dataset, texts = read_dataset(folder, hidden)
     except PermissionError as error:
-        told = all_denied(folder)
+        told = all_denied(folder, HIDES)
         if len(told) == 1:  # it lies elsewhere, by a link
             told.insert(0, denied(Path(error.filename or folder)))
         return Report(dataset=None, problems=tuple(told))
@@ -157,12 +163,18 @@ def examine(folder: Path, workers: int | None = None) -> Report:
     ]
     kind = _kind(dataset)
     facts = _look_at_all(dataset, kind, workers)
-    problems += _problems(dataset, kind, facts, workers)
+    problems += _problems(dataset, kind, facts, workers, hidden)
+    if hidden:
+        denials = all_denied(folder, _unsaid(dataset, hidden))
+        files = {problem.file for problem in denials if problem.severity == "error"}
+        rest = [p for p in problems if p.file not in files or p.severity != "error"]
+        problems = [*denials, *rest]  # each of them once
     return Report(
         dataset=dataset,
         problems=_sorted(problems),
         cases=facts,
-        classes=kind.classes(facts),
+        classes=kind.classes(facts) if _known(dataset, hidden) else {},
+        hidden=tuple(hidden),
     )
 
 
@@ -201,25 +213,62 @@ def _problems(
     kind: CheckKind,
     facts: Sequence[CaseFacts],
     workers: int | None,
+    hidden: Collection[str] = (),
 ) -> list[Problem]:
     return [
-        *files.description_problems(dataset),
-        *files.number_problems(dataset),
-        *files.id_problems(dataset),
-        *files.split_problems(dataset),
-        *files.group_problems(dataset),
-        *unread(dataset, kind, facts),
+        *_of_whole(dataset, kind, facts, hidden),
+        *unread(dataset, kind, facts, hidden),
         *told(facts),
-        *annotated_problems(dataset, kind.task),
-        *annotation_problems(dataset, facts),
         *extreme_problems(facts),
         *_outside_problems(dataset, facts),
-        *kind.together(facts),
         *grid_problems(dataset, facts),
         *files.duplicates(dataset, facts),
         *files.test_problems(dataset),
         *unannotated_problems(dataset, facts, workers),
     ]
+
+
+def _of_whole(
+    dataset: Dataset,
+    kind: CheckKind,
+    facts: Sequence[CaseFacts],
+    hidden: Collection[str],
+) -> Iterator[Problem]:
+    """Yield what can be said only if all cases are known, and their annotations."""
+    if _known(dataset, hidden):
+        yield from files.description_problems(dataset)
+        yield from files.number_problems(dataset)
+        yield from files.id_problems(dataset)
+        yield from files.split_problems(dataset)
+        yield from files.group_problems(dataset)
+        yield from annotated_problems(dataset, kind.task)
+        yield from annotation_problems(dataset, facts)
+        yield from kind.together(facts)
+
+
+def _known(dataset: Dataset, hidden: Collection[str]) -> bool:
+    """Return whether the cases and their annotations can be found."""
+    return dataset.raw.get("dataset") is not None or not {*hidden} & {*PARTS[:2]}
+
+
+def _is_hidden(folder: Path) -> bool:
+    """Return whether a folder is there and may not be listed."""
+    try:
+        return folder.is_dir() and not may_be_read(folder)
+    except PermissionError:  # of the folder that it is in: reading that says so
+        return False
+
+
+def _unsaid(dataset: Dataset, hidden: Sequence[str]) -> str:
+    """Return what was not looked at, where folders may not be listed."""
+    named = " and ".join(hidden)
+    if _known(dataset, hidden):
+        return f"What lies in {named} was not looked at, all else was."
+    rest = "which annotation belongs to which image, and what is wrong with these"
+    if PARTS[0] in hidden:
+        rest = "which training cases there are, and what is wrong with their files"
+    hides = f"{named} cannot be listed, so that nobody knows {rest}"
+    return f"{hides}; all else was looked at."
 
 
 def _outside_problems(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from autoseg.datasets.files import list_files
@@ -11,6 +11,7 @@ from autoseg.datasets.layouts.bids import KEY
 from autoseg.datasets.layouts.names import images_in, is_bids
 from autoseg.datasets.pairing import CLASS_LISTS, without_copies
 from autoseg.datasets.point_tables import TABLES
+from autoseg.datasets.read import PARTS
 from autoseg.dicom.headers import is_dicom, is_dicom_file
 from autoseg.errors import amount, some_of
 from autoseg.fingerprint.check.facts import CaseFacts
@@ -40,7 +41,10 @@ SLICES = (
 
 
 def unread(
-    dataset: Dataset, kind: CheckKind, facts: Sequence[CaseFacts]
+    dataset: Dataset,
+    kind: CheckKind,
+    facts: Sequence[CaseFacts],
+    hidden: Collection[str],
 ) -> Iterator[Problem]:
     """Yield files and folders that belong to no case.
 
@@ -52,12 +56,16 @@ def unread(
         What is looked at in annotations.
     facts : sequence of CaseFacts
         Of its training cases.
+    hidden : collection of str
+        Folders that may not be listed.
     """
     if dataset.raw.get("dataset") is not None:
         yield from _subjects(dataset)
         return
     ids = {case.id for case in dataset.training}
-    yield from _images(dataset)
+    yield from _images(dataset, hidden)
+    if {*hidden} & {*PARTS[:2]}:
+        return
     yield from kind.unused(ids)
     lost = bool(facts) and all(fact.missing for fact in facts)
     yield from _annotations(dataset, kind, ids, lost)
@@ -87,10 +95,10 @@ def _subjects(dataset: Dataset) -> Iterator[Problem]:
         )
 
 
-def _images(dataset: Dataset) -> Iterator[Problem]:
+def _images(dataset: Dataset, hidden: Collection[str]) -> Iterator[Problem]:
     cases = (*dataset.training, *dataset.test)
     used = _with_voxels(place_of(path) for case in cases for path in case.images)
-    for name in ("imagesTr", "imagesTs"):
+    for name in (part for part in ("imagesTr", "imagesTs") if part not in hidden):
         folder = dataset.folder / name
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
         for path in inside:

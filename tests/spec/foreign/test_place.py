@@ -157,7 +157,89 @@ def test_all_folders_that_may_not_be_listed_are_named_at_once(tmp_path, denied):
     errors = [p for p in found.problems if p.severity == "error"]
     assert {p.file for p in errors} == set(hidden) and len(errors) == 3
     assert all("may not be read" in p.found for p in errors)
-    assert "nothing else was looked at" in found.problems[-1].found
+    assert "annotation belongs to which image" in found.problems[-1].found
+
+
+def _errors(folder):
+    report = examine(folder, workers=1)
+    return report, {
+        p.file.name: p.found for p in report.problems if p.severity != "note"
+    }
+
+
+def test_what_lies_beside_a_folder_that_cannot_be_listed_is_checked(tmp_path, denied):
+    """Each folder in turn is hidden; broken files in the others are told."""
+    folder = toy.volumes(tmp_path / "Toy", cases=5, test=2)
+    broken = {
+        "imagesTr": "case_01_0000",
+        "labelsTr": "case_02",
+        "imagesTs": "test_00_0000",
+    }
+    for part, name in broken.items():
+        (folder / part / f"{name}.nii.gz").write_bytes(b"x")
+    description = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(description | {"numTraining": 4}))
+    names = {part: f"{name}.nii.gz" for part, name in broken.items()}
+
+    _, whole = _errors(folder)
+    assert set(whole) == {*names.values(), "dataset.json"}
+
+    denied(folder / "imagesTs")
+    report, found = _errors(folder)
+    assert set(found) == {
+        "imagesTs",
+        "case_01_0000.nii.gz",
+        "case_02.nii.gz",
+        "dataset.json",
+    }
+    assert len(report.cases) == 5 and report.classes
+
+    denied(folder / "labelsTr")
+    report, found = _errors(folder)
+    assert set(found) == {"imagesTs", "labelsTr", "case_01_0000.nii.gz"}
+    assert len(report.cases) == 5 and not report.classes
+
+    denied(folder / "imagesTr")
+    report, found = _errors(folder)
+    assert set(found) == {"imagesTs", "labelsTr", "imagesTr"}
+    assert not report.cases and len(report.hidden) == 3
+
+
+def test_without_the_folder_of_images_those_to_be_predicted_are_checked(
+    tmp_path, denied
+):
+    folder = toy.volumes(tmp_path / "Toy", cases=2, test=2)
+    (folder / "imagesTs" / "test_00_0000.nii.gz").write_bytes(b"x")
+    denied(folder / "imagesTr")
+
+    report, found = _errors(folder)
+
+    assert set(found) == {"imagesTr", "test_00_0000.nii.gz"}
+    assert "which training cases there are" in report.problems[-1].found
+
+
+def test_ids_that_end_as_channels_do_are_images_where_annotations_are_hidden(
+    tmp_path, denied
+):
+    """scan_0001 and scan_0002 with one channel: annotations would say it."""
+    folder = tmp_path / "Toy"
+    (folder / "imagesTr").mkdir(parents=True)
+    for number in range(3):
+        path = folder / "imagesTr" / f"scan_{number:04d}.nii.gz"
+        toy.write_nifti(path, np.arange(60, dtype=np.uint8).reshape(3, 4, 5) + number)
+    (folder / "labelsTr").mkdir()
+    said = {"channel_names": {"0": "MRI"}, "labels": {"background": 0, "one": 1}}
+    (folder / "dataset.json").write_text(json.dumps(said))
+    denied(folder / "labelsTr")
+
+    report, found = _errors(folder)
+
+    assert set(found) == {"labelsTr"}
+    assert [facts.case.id for facts in report.cases] == [
+        "scan_0000",
+        "scan_0001",
+        "scan_0002",
+    ]
 
 
 def test_a_case_without_rights_has_no_traceback(tmp_path, denied, caplog):
