@@ -75,8 +75,6 @@ class Header:
         Numbers of a pixel: 3 for colors.
     inverted : bool
         Whether small numbers are bright, and mean nothing but that.
-    thickness : float or None
-        Distance of slices as far as the file says, where there is but one.
     sop_class, study, series, frame_of_reference : str
         UIDs; empty if they are not there.
     number, description, modality, patient : str
@@ -96,7 +94,6 @@ class Header:
     shape: tuple[int, int]
     samples: int
     inverted: bool
-    thickness: float | None
     sop_class: str
     study: str
     series: str
@@ -275,8 +272,6 @@ def _header(found: Any, name: str, where: str) -> Header:
         shape=(rows, columns),
         samples=int(found.get("SamplesPerPixel") or 1),
         inverted=is_inverted(found),
-        thickness=to_number(found.get("SpacingBetweenSlices"))
-        or to_number(found.get("SliceThickness")),
         sop_class=str(found.SOPClassUID),
         study=str(found.get("StudyInstanceUID") or ""),
         series=str(found.get("SeriesInstanceUID") or ""),

@@ -23,6 +23,9 @@ APART = {  # what may tell two planes at one place apart, in the order of asking
 }
 
 
+DISTANCES = ("SpacingBetweenSlices", "SliceThickness")  # the latter only if they meet
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plane:
     """One frame of a file.
@@ -45,6 +48,8 @@ class Plane:
         From stored numbers to values.
     digits : tuple of int
         How many the numbers of its position have after the point.
+    distances : mapping of str to float
+        By `DISTANCES`, how far slices are apart, as far as the file says; over 0.
     apart : mapping of str to str
         By the words of `APART`, what tells frames at one place apart.
     """
@@ -59,6 +64,7 @@ class Plane:
     slope: float
     intercept: float
     digits: tuple[int, ...] = ()
+    distances: Mapping[str, float] = field(default_factory=dict)
     apart: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,6 +118,7 @@ def planes_in(found: Any, name: str) -> Iterator[Plane]:
                 to_number(intercept), _or(to_number(found.get("RescaleIntercept")), 0.0)
             ),
             digits=tuple(_digits(part) for part in written) if position else (),
+            distances=_distances(found, groups),
             apart=_told_apart(found, groups),
         )
 
@@ -123,6 +130,17 @@ def _digits(number: Any) -> int:
     except InvalidOperation:
         return 0
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _distances(found: Any, groups: list[Any]) -> dict[str, float]:
+    """Return what a frame says of the distance of slices."""
+    said = {}
+    for key in DISTANCES:
+        value = to_number(_asked(groups, "PixelMeasuresSequence", key))
+        value = abs(_or(value, _or(to_number(found.get(key)), 0.0)))
+        if 0 < value < float("inf"):
+            said[key] = value
+    return said
 
 
 def _told_apart(found: Any, groups: list[Any]) -> dict[str, str]:

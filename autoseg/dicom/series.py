@@ -15,7 +15,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from autoseg.dicom.gaps import explains, last_digit, mm, uneven
+from autoseg.dicom.gaps import explains, last_digit, mm, named_distance, uneven
 from autoseg.dicom.headers import Header, missing_part
 from autoseg.dicom.planes import APART, Plane
 
@@ -51,6 +51,8 @@ class Stack:
     rounded : float
         To how many millimeters places are rounded that are uneven for that alone;
         otherwise 0.
+    distance_of : str
+        Which field the distance of such slices is taken from; empty: their places.
     """
 
     header: Header
@@ -62,6 +64,7 @@ class Stack:
     step: tuple[float, float, float] = (0.0, 0.0, 1.0)
     tilt: float = 0.0
     rounded: float = 0.0
+    distance_of: str = ""
 
     @property
     def placed(self) -> bool:
@@ -282,20 +285,24 @@ def _checked(stack: Stack, normal: NDArray[np.float64]) -> Stack:
         return replace(stack, problem="does not say how large a pixel is")
     places = np.array([plane.position for plane in planes])
     if len(planes) == 1:
-        step = normal * (stack.header.thickness or 1.0)
+        step = normal * next(iter(planes[0].distances.values()), 1.0)
         return replace(stack, step=_triple(step))
     heights = places @ normal
     gaps = np.diff(heights)
     usual = float(np.median(gaps))
     off = np.flatnonzero(np.abs(gaps - usual) > UNEVEN * usual)
-    rounded = 0.0
+    rounded, named = 0.0, None
     if usual <= 0 or len(off):
         rounded = last_digit(planes, normal)
         if not explains(rounded, heights):
-            return replace(
-                stack, problem=uneven(planes, heights, gaps, usual, off, rounded)
-            )
+            named = named_distance(planes, heights, rounded)
+            if named is None:
+                problem = uneven(planes, heights, gaps, usual, off, rounded)
+                return replace(stack, problem=problem)
     step = (places[-1] - places[0]) / (len(planes) - 1)
+    if named is not None:
+        stack = replace(stack, distance_of=named[0])
+        step = step + (named[1] - step @ normal) * normal
     line = places[0] + np.arange(len(planes))[:, None] * step
     aside = np.linalg.norm(
         places - line - ((places - line) @ normal)[:, None] * normal, axis=1

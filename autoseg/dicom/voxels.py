@@ -40,12 +40,15 @@ class Volume:
         What it was made of.
     notes : tuple of str
         What was understood, for whoever reports.
+    remarks : tuple of str
+        The same, where a header has to be believed for it.
     """
 
     array: Array | None
     geometry: Geometry
     stack: Stack
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def find_stack(path: Path) -> Stack:
@@ -114,7 +117,13 @@ def read_volume(path: Path, voxels: bool = True) -> Volume:
         notes += (f"it was tilted by {stack.tilt:.3g} degrees, and is straightened",)
         if array is not None:
             array = _straightened(array, shift, before, geometry.shape)
-    return Volume(array=array, geometry=geometry, stack=stack, notes=notes)
+    return Volume(
+        array=array,
+        geometry=geometry,
+        stack=stack,
+        notes=notes,
+        remarks=_remarks(stack),
+    )
 
 
 def _is_flat(stack: Stack) -> bool:
@@ -127,13 +136,16 @@ def _notes(stack: Stack) -> tuple[str, ...]:
     if stack.header.inverted:
         notes.append("its small values are bright (MONOCHROME1), and were turned")
     if stack.placed and len(stack.planes) == 1:
-        notes.append("its series has one slice")
+        text = "its series has one slice"
+        if not stack.planes[0].distances:
+            text += ", and does not say how thick it is: 1 mm is taken"
+        notes.append(text)
     if stack.header.slices > len(stack.planes):
         notes.append(
             f"it has {len(stack.planes)} of the {stack.header.slices} slices that its "
             "header tells of"
         )
-    if stack.rounded:
+    if stack.rounded and not stack.distance_of:
         notes.append(
             f"the places of its slices are rounded to {stack.rounded:.3g} mm along the "
             f"normal; their mean distance is taken, {np.linalg.norm(stack.step):.4g} mm"
@@ -147,6 +159,17 @@ def _notes(stack: Stack) -> tuple[str, ...]:
             f"own: {listed}"
         )
     return tuple(notes)
+
+
+def _remarks(stack: Stack) -> tuple[str, ...]:
+    if not stack.distance_of:
+        return ()
+    return (
+        f"the places of its slices are rounded to {stack.rounded:.3g} mm along the "
+        f"normal, too coarse to say how far they are apart; {stack.distance_of} says "
+        f"{np.linalg.norm(stack.step):.4g} mm, which agrees with all of them and is "
+        "taken",
+    )
 
 
 def geometry_of(stack: Stack) -> Geometry:

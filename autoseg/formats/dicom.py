@@ -71,5 +71,5 @@ class Dicom(Format):
 
 
 def _placed(volume: Volume, unit: str | None) -> Geometry:
-    geometry = with_remarks(volume.geometry, notes=volume.notes)
+    geometry = with_remarks(volume.geometry, volume.remarks, volume.notes)
     return in_wanted(geometry, None, unit)

@@ -3,12 +3,23 @@
 from itertools import count
 
 import numpy as np
+import pydicom
 import pytest
 
-from autoseg.dicom.gaps import explains
+from autoseg.dicom.gaps import explains, named_distance
+from autoseg.dicom.planes import Plane
 from autoseg.dicom.voxels import read_volume
 from autoseg.errors import FormatError
-from tests.dicom.made import AXIAL, OBLIQUE, normal_of, stored, write_series
+from autoseg.formats.base import find_format
+from autoseg.formats.header import remarks_of
+from tests.dicom.made import (
+    AXIAL,
+    OBLIQUE,
+    normal_of,
+    stored,
+    write_enhanced,
+    write_series,
+)
 from tests.each import each
 
 
@@ -96,3 +107,114 @@ def test_each_spacing_that_is_rounded_is_explained_and_each_missing_slice_is_not
 
         assert explains(0.1, heights)
         assert not explains(0.1, np.delete(heights, random.integers(1, slices - 1)))
+
+
+FINE = np.arange(11) * 1.25  # 0, 1.25, 2.5, ...: 0 1 2 4 5 6 8 9 10 11 12 when rounded
+
+
+def write_coarse(folder, heights=FINE, **more):
+    """Write slices whose places are whole millimeters."""
+    at = [np.round(height) * normal_of(AXIAL) for height in heights]
+    write_series(folder, stored((len(heights), 3, 4)), positions=at, **more)
+
+
+@each(
+    "tags",
+    [
+        {"SpacingBetweenSlices": 1.25, "SliceThickness": 5.0},
+        {"SpacingBetweenSlices": -1.25},  # the sign says which way a table moved
+        {"SliceThickness": 1.25},
+        {"SliceThickness": 1.25, "order": range(10, -1, -1)},  # from above to below
+    ],
+)
+def test_a_distance_that_a_header_names_explains_coarse_places(folders, tags):
+    folder = folders()
+    write_coarse(folder, **tags)
+
+    volume = read_volume(folder)
+
+    assert volume.geometry.spacing[0] == pytest.approx(1.25, rel=1e-12)
+    key = "SpacingBetweenSlices" if len(tags) > 1 and "order" not in tags else ""
+    (remark,) = remarks_of(find_format(folder).geometry(folder, None, None, 1))
+    assert f"{key} says 1.25 mm, which agrees with all of them" in remark
+
+
+@each(
+    "heights, tags",
+    [
+        (FINE, {"SliceThickness": 2.5}),  # overlapping
+        (FINE, {"SliceThickness": 1.0}),  # with gaps between slices
+        (
+            FINE,
+            {"SliceThickness": 1.25, "each": lambda n: {"InstanceNumber": n + n // 7}},
+        ),
+        (FINE, {"each": lambda n: {"SliceThickness": 1.25 if n else 1.3}}),
+        (np.delete(FINE, 4), {"SliceThickness": 1.25}),
+        (np.delete(np.arange(11.0), 5), {"SliceThickness": 1.0}),
+        (np.arange(11) * 0.8, {"SliceThickness": 0.8, "SpacingBetweenSlices": 0.8}),
+    ],
+)
+def test_coarse_places_that_no_header_explains_are_an_error(folders, heights, tags):
+    folder = folders()
+    write_coarse(folder, heights, **tags)
+
+    with pytest.raises(FormatError, match="uneven|missing|two planes at one place"):
+        read_volume(folder)
+
+
+def test_what_to_do_with_coarse_places_is_said(tmp_path):
+    write_coarse(tmp_path, SliceThickness=2.5)
+
+    with pytest.raises(
+        FormatError, match="rounded to 1 mm.*ImagePositionPatient.*NIfTI"
+    ):
+        read_volume(tmp_path)
+
+
+def planes_at(heights, distance, numbers):
+    """Return slices at some heights whose headers name their distance."""
+    return [
+        Plane(
+            name=str(number),
+            frame=0,
+            uid="",
+            number=int(number),
+            position=(0.0, 0.0, float(height)),
+            orientation=AXIAL,
+            spacing=(1.0, 1.0),
+            slope=1.0,
+            intercept=0.0,
+            distances={"SliceThickness": distance},
+        )
+        for height, number in zip(heights, numbers, strict=True)
+    ]
+
+
+def test_no_missing_slice_is_hidden_by_the_distance_that_headers_name():
+    """Those that lack one are refused, whatever is rounded."""
+    random = np.random.default_rng(0)
+    found = refused = 0
+    for _ in range(300):
+        distance, slices = random.uniform(1.01, 4), int(random.integers(4, 40))
+        heights = np.round(random.uniform(0, 9) + distance * np.arange(slices))
+        planes = planes_at(heights, distance, range(1, slices + 1))
+        found += named_distance(planes, heights, 1.0) is not None
+        kept = np.delete(np.arange(slices), random.integers(1, slices - 1))
+        planes = planes_at(heights[kept], distance, kept + 1)
+        refused += named_distance(planes, heights[kept], 1.0) is None
+    assert found == refused == 300
+
+
+def test_how_thick_one_slice_is_stands_in_its_frame_too(tmp_path):
+    path = tmp_path / "one.dcm"
+    write_enhanced(path, stored((1, 3, 4)), SliceThickness=None)
+    assert read_volume(path).geometry.spacing[0] == 1.0
+    assert any("1 mm is taken" in note for note in read_volume(path).notes)
+
+    ds = pydicom.dcmread(path)
+    shared = ds.SharedFunctionalGroupsSequence[0]
+    shared.PixelMeasuresSequence[0].SliceThickness = 2.5
+    ds.save_as(path)
+
+    assert read_volume(path).geometry.spacing[0] == 2.5
+    assert "its series has one slice" in read_volume(path).notes
