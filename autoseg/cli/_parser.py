@@ -76,6 +76,15 @@ def shown(spellings: Sequence[str]) -> list[str]:
     return [*letters[:1], *words[:1]] or list(spellings[:1])
 
 
+SAME = (
+    ("--workers", "--threads", "--jobs", "--num-workers", "--processes", "--cpus"),
+    ("--device", "--gpu", "--cuda"),
+    ("--lr", "--learning-rate"),
+    ("--overwrite", "--force"),
+)
+"""Words of other commands and other tools for what an option here is for."""
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that takes arguments in any order, and says what was perhaps meant."""
 
@@ -95,12 +104,15 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str) -> NoReturn:
-        """End the program; with ``--json`` also in the form that programs read."""
+        """End the program; with ``--json`` also in the form that programs read.
+
+        The list of all options, which argparse prints above, hides what is wrong.
+        """
         if message.startswith("the following arguments are required"):
             message += f".{self._perhaps(self._words)}"
         if "--json" in self._words and "--json" in self._option_string_actions:
             print_error("UsageError", message, 2)
-        super().error(message)
+        self.exit(2, f"{self.prog}: {message}\nAll options: {self.prog} -h\n")
 
     def _spelled(self, word: str) -> str:
         """Return an option with hyphens in the place of underscores, if it is one."""
@@ -118,8 +130,14 @@ class Parser(argparse.ArgumentParser):
             w.partition("=")[0] for w in words if w.startswith("--") and len(w) > 2
         ]
         unknown = [name for name in names if name not in every]
+        if not unknown:
+            return ""
+        for group in SAME:
+            same = [word for word in group if word in every]
+            if same and unknown[0].replace("_", "-") in group:
+                return f" Did you mean {same[0]!r}?"
         known = [word for action in self._actions for word in action.option_strings]
-        return did_you_mean(unknown[0], known) if unknown else ""
+        return did_you_mean(unknown[0], known)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

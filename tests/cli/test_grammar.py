@@ -110,12 +110,18 @@ def test_a_value_that_is_no_choice_is_answered_with_the_nearest(capsys):
         ("predict D 2d -i in --outptu out", "'--output'"),
         ("predict D 2d -i in -o out --mdoel m", "'--model'"),
         ("train D 2d 0 --iteration=5", "'--iterations'"),
+        ("preprocess D --jobs 3", "'--workers'"),
+        ("predict -i in -o out --num_workers=3", "'--threads'"),
+        ("train D 2d 0 --gpu 1", "'--device'"),
     ],
 )
-def test_an_option_that_is_not_there_is_answered_with_the_nearest(text, near, capsys):
-    with pytest.raises(SystemExit):
+def test_an_option_that_is_not_there_is_answered_with_the_one_meant(text, near, capsys):
+    with pytest.raises(SystemExit) as ended:
         _parse(text)
-    assert f"Did you mean {near}?" in capsys.readouterr().err
+    assert ended.value.code == 2
+    said, more = capsys.readouterr().err.splitlines()
+    assert said.endswith(f"Did you mean {near}?")
+    assert more == f"All options: autoseg {text.split()[0]} -h"
 
 
 def test_underscores_are_hyphens_in_options_and_not_in_values():
