@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autoseg.errors import DatasetError
@@ -51,6 +51,67 @@ def group_finder(groups: Any) -> Callable[[str], str | None]:
         return match[1] if match else None
 
     return group_of
+
+
+def group_beside(case_id: str, groups: Any) -> str | None:
+    """Return the group of an image that is no case, where a data set's rule says it.
+
+    Parameters
+    ----------
+    case_id : str
+        What the case would be called.
+    groups : JSON value
+        ``groups`` of dataset.json. Of BIDS it is a table of the annotated cases, whose
+        subjects are the first part of their names.
+
+    Examples
+    --------
+    >>> table = {"sub-1_ses-1": "sub-1"}
+    >>> group_beside("sub-1_ses-2_T1w", table), group_beside("sub-2_T1w", table)
+    ('sub-1', None)
+    """
+    found = group_finder(groups)(case_id)
+    subject = case_id.partition("_")[0]
+    if found is None and isinstance(groups, dict) and subject.startswith("sub-"):
+        return subject if subject in groups.values() else None
+    return found
+
+
+def folds_with(
+    splits: Splits,
+    own: Mapping[str, str | None],
+    new: Sequence[str],
+    groups: Mapping[str, str],
+) -> tuple[list[dict[str, list[str]]], set[str]]:
+    """Return folds that train on more cases, but not on groups that they hold out.
+
+    Parameters
+    ----------
+    splits : tuple
+        Training and validation ids of each fold.
+    own : mapping of str to str or None
+        Groups of their cases.
+    new : sequence of str
+        The cases that come to it.
+    groups : mapping of str to str
+        Groups of these, as far as they have any.
+
+    Returns
+    -------
+    folds : list of dict
+        As in dataset.json.
+    left : set of str
+        Which of the new ones some fold does not train on.
+    """
+    folds: list[dict[str, list[str]]] = []
+    left: set[str] = set()
+    for train, val in splits:
+        held = {own.get(case_id) for case_id in val}
+        out = {case_id for case_id in groups if groups[case_id] in held}
+        more = [case_id for case_id in new if case_id not in out]
+        folds.append({"train": [*train, *more], "val": list(val)})
+        left |= out
+    return folds, left
 
 
 def splits_of(splits: Splits | None, ids: Sequence[str]) -> Splits | None:

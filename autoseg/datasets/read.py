@@ -238,9 +238,9 @@ def _with_training_cases(
         problems.append(str(error))
         return dataset
     if not annotated:
-        found = images_alone(images, len(dataset.channel_names), wanted, series)
-        cases = tuple(cases_of_parts(found))
-        return replace(dataset, training=cases, image_ending=ending)
+        alone = images_alone(images, len(dataset.channel_names), wanted, series)
+        training = tuple(cases_of_parts(alone))
+        return replace(dataset, training=training, image_ending=ending)
     kind = kind_of(dataset)
     found = find_annotations(
         labels,

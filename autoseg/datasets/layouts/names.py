@@ -66,6 +66,7 @@ def is_bids(folder: Path) -> bool:
     return folder.is_dir() and (
         (folder / DESCRIPTION).is_file()
         or any(_is_modality(path) for path in folder.glob("sub-*/*"))
+        or any(_is_modality(path) for path in folder.glob("sub-*/ses-*/*"))
     )
 
 

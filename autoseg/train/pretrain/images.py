@@ -7,6 +7,7 @@ which content it was made.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,12 +15,15 @@ import numpy as np
 
 from autoseg.atomic import atomically, sweep_temporaries
 from autoseg.datasets.files import cases_like
+from autoseg.datasets.groups import group_beside
 from autoseg.datasets.identity import content_of
+from autoseg.datasets.layouts.bids import KEY as BIDS
+from autoseg.datasets.layouts.names import cases_in, is_bids
 from autoseg.errors import UsageError, amount, some_of
 from autoseg.formats.base import read_image
 from autoseg.parallel import map_cases
 from autoseg.preprocess.later import prepare
-from autoseg.spec.dataset import Case
+from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.json import dumps, load_object, write_text
 from autoseg.spec.run import Run
 from autoseg.train.setup.changed import HASHED, size_of
@@ -33,6 +37,9 @@ logger = logging.getLogger(__name__)
 def find_images(folder: Path, job: Job) -> list[Case]:
     """Return the images of a folder, which have the channels of a data set.
 
+    Of a BIDS data set, images are left out that a fold may hold out, and those of the
+    same subjects; of a folder, whose images a user has chosen, they are told.
+
     Raises
     ------
     UsageError
@@ -41,13 +48,67 @@ def find_images(folder: Path, job: Job) -> list[Case]:
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder of images.")
     dataset = job.dataset
+    if is_bids(folder):
+        return _of_subjects(folder, dataset)
     found = cases_like(folder, dataset)
+    held = _held_out(found, dataset)
+    if held:
+        logger.warning(
+            "%s of %d are of cases of %s, or of their groups (%s). Each is held out by "
+            "some fold, whose scores will be a little too good.",
+            amount(len(held), "image"),
+            len(found),
+            dataset.name,
+            some_of(held),
+        )
     if not found:
         raise UsageError(
             f"{folder} has no image that ends in {dataset.image_ending}, as those of "
             f"{dataset.name} do."
         )
     return found
+
+
+def _of_subjects(folder: Path, dataset: Dataset) -> list[Case]:
+    """Return the images of a BIDS data set that no fold holds out."""
+    channels = dataset.channel_names
+    said = dataset.raw.get(BIDS) or {}
+    found, lacking = cases_in(folder, channels, said.get("suffixes") or channels)
+    if lacking:
+        logger.warning(
+            "%s left out, for not all of %s are there: %s.",
+            amount(len(lacking), "case"),
+            ", ".join(channels),
+            some_of(lacking),
+        )
+    held = _held_out(found, dataset)
+    if held:
+        logger.info(
+            "%s of %d left out, for folds hold out these subjects: %s.",
+            amount(len(held), "image"),
+            len(found),
+            some_of(held),
+        )
+    if len(held) == len(found):
+        raise UsageError(
+            f"All images of {folder} are of annotated subjects, which folds hold out. "
+            "To learn from them all the same, put links to them into a folder, called "
+            "CASE_0000.nii.gz, and give that."
+        )
+    return [case for case in found if case.id not in held]
+
+
+def _held_out(cases: Sequence[Case], dataset: Dataset) -> list[str]:
+    """Return the ids of images that are annotated, or of one group with such."""
+    files = {os.path.realpath(p) for case in dataset.training for p in case.images}
+    groups = {case.group for case in dataset.training} - {None}
+    rule = dataset.raw.get("groups")
+    return [
+        case.id
+        for case in cases
+        if any(os.path.realpath(path) in files for path in case.images)
+        or group_beside(case.id, rule) in groups
+    ]
 
 
 def prepare_images(

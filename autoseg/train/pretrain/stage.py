@@ -102,7 +102,8 @@ def pretrain(
     Parameters
     ----------
     images : path
-        Folder of images, with the channels, names and endings of the data set's.
+        Folder of images, with the channels, names and endings of the data set's; or a
+        BIDS data set, of which subjects that are annotated here are left out.
     dataset : str or path
         A folder, or the name or number of a data set in ``ROOT/raw``: the one with
         annotations, which is trained on afterwards.

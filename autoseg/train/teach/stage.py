@@ -3,7 +3,8 @@
 Images that nobody annotated are predicted; what is unsure is left out, in the way that
 partly annotated cases have (``ignore``, unknown points). A new data set has these cases
 and the annotated ones, which stay where they are. Its folds hold out the same annotated
-cases as before; what was taught is on the training side of each.
+cases as before; what was taught is on the training side of each, but for images of a
+group (a patient) that is held out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from autoseg.datasets.files import cases_like
+from autoseg.datasets.groups import folds_with, group_beside
 from autoseg.datasets.identity import content_of, short_hash
 from autoseg.datasets.layouts.bids import KEY as BIDS
 from autoseg.datasets.layouts.names import is_bids
@@ -322,6 +324,17 @@ def _described(
     made = workspace.splits.is_file()
     splits = load_splits(workspace, dataset) if made else make_splits(dataset)
     new = [case.id for case, _ in taught]
-    folds = [{"train": [*t, *new], "val": list(v)} for t, v in splits]
     kept = {key: value for key, value in raw.items() if key != BIDS}  # all are listed
+    found = {case_id: group_beside(case_id, raw.get("groups")) for case_id in new}
+    groups = {case_id: group for case_id, group in found.items() if group is not None}
+    if isinstance(raw.get("groups"), dict):
+        kept["groups"] = {**raw["groups"], **groups}
+    own = {case.id: case.group for case in dataset.training}
+    folds, left = folds_with(splits, own, new, groups)
+    if left:
+        logger.info(
+            "%s of the group (patient) of annotated ones: no fold that holds out one "
+            "of these learns from them.",
+            amount(len(left), "taught case"),
+        )
     return {**kept, "dataset": listed, "numTraining": len(listed), "splits": folds}

@@ -1,6 +1,8 @@
 """A start from images alone: learned, stopped, taken up, and trained from."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from autoseg.errors import CaseErrors, TrainingError, UsageError
 from autoseg.networks.build import build_network
 from autoseg.train.loop import trainer as loop
+from autoseg.train.pretrain.images import find_images
 from autoseg.train.pretrain.stage import pretrain
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
@@ -135,3 +138,34 @@ def test_images_of_one_value_are_told_and_refused_if_all_are(toy_root, caplog):
         toy.write_nifti(image, np.full(toy.SHAPE, 7, np.float32))
     with pytest.raises(UsageError, match="Each image has one value everywhere"):
         go(toy_root, overwrite=True)
+
+
+def test_images_that_folds_hold_out_are_told_and_left_out_of_a_bids_data_set(
+    toy_root, tmp_path, caplog
+):
+    """Five cases in three subjects, two of which have another session."""
+    job = find_job(toy_root.dataset, "3d_fullres", 0, toy_root.root, "unet", Options())
+    images = sorted((toy_root.dataset / "imagesTr").iterdir())
+    caplog.set_level("INFO", logger="autoseg")
+
+    assert len(find_images(toy_root.dataset / "imagesTr", job)) == 5
+    assert "5 images of 5 are of cases of Toy" in caplog.text
+    caplog.clear()
+
+    study = tmp_path / "study"
+    for subject, session in ((1, 1), (1, 2), (2, 1), (3, 1)):
+        name = f"sub-{subject}_ses-{session}"
+        place = study / f"sub-{subject}" / f"ses-{session}" / "anat"
+        place.mkdir(parents=True)
+        shutil.copy(images[subject], place / f"{name}_MR.nii.gz")
+    (case, *_) = job.dataset.training
+    case = replace(case, id="sub-1_ses-1", group="sub-1")
+    raw = {**job.dataset.raw, "groups": {"sub-1_ses-1": "sub-1"}}
+    job = replace(job, dataset=replace(job.dataset, training=(case,), raw=raw))
+
+    assert [c.id for c in find_images(study, job)] == ["sub-2_ses-1", "sub-3_ses-1"]
+    assert "2 images of 4 left out" in caplog.text
+    for subject in (2, 3):
+        shutil.rmtree(study / f"sub-{subject}")
+    with pytest.raises(UsageError, match="All images of .* are of annotated subjects"):
+        find_images(study, job)

@@ -116,6 +116,65 @@ def test_images_of_a_bids_data_set_are_taught(space, of_bids):
         assert np.array_equal(taught, truth)
 
 
+def _sessions(study):
+    """Let each subject of `_as_bids` have a session that nobody annotated."""
+    labels = {"background": 0, "one": 1, "two": 2}
+    said = {"bids": {"suffixes": ["one"]}, "labels": labels}
+    (study / "dataset.json").write_text(json.dumps(said))
+    for number in range(3):
+        name = f"sub-{number:02}"
+        place = study / name / "ses-2" / "anat"
+        place.mkdir(parents=True)
+        image = toy.labels_of(number, SHAPE)
+        toy.write_nifti(place / f"{name}_ses-2_one.nii.gz", image)
+
+
+def test_no_fold_learns_from_another_session_of_a_subject_that_it_holds_out(
+    space, caplog
+):
+    _, _, _, tmp_path, _ = space
+    study = _as_bids(tmp_path / "study", 5)
+    _sessions(study)
+    one = Channel(name="one", normalizer=Choice(name="none"))
+    plan = replace(toy_model.plan(patch=8), channels=(one,))
+    model = toy_model.saved(tmp_path / "named", plan)
+    caplog.set_level(logging.INFO, logger="autoseg")
+
+    found = load_dataset(teach(study, study, model, tmp_path / "new", tmp_path))
+
+    annotated = {"sub-00", "sub-01", "sub-02"}
+    sessions = {f"{subject}_ses-2_one" for subject in annotated}
+    assert sessions < {case.id for case in found.training}
+    assert {c.id: c.group for c in found.training if c.group in annotated} == {
+        **{subject: subject for subject in annotated},
+        **{f"{subject}_ses-2_one": subject for subject in annotated},
+    }
+    assert len(found.splits) == 3
+    for train, val in found.splits:
+        (held,) = val
+        assert sessions - {*train} == {f"{held}_ses-2_one"}
+        assert {"sub-03_one", "sub-04_one"} < {*train}
+    assert "3 taught cases of the group (patient) of annotated ones" in caplog.text
+
+
+def test_a_rule_for_groups_holds_for_what_is_taught(space):
+    folder, images, model, tmp_path, _ = space
+    raw = json.loads((folder / "dataset.json").read_text())
+    raw["groups"] = "case_0([012])"
+    (folder / "dataset.json").write_text(json.dumps(raw))
+    for name in ("case_03_0000.nii.gz", "case_04_0000.nii.gz"):
+        (images / name).unlink()
+    for number in (0, 2):
+        toy.write_nifti(images / f"case_0{number}b_0000.nii.gz", np.ones(SHAPE))
+
+    found = load_dataset(teach(folder, images, model, tmp_path / "new", tmp_path))
+
+    for train, val in found.splits:
+        (held,) = val
+        wanted = {"case_00b", "case_02b"} - {f"{held}b"}
+        assert {case for case in train if case.endswith("b")} == wanted
+
+
 def test_a_bids_data_set_of_other_channels_is_refused_with_what_to_do(space):
     folder, _, model, tmp_path, _ = space
     study = _as_bids(tmp_path / "study", 3)
