@@ -16,8 +16,9 @@ pieces, stopped and taken up: runs that have their file are left out::
     python benchmarks/few_cases.py Dataset004_Hippocampus --work few --only teach 1
     python benchmarks/few_cases.py Dataset004_Hippocampus --work few --table
 
-Annotations of other cases are out of sight: the data set that is planned has the ten
-cases alone, and what ``teach`` and ``pretrain`` are given is a folder of images.
+But for ``full``, annotations of other cases are out of sight: the data set that is
+planned has the ten cases alone, and ``teach`` and ``pretrain`` are given a folder of
+images.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from autoseg import evaluate, plan_and_preprocess, predict, pretrain, teach, tra
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import UsageError
 
-WAYS = ("plain", "pretrain", "teach")
+WAYS = ("plain", "pretrain", "teach", "full")
 ANNOTATED, UNANNOTATED = 10, 160
 CONFIGURATION = "3d_fullres"
 NETWORK = {
@@ -52,20 +53,23 @@ def prepare(source: Path, work: Path, most: int) -> None:
     few = [cases[int(step * (i + 1))] for i in range(ANNOTATED)]
     rest = [case for case in cases if case not in few]
     alone, scored = rest[: min(UNANNOTATED, most)], rest[UNANNOTATED:][:most]
-    data = work / "root" / "raw" / "Few"
-    for case in few:
-        copy(case.images[0], data / "imagesTr")
-        copy(case.annotation, data / "labelsTr")
+    write_dataset(work / "raw" / "Few", few, source)
+    write_dataset(work / "raw" / "Full", few + alone, source)
     for case in alone:
         copy(case.images[0], work / "images")
     for case in scored:
         copy(case.images[0], work / "test" / "images")
+        copy(case.annotation, work / "test" / "labels")
+
+
+def write_dataset(folder: Path, cases: list, source: Path) -> None:
+    for case in cases:
+        copy(case.images[0], folder / "imagesTr")
+        copy(case.annotation, folder / "labelsTr")
     described = json.loads((source / "dataset.json").read_text())
     described.pop("dataset", None)
-    described["numTraining"] = len(few)
-    (data / "dataset.json").write_text(json.dumps(described, indent=1))
-    for case in scored:
-        copy(case.annotation, work / "test" / "labels")
+    described["numTraining"] = len(cases)
+    (folder / "dataset.json").write_text(json.dumps(described, indent=1))
 
 
 def copy(path: Path, folder: Path) -> None:
@@ -103,7 +107,8 @@ class Way:
             "batch_size": 2,
             "settings": NETWORK,
         }
-        self.few = self.root / "raw" / "Few"
+        annotated = "Full" if name == "full" else "Few"
+        self.few = self.root / "raw" / annotated
         self.taught = 0  # cases
 
     def length(self, share: float) -> dict:
@@ -119,7 +124,7 @@ class Way:
 
     def run(self) -> dict:
         shutil.rmtree(self.root, ignore_errors=True)
-        shutil.copytree(self.work / "root" / "raw" / "Few", self.few)
+        shutil.copytree(self.work / "raw" / self.few.name, self.few)
         plan_and_preprocess(self.few, self.root, configurations=(CONFIGURATION,))
         start, used = time.monotonic(), time.process_time()
         fold = getattr(self, f"_{self.name}")()
@@ -142,6 +147,8 @@ class Way:
 
     def _plain(self):
         return self.fit(self.few, 1.0)
+
+    _full = _plain
 
     def _pretrain(self):
         start = pretrain(
