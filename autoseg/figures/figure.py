@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +27,7 @@ PALETTE = (
     "#D55E00",  # vermilion
     "#0072B2",  # blue
 )
+PLACE = "MPLCONFIGDIR"  # what tells matplotlib where to keep what it makes
 INK = "#22272E"
 QUIET_INK = "#6B7480"
 GRID = "#DDE1E6"
@@ -32,12 +38,48 @@ def new_figure(width: float, height: float, dpi: int = 100, **options: Any) -> F
 
     Figures made by ``pyplot`` are kept in a list that threads share; these are not.
     """
+    give_place()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=dpi, **options)
     FigureCanvasAgg(figure)
     return figure
+
+
+def give_place() -> None:
+    """Give matplotlib a temporary folder where it cannot write into the user's own.
+
+    It would make one itself when it is imported, with two warnings of its own.
+    """
+    if PLACE in os.environ or "matplotlib" in sys.modules:
+        return
+    if all(map(_may_be_made, _places())):
+        return
+    folder = tempfile.mkdtemp(prefix="autoseg-matplotlib-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ[PLACE] = folder
+
+
+def _places() -> list[Path]:
+    """Return where matplotlib keeps what it makes; a folder of none without a home."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one
+        return [Path(os.devnull)]
+    if not sys.platform.startswith(("linux", "freebsd")):
+        return [home / ".matplotlib"]
+    bases = (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache"))
+    return [Path(os.environ.get(v) or home / d) / "matplotlib" for v, d in bases]
+
+
+def _may_be_made(folder: Path) -> bool:
+    """Return whether a folder is there, or may be made, and written to."""
+    try:
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+    except (OSError, StopIteration):
+        return False
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def tidy(axes: Axes) -> None:

@@ -32,12 +32,13 @@ class DatasetKind(ABC):
     maps_first : bool
         Of several files for a case, an image is the annotation, and the others say
         something about it.
-    called : str
-        What is annotated, in messages.
+    called, called_files : str
+        What is annotated, and the files that it is in, in messages.
     """
 
     maps_first: ClassVar[bool] = True
     called: ClassVar[str] = "areas or objects"
+    called_files: ClassVar[str] = "label maps"
 
     @property
     def endings(self) -> tuple[str, ...]:

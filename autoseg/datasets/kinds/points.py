@@ -31,6 +31,7 @@ class PointFiles(DatasetKind):
     """Named points in any file that `autoseg.pointfiles` reads."""
 
     maps_first = False
+    called_files = "points"
     called = "landmarks"
 
     @property

@@ -102,13 +102,20 @@ def _missing_annotations(
             name = f"{facts[0].case.id}.csv"
             whole = ", or put one table for all of them, points.csv, beside imagesTr"
         lies = f"labelsTr has {some_of(there, SHOWN)}" if there else "labelsTr is empty"
-        yield Problem(
-            "error",
-            folder,
+        found = (
             f"None of the {len(facts)} images has an annotation: they are called {ids}"
-            f"; {lies}.",
-            f"Call annotations as their images, the first one {name}{whole}.",
+            f"; {lies}."
         )
+        fix = f"Call annotations as their images, the first one {name}{whole}."
+        stems = tuple(f"{fact.case.id}." for fact in facts)
+        given = dataset.raw.get("label_ending", dataset.raw.get("annotation_ending"))
+        if not given and any(other.startswith(stems) for other in there):
+            found = f'{lies}, which the task "{dataset.task}" does not read.'
+            fix = (
+                "What reads them is said below. For this task, export them as "
+                f"{kind_of(dataset).called_files}, the first one {name}{whole}."
+            )
+        yield Problem("error", folder, found, fix)
         return
     for fact in missing:
         file = fact.case.annotation or folder / fact.case.id

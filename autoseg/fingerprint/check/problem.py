@@ -12,6 +12,27 @@ from autoseg.errors import AutosegError, amount, of_machine
 from autoseg.spec.foreign.place import may_be_read
 from autoseg.spec.shown.html import html_table
 
+ADVICE = tuple(  # how sentences begin that say what to do
+    f"{verb} "
+    for verb in (
+        *("Add", "Annotate", "Ask", "Call", "Change", "Choose", "Convert", "Copy"),
+        *("Correct", "Decide", "Delete", "Draw", "Export", "Get", "Give", "Install"),
+        *("Leave", "Look", "Make", "Mend", "Move", "Name", "Open", "Put", "Remove"),
+        *(
+            "Rename",
+            "Replace",
+            "Resample",
+            "Run",
+            "Save",
+            "Say",
+            "Set",
+            "Start",
+            "Take",
+        ),
+        *("Train", "Try", "Unpack", "Use", "Write"),
+    )
+)
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -51,7 +72,9 @@ class Problems(list[Problem]):
 
 
 def problem_of(error: Exception, file: Path) -> Problem:
-    """Return an exception as a problem; the last sentence of its message is the fix.
+    """Return an exception as a problem, with what to do as its fix.
+
+    That begins with the first sentence that tells to do something; else it is the last.
 
     Parameters
     ----------
@@ -67,11 +90,14 @@ def problem_of(error: Exception, file: Path) -> Problem:
     """
     text = str(error).strip() or type(error).__name__
     text = text.replace(f"{file}/", "")  # of a file inside a folder, its name
+    named = text.startswith(f"{file} ")  # as a subject: "... is cut off"
     text = text.removeprefix(f"{file}:").removeprefix(str(file)).strip()
-    *found, fix = re.split(r"(?<=\.)\s+(?=[A-Z])", text)
-    if not found:
-        found, fix = [fix], ""
-    return Problem("error", file, " ".join(found), fix)
+    text = f"It {text}" if named and text[:1].islower() else text
+    text = text[:1].upper() + text[1:] if re.match("[a-z]+ ", text) else text
+    told = re.split(r"(?<=\.)\s+(?=[A-Z])", text)
+    advice = [n for n, sentence in enumerate(told) if sentence.startswith(ADVICE)]
+    first = next((n for n in advice if n > 0), max(1, len(told) - 1))
+    return Problem("error", file, " ".join(told[:first]), " ".join(told[first:]))
 
 
 def unreadable(error: Exception, path: Path) -> Problem:

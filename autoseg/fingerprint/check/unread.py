@@ -224,6 +224,8 @@ def _of_other_kind(path: Path, ending: str, dataset: Dataset) -> Problem:
     fix = _way_out(path) or fix
     if ending in instance_endings() and ending != ".txt":
         fix = 'Files of objects are read where dataset.json says "task": "instance".'
+        if own and kind_of(dataset).maps_first:
+            fix += f" If areas are meant, and not each object, export them as {own}."
     elif ending in point_endings():
         fix = 'Files of points are read where dataset.json says "task": "landmark".'
     return Problem("warning", path, f"This file is not read in {task}.", fix)

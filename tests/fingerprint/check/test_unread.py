@@ -126,6 +126,23 @@ def test_an_ending_that_no_annotation_has_is_named(tmp_path):
     assert [file for _, file, _ in rest] == ["c0.png", "c1.png", "c2.png"]
 
 
+def test_outlines_for_label_maps_are_told_with_both_ways_out(tmp_path):
+    data(tmp_path)
+    for number in range(3):
+        path = tmp_path / "labelsTr" / f"c{number}.png"
+        path.with_suffix(".geojson").write_text('{"features": []}')
+        path.unlink()
+
+    problems = check(tmp_path, workers=1)
+
+    (error,) = (p for p in problems if p.severity == "error")
+    assert 'which the task "semantic" does not read' in error.found
+    assert "export them as label maps, the first one c0.png" in error.fix
+    warnings = [p for p in problems if p.file.suffix == ".geojson"]
+    assert len(warnings) == 3
+    assert all('"task": "instance"' in p.fix and ".png" in p.fix for p in warnings)
+
+
 def test_a_table_that_nobody_reads_is_named(tmp_path):
     data(tmp_path)
     (tmp_path / "points.csv").write_text("case,landmark,x,y\nc0,tip,1,2\n")
