@@ -27,10 +27,12 @@ from autoseg.formats.header import (
     notes_of,
     remarks_of,
     shift_between,
+    with_remarks,
 )
 from autoseg.geometry.mapped import is_mapped
 from autoseg.spec.arrays.windowed import Joined, Windowed, windowed
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.channels import misnamed
 from autoseg.spec.foreign.place import place_of
 from autoseg.spec.image import Geometry, Image
 
@@ -203,6 +205,10 @@ class Format(ABC):
         """
         return False
 
+    def called(self, path: Path) -> tuple[str, ...]:
+        """Return what a file calls its channels, in order; empty: it does not say."""
+        return ()
+
     def scaling(self, path: Path) -> str:
         """Return what to do if a file's header scales its values; empty: it does not.
 
@@ -269,6 +275,7 @@ class Format(ABC):
             raise FormatError("no file is given to read an image from.")
         share = channels if len(paths) == 1 else 1 if len(paths) == channels else None
         arrays: list[Array] = []
+        called: list[str] = []
         shifts: dict[str, float] = {}
         first: Geometry | None = None
         for path in paths:
@@ -286,6 +293,7 @@ class Format(ABC):
                 shifts[path.name] = shift_between(first, geometry)
             first = first or geometry
             arrays.append(array)
+            called += self.called(path) if names else ()
         found = sum(len(array) for array in arrays)
         if channels is not None and found != channels:
             raise FormatError(
@@ -293,6 +301,7 @@ class Format(ABC):
                 f"dataset.json names {channels}. Correct `channel_names` or the files."
             )
         first = _remembering(first or geometry, shifts)
+        first = with_remarks(first, misnamed(called, names))
         if lazily and any(is_mapped(array) for array in arrays):
             lazy: Any = windowed(arrays[0])
             if len(arrays) > 1:

@@ -26,11 +26,13 @@ from autoseg.geometry.mapped import in_rows, keeping_to
 from autoseg.parallel import MemoryBudget, loaded_bytes
 from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Case, Dataset
+from autoseg.spec.foreign.channels import misnamed
 from autoseg.spec.foreign.place import is_there, lost, place_of
 from autoseg.spec.image import NONZERO
 
 Array = NDArray[Any]
 
+RENAME = "Look at which is which: rename the files, or correct `channel_names`."
 WORKING_SHARE = 2  # bytes in work for each byte of a case's files in memory
 
 
@@ -114,6 +116,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             facts.problems.append(unreadable(error, path))
             complete = False
             continue
+        facts.called += reader.called(path)
         array: Any = image.array
         if isinstance(array, Windowed):
             array = array.each(lambda part: part.astype(np.float32), np.float32)
@@ -144,6 +147,10 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         if dataset.crop == NONZERO:
             facts.box = _common_box(facts, boxes)
         facts.problems += _count_problems(facts.case, found, dataset)
+        if len(paths) > 1:  # of one file, its header says so
+            for remark in misnamed(facts.called, dataset.channel_names):
+                said = f"Odd header: {remark}."
+                facts.problems.append(Problem("warning", paths[0], said, RENAME))
 
 
 def _missing(case: Case, path: Path) -> Problem:

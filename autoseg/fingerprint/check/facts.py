@@ -46,6 +46,8 @@ class CaseFacts:
         Whether the image is 0 everywhere, in all channels.
     outside : mapping of str to (int, int)
         Of classes that lie outside of the box in part: how much does, of how much.
+    called : tuple of str
+        What its files call its channels; empty if they do not say.
     """
 
     case: Case
@@ -59,6 +61,7 @@ class CaseFacts:
     box: tuple[slice, ...] | None = None
     blank: bool = False
     outside: Outside = field(default_factory=dict)
+    called: tuple[str, ...] = ()
 
     @property
     def orientation(self) -> str | None:

@@ -28,6 +28,7 @@ from autoseg.fingerprint.check.problem import (
 )
 from autoseg.fingerprint.check.unannotated import unannotated_problems
 from autoseg.fingerprint.check.unread import unread
+from autoseg.fingerprint.check.values import channel_problems
 from autoseg.fingerprint.outside import outside_text
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
@@ -220,6 +221,7 @@ def _problems(
         *unread(dataset, kind, facts, hidden),
         *told(facts),
         *extreme_problems(facts),
+        *channel_problems(dataset, facts),
         *_outside_problems(dataset, facts),
         *grid_problems(dataset, facts),
         *files.duplicates(dataset, facts),

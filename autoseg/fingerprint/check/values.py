@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.fingerprint.extremes import ends_of
 from autoseg.normalizers import NORMALIZERS
+from autoseg.spec.dataset import Dataset
+from autoseg.spec.foreign.channels import misnamed, otherwise
 
 STEPS = 256  # that an image has at least: fewer is less than 8 bits
 
@@ -52,6 +55,27 @@ def value_problems(array: Any, path: Path, names: Sequence[str]) -> Iterator[Pro
                 "between these.",
                 "Subtract one constant from all images, so that they begin near 0.",
             )
+
+
+def channel_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield images whose files call their channels as others do, in another order.
+
+    Where dataset.json has these names, each file's own order is told of by itself.
+    """
+    odd = otherwise([fact.called for fact in facts])
+    for number, usual in odd.items():
+        fact = facts[number]
+        if misnamed(fact.called, dataset.channel_names) or misnamed(
+            usual, dataset.channel_names
+        ):
+            continue
+        yield Problem(
+            "warning",
+            fact.case.images[0],
+            f"It calls its channels {', '.join(fact.called)}, and most images call "
+            f"theirs {', '.join(usual)}: channels are taken in the order of the file.",
+            "Write it with its channels in the order of the others.",
+        )
 
 
 def _limits(name: str) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,19 @@ def _ome_pixels(file: Any, number: int) -> dict[str, Any] | None:
     one = image[number] if isinstance(image, list) else image
     pixels = one.get("Pixels")
     return pixels if isinstance(pixels, dict) else None
+
+
+def channels_of(xml: str, number: int) -> tuple[str, ...]:
+    """Return what OME's metadata call the channels of an image; empty for one unnamed.
+
+    Parameters
+    ----------
+    xml : str
+        Of the file; it may list hundred thousand planes, and is not parsed.
+    number : int
+        Which of its images.
+    """
+    images = re.split(r"<(?:\w+:)?Image\b", xml)[1:]
+    found = re.findall(r"<(?:\w+:)?Channel\b([^>]*)>", "".join(images[number:][:1]))
+    names = (re.search(r"\bName=([\"'])(.*?)\1", said) for said in found)
+    return tuple(unescape(name[2]) if name else "" for name in names)

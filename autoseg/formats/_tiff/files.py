@@ -14,6 +14,7 @@ from autoseg.errors import FormatError
 from autoseg.formats._arrays import as_storable
 from autoseg.formats._tiff.calibration import (
     calibration_of,
+    channels_of,
     entries_of,
     read_side_car,
 )
@@ -154,6 +155,18 @@ class TiffFiles(Format):
             page = content_of(file, path).keyframe
             alpha = [extra for extra in page.extrasamples if int(extra) in ALPHA]
             return page.photometric in COLORS or bool(alpha)
+
+    def called(self, path: Path) -> tuple[str, ...]:
+        import tifffile
+
+        if not self.trusts_metadata:
+            return ()
+        try:
+            with tifffile.TiffFile(place_of(path)) as file:
+                number = content_of(file, path).number if file.is_ome else 0
+                return channels_of(file.ome_metadata or "", number)
+        except DAMAGE:  # which reading it says
+            return ()
 
     def loses(self, path: Path) -> str:
         import tifffile

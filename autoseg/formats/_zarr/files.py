@@ -19,6 +19,7 @@ from autoseg.formats._zarr.metadata import (
     Axis,
     Level,
     Multiscale,
+    channels_in,
     kind_of,
     labels_in,
     multiscale_of,
@@ -119,6 +120,11 @@ class ZarrFiles(Format):
                 for time in range(times)
             ]
         return found
+
+    def called(self, path: Path) -> tuple[str, ...]:
+        asked = part_of(path)
+        image = _image_at(_position(place_of(path), asked.get(POSITION)))
+        return channels_in(image.folder)
 
     def write_labels(self, path: Path, labels: Array, geometry: Geometry) -> None:
         stored = as_storable(labels, LABEL_KINDS, path)

@@ -180,6 +180,14 @@ def labels_in(folder: Path) -> dict[str, Path]:
     return {str(name): inside(group, str(name)) for name in _list(names)}
 
 
+def channels_in(folder: Path) -> tuple[str, ...]:
+    """Return what an image calls its channels (`omero`), empty where it does not."""
+    omero = attributes_of(folder)[0].get("omero")
+    channels = _list(omero.get("channels")) if isinstance(omero, dict) else ()
+    said = (one.get("label") if isinstance(one, dict) else "" for one in channels)
+    return tuple(one if isinstance(one, str) else "" for one in said)
+
+
 def attributes_of(folder: Path) -> tuple[Mapping[str, Any], str]:
     """Return the attributes of a group or an array, and the version by their place.
 
