@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.formats.base import find_format
 from autoseg.outputs import must_be_folder
 from autoseg.spec.dataset import KEY, Case, Dataset
+from autoseg.spec.foreign.looks import united_looks
 from autoseg.spec.json import dumps, write_text
 from autoseg.tasks import choose_task, make_task
 from autoseg.workspace import find_dataset, find_root
@@ -180,6 +182,7 @@ def _labels_of(part: Dataset) -> Labels:
 def _one_value_each(parts: Sequence[Dataset]) -> Labels:
     """Return the labels of all, each with one value; the first data set's stay."""
     found = [_labels_of(part) for part in parts]
+    _refuse_nearly_same(parts, found)
     if any(one.order is not None for one in found):
         if any(one != found[0] for one in found):
             raise DatasetError(
@@ -211,6 +214,24 @@ def _one_value_each(parts: Sequence[Dataset]) -> Labels:
     return Labels(values=values)
 
 
+def _refuse_nearly_same(parts: Sequence[Dataset], found: Sequence[Labels]) -> None:
+    """Raise if a class of one data set is nearly called as one of another.
+
+    They would be two classes, each annotated in one data set only.
+    """
+    first: dict[str, tuple[str, str]] = {}
+    for part, one in zip(parts, found, strict=True):
+        for name in one.values:
+            plain = re.sub(r"[\s_-]+", "", name).casefold()
+            other, place = first.setdefault(plain, (name, part.name))
+            if other != name and other not in one.values:
+                raise DatasetError(
+                    f"The data sets cannot be united: {other!r} of {place} and "
+                    f"{name!r} of {part.name} would be two classes. Call them alike if "
+                    "they are one, else not nearly so."
+                )
+
+
 def _free(values: Mapping[str, int], found: Sequence[Labels]) -> int:
     """Return a small value that no data set has."""
     used = {*values.values(), *(v for one in found for v in one.values.values())}
@@ -236,7 +257,7 @@ def _description(parts: Sequence[Dataset], labels: Labels) -> dict[str, Any]:
     if labels.order is not None:
         raw["regions_class_order"] = list(labels.order)
     raw["file_ending"] = first.image_ending
-    return raw
+    return raw | united_looks({part.name: part.raw for part in parts})
 
 
 def _names(parts: Sequence[Dataset]) -> dict[tuple[int, str], str]:

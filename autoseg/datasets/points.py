@@ -67,9 +67,11 @@ def read_points(
     case = case_of_file(path) if case_id is None else case_id
     there = cases_in(path, names)
     if there and case not in there:
+        case = case_of_file(path)  # it is listed as the annotation of another name
+    if there and case not in there:
         raise FormatError(
             f"{path} has the case{'s' * (len(there) > 1)} {some_of(there)}, and no "
-            f"case {case!r}. Add it, or take its image away."
+            f"case {case_id or case!r}. Add it, or take its image away."
         )
     found = read_file(
         path,

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PIL import Image as Picture
 
 import autoseg
 from autoseg.datasets.annotations import read_annotation
 from autoseg.datasets.read import load_dataset
 from autoseg.errors import DatasetError, UsageError
+from autoseg.formats.base import read_image
 from autoseg.tasks import choose_task, make_task
 
 
@@ -119,3 +121,95 @@ def test_one_data_set_needs_no_merging(two, tmp_path):
     (tmp_path / "link").symlink_to(two[0])
     with pytest.raises(UsageError, match="given twice"):
         autoseg.merge([two[0], tmp_path / "link"], tmp_path / "both")
+
+
+def test_a_class_that_is_nearly_called_as_another_is_not_made_two(tmp_path):
+    one = _write(tmp_path / "one", {"background": 0, "left lung": 1}, ("a",))
+    other = _write(tmp_path / "other", {"background": 0, "Left_Lung": 1}, ("b",))
+
+    with pytest.raises(DatasetError, match="'left lung' of one and 'Left_Lung' of oth"):
+        autoseg.merge([one, other], tmp_path / "both")
+
+    _write(tmp_path / "third", {"background": 0, "a": 1, "A": 2}, ("c",))
+    _write(tmp_path / "fourth", {"background": 0, "A": 1, "a": 2}, ("d",))
+    both = autoseg.merge([tmp_path / "third", tmp_path / "fourth"], tmp_path / "two")
+    labels = load_dataset(both).raw["labels"]
+    assert labels == {"background": 0, "a": 1, "A": 2}  # each has both
+
+
+def test_what_files_call_classes_is_kept(tmp_path):
+    """Segments 1 and 2 are called so that values alone would exchange them."""
+    labels = {"background": 0, "liver": 1, "tumor": 2}
+    one = _write(tmp_path / "one", labels, ("a",), colors={"liver": "#112233"})
+    code = ["SCT", "1", "x"]
+    said = {"segments": {"GTV": "tumor", "Leber": "liver"}, "tilt": "straight"}
+    other = _write(
+        tmp_path / "other", labels, ("b",), dicom=said, codes={"liver": code}
+    )
+    drawn = np.zeros((1, 6, 9), np.uint8)
+    drawn[0, 2, 2:4] = 1, 2
+    image = sitk.GetImageFromArray(drawn)
+    for number, (name, value) in enumerate((("GTV", "1"), ("Leber", "2"))):
+        image.SetMetaData(f"Segment{number}_Name", name)
+        image.SetMetaData(f"Segment{number}_LabelValue", value)
+        image.SetMetaData(f"Segment{number}_Layer", "0")
+    (other / "labelsTr" / "b.png").unlink()
+    sitk.WriteImage(image, str(other / "labelsTr" / "b.seg.nrrd"))
+
+    dataset = load_dataset(autoseg.merge([one, other], tmp_path / "both"))
+
+    path = dataset.case("b").annotation
+    task = make_task(choose_task(dataset))
+    found, _ = read_annotation(path, dataset, task, case_id="b")
+    assert np.asarray(found)[0, 2, 2:4].tolist() == [2, 1]
+    assert dataset.raw["colors"] == {"liver": "#112233"}
+    assert dataset.raw["codes"] == {"liver": code}
+    assert dataset.raw["dicom"] == {"segments": said["segments"]}  # the rest differs
+
+    _write(tmp_path / "third", labels, ("c",), dicom={"segments": {"GTV": "liver"}})
+    with pytest.raises(DatasetError, match="`segments` of 'GTV' is 'tumor' in one and"):
+        autoseg.merge([other, tmp_path / "third"], tmp_path / "no")
+
+
+@pytest.mark.parametrize("kind", ["landmark", "instance"])
+def test_files_that_name_their_case_are_read_under_its_new_name(tmp_path, kind):
+    parts = []
+    for number, part in enumerate(("one", "other")):
+        folder = _write(tmp_path / part, {"cell": 1}, ("c",), task=kind)
+        (folder / "labelsTr" / "c.png").unlink()
+        raw = json.loads((folder / "dataset.json").read_text())
+        if kind == "landmark":
+            del raw["labels"]
+            raw["landmarks"] = ["p"]
+            text = f"case,name,x,y\nc,p,{number + 3},2\nd,p,0,0\n"
+            (folder / "labelsTr" / "c.csv").write_text(text)
+        else:
+            square = [number, 0, number + 2, 0, number + 2, 2, number, 2]
+            text = {
+                "images": [
+                    {"id": i, "file_name": f"{n}.png", "height": 6, "width": 9}
+                    for i, n in enumerate("dc")
+                ],
+                "categories": [{"id": 1, "name": "cell"}],
+                "annotations": [
+                    {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [square]}
+                ],
+            }
+            (folder / "labelsTr" / "c.json").write_text(json.dumps(text))
+        (folder / "dataset.json").write_text(json.dumps(raw))
+        parts.append(folder)
+
+    dataset = load_dataset(autoseg.merge(parts, tmp_path / "both"))
+
+    task = make_task(choose_task(dataset))
+    assert [case.id for case in dataset.training] == ["one_c", "other_c"]
+    for number, case in enumerate(dataset.training):
+        image = read_image(case, dataset).geometry
+        found, _ = read_annotation(
+            case.annotation, dataset, task, image=image, case_id=case.id
+        )
+        if kind == "landmark":
+            np.testing.assert_array_equal(found.coordinates, [[2, number + 3]])
+        else:
+            columns = np.flatnonzero(np.asarray(found).any(axis=0))
+            assert columns.tolist() == [number, number + 1]

@@ -93,7 +93,6 @@ def problem_of(error: Exception, file: Path) -> Problem:
     named = text.startswith(f"{file} ")  # as a subject: "... is cut off"
     text = text.removeprefix(f"{file}:").removeprefix(str(file)).strip()
     text = f"It {text}" if named and text[:1].islower() else text
-    text = text[:1].upper() + text[1:] if re.match("[a-z]+ ", text) else text
     told = re.split(r"(?<=\.)\s+(?=[A-Z])", text)
     advice = [n for n, sentence in enumerate(told) if sentence.startswith(ADVICE)]
     first = next((n for n in advice if n > 0), max(1, len(told) - 1))

@@ -202,6 +202,9 @@ def picture_of(path: Path, case_id: str) -> Picture:
     """
     pictures = content_of(path).pictures
     own = [one for one in pictures if one.case in (None, case_id)]
+    if not own:  # it is listed as the annotation of another name
+        name = path.name[: -len(match_ending(path.name, instance_endings()) or "")]
+        own = [one for one in pictures if one.case == name]
     if not own and len(pictures) == 1:
         own = list(pictures)
     if not own:

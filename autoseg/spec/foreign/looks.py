@@ -19,6 +19,7 @@ Color = tuple[int, int, int]
 Code = tuple[str, str, str]
 
 COLORS, CODES = "colors", "codes"
+DICOM, SEGMENTS = "dicom", "segments"  # what DICOM files call classes, by name
 PARTS = ("type", "category", "region")
 ANATOMY: Code = ("SCT", "123037004", "Anatomical Structure")
 TURN = 0.618034  # of the circle of colors: neighbors differ as much as can be
@@ -137,3 +138,43 @@ def _codes(raw: Mapping[str, Any]) -> dict[str, dict[str, Code]]:
             for key, code in parts.items()
         }
     return found
+
+
+def united_looks(said: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how classes look and what files call them, of several data sets together.
+
+    Which series of DICOM are meant stands in the paths of images; what else ``dicom``
+    says, but for names of segments, stays where all say the same.
+
+    Parameters
+    ----------
+    said : mapping of str to mapping
+        dataset.json of each, by its name.
+
+    Returns
+    -------
+    dict
+        ``colors``, ``codes`` and ``dicom``, as far as there is anything.
+
+    Raises
+    ------
+    DatasetError
+        If codes or names of segments mean one thing here and another there.
+    """
+    found: dict[str, dict[str, Any]] = {COLORS: {}, CODES: {}, SEGMENTS: {}}
+    dicom = {name: dict(raw.get(DICOM) or {}) for name, raw in said.items()}
+    for part, raw in said.items():
+        own = {**raw, SEGMENTS: dicom[part].pop(SEGMENTS, {})}
+        for key, known in found.items():
+            for name, value in (own.get(key) or {}).items():
+                if known.setdefault(name, value) != value and key != COLORS:
+                    raise DatasetError(
+                        f"The data sets cannot be united: `{key}` of {name!r} is "
+                        f"{known[name]!r} in one and {value!r} in {part}. Say the same "
+                        "in both."
+                    )
+    segments = found.pop(SEGMENTS)
+    first, *others = dicom.values()
+    same = {k: v for k, v in first.items() if all(o.get(k) == v for o in others)}
+    found[DICOM] = {**same, **({SEGMENTS: segments} if segments else {})}
+    return {key: value for key, value in found.items() if value}

@@ -13,7 +13,7 @@ FILE = Path("/d/a.nii")
     "text, found, fix",
     [
         ("/d/a.nii is cut off. Get it again.", "It is cut off.", "Get it again."),
-        ("/d/a.nii: two of 3 are bad. Mend them.", "Two of 3 are bad.", "Mend them."),
+        ("/d/a.nii: two of 3 are bad. Mend them.", "two of 3 are bad.", "Mend them."),
         (
             "There is no x. Say y. Did you mean 'z'?",
             "There is no x.",
