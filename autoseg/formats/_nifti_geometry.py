@@ -75,8 +75,23 @@ def nifti_geometry(file: NiftiFile, path: Path, unit: str | None) -> Geometry:
         origin=tuple((origin + 0.0).tolist()),  # no negative zeros
         direction=tuple((direction + 0.0).ravel().tolist()),
     )
+    remarks = [*remarks, *_added(file.header)]
     geometry = with_remarks(with_doubts(geometry, file), remarks)
     return with_fields(geometry, "nifti", file.geometry_fields())
+
+
+def _added(header: Any) -> list[str]:
+    """Return that a number is added to values though the header scales nothing.
+
+    By nifti1.h a slope of 0 says that values are as stored, whatever the intercept is.
+    """
+    slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope != 0 or inter == 0 or not np.isfinite(inter):
+        return []
+    return [
+        f"its scl_slope is 0, which means that values are as stored, and its scl_inter "
+        f"{inter:g}, which ITK adds, so it is added"
+    ]
 
 
 def _place(

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from autoseg.formats import _nifti_geometry
 from autoseg.formats._nifti import read_nifti_header
 from autoseg.formats._nifti_geometry import nifti_geometry
+from autoseg.formats.header import remarks_of
 from autoseg.formats.itk import ItkFormat
 
 SILENT = SimpleITK.ProcessObject.SetGlobalWarningDisplay
@@ -100,3 +101,21 @@ def test_what_itk_and_nibabel_write_is_read_without_itk(tmp_path, monkeypatch, c
     assert found.direction == (1, 0, 0, 0, 1, 0, 0, 0, 1)
     assert found.origin == (0, 0, 0)
     assert found.oriented
+
+
+@pytest.mark.parametrize("slope, inter, told", [(0, 5, 1), (1, 5, 0), (0, 0, 0)])
+def test_an_intercept_without_a_slope_is_told(tmp_path, slope, inter, told):
+    """By nifti1.h nothing is scaled where the slope is 0; ITK adds the intercept."""
+    path = tmp_path / "a.nii"
+    stored = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    nibabel.save(nibabel.Nifti1Image(stored, np.eye(4)), path)
+    content = bytearray(path.read_bytes())
+    content[112:120] = np.array([slope, inter], "<f4").tobytes()
+    path.write_bytes(content)
+
+    found = ItkFormat().read_image([path])
+
+    itk = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+    np.testing.assert_array_equal(found.array[0], itk)
+    np.testing.assert_array_equal(found.array[0], stored.T + inter)
+    assert len(remarks_of(found.geometry)) == told
