@@ -274,7 +274,7 @@ def _train(
     for fold, seconds in decided.folds.items():
         extra = [] if init_from is None else ["--init-from", init_from]
         own.tell(
-            f"Train fold {fold}, which holds a fifth of the cases back to be tested on."
+            f"Train fold {fold}, which holds some of the cases back to be tested on."
             if len(decided.folds) == 1
             else f"Train fold {fold} of {len(decided.folds)}.",
             *("train", own.dataset, decided.configuration, fold),
