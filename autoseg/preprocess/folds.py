@@ -257,7 +257,7 @@ def check_splits(splits: Sequence[Split], dataset: Dataset, where: str) -> None:
         unknown = sorted({*train, *val} - known)
         if unknown:
             problems.append(
-                f"fold {number} names {amount(len(unknown), 'case')} that are not in "
+                f"fold {number} names {amount(len(unknown), 'case')} not in "
                 f"{dataset.folder}: {', '.join(unknown[:5])}"
                 + (", ..." if len(unknown) > 5 else "")
             )
@@ -277,6 +277,9 @@ def check_splits(splits: Sequence[Split], dataset: Dataset, where: str) -> None:
                 f"{where}: fold {number} has cases of the group "
                 f"{some_of(sorted(map(str, groups)))} on both sides."
             )
+    new = sorted(known - {i for split in splits for side in split for i in side})
+    if new and problems:
+        problems.append(f"in no fold: {some_of(new)}. If renamed, write these names")
     if problems:
         raise DatasetError(
             f"the splits in {where} cannot be used; mend them, or delete them to have "

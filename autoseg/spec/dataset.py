@@ -97,8 +97,21 @@ class Dataset:
     splits: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] | None = None
 
     def case(self, case_id: str) -> Case:
-        """Return the training or test case of this id."""
-        return next(c for c in (*self.training, *self.test) if c.id == case_id)
+        """Return the training or test case of this id.
+
+        Raises
+        ------
+        DatasetError
+            If there is none: it was renamed, or taken away.
+        """
+        found = (c for c in (*self.training, *self.test) if c.id == case_id)
+        case = next(found, None)
+        if case is None:
+            raise DatasetError(
+                f"{self.folder} has no case {case_id!r} any more. Put it back, or give "
+                "it the name that it had."
+            )
+        return case
 
 
 def entries_of(raw: Mapping[str, Any]) -> Entries:

@@ -11,6 +11,7 @@ import pytest
 
 from autoseg.errors import DatasetError, UsageError
 from autoseg.preprocess.folds import (
+    check_splits,
     load_fold,
     load_splits,
     make_splits,
@@ -341,3 +342,15 @@ def test_a_fold_that_cannot_learn_a_class_is_warned_of(caplog):
         r.getMessage() for r in caplog.records if "trains on no case" in r.msg % r.args
     ]
     assert len(told) == 1 and "kidney is annotated" in told[0]
+
+
+def test_a_case_that_was_renamed_is_told_with_its_new_name():
+    dataset = _dataset(["a", "b", "z"])
+    splits = ((("a", "b"), ("c",)), (("a", "c"), ("b",)))
+
+    with pytest.raises(
+        DatasetError, match="(?s)fold 0 names 1 case.*: c.*fold: z. If r"
+    ):
+        check_splits(splits, dataset, "splits.json")
+    with pytest.raises(DatasetError, match="no case 'c' any more"):
+        dataset.case("c")

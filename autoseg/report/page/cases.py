@@ -135,7 +135,7 @@ def _picture(
         predicted = artist.predictions(fold.predictions).get(case.id) if fold else None
         if trained is not None and predicted is None:
             return None
-    except (AutosegError, OSError, StopIteration) as error:
+    except (AutosegError, OSError) as error:
         log.warning("%s is not shown: %s", row["case"], error)
         return None
     source = _drawn(artist, case, predicted, case.annotation)
