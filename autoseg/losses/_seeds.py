@@ -7,6 +7,7 @@ of each that are asked, T points of each that are looked at.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -47,16 +48,18 @@ class Seen(NamedTuple):
     high: Tensor
     asked: Tensor
 
+    @property
+    def shape(self) -> Sequence[int]:
+        """Of the patch."""
+        return self.counted.shape
+
     def told(self, output: Tensor) -> Tensor:
         """Return what the asked voxels say, (C, M, K), of an output (C, *P)."""
         return picked(output, self.flat(self.asked))
 
     def flat(self, places: Tensor) -> Tensor:
         """Return places (..., D) as numbers of voxels of the patch."""
-        found = places[..., 0]
-        for axis, size in enumerate(self.counted.shape[1:], start=1):
-            found = found * size + places[..., axis]
-        return found
+        return numbered(places, self.counted.shape)
 
     def looked_at(self, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return what is known of places (M, T, D) in the patch.
@@ -226,18 +229,53 @@ def _seen(layers: Tensor, counted: Tensor) -> Seen:
     owner = torch.where((layers > 0).sum(0) == 1, layers.clamp(min=0).sum(0), 0)
     places = (owner > 0).nonzero()
     of = torch.searchsorted(ids, owner[owner > 0].to(ids.dtype))
-    number = torch.bincount(of, minlength=len(ids))
-    places = places[torch.argsort(of, stable=True)]
+    has, asked = evenly(places, of, len(ids), ASKED)
+    return Seen(layers, counted, ids[has], low[has], high[has], asked)
+
+
+def evenly(
+    voxels: Tensor, of: Tensor, objects: int, many: int
+) -> tuple[Tensor, Tensor]:
+    """Return some voxels of each object, evenly spread.
+
+    Parameters
+    ----------
+    voxels : Tensor, shape (N, ...)
+        All of them.
+    of : Tensor of int64, shape (N,)
+        Number of the object that each is of.
+    objects : int
+        How many there are.
+    many : int
+        K.
+
+    Returns
+    -------
+    has : Tensor of bool, shape (objects,)
+        Which objects have any, M of them.
+    some : Tensor, shape (M, K, ...)
+        Of these.
+    """
+    number = torch.bincount(of, minlength=objects)
+    voxels = voxels[torch.argsort(of, stable=True)]
     first = number.cumsum(0) - number
     has = number > 0
     # Of so many parts in a row, the middle of each.
-    part = torch.arange(ASKED, device=of.device) * 2 + 1
-    at = first[has, None] + (part * number[has, None]) // (2 * ASKED)
-    return Seen(layers, counted, ids[has], low[has], high[has], places[at])
+    part = torch.arange(many, device=of.device) * 2 + 1
+    at = first[has, None] + (part * number[has, None]) // (2 * many)
+    return has, voxels[at]
 
 
-def widened(seen: Seen) -> tuple[Tensor, Tensor]:
-    """Return the boxes of objects with a margin, as far as the patch goes."""
-    size = seen.high.new_tensor(seen.counted.shape)
-    by = (MARGIN * (seen.high - seen.low)).round().long().clamp(min=1)
-    return (seen.low - by).clamp(min=0), torch.minimum(seen.high + by, size)
+def numbered(places: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return places (..., D) as numbers of voxels of a patch."""
+    found = places[..., 0]
+    for axis, size in enumerate(shape[1:], start=1):
+        found = found * size + places[..., axis]
+    return found
+
+
+def widened(low: Tensor, high: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return boxes (M, D) with a margin, as far as a patch of a shape goes."""
+    size = high.new_tensor(shape)
+    by = (MARGIN * (high - low)).round().long().clamp(min=1)
+    return (low - by).clamp(min=0), torch.minimum(high + by, size)

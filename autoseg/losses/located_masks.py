@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._masks import SMOOTH, ComparedMasks
+from autoseg.losses._compared import ComparedMasks
+from autoseg.losses._masks import SMOOTH
 
 LIKE = 0.5  # Dice from which on a mask is taken to be meant for an object
 UNLIKE = 0.25  # Dice below which it is meant for none
@@ -35,6 +36,9 @@ class LocatedMasks(ComparedMasks):
         Weights of how sure masks are, of their cross-entropy, and of their Dice.
     empty : float
         Weight of a mask that stands for none, beside one that does.
+    even : bool
+        In cross-entropy a voxel inside counts as one outside, for its share of the
+        object; else inside and outside have equal parts.
     ignore_index : int, optional
         Voxels with this value in a layer do not count.
 

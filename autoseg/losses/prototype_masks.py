@@ -73,7 +73,7 @@ class PrototypeMasks(SeedLoss):
         also = numbers(self.axes) if self.ellipse else 0
         count = (len(output) - first - also) // 2
         said = seen.told(output[first : first + count + also])
-        points = grid_in(*widened(seen), POINTS[self.axes])
+        points = grid_in(*widened(seen.low, seen.high, seen.shape), POINTS[self.axes])
         at, inside, counted = seen.looked_at(points)
         maps = picked(output[first + count + also :], at)
         with torch.autocast(output.device.type, enabled=False):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from autoseg.losses import LOSSES
-from autoseg.losses._masks import SMOOTH, ComparedMasks
+from autoseg.losses._compared import ComparedMasks
+from autoseg.losses._masks import SMOOTH
 
 POINTS = 4096  # voxels, evenly spread, that matching looks at
 NEVER = 1e9  # the cost of what cannot be
@@ -25,8 +26,9 @@ class SetMatching(ComparedMasks):
     mask with the object. Then the masks of matched queries are compared with their
     objects, and of all queries, how sure they are, with whether they were matched [2]_.
 
-    Of maps that voxels of a coarse resolution tell of, (B, *T, *S), each voxel's is
-    compared with the object that it is of alone: there is nothing to match.
+    Of maps that voxels of a coarse resolution tell of, (B, *T, *S), or of what they are
+    made of, (B, R + 1, 2 T + N), each voxel's is compared with the object that it is of
+    alone: there is nothing to match.
 
     A query is as sure of an object as of the voxel that it is the surest of, so that
     the map of one that stands for none is empty.
@@ -43,6 +45,9 @@ class SetMatching(ComparedMasks):
         Weight of their Dice.
     empty : float
         Weight of a query that was not matched, beside one that was.
+    even : bool
+        In cross-entropy a voxel inside counts as one outside, for its share of the
+        object; else inside and outside have equal parts.
     ignore_index : int, optional
         Voxels with this value in a layer do not count.
 

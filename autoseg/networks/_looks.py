@@ -16,7 +16,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from torch.nn import functional
 from autoseg.spec.arrays.ellipses import pairs
 
 MOST_TOKENS = 1024  # voxels of a resolution that are looked at: others are pooled
+NOTHING = -12.0  # logit of a mask without a voxel
 HIDDEN = 1e4  # taken from how sure a voxel is that lies in another one's mask
 
 
@@ -54,6 +55,11 @@ class Answers(nn.Module):
             self.where.weight.mul_(0.1)
             self.where.bias.zero_()
             self.where.bias[dim : 2 * dim] = 1.0  # a ball with a radius of 1
+
+    def begin_alike(self) -> None:
+        """Let all masks begin with the same channel, so that all of them teach it."""
+        with torch.no_grad():
+            self.embed.bias[0] = 1.0
 
     def forward(self, known: Tensor, anchors: Tensor) -> Tensor:
         """Return the answers (B, Q, R) of what is known (B, Q, W) at (..., Q, D)."""
@@ -100,6 +106,7 @@ class Scale:
         self.places = torch.stack(grid, -1).flatten(0, -2)  # (T, D)
         self.ends = self.places.new_tensor([n / 2 / scale for n in finest])
         self._level = level.flatten(2)
+        self._every: Tensor | None = None
 
     @property
     def tokens(self) -> Tensor:
@@ -113,13 +120,20 @@ class Scale:
 
     def masks(self, answer: Tensor) -> Tensor:
         """Return the logits (B, Q, T) of masks that are told by (B, Q, R)."""
-        rows, columns = pairs(self.places.shape[1])
-        squares = self.places[:, rows] * self.places[:, columns]
-        same = torch.cat([squares, self.places, torch.ones_like(self.places[:, :1])], 1)
         with torch.autocast(answer.device.type, enabled=False):
+            return torch.bmm(answer, self.every)
+
+    @property
+    def every(self) -> Tensor:
+        """What answers are multiplied with, (B, R, T): features and places."""
+        if self._every is None:
+            rows, columns = pairs(self.places.shape[1])
+            squares = self.places[:, rows] * self.places[:, columns]
+            ones = torch.ones_like(self.places[:, :1])
+            same = torch.cat([squares, self.places, ones], 1)
             level = self._level.float()
-            every = torch.cat([level, same.T.expand(len(level), -1, -1)], 1)
-            return torch.bmm(answer, every)
+            self._every = torch.cat([level, same.T.expand(len(level), -1, -1)], 1)
+        return self._every
 
 
 def apart(looks: Tensor, count: int) -> Tensor:
@@ -147,15 +161,99 @@ def first_apart(sure: Tensor, hides: Tensor, count: int) -> Tensor:
     count : int
         Q; once none is left, hidden ones follow.
     """
-    left = sure
     batch = torch.arange(len(sure), device=sure.device)
-    chosen = []
+    return _one_by_one(sure, lambda at: hides[batch, at], count)[0]
+
+
+def apart_in(look: Tensor, every: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the surest voxels (B, Q), and which are in the mask of one before them.
+
+    A voxel is as sure as it is of being in the mask that it tells of: one that is not
+    in it knows no object.
+
+    Parameters
+    ----------
+    look : Tensor, shape (B, T, R)
+        Answers.
+    every : Tensor, shape (B, R, T)
+        What they are multiplied with, at the voxels that gave them.
+    count : int
+        Q; once none is left, those in masks follow.
+    """
+    sure = (look * every.transpose(1, 2)).sum(2)
+
+    def hidden(at: Tensor) -> Tensor:
+        masks = torch.bmm(taken(look, at[:, None]), every)
+        return masks[:, 0] > 0
+
+    with torch.autocast(look.device.type, enabled=False):
+        return _one_by_one(sure, hidden, count)
+
+
+def _one_by_one(
+    sure: Tensor, hides: Callable[[Tensor], Tensor], count: int
+) -> tuple[Tensor, Tensor]:
+    """Return the surest (B, Q), and which of them one before it hides.
+
+    Parameters
+    ----------
+    sure : Tensor, shape (B, T)
+        Logits.
+    hides : callable
+        Given one of each sample (B,), says which it hides, (B, T).
+    count : int
+        Q.
+    """
+    left = sure
+    chosen, hidden = [], []
     for _ in range(count):
-        at = left.argmax(1)
+        most, at = left.max(1)
         chosen.append(at)
-        left = left - HIDDEN * hides[batch, at]
+        hidden.append(most)
+        left = left - HIDDEN * hides(at)
         left = left.scatter(1, at[:, None], -HIDDEN * HIDDEN)
-    return torch.stack(chosen, 1)
+    return torch.stack(chosen, 1), torch.stack(hidden, 1) < -HIDDEN / 2
+
+
+def emptied(answer: Tensor, which: Tensor) -> Tensor:
+    """Return answers (B, Q, R), those that are told of (B, Q) with empty masks."""
+    nothing = answer.new_zeros(answer.shape[-1])
+    nothing[-1] = NOTHING
+    return torch.where(which[..., None], nothing, answer)
+
+
+def middles(coarse: Scale, fine: Scale) -> Tensor:
+    """Return the numbers (T,) of the fine voxels in the middles of coarse ones."""
+    found = torch.zeros((), dtype=torch.int64, device=fine.places.device)
+    for few, many in zip(coarse.shape, fine.shape, strict=True):
+        at = ((torch.arange(few, device=found.device) + 0.5) * many / few).long()
+        found = found[..., None] * many + at
+    return found.flatten()
+
+
+def packed(look: Tensor, near: Scale, fine: Scale) -> Tensor:
+    """Return answers, the voxels that gave them, and what they are multiplied with.
+
+    Parameters
+    ----------
+    look : Tensor, shape (B, T, R)
+        Answers.
+    near : Scale
+        The resolution of the voxels that gave them: T voxels.
+    fine : Scale
+        The finest: N voxels.
+
+    Returns
+    -------
+    Tensor, shape (B, R + 1, 2 T + N)
+        T columns with an answer and the number of the fine voxel in the middle of that
+        which gave it; what answers are multiplied with in that resolution, and in the
+        finest.
+    """
+    numbers = middles(near, fine).to(look.dtype).expand(len(look), 1, -1)
+    told = torch.cat([look.transpose(1, 2), numbers], 1)
+    every = torch.cat([near.every, fine.every], 2)
+    return torch.cat([told, functional.pad(every, (0, 0, 0, 1))], 2)
 
 
 def taken(values: Tensor, chosen: Tensor) -> Tensor:
@@ -184,4 +282,25 @@ def shrunk(level: Tensor, shape: Sequence[int]) -> Tensor:
     if tuple(level.shape[2:]) == tuple(shape):
         return level
     found: Tensor = functional.interpolate(level, list(shape), mode="area")
+    return found
+
+
+def tokens(level: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return features (B, E, *S) as tokens (B, T, E) of a resolution.
+
+    That of a finer level by their means, of a coarser one by linear interpolation.
+    """
+    if level.shape[2] * level.shape[-1] >= shape[0] * shape[-1]:
+        level = shrunk(level, shape)
+    else:
+        level = enlarged(level, shape)
+    return level.flatten(2).transpose(1, 2)
+
+
+def enlarged(level: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a map in a finer resolution, by linear interpolation."""
+    mode = ("bilinear", "trilinear")[level.dim() - 4]
+    found: Tensor = functional.interpolate(
+        level, list(shape), mode=mode, align_corners=False
+    )
     return found

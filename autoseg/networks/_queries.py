@@ -17,10 +17,14 @@ from autoseg.networks._looks import (
     Answers,
     Scale,
     apart,
+    apart_in,
+    emptied,
     looked_at,
+    packed,
     pooled,
     shrunk,
     taken,
+    tokens,
 )
 
 WIDTH = 64  # channels of a query
@@ -52,6 +56,12 @@ class QueryReader(nn.Module):
         Rounds.
     scale : float
         Voxels that a distance of 1 is, about half an object.
+    fine : bool
+        What a voxel tells is thought of on all coarse resolutions together, and learned
+        at points of the finest one; a voxel is as sure as of being in the mask that it
+        tells of itself, and where all that are left are in the masks of surer ones,
+        there is no object. Else it knows its own resolution, is as sure as the surest
+        voxel of its mask, and learns that in its own resolution.
 
     References
     ----------
@@ -71,14 +81,18 @@ class QueryReader(nn.Module):
         queries: int = 50,
         blocks: int = 1,
         scale: float = 10.0,
+        fine: bool = False,
     ) -> None:
         super().__init__()
         self.queries, self.dim, self.scale = queries, dim, scale
+        self.fine = fine
         self.project = nn.Linear(features, WIDTH)
         if blocks:
             self.place = nn.Linear(2 * OCTAVES * dim, WIDTH)
         self.blocks = nn.ModuleList(_Block() for _ in range(blocks))
         self.answers = Answers(WIDTH, features, dim)
+        if fine:
+            self.answers.begin_alike()
 
     def forward(
         self,
@@ -98,8 +112,9 @@ class QueryReader(nn.Module):
         -------
         list of Tensor
             The first has the finest resolution, (B, Q, *S). The others are for training
-            only: those of earlier rounds, with half of it, and the first look, (B, *T,
-            *T): of each voxel of a coarse resolution a map in that resolution.
+            only: those of earlier rounds, with half of it, and the first look: of each
+            voxel of a coarse resolution a map in that resolution, (B, *T, *T), or, if
+            it is learned in the finest one, what maps are made of; see `packed`.
         """
         finest = levels[0].float()
         shape = tuple(finest.shape[2:])
@@ -108,9 +123,17 @@ class QueryReader(nn.Module):
         ]
         first = scales[-1]
         found = self.project(first.tokens)
+        if self.fine:
+            for level in looked_at(levels)[:-1]:
+                found = found + self.project(tokens(level, first.shape))
         look = self.answers(found, first.places)
-        looks = Scale(shrunk(finest, first.shape), shape, self.scale).masks(look)
-        chosen = apart(looks.detach(), self.queries)
+        near = Scale(shrunk(finest, first.shape), shape, self.scale)
+        if self.fine:
+            every = near.every.detach()
+            chosen, hidden = apart_in(look.detach(), every, self.queries)
+        else:
+            looks = near.masks(look)
+            chosen = apart(looks.detach(), self.queries)
         queries, answer = taken(found, chosen), taken(look, chosen)
         anchors, answers = first.places[chosen], []
         for number, block in enumerate(self.blocks):
@@ -123,13 +146,19 @@ class QueryReader(nn.Module):
             queries = block(queries, own, self.project(scale.tokens), places, bias)
             answer = self.answers(queries, anchors)
             answers.append(answer)
-        outputs = [Scale(finest, shape, self.scale).maps(answer)]
+        answers = answers or [answer]
+        if self.fine:
+            answers = [emptied(one, hidden) for one in answers]
+        whole = Scale(finest, shape, self.scale)
+        outputs = [whole.maps(answers[-1])]
         if not self.training and not torch.is_grad_enabled():
             return outputs
         if len(answers) > 1:
             half = shrunk(finest, [n // 2 if n % 2 == 0 else n for n in shape])
             coarse = Scale(half, shape, self.scale)
             outputs += [coarse.maps(one) for one in answers[-2::-1]]
+        if self.fine:
+            return [*outputs, packed(look, near, whole)]
         looks = looks.unflatten(2, first.shape).unflatten(1, first.shape)
         return [*outputs, looks]
 

@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from autoseg.networks._looks import looked_at, pooled, shrunk
+from autoseg.networks._looks import enlarged, looked_at, pooled, tokens
 
 WIDTH = 64  # channels of what is thought of
 
@@ -68,26 +67,10 @@ class TellReader(nn.Module):
         coarse = looked_at(levels)
         shape = pooled(coarse[-1]).shape[2:]
         known = sum(
-            (self.project(_tokens(level, shape, self.dim)) for level in coarse),
+            (self.project(tokens(level, shape)) for level in coarse),
             start=finest.new_zeros(()),
         )
         told = self.think(known).transpose(1, 2).unflatten(2, shape)
         near = self.fine(finest)
-        wide = _enlarged(told, finest.shape[2:], self.dim)
+        wide = enlarged(told, finest.shape[2:])
         return [torch.cat([near[:, :1], wide, near[:, 1:]], 1)]
-
-
-def _tokens(level: Tensor, shape: Sequence[int], dim: int) -> Tensor:
-    """Return features as tokens (B, T, E) of a resolution, finer or coarser."""
-    finer = level.shape[2] * level.shape[-1] >= shape[0] * shape[-1]
-    level = shrunk(level, shape) if finer else _enlarged(level, shape, dim)
-    return level.flatten(2).transpose(1, 2)
-
-
-def _enlarged(level: Tensor, shape: Sequence[int], dim: int) -> Tensor:
-    """Return a map in a finer resolution, by linear interpolation."""
-    mode = ("bilinear", "trilinear")[dim - 2]
-    found: Tensor = functional.interpolate(
-        level, list(shape), mode=mode, align_corners=False
-    )
-    return found

@@ -11,6 +11,8 @@ from autoseg.representations.base import SITUATIONS
 from autoseg.spec.choice import Choice
 from autoseg.spec.head import Head
 
+INSIDE = 0.4  # as plans have it: half of the Dice that is about reached; docs/why/0008
+
 
 @REPRESENTATIONS.register
 class Queries(MapForEach):
@@ -38,6 +40,9 @@ class Queries(MapForEach):
         Rounds in which they look at features and at each other.
     scale : float
         Voxels that a distance of 1 is, for the network: about half an object.
+    fine : bool
+        Voxels learn what they tell in the finest resolution, and of masks a voxel
+        inside counts as one outside.
     sure : float
         Mean probability of a mask from which on it is an object.
     inside : float
@@ -65,6 +70,7 @@ class Queries(MapForEach):
         features: int = 16,
         blocks: int = 1,
         scale: float = 10.0,
+        fine: bool = False,
         sure: float = 0.6,
         inside: float = 0.5,
         same: float = 0.6,
@@ -74,24 +80,29 @@ class Queries(MapForEach):
             axes, "queries", queries, layers, scale, sure, inside, same, least
         )
         self.queries, self.features, self.blocks = queries, features, blocks
+        self.fine = fine
 
     @classmethod
     def configure(cls, measured: Mapping[str, Any]) -> dict[str, Any]:
-        return {"queries": maps_for(measured), **options_for(measured)}
+        own = {"queries": maps_for(measured), "fine": True, "inside": INSIDE}
+        return {**own, **options_for(measured)}
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        options = {
+        options: dict[str, Any] = {
             "queries": self.queries,
             "blocks": self.blocks,
             "scale": self.scale,
         }
+        loss = {}
+        if self.fine:
+            options["fine"] = loss["even"] = True
         return (
             Head(
                 name="queries",
                 channels=self.queries,
                 activation="sigmoid",
-                loss=Choice(name="set_matching", options={}),
+                loss=Choice(name="set_matching", options=loss),
                 mirrors=(None,) * self.axes,
                 reader=Choice(name="queries", options=options),
                 features=self.features,

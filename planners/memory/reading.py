@@ -25,6 +25,8 @@ PER_LOOK = 252  # of one in the round that looks at it: keys, values, places
 PER_PAIR = 7  # of a voxel and a query, in that round
 PER_QUERY = 1330  # of a query, in each round
 PER_OBJECT = 3  # of a voxel and an object that its mask is compared with
+POINTS = {2: 24, 3: 10}  # of an object along each axis: `autoseg.losses._told`
+PER_POINT = 57  # numbers kept of one: eight masks that are compared
 ROOM = 1.5  # maps for each object, as representations are configured
 PER_TOLD = 400  # voxels for each object that voxels tell of, where it is crowded
 PER_COMPARED = 60_000  # numbers kept of such an object: eight masks at its points
@@ -64,7 +66,7 @@ class Reading:
     features : int
         Channels that the network gives.
     options : mapping
-        Of the reader: ``queries`` and ``blocks``, or ``locations``.
+        Of the reader: ``queries``, ``blocks`` and ``fine``, or ``locations``.
     """
 
     features: int
@@ -115,10 +117,17 @@ class Reading:
         told = self._tokens(dim, voxels)[-1]
         finest = voxels[0] * (1 + max(0, self.blocks - 1) * 0.5**dim)
         objects = math.ceil(self.queries / ROOM)
-        outputs = self.queries * finest + told**2
+        outputs = self.queries * finest
         gradient = self.queries * voxels[0]
         saved = finest * (PER_OBJECT * objects + self.queries)
-        saved += told * (told + PER_OBJECT * min(told, MOST_TOLD))
+        if self.options.get("fine"):
+            answer = self.features + _own(dim) + 1
+            outputs += answer * (2 * told + voxels[0])
+            saved += 2 * answer * told
+            saved += PER_POINT * POINTS[dim] ** dim * min(objects, told)
+        else:
+            outputs += told**2
+            saved += told * (told + PER_OBJECT * min(told, MOST_TOLD))
         return FLOAT * (outputs + gradient + saved)
 
     def window(self, voxels: int) -> float:

@@ -1,6 +1,7 @@
 """Queries."""
 
 import numpy as np
+import pytest
 import torch
 
 from autoseg.networks import NETWORKS
@@ -100,6 +101,41 @@ def test_of_voxels_with_one_mask_only_the_surest_is_taken():
     # Then 3, which no mask hides; then others, those in masks last.
     assert apart(looks, 2).tolist() == [[0, 3]]
     assert apart(looks, 5)[0, -1] == 1
+
+
+def test_where_what_is_left_lies_in_surer_masks_there_is_no_object():
+    torch.manual_seed(0)
+    reader = QueryReader(4, 2, queries=9, blocks=0, scale=8.0, fine=True)
+    with torch.no_grad():
+        for layer in (reader.answers.embed, reader.answers.where):
+            layer.weight.zero_()
+        reader.answers.where.bias[-1] = 9.0  # balls of a radius of 3 * 8 voxels
+    levels = [torch.zeros(1, 4, 32, 32), torch.zeros(1, 4, 16, 16)]
+
+    maps, told = reader(levels)
+
+    # Any ball about a voxel of 32 x 32 hides all but some far away: few are left.
+    there = [bool((one > 0).any()) for one in maps[0]]
+    assert 1 <= sum(there) < 9 and there == sorted(there, reverse=True)
+    assert told.shape == (1, 4 + 3 + 2 + 1 + 1, 2 * 16**2 + 32**2)
+    first = maps[0, 0].flatten()
+    at = int(told[0, -1, int(told[0, -1, : 16**2].argmin())])
+    assert at == 1 * 32 + 1 and float(first.max().detach()) == pytest.approx(9, abs=0.1)
+
+
+def test_what_voxels_tell_teaches_every_resolution():
+    torch.manual_seed(0)
+    reader = QueryReader(4, 2, queries=3, fine=True)
+    levels = [torch.randn(1, 4, n, n, requires_grad=True) for n in (16, 8, 4)]
+
+    _, told = reader(levels)
+
+    own = slice(8**2, 2 * 8**2)
+    for part in (slice(0, 8**2), own, slice(2 * 8**2, None)):
+        loss = told[:, :4, part].square().sum()
+        taught = torch.autograd.grad(loss, levels, retain_graph=True)
+        coarse = part.start == 0
+        assert [bool(one.any()) for one in taught] == [not coarse, coarse, coarse]
 
 
 def test_rounds_change_nothing_before_they_have_learnt():

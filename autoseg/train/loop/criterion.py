@@ -152,7 +152,7 @@ class Criterion(nn.Module):
                 if weight == 0:
                     continue
                 target = learned[name]
-                if not (loss.takes_layers and logits.dim() > target.dim()):
+                if not (loss.takes_layers and logits.dim() != target.dim()):
                     target = shrink(target, logits.shape[2:])
                 term = weight * self._of(loss, logits, target)
                 total = term if total is None else total + term

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autoseg.losses import _masks
+from autoseg.losses import _masks, _told
 from autoseg.losses.located_masks import LocatedMasks
 from autoseg.losses.prototype_masks import PrototypeMasks
 from autoseg.losses.set_matching import SetMatching
@@ -17,8 +17,8 @@ from planners.memory.reading import Reading
 from planners.setting import LossCost, Setting
 
 
-def reader(queries=30, features=16, blocks=1, dim=2):
-    options = {"queries": queries, "blocks": blocks}
+def reader(queries=30, features=16, blocks=1, dim=2, fine=False):
+    options = {"queries": queries, "blocks": blocks, "fine": fine}
     made = QueryReader(features, dim, **options)
     return made, Reading(features=features, options=options)
 
@@ -29,6 +29,7 @@ def test_what_it_is_counted_with_is_what_it_is():
         ("OCTAVES", _queries),
         ("MOST_TOKENS", _looks),
         ("MOST_TOLD", _masks),
+        ("POINTS", _told),
     ):
         assert getattr(reading, name) == getattr(there, name)
     assert reading.REGION == _regions.WIDTH
@@ -67,8 +68,10 @@ def test_those_of_other_readers_are_counted_to_the_last(kind, options):
         (2, 96, {"queries": 60}),
         (2, 64, {"blocks": 3, "features": 32}),
         (3, 24, {}),
+        (2, 64, {"fine": True}),
+        (3, 24, {"fine": True}),
     ],
-    ids=["small", "queries", "rounds", "volume"],
+    ids=["small", "queries", "rounds", "volume", "fine", "fine_volume"],
 )
 def test_what_autograd_keeps_is_what_was_said(dim, edge, options):
     made, said = reader(dim=dim, **options)
@@ -113,8 +116,8 @@ def kept_by(made, features, dim, edge, count, loss):
     ]
     boxes = torch.randn(1, 1 + 2 * dim, *[edge] * dim)
     objects = torch.zeros((1, 2, *[edge] * dim), dtype=torch.int32)
-    ids = torch.arange(edge**dim).reshape([edge] * dim)
-    objects[0, 0] = ids % round(count / reading.ROOM) + 1
+    ids = torch.arange(edge**dim) * round(count / reading.ROOM) // edge**dim
+    objects[0, 0] = ids.reshape([edge] * dim) + 1
     own = [*made.parameters(), *levels, boxes]
     known = {x.untyped_storage().data_ptr() for x in own}
     kept = {}
@@ -132,7 +135,7 @@ def kept_by(made, features, dim, edge, count, loss):
         for output in outputs:
             step = edge // output.shape[-1]
             cut = (..., *[slice(step // 2, None, step)] * dim)
-            looks = output.dim() > objects.dim()
+            looks = output.dim() != objects.dim()
             losses.append(loss(output, objects if looks else objects[cut]))
     held = sum(x.numel() for x in outputs) * 4 + outputs[0].numel() * 4
     return read, sum(kept.values()) - read + held
