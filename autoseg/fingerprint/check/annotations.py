@@ -40,6 +40,8 @@ def annotation_problems(
         yield Problem("error", *vain)
     yield from _missing_annotations(dataset, facts)
     yield from _empty_annotations(dataset, facts)
+    yield from _same_annotations(facts)
+    yield from _single_slices(facts)
 
 
 def class_problems(
@@ -150,3 +152,54 @@ def _empty_annotations(
             "take it out.",
             case=fact.case.id if is_shared(fact, facts) else "",
         )
+
+
+def _same_annotations(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield annotations of one image that are those of another, unlike the image.
+
+    What most images have in common, as a frame, and what is drawn once for images of
+    one group, as of a movie, is meant so.
+    """
+    same: dict[str, list[CaseFacts]] = {}
+    for fact in facts:
+        if fact.drawn is not None:
+            same.setdefault(fact.drawn.digest, []).append(fact)
+    for found in same.values():
+        first, *others = found
+        if 2 * len(found) > len(facts):
+            continue
+        for fact in others:
+            group, known = fact.case.group, first.case.group
+            path = fact.case.annotation
+            grouped = group is not None and group == known
+            if path is None or fact.digest == first.digest or grouped:
+                continue
+            yield Problem(
+                "warning",
+                path,
+                f"It is the annotation of {first.case.id}, to the last voxel or point, "
+                "and the images are not the same.",
+                "Look whether one of them was copied or saved under the wrong name.",
+                case=fact.case.id if is_shared(fact, facts) else "",
+            )
+
+
+def _single_slices(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield that things are drawn in single slices, with nothing between them."""
+    looked = [fact for fact in facts if fact.drawn is not None]
+    found = [fact for fact in looked if fact.drawn and fact.drawn.axis is not None]
+    if 2 * len(found) < len(looked):
+        return
+    for fact in found:
+        drawn, path = fact.drawn, fact.case.annotation
+        if drawn is not None and drawn.axis is not None and path is not None:
+            yield Problem(
+                "warning",
+                path,
+                f"Something is drawn in {drawn.slices} single slices across "
+                f"{'zyx'[drawn.axis]}, the nearest {drawn.apart} apart, and nothing "
+                "between them.",
+                "If slices between were left out, they are learned as background: give "
+                "them the value of `ignore`, or fill them in. If that is how it looks, "
+                "leave it.",
+            )

@@ -19,7 +19,7 @@ from autoseg.fingerprint.check.headers import channel_problems, header_problems
 from autoseg.fingerprint.check.kinds.base import CheckKind
 from autoseg.fingerprint.check.problem import Problem, denied, unreadable
 from autoseg.fingerprint.check.values import value_problems
-from autoseg.fingerprint.extremes import find_extreme
+from autoseg.fingerprint.extremes import ends_of, find_extreme
 from autoseg.formats.base import find_format
 from autoseg.geometry.crop import hull, nonzero_range, whole_box
 from autoseg.geometry.mapped import in_rows, keeping_to
@@ -133,7 +133,9 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             facts.extremes += [(path, one) for one in found_here if one is not None]
             known = dataset.channel_names[paths.index(path) :] if share == 1 else ()
             known = known or (dataset.channel_names if share == len(array) else ())
-            facts.problems += value_problems(array, path, known)
+            ends = [ends_of(channel) for channel in array]
+            facts.ends += ends
+            facts.problems += value_problems(ends, path, known)
         facts.problems += header_problems(image.geometry, path)
         if facts.geometry is None or first is None:
             facts.geometry, first = image.geometry, path

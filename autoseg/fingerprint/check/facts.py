@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from autoseg.fingerprint.check.drawn import Drawn
 from autoseg.fingerprint.check.problem import Problem
 from autoseg.fingerprint.extremes import Extreme
 from autoseg.fingerprint.outside import Outside
@@ -48,6 +49,10 @@ class CaseFacts:
         Of classes that lie outside of the box in part: how much does, of how much.
     called : tuple of str
         What its files call its channels; empty if they do not say.
+    ends : list of (float, float)
+        The smallest and the largest value of each channel.
+    drawn : Drawn or None
+        How the annotation looks; None if nothing is drawn, or it is too large.
     """
 
     case: Case
@@ -62,6 +67,8 @@ class CaseFacts:
     blank: bool = False
     outside: Outside = field(default_factory=dict)
     called: tuple[str, ...] = ()
+    ends: list[tuple[float, float]] = field(default_factory=list)
+    drawn: Drawn | None = None
 
     @property
     def orientation(self) -> str | None:

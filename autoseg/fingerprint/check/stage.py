@@ -14,7 +14,6 @@ from autoseg.fingerprint.check import files
 from autoseg.fingerprint.check.annotated import annotated_problems
 from autoseg.fingerprint.check.annotations import annotation_problems
 from autoseg.fingerprint.check.case import look_at
-from autoseg.fingerprint.check.extremes import extreme_problems
 from autoseg.fingerprint.check.facts import CaseFacts, told
 from autoseg.fingerprint.check.grids import grid_problems, in_one_unit
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
@@ -28,7 +27,11 @@ from autoseg.fingerprint.check.problem import (
 )
 from autoseg.fingerprint.check.unannotated import unannotated_problems
 from autoseg.fingerprint.check.unread import unread
-from autoseg.fingerprint.check.values import channel_problems
+from autoseg.fingerprint.check.values import (
+    channel_problems,
+    extreme_problems,
+    scale_problems,
+)
 from autoseg.fingerprint.outside import outside_text
 from autoseg.parallel import MemoryBudget, map_cases
 from autoseg.spec.dataset import Dataset
@@ -221,6 +224,7 @@ def _problems(
         *unread(dataset, kind, facts, hidden),
         *told(facts),
         *extreme_problems(facts),
+        *scale_problems(dataset, facts),
         *channel_problems(dataset, facts),
         *_outside_problems(dataset, facts),
         *grid_problems(dataset, facts),

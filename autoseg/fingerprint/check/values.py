@@ -1,38 +1,45 @@
-"""Intensities that a later stage refuses, or of which little is left in float32."""
+"""Intensities that a later stage refuses, or that stand for nothing or something else.
+
+Of float32 little is left for some; sentinel values are said once for all images; and
+images of one data set may be in other units.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from autoseg.errors import amount
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.problem import Problem
-from autoseg.fingerprint.extremes import ends_of
+from autoseg.fingerprint.extremes import Extreme
 from autoseg.normalizers import NORMALIZERS
 from autoseg.spec.dataset import Dataset
 from autoseg.spec.foreign.channels import misnamed, otherwise
 
+CT = "ct"  # the normalization of a channel so called
+AIR = -200.0  # Hounsfield units: what reaches down to it has air or lung in it
 STEPS = 256  # that an image has at least: fewer is less than 8 bits
 
 
-def value_problems(array: Any, path: Path, names: Sequence[str]) -> Iterator[Problem]:
+def value_problems(
+    ends: Sequence[tuple[float, float]], path: Path, names: Sequence[str]
+) -> Iterator[Problem]:
     """Yield what is wrong with finite values.
 
     Parameters
     ----------
-    array : ndarray or Windowed, shape (C, *S)
-        An image as it is read.
+    ends : sequence of (float, float)
+        The smallest and the largest value of each channel, as they are read.
     path : Path
         Its file.
     names : sequence of str
         Of its channels, which may choose a normalization; empty if it is not known
         which channels these are.
     """
-    for number, channel in enumerate(array):
-        low, high = ends_of(channel)
+    for number, (low, high) in enumerate(ends):
         name = names[number] if number < len(names) else ""
         limits = _limits(name)
         if limits is not None and (low < limits[0] or high > limits[1]):
@@ -55,6 +62,60 @@ def value_problems(array: Any, path: Path, names: Sequence[str]) -> Iterator[Pro
                 "between these.",
                 "Subtract one constant from all images, so that they begin near 0.",
             )
+
+
+def extreme_problems(facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield a warning for each value that is far from all others of some images.
+
+    Parameters
+    ----------
+    facts : sequence of CaseFacts
+        Of all cases.
+    """
+    groups: dict[float, list[tuple[Path, Extreme]]] = {}
+    for fact in facts:
+        for path, extreme in fact.extremes:
+            groups.setdefault(extreme.value, []).append((path, extreme))
+    for found in groups.values():
+        path, extreme = max(found, key=lambda one: one[1].share)
+        several = (
+            f", and so in {amount(len(found) - 1, 'other file')}" if found[1:] else ""
+        )
+        said = str(extreme)
+        yield Problem(
+            "warning",
+            path,
+            f"{said[0].upper()}{said[1:]}{several}.",
+            "If it stands for nothing, replace it by the value of air or of what is "
+            "beside it: scaled by mean and standard deviation, all else is squeezed "
+            "together.",
+        )
+
+
+def scale_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield images of a CT that are in no Hounsfield units, where others are.
+
+    Water is 0 and air -1000; CT is normalized by numbers of all images together, so one
+    that was stored with 1024 added, or as gray values, is learned as something else.
+    """
+    for number, name in enumerate(dataset.channel_names):
+        if name.casefold() != CT:
+            continue
+        lows = [(f, f.ends[number][0]) for f in facts if len(f.ends) > number]
+        lowest = min((low for _, low in lows), default=0.0)
+        if lowest > AIR:
+            continue
+        for fact, low in lows:
+            if low >= 0:
+                several = len(fact.case.images) == len(dataset.channel_names)
+                yield Problem(
+                    "warning",
+                    fact.case.images[number if several else 0],
+                    "No value of this CT is below 0, and others go down to "
+                    f"{lowest:g}: it seems to be in no Hounsfield units (1000 or 1024 "
+                    "was added, or it was scaled to gray values).",
+                    "Convert it: all CTs are normalized by the same numbers.",
+                )
 
 
 def channel_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ import pytest
 
 from autoseg.errors import FormatError
 from autoseg.fingerprint.check.values import value_problems
+from autoseg.fingerprint.extremes import ends_of
 from autoseg.normalizers.rgb_to_0_1 import RGBTo01
 
 NOISE = np.random.default_rng(0).normal(100, 15, (8, 9, 10))
@@ -12,7 +13,8 @@ NOISE = np.random.default_rng(0).normal(100, 15, (8, 9, 10))
 
 def told(tmp_path, array, *names):
     image = np.asarray(array)[None].astype(np.float32)
-    return list(value_problems(image, tmp_path / "c.nii.gz", names))
+    ends = [ends_of(channel) for channel in image]
+    return list(value_problems(ends, tmp_path / "c.nii.gz", names))
 
 
 @pytest.mark.parametrize("offset", [0, 1e4, -1e5])

@@ -9,6 +9,7 @@ from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, stops_everything
+from autoseg.fingerprint.check.drawn import drawn_in
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import annotation_problems
 from autoseg.fingerprint.check.problem import Problem, unreadable
@@ -67,6 +68,7 @@ class CheckKind:
             facts.problems.append(unreadable(error, path))
             return
         self.look_inside(facts, path, annotation)
+        facts.drawn = drawn_in(annotation)
         if facts.geometry is not None:
             geometry = measured_in(geometry, facts.geometry.unit)
             facts.problems += annotation_problems(facts.geometry, geometry, path)
