@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
     digest = hashlib.blake2b(digest_size=16)
     found, complete = 0, True
     boxes: list[tuple[slice, ...]] = []
+    twins: list[tuple[Path, str]] = []
     first: Path | None = None
     for path in paths:
         if not is_there(path):
@@ -122,8 +123,8 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             array = array.each(lambda part: part.astype(np.float32), np.float32)
         found += len(array)
         digest.update(repr(array.shape).encode())
-        for _, part in _parts(array):
-            digest.update(np.ascontiguousarray(part).data)
+        own = [_digest(channel) for channel in array]
+        digest.update("".join(own).encode())
         box = nonzero_range(array)
         boxes += [] if box is None else [box]
         odd = _intensity_problems(array, path)
@@ -134,6 +135,9 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             known = dataset.channel_names[paths.index(path) :] if share == 1 else ()
             known = known or (dataset.channel_names if share == len(array) else ())
             ends = [ends_of(channel) for channel in array]
+            if len(paths) > 1 or (len(own) > 1 and not reader.is_picture(path)):
+                pairs = zip(own, ends, strict=True)
+                twins += [(path, one) for one, (low, high) in pairs if low < high]
             facts.ends += ends
             facts.problems += value_problems(ends, path, known)
         facts.problems += header_problems(image.geometry, path)
@@ -149,10 +153,35 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
         if dataset.crop == NONZERO:
             facts.box = _common_box(facts, boxes)
         facts.problems += _count_problems(facts.case, found, dataset)
+        facts.problems += _twin_problems(twins)
         if len(paths) > 1:  # of one file, its header says so
             for remark in misnamed(facts.called, dataset.channel_names):
                 said = f"Odd header: {remark}."
                 facts.problems.append(Problem("warning", paths[0], said, RENAME))
+
+
+def _digest(channel: Any) -> str:
+    """Return a text that is equal for channels with the same voxels."""
+    digest = hashlib.blake2b(digest_size=16)
+    for _, part in in_rows(channel):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _twin_problems(channels: Sequence[tuple[Path, str]]) -> Iterator[Problem]:
+    """Yield channels of one image that are the same; of a picture they may be gray."""
+    first: dict[str, Path] = {}
+    for path, digest in channels:
+        if digest in first:
+            other = first[digest]
+            same = "of this file" if other == path else f"that is in {other.name}"
+            yield Problem(
+                "warning",
+                path,
+                f"A channel has the same voxels as another one {same}.",
+                "Look whether one of them was copied in the place of the other.",
+            )
+        first.setdefault(digest, path)
 
 
 def _missing(case: Case, path: Path) -> Problem:

@@ -17,6 +17,7 @@ from autoseg.spec.instances import Arranged
 
 SHOWN = 8  # ids that a message lists
 TWINS = 0.9  # IoU, over which two objects were drawn twice rather than overlap
+LEAST_SLICED = 8  # instances, before their being flat is no chance
 WRAPPED = {255: "8", 65_535: "16"}
 
 
@@ -149,8 +150,8 @@ def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Pro
         return []
     old = np.unique(labels[labels > 0])
     apart = np.unique(small[(small > 0) & ~largest_pieces(small)])
-    holes = []
-    for number, box in enumerate(boxes(small), 1):
+    holes, around = [], boxes(small)
+    for number, box in enumerate(around, 1):
         mask = small[box] == number
         if mask.any() and (ndimage.binary_fill_holes(mask) & (small[box] == 0)).any():
             holes.append(number)
@@ -169,6 +170,7 @@ def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Pro
         ("have holes", holes, "Fill them, if the objects have none."),
     ]
     problems = _background(small, old, path, names)
+    problems += _slice_by_slice(small, around, path)
     for what, numbers, fix in remarks:
         if numbers:
             named = some_of(
@@ -188,6 +190,33 @@ def _odd(labels: NDArray[Any], path: Path, names: Mapping[int, str]) -> list[Pro
             )
         )
     return problems
+
+
+def _slice_by_slice(
+    small: NDArray[Any], around: Sequence[tuple[slice, ...]], path: Path
+) -> list[Problem]:
+    """Return that the slices of a volume seem to be labeled each by itself."""
+    if small.ndim != 3 or len(around) < LEAST_SLICED:
+        return []
+    if any(box[0].stop - box[0].start > 1 for box in around):
+        return []
+    on, least = 0, 0
+    for one, other in itertools.pairwise(small > 0):
+        on += int(np.count_nonzero(one & other))
+        least += int(min(np.count_nonzero(one), np.count_nonzero(other)))
+    if 2 * on <= least or not least:
+        return []
+    return [
+        Problem(
+            "warning",
+            path,
+            f"Each of its {len(around)} instances is in one slice alone, and most go "
+            "on in the next one under another id: slices seem to be labeled each by "
+            "itself.",
+            "Give an object one id in all of its slices; or save slices as images of "
+            "their own, if they are meant to be learned so.",
+        )
+    ]
 
 
 def _background(

@@ -20,6 +20,7 @@ from autoseg.spec.dataset import Dataset
 from autoseg.spec.foreign.channels import misnamed, otherwise
 
 CT = "ct"  # the normalization of a channel so called
+HALF = 32_768.0  # from here on, 16 bits have numbers below 0, if they have a sign
 AIR = -200.0  # Hounsfield units: what reaches down to it has air or lung in it
 STEPS = 256  # that an image has at least: fewer is less than 8 bits
 
@@ -101,21 +102,42 @@ def scale_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Pro
     for number, name in enumerate(dataset.channel_names):
         if name.casefold() != CT:
             continue
-        lows = [(f, f.ends[number][0]) for f in facts if len(f.ends) > number]
+        known = [(f, *f.ends[number]) for f in facts if len(f.ends) > number]
+        yield from _wrapped(known, number)
+        lows = [(fact, low) for fact, low, _ in known]
         lowest = min((low for _, low in lows), default=0.0)
         if lowest > AIR:
             continue
         for fact, low in lows:
             if low >= 0:
-                several = len(fact.case.images) == len(dataset.channel_names)
                 yield Problem(
                     "warning",
-                    fact.case.images[number if several else 0],
+                    _file_of(fact, number),
                     "No value of this CT is below 0, and others go down to "
                     f"{lowest:g}: it seems to be in no Hounsfield units (1000 or 1024 "
                     "was added, or it was scaled to gray values).",
                     "Convert it: all CTs are normalized by the same numbers.",
                 )
+
+
+def _wrapped(
+    known: Sequence[tuple[CaseFacts, float, float]], number: int
+) -> Iterator[Problem]:
+    """Yield CTs whose negative values seem to be stored without a sign."""
+    for fact, low, high in known:
+        if low >= 0 and HALF <= high < 2 * HALF:
+            yield Problem(
+                "warning",
+                _file_of(fact, number),
+                f"The values of this CT go up to {high:g}: those below 0 seem to be "
+                "stored in 16 bits without a sign, in which -1000 is 64536.",
+                "Store them with a sign (int16).",
+            )
+
+
+def _file_of(fact: CaseFacts, number: int) -> Path:
+    """Return the file that a channel is in."""
+    return fact.case.images[number if number < len(fact.case.images) else 0]
 
 
 def channel_problems(dataset: Dataset, facts: Sequence[CaseFacts]) -> Iterator[Problem]:

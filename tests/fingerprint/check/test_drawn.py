@@ -1,11 +1,15 @@
 """Annotations that were copied or drawn in some slices only; CTs in other units."""
 
 import json
+from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 from autoseg.fingerprint.check.drawn import drawn_in
+from autoseg.fingerprint.check.instance_maps import instance_problems
 from autoseg.fingerprint.check.stage import check
 from autoseg.spec.points import PRESENT, Points
 from tests import toy
@@ -124,3 +128,73 @@ def test_a_ct_in_other_units_than_the_others_is_told(tmp_path, lowest, told):
     assert warned(folder, "No value of this CT is below 0") == told
     mr = data(tmp_path / "mr", BOXES, images)
     assert not warned(mr, "Hounsfield")
+
+
+def test_a_ct_whose_negative_values_lost_their_sign_is_told(tmp_path):
+    rng = np.random.default_rng(1)
+    images = [rng.integers(-1000, 300, SHAPE).astype(np.int16) for _ in BOXES]
+    images[2] = images[2].astype(np.uint16)
+
+    folder = data(tmp_path / "ct", BOXES, images, channel="CT")
+
+    assert warned(folder, "those below 0 seem to be stored in 16 bits") == ["c2_0000"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_channel_that_is_a_copy_of_another_is_told(tmp_path, together):
+    rng = np.random.default_rng(1)
+    folder = data(tmp_path / "two", BOXES, channel_names={"0": "T1", "1": "T2"})
+    for number in range(5):
+        one, other, blank = *rng.normal(size=(2, *SHAPE)), np.zeros(SHAPE)
+        pair = {1: (one, one), 2: (blank, blank)}.get(number, (one, other))
+        place = folder / "imagesTr" / f"c{number}_0000.nii.gz"
+        place.unlink()
+        for channel, array in enumerate(pair):
+            path = place.with_name(f"c{number}_000{channel}.nii.gz")
+            if not together:
+                toy.write_nifti(path, array.astype(np.float32))
+        if together:
+            image = np.stack(pair, axis=-1).astype(np.float32)
+            nibabel.save(
+                nibabel.Nifti1Image(image.transpose(2, 1, 0, 3), np.eye(4)), place
+            )
+
+    name = "c1_0000" if together else "c1_0001"
+    assert warned(folder, "A channel has the same voxels") == [name]
+
+
+def test_volumes_that_are_labeled_slice_by_slice_are_told():
+    whole, apart = np.zeros((2, 5, 12, 20), np.uint16)
+    for number in range(4):
+        whole[1:5, 2:9, 5 * number : 5 * number + 3] = number + 1
+    for place in range(1, 5):
+        apart[place] = np.where(whole[place], whole[place] + 4 * place, 0)
+    flat = np.zeros((5, 12, 20), np.uint16)  # flat objects that lie apart
+    for number in range(10):
+        flat[number % 5, 2:9, 2 * number] = number + 1
+
+    def found(labels):
+        problems = instance_problems(labels, Path("a.tif"))
+        return [p.found for p in problems if "labeled each by itself" in p.found]
+
+    assert found(apart)[0].startswith("Each of its 16 instances is in one slice alone")
+    assert not found(whole) and not found(flat)
+
+
+@pytest.mark.parametrize("factor, told", [(1, False), (0.5, True)])
+def test_points_of_smaller_images_are_told(tmp_path, factor, told):
+    rng = np.random.default_rng(0)
+    for part in ("imagesTr", "labelsTr"):
+        (tmp_path / part).mkdir()
+    for number in range(6):
+        picture = rng.integers(0, 255, (40, 60), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / "imagesTr" / f"c{number}.png")
+        places = rng.uniform(0, 1, (6, 2)) * (59, 39) * factor
+        rows = [f"p{n},{x:.1f},{y:.1f}" for n, (x, y) in enumerate(places)]
+        text = "\n".join(["name,x,y", *rows])
+        (tmp_path / "labelsTr" / f"c{number}.csv").write_text(text)
+    names = [f"p{n}" for n in range(6)]
+    said = {"task": "landmark", "channel_names": {"0": "x"}, "landmarks": names}
+    (tmp_path / "dataset.json").write_text(json.dumps(said))
+
+    assert bool(warned(tmp_path, "No point of any case lies beyond")) is told

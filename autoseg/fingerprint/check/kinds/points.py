@@ -29,6 +29,8 @@ SAME = 1e-3  # voxels: two landmarks nearer than that are one place
 SHOWN = 5  # names in a message
 LEAST_SAME = 3  # cases with a landmark at one place, before that is called odd
 SAME_SHARE = 0.1  # of the cases: in fewer it may be chance
+CORNER = 0.52  # of the image: points of one of half the size, and some rounding
+LEAST_CORNER = 5, 20  # cases and points, before their lying there is no chance
 LEAST_CASES = 8  # before sides are called odd
 WRONG_SHARE = 0.1  # of the cases with swapped sides: more than that is no mistake
 
@@ -81,6 +83,7 @@ class PointsCheck(CheckKind):
             yield from _never_seen(where, given)
             yield from _unknown_notes(where, given)
             yield from _one_place(where, given)
+            yield from _one_corner(where, given)
             yield from _swapped_sides(self.task, given)
 
 
@@ -183,6 +186,31 @@ def _unknown_notes(where: Path, given: Sequence[CaseFacts]) -> list[Problem]:
             '"absent".',
         )
     ]
+
+
+def _one_corner(where: Path, given: Sequence[CaseFacts]) -> Iterator[Problem]:
+    """Yield that all points of all cases are in the half of images where counts begin.
+
+    So it is if they were set on images that were made smaller.
+    """
+    shares = [
+        fact.found.coordinates[fact.found.present] / np.array(fact.geometry.shape)
+        for fact in given
+        if fact.geometry is not None
+    ]
+    placed = np.concatenate(shares) if shares else np.empty((0, 1))
+    if len(given) < LEAST_CORNER[0] or len(placed) < LEAST_CORNER[1]:
+        return
+    ends = placed.max(axis=0)
+    if (ends[-2:] <= CORNER).all():
+        yield Problem(
+            "warning",
+            where,
+            f"No point of any case lies beyond {100 * ends[-1]:.0f} % of its image "
+            f"along x, or {100 * ends[-2]:.0f} % along y.",
+            "Look whether points were set on images that had been made smaller: then "
+            "multiply them by as much.",
+        )
 
 
 def _one_place(where: Path, given: Sequence[CaseFacts]) -> Iterator[Problem]:
