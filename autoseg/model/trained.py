@@ -33,7 +33,7 @@ class TrainedFolder:
     folds : tuple of str
         Names of the folds that are used; each has the checkpoint.
     checkpoint : str
-        ``"final"`` or ``"best"``.
+        ``"final"``, ``"best"``, or of a training that goes on.
     asked : bool
         Somebody asked for these folds.
     """
@@ -119,13 +119,15 @@ class TrainedFolder:
         if previous is None or not (self.path.parent / previous).is_dir():
             return None
         folder = self.path.parent / previous
+        # A stage that is still trained comes after one that is not.
+        checkpoint = "best" if self.checkpoint == "best" else "final"
         if not self.asked:
-            return self.find(folder, None, self.checkpoint)
+            return self.find(folder, None, checkpoint)
         try:
-            return self.find(folder, self.folds, self.checkpoint)
+            return self.find(folder, self.folds, checkpoint)
         except ModelError:
             # The first stage need not have been trained on the same folds.
-            return self.find(folder, None, self.checkpoint)
+            return self.find(folder, None, checkpoint)
 
     def json(self, name: str) -> dict[str, Any] | None:
         """Return what a JSON file of the folder holds; None if it is not there."""

@@ -1,6 +1,7 @@
 """Landmarks in two stages: the fine one is trained about points, and scored after."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ from autoseg.errors import UsageError
 from autoseg.fingerprint.stage import fingerprint
 from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
+from autoseg.train.after.duration import validation_seconds
+from autoseg.train.after.rehearsal import rehearse
 from autoseg.train.data.sampler import Sampler
+from autoseg.train.setup.job import find_job
+from autoseg.train.setup.options import Options
 from autoseg.train.stage import train
 from autoseg.workspace import Workspace
 from planners.base import Budget
@@ -89,6 +94,32 @@ def test_both_stages_are_trained_scored_and_predict_together(spots):
     )
     assert points.present.all() and points.shape == (48, 40)
     assert windows[-1][0] == windows[-1][1] <= 2
+
+
+def test_a_fine_stage_keeps_time_for_the_windows_that_it_looks_at(spots):
+    root, folder = spots
+    job = find_job(folder, "2d_fine", 0, root, "unet", Options())
+    fine, coarse = (job.plan.configuration(n) for n in ("2d_fine", "2d"))
+    assert fine.patch_size == (16, 16) and len(job.validation) == 1
+    assert coarse.patch_size == (16, 16) and not fine.mirror_axes
+    # The picture of 48 x 40 has 16 x 13.3 coarse pixels: a window of the coarse stage,
+    # and one for each of two landmarks, instead of 5 x 4; half a second for the case.
+    assert validation_seconds(job, window=10.0) == pytest.approx(3 * 10 + 0.5)
+    assert validation_seconds(
+        find_job(folder, "2d", 0, root, "unet", Options()), window=10.0
+    ) == pytest.approx(10 + 0.5)
+
+
+def test_validation_of_a_fine_stage_is_rehearsed_before_it_is_trained_to_its_end(spots):
+    root, folder = spots
+    train(folder, "2d", 0, root, **OPTIONS)
+    fold = train(folder, "2d_fine", 0, root, **OPTIONS)
+    job = find_job(folder, "2d_fine", 0, root, "unet", Options())
+    shutil.copy(fold / "checkpoint_final.pt", fold / "checkpoint_rehearsal.pt")
+    try:
+        assert rehearse(job, "cpu") > 0
+    finally:
+        (fold / "checkpoint_rehearsal.pt").unlink()
 
 
 def _read(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from autoseg.parallel import default_workers
 from autoseg.predict.options import step_size_of
@@ -14,19 +15,47 @@ DECODING_SECONDS = 2e-5  # of tuning a voxel: some forty times decoded and count
 
 
 def validation_seconds(job: Job, window: float) -> float:
-    """Return the expected time of predicting and scoring the validation cases."""
-    patch, store, step = job.settings.patch_size, job.store, step_size_of(job.task)
-    windows = 0
-    for case in job.validation:
-        shape = store.open(case).shape
-        count = 1
-        for size, edge in zip(shape[-len(patch) :], patch, strict=True):
-            count *= math.ceil(max(0, size - edge) / (edge * step)) + 1
-        windows += count * math.prod(shape[: len(shape) - len(patch)])
+    """Return the expected time of predicting and scoring the validation cases.
+
+    Parameters
+    ----------
+    job : Job
+        A fold.
+    window : float
+        Seconds that its network takes for one window.
+    """
+    looked_at = sum(_voxels_of_windows(job, case) for case in job.validation)
+    windows = looked_at / math.prod(job.settings.patch_size)
     mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
     seconds = windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
     result: float = seconds + _tuning_seconds(job)
     return result
+
+
+def _voxels_of_windows(job: Job, case: str) -> float:
+    """Return the voxels of all windows that a case is predicted in, each as often.
+
+    A fine stage looks at a window for each landmark at most, and its coarse one, whose
+    network is taken to be as dear for a voxel, at all of the image.
+    """
+    here, shape = job.settings, job.store.open(case).shape
+    everywhere = _in_windows(shape, here.patch_size, job)
+    if not job.is_fine:
+        return everywhere
+    coarse = job.plan.configuration(str(here.previous))
+    sizes = zip(shape, here.spacing, coarse.spacing, strict=True)
+    smaller = [size * fine / other for size, fine, other in sizes]
+    about_each = float(len(job.task.classes) * math.prod(here.patch_size))
+    return min(everywhere, about_each) + _in_windows(smaller, coarse.patch_size, job)
+
+
+def _in_windows(shape: Sequence[float], patch: Sequence[int], job: Job) -> float:
+    """Return the voxels of all windows over an image; axes not cut come first."""
+    step, whole = step_size_of(job.task), len(shape) - len(patch)
+    voxels = math.prod(shape[:whole])
+    for size, edge in zip(shape[whole:], patch, strict=True):
+        voxels *= edge * (math.ceil(max(0, size - edge) / (edge * step)) + 1)
+    return voxels
 
 
 def _tuning_seconds(job: Job) -> float:
@@ -34,5 +63,5 @@ def _tuning_seconds(job: Job) -> float:
     if not job.task.tunable or job.fold == "all":
         return 0.0
     cases = cases_to_tune(job.validation)
-    voxels = sum(math.prod(job.store.open(case).shape[1:]) for case in cases)
+    voxels = sum(math.prod(job.store.open(case).shape) for case in cases)
     return DECODING_SECONDS * min(voxels, MOST_VOXELS) / default_workers()

@@ -40,7 +40,8 @@ def rehearse(job: Job, device: str) -> float | None:
         Seconds that all validation cases will take so, with some room; None if there
         are none, or it did not work now: what is wrong is said at the end.
     """
-    if not job.validation or job.settings.previous is not None:
+    cascaded = job.settings.previous is not None and not job.is_fine
+    if not job.validation or cascaded:  # a cascade wants labels of the stage before
         return None
     sizes = {c: math.prod(job.store.open(c).shape) for c in job.validation}
     ordered = sorted(sizes, key=lambda case: (sizes[case], case))
