@@ -5,18 +5,21 @@ Legend: B batch, C channels, K channels of all heads, S spatial shape, D number 
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
+Mode = TypeVar("Mode", bound=TorchDispatchMode)
 HEAD = "outputs"
 LOW = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -109,13 +112,11 @@ class Trials:
             image = torch.zeros((batch, self.in_channels, *shape))
             kept.leave_out(image)
             low = LOW.get(self.precision)
-            counter = FlopCounterMode(display=False)
+            counter = Operations()
             with counter, torch.autocast("cpu", low, enabled=low is not None):
                 outputs = self.network(image)
             levels = self._levels(outputs)
-        return Trial(
-            kept.bytes, counter.get_total_flops() // 2, kept.largest, tuple(levels)
-        )
+        return Trial(kept.bytes, counter.found // 2, kept.largest, tuple(levels))
 
     @staticmethod
     def _levels(outputs: Any) -> list[tuple[int, ...]]:
@@ -127,6 +128,44 @@ class Trials:
         found = outputs[HEAD]
         levels = found if isinstance(found, (list, tuple)) else [found]
         return [tuple(level.shape[2:]) for level in levels]
+
+
+def unmarked(mode: type[Mode]) -> type[Mode]:
+    """Let what sees each operation of torch be called as it is written.
+
+    torch marks it as nothing to compile, by importing ``torch._dynamo`` at the first
+    call, which takes as long as importing torch. Nothing here compiles.
+    """
+    plain: Any = inspect.unwrap(mode.__torch_dispatch__)
+    mode.__torch_dispatch__ = plain  # type: ignore[method-assign]
+    return mode
+
+
+@unmarked
+class Operations(TorchDispatchMode):
+    """Counts operations by torch's formulas, in half the time of its own counter.
+
+    Which asks besides what module each is of.
+
+    Attributes
+    ----------
+    found : int
+        Additions and multiplications of all products so far.
+    """
+
+    found = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Compute as ever, and count."""
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        # Operators of higher order have no packet, and no formula either.
+        formula = flop_registry.get(getattr(function, "overloadpacket", None))
+        if formula is not None:
+            self.found += int(formula(*args, **kwargs, out_val=result))
+        return result
 
 
 @contextmanager
@@ -144,7 +183,7 @@ class _Kept(torch.autograd.graph.saved_tensors_hooks):
         self._storages: dict[int, Any] = {}
         self._own: dict[int, Any] = {}
         self.largest = 0
-        super().__init__(self._note, lambda tensor: tensor)
+        super().__init__(self._note, lambda storage: storage)
         for tensor in [*network.parameters(), *network.buffers()]:
             self.leave_out(tensor)
 
@@ -153,12 +192,13 @@ class _Kept(torch.autograd.graph.saved_tensors_hooks):
         storage = tensor.untyped_storage()
         self._own[storage._cdata] = storage
 
-    def _note(self, tensor: Tensor) -> Tensor:
+    def _note(self, tensor: Tensor) -> Any:
         storage = tensor.untyped_storage()
         if storage._cdata not in self._own:
             self._storages[storage._cdata] = storage  # kept, so that none is reused
             self.largest = max(self.largest, math.prod(tensor.shape))
-        return tensor
+        # No tensor is asked for; what made one would hold it for ever, and it that.
+        return storage
 
     @property
     def bytes(self) -> int:

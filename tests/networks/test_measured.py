@@ -1,14 +1,17 @@
 """Networks of torch are measured without numbers, and the planner plans with it."""
 
+import contextlib
 import math
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils import flop_counter
 
 from autoseg.errors import PlanError
 from autoseg.networks import NETWORKS, measured
+from autoseg.networks._trial import Operations, unmarked
 from autoseg.networks.base import Network
 from autoseg.networks.measured import Unmeasurable, measure, remembered_in
 
@@ -282,3 +285,29 @@ def test_one_shape_is_measured_on_its_own():
         kept, rel=0.03
     )
     assert math.prod(found.shape) == 64 * 64
+
+
+class _Whole(contextlib.nullcontext):
+    """Says of each operation that it is of the whole, whichever module it is of."""
+
+    parents = frozenset(["Global"])
+
+
+@pytest.mark.parametrize("name", ["plain_unet", "swin_unet", "lightm_unet"])
+def test_operations_are_those_of_torchs_own_counter(name, monkeypatch):
+    # Convolutions, attention and products of rows, forward and backward.
+    options, shape = NETWORKS[name].example(2)
+    network = NETWORKS[name](2, {"classes": 3}, False, **options)
+    image = torch.randn(2, 2, *shape)
+    theirs, ours = flop_counter.FlopCounterMode(display=False), Operations()
+    theirs.mod_tracker = _Whole()
+    # Or torch's compiler is imported, which takes two seconds.
+    mode = flop_counter._FlopCounterMode
+    monkeypatch.setattr(mode, "__torch_dispatch__", mode.__torch_dispatch__)
+    unmarked(mode)
+
+    for counter in (theirs, ours):
+        with counter:
+            network(image)["classes"].sum().backward()
+
+    assert 0 < ours.found == theirs.get_total_flops()

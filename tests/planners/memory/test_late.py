@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 from autoseg.cli._measure import measure_step
 from autoseg.networks import NETWORKS
@@ -97,10 +97,10 @@ def peak_of(whole, images):
 
     once()
     whole.zero_grad(set_to_none=True)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+    with profile(profile_memory=True) as found:
         once()
     now = peak = 0
-    events = found.profiler.kineto_results.events()
+    events = found.kineto_results.events()
     for event in sorted(events, key=lambda event: event.start_ns()):
         if event.name() == "[memory]":
             now += event.nbytes()

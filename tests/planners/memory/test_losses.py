@@ -1,7 +1,7 @@
 """What losses of label maps keep and take, against what PyTorch does."""
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 from autoseg.losses import LOSSES
 from planners.memory.losses import LABEL_MAPS, PARTLY
@@ -36,10 +36,10 @@ def _kept(loss, logits, target):
 
 
 def _peak(work):
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+    with profile(profile_memory=True) as found:
         result = work()
     now = peak = 0
-    events = found.profiler.kineto_results.events()
+    events = found.kineto_results.events()
     for event in sorted(events, key=lambda event: event.start_ns()):
         if event.name() == "[memory]":
             now += event.nbytes()

@@ -1,9 +1,9 @@
 """Every declared network: what the planner counts is what its modules do."""
 
 import pytest
-from torch.utils.flop_counter import FlopCounterMode
 
 from autoseg.networks import NETWORKS
+from autoseg.networks._trial import Operations
 from planners.grids.topology import find_topology
 from planners.memory.model import inference_bytes
 from planners.memory.walk import PARTS
@@ -121,7 +121,7 @@ def test_parameters_operations_and_saved_bytes_are_those_of_the_modules(name, di
     made = build(name, options, task, 2, deep=True)
     images, labels = batch_of((2, *PATCH[dim]), 2)
 
-    with FlopCounterMode(display=False) as counter:
+    with Operations() as counter:
         saved = saved_bytes(made, task, images, labels, "fp32")
 
     cost = predict(name, options, PATCH[dim], 2, task, precision="fp32")
@@ -134,7 +134,7 @@ def test_parameters_operations_and_saved_bytes_are_those_of_the_modules(name, di
         round(layer.multiply_adds * UNSEEN.get(layer.kind, 0))
         for layer in drawing.layers
     )
-    assert 2 * 2 * (cost.multiply_adds - unseen) == counter.get_total_flops()
+    assert 2 * 2 * (cost.multiply_adds - unseen) == counter.found
 
 
 @each("dim", [2, 3])

@@ -37,16 +37,16 @@ def options_of(name, dim):
 
 def kept_by(made, task, images, labels, precision):
     """Bytes that are there once the loss is known, and were not before."""
-    from torch.profiler import ProfilerActivity, profile
+    from torch.autograd.profiler import profile
 
     multiplied = contextlib.nullcontext() if precision == "fp32" else Unmultiplied()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+    with profile(profile_memory=True) as found:
         with multiplied, autocast(precision):
             outputs = made(images)
         loss = loss_of(task, outputs, labels)
         del outputs
     assert loss.requires_grad  # it holds what the backward pass needs
-    events = found.profiler.kineto_results.events()
+    events = found.kineto_results.events()
     return sum(e.nbytes() for e in events if e.name() == "[memory]")
 
 
