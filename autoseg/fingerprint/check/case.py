@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from autoseg.spec.arrays.windowed import Windowed
 from autoseg.spec.dataset import Case, Dataset
 from autoseg.spec.foreign.channels import misnamed
 from autoseg.spec.foreign.place import is_there, lost, place_of
-from autoseg.spec.image import NONZERO
+from autoseg.spec.image import NONZERO, Geometry
 
 Array = NDArray[Any]
 
@@ -88,18 +89,40 @@ def _denial_told(facts: CaseFacts) -> Iterator[None]:
             facts.problems.append(problem)
 
 
-def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
-    paths, wanted = facts.case.images, len(dataset.channel_names) or None
-    share = wanted if len(paths) == 1 else 1 if len(paths) == wanted else None
-    digest = hashlib.blake2b(digest_size=16)
-    found, complete = 0, True
-    boxes: list[tuple[slice, ...]] = []
-    twins: list[tuple[Path, str]] = []
+@dataclass
+class _Seen:
+    """What the files of an image have shown so far.
+
+    Parameters
+    ----------
+    channels : int
+        How many they have.
+    complete : bool
+        Whether all of them could be read.
+    digest : hash
+        Of all voxels.
+    boxes : list of tuple of slice
+        Of what is not 0, of each file that has such.
+    twins : list of (Path, str)
+        Digests of the channels that ought to differ from each other.
+    first : Path or None
+        Whose geometry is that of the case.
+    """
+
+    channels: int = 0
+    complete: bool = True
+    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+    boxes: list[tuple[slice, ...]] = field(default_factory=list)
+    twins: list[tuple[Path, str]] = field(default_factory=list)
     first: Path | None = None
+
+
+def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
+    seen, paths = _Seen(), facts.case.images
     for path in paths:
         if not is_there(path):
             facts.problems.append(_missing(facts.case, path))
-            complete = False
+            seen.complete = False
             continue
         try:
             reader = find_format(path, dataset.format)
@@ -107,7 +130,7 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
                 [path],
                 spacing=dataset.spacing,
                 unit=dataset.unit,
-                channels=share,
+                channels=_channels_each(facts.case, dataset),
                 names=dataset.channel_names if len(paths) == 1 else (),
                 lazily=True,
             )
@@ -115,49 +138,83 @@ def _look_at_images(facts: CaseFacts, dataset: Dataset) -> None:
             if stops_everything(error):
                 raise
             facts.problems.append(unreadable(error, path))
-            complete = False
+            seen.complete = False
             continue
         facts.called += reader.called(path)
         array: Any = image.array
         if isinstance(array, Windowed):
             array = array.each(lambda part: part.astype(np.float32), np.float32)
-        found += len(array)
-        digest.update(repr(array.shape).encode())
-        own = [_digest(channel) for channel in array]
-        digest.update("".join(own).encode())
-        box = nonzero_range(array)
-        boxes += [] if box is None else [box]
-        odd = _intensity_problems(array, path)
-        facts.problems += odd
-        if not odd:
-            found_here = map(find_extreme, array)
-            facts.extremes += [(path, one) for one in found_here if one is not None]
-            known = dataset.channel_names[paths.index(path) :] if share == 1 else ()
-            known = known or (dataset.channel_names if share == len(array) else ())
-            ends = [ends_of(channel) for channel in array]
-            if len(paths) > 1 or (len(own) > 1 and not reader.is_picture(path)):
-                pairs = zip(own, ends, strict=True)
-                twins += [(path, one) for one, (low, high) in pairs if low < high]
-            facts.ends += ends
-            facts.problems += value_problems(ends, path, known)
-        facts.problems += header_problems(image.geometry, path)
-        if facts.geometry is None or first is None:
-            facts.geometry, first = image.geometry, path
-        else:
-            facts.problems += channel_problems(
-                facts.geometry, first, image.geometry, path
-            )
-    if complete:
-        facts.digest = digest.hexdigest()
-        facts.blank = not boxes
-        if dataset.crop == NONZERO:
-            facts.box = _common_box(facts, boxes)
-        facts.problems += _count_problems(facts.case, found, dataset)
-        facts.problems += _twin_problems(twins)
-        if len(paths) > 1:  # of one file, its header says so
-            for remark in misnamed(facts.called, dataset.channel_names):
-                said = f"Odd header: {remark}."
-                facts.problems.append(Problem("warning", paths[0], said, RENAME))
+        _look_at_voxels(facts, dataset, path, array, reader.is_picture(path), seen)
+        _look_at_grid(facts, path, image.geometry, seen)
+    if seen.complete:
+        _look_at_all(facts, dataset, seen)
+
+
+def _channels_each(case: Case, dataset: Dataset) -> int | None:
+    """Return how many channels each file of a case must have; None: nobody knows."""
+    wanted = len(dataset.channel_names) or None
+    if len(case.images) == 1:
+        return wanted
+    return 1 if len(case.images) == wanted else None
+
+
+def _look_at_voxels(
+    facts: CaseFacts,
+    dataset: Dataset,
+    path: Path,
+    array: Any,
+    is_picture: bool,
+    seen: _Seen,
+) -> None:
+    """Look at what a file of an image holds, (C, *S)."""
+    paths, names = facts.case.images, dataset.channel_names
+    seen.channels += len(array)
+    seen.digest.update(repr(array.shape).encode())
+    digests = [_digest(channel) for channel in array]
+    seen.digest.update("".join(digests).encode())
+    box = nonzero_range(array)
+    seen.boxes += [] if box is None else [box]
+    odd = _intensity_problems(array, path)
+    facts.problems += odd
+    if odd:
+        return
+    extremes = map(find_extreme, array)
+    facts.extremes += [(path, one) for one in extremes if one is not None]
+    each = _channels_each(facts.case, dataset)
+    known = names[paths.index(path) :] if each == 1 else ()
+    known = known or (names if each == len(array) else ())
+    ends = [ends_of(channel) for channel in array]
+    if len(paths) > 1 or (len(array) > 1 and not is_picture):
+        pairs = zip(digests, ends, strict=True)
+        seen.twins += [(path, one) for one, (low, high) in pairs if low < high]
+    facts.ends += ends
+    facts.problems += value_problems(ends, path, known)
+
+
+def _look_at_grid(
+    facts: CaseFacts, path: Path, geometry: Geometry, seen: _Seen
+) -> None:
+    """Look at the header of a file of an image."""
+    facts.problems += header_problems(geometry, path)
+    if facts.geometry is None or seen.first is None:
+        facts.geometry, seen.first = geometry, path
+    else:
+        facts.problems += channel_problems(facts.geometry, seen.first, geometry, path)
+
+
+def _look_at_all(facts: CaseFacts, dataset: Dataset, seen: _Seen) -> None:
+    """Look at what the files of an image, which could all be read, are together."""
+    paths = facts.case.images
+    facts.digest = seen.digest.hexdigest()
+    facts.blank = not seen.boxes
+    if dataset.crop == NONZERO:
+        facts.box = _common_box(facts, seen.boxes)
+    facts.problems += _count_problems(facts.case, seen.channels, dataset)
+    facts.problems += _twin_problems(seen.twins)
+    if len(paths) > 1:  # of one file, its header says so
+        for remark in misnamed(facts.called, dataset.channel_names):
+            said = f"Odd header: {remark}."
+            facts.problems.append(Problem("warning", paths[0], said, RENAME))
 
 
 def _digest(channel: Any) -> str:

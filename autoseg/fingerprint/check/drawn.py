@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from autoseg.spec.annotation import labels_of
-from autoseg.spec.points import Points
+from numpy.typing import NDArray
 
 LEAST_VOXELS = 10  # of an annotation: fewer may be alike by chance
 LEAST_POINTS = 3
@@ -39,25 +37,32 @@ class Drawn:
     apart: int = 0
 
 
-def drawn_in(annotation: Any) -> Drawn | None:
-    """Return how an annotation looks.
+def drawn_points(coordinates: NDArray[np.float64], present: int) -> Drawn | None:
+    """Return how points look; None where next to none are there.
 
     Parameters
     ----------
-    annotation : ndarray, Windowed, LabelMap or Points
-        As it was read. What is not in memory is not looked at.
+    coordinates : ndarray, shape (L, D)
+        Of all landmarks; NaN for those that are not there.
+    present : int
+        How many are.
+    """
+    return None if present < LEAST_POINTS else Drawn(digest=_digest(coordinates))
+
+
+def drawn_labels(labels: Any) -> Drawn | None:
+    """Return how a map of labels looks.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape S, or Windowed
+        What is not in memory is not looked at.
 
     Returns
     -------
     Drawn or None
         None where next to nothing is drawn.
     """
-    if isinstance(annotation, Points):
-        there = annotation.coordinates[annotation.present]
-        if len(there) < LEAST_POINTS:
-            return None
-        return Drawn(digest=_digest(np.asarray(annotation.coordinates)))
-    labels = labels_of(annotation)
     if not isinstance(labels, np.ndarray) or not labels.size:
         return None
     background = 0 if (labels == 0).any() else labels.min()

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autoseg.fingerprint.check.drawn import drawn_in
+from autoseg.fingerprint.check.drawn import drawn_labels, drawn_points
 from autoseg.fingerprint.check.instance_maps import instance_problems
 from autoseg.fingerprint.check.stage import check
-from autoseg.spec.points import PRESENT, Points
 from tests import toy
 from tests.each import each
 
@@ -96,7 +95,7 @@ def test_it_is_looked_along_each_axis(names, where):
     made = np.zeros(SHAPE, np.uint8)
     for place, axis in names:
         np.moveaxis(made, axis, 0)[place, 1:8, 1:8] = 1
-    found = drawn_in(made)
+    found = drawn_labels(made)
 
     if not names:
         assert found is None
@@ -108,13 +107,11 @@ def test_it_is_looked_along_each_axis(names, where):
 
 def test_points_are_compared_where_there_are_three():
     places = np.array([[1.0, 2], [3, 4], [5, 6.5]])
-    names, there = ("a", "b", "c"), np.full(3, PRESENT, np.int8)
-    three = Points(names=names, coordinates=places, status=there)
-    other = Points(names=names, coordinates=places + 0.5, status=there)
-
-    assert drawn_in(three).digest == drawn_in(three).digest != drawn_in(other).digest
-    two = Points(names=names[:2], coordinates=places[:2], status=there[:2])
-    assert drawn_in(two) is None
+    one, again, other = (
+        drawn_points(array, 3) for array in (places, places.copy(), places + 0.5)
+    )
+    assert one.digest == again.digest != other.digest
+    assert drawn_points(places, 2) is None
 
 
 @pytest.mark.parametrize("lowest, told", [(-1000, ["c3_0000", "c4_0000"]), (-90, [])])

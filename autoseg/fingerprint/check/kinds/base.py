@@ -9,7 +9,7 @@ from typing import Any
 
 from autoseg.datasets.annotations import read_annotation
 from autoseg.errors import AutosegError, stops_everything
-from autoseg.fingerprint.check.drawn import drawn_in
+from autoseg.fingerprint.check.drawn import Drawn, drawn_labels
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.headers import annotation_problems
 from autoseg.fingerprint.check.problem import Problem, unreadable
@@ -68,7 +68,7 @@ class CheckKind:
             facts.problems.append(unreadable(error, path))
             return
         self.look_inside(facts, path, annotation)
-        facts.drawn = drawn_in(annotation)
+        facts.drawn = self.drawn(annotation)
         if facts.geometry is not None:
             geometry = measured_in(geometry, facts.geometry.unit)
             facts.problems += annotation_problems(facts.geometry, geometry, path)
@@ -103,6 +103,10 @@ class CheckKind:
             What `read` gave.
         """
         facts.empty = not labels_of(annotation).any()
+
+    def drawn(self, annotation: Any) -> Drawn | None:
+        """Return how an annotation looks, to compare it with those of other cases."""
+        return drawn_labels(labels_of(annotation))
 
     def groups(self) -> Mapping[str, Sequence[Any]]:
         """Return, for each class, the keys that `counts` has of it."""

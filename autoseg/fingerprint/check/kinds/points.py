@@ -14,6 +14,7 @@ from autoseg.datasets.frames import has_convention, strayed
 from autoseg.datasets.points import conventions, is_origin, read_points
 from autoseg.datasets.vain import never_present
 from autoseg.errors import AutosegError, some_of
+from autoseg.fingerprint.check.drawn import Drawn, drawn_points
 from autoseg.fingerprint.check.facts import CaseFacts
 from autoseg.fingerprint.check.kinds import CHECK_KINDS
 from autoseg.fingerprint.check.kinds.base import CheckKind, json_problems
@@ -58,6 +59,12 @@ class PointsCheck(CheckKind):
         facts.problems += strange_names(
             path, self.dataset, facts.case.id, facts.geometry, annotation.names
         )
+
+    def drawn(self, annotation: Any) -> Drawn | None:
+        if self.task is None:  # nobody knows whether it is a map or points
+            return super().drawn(annotation)
+        present = int(np.count_nonzero(annotation.present))
+        return drawn_points(np.asarray(annotation.coordinates), present)
 
     def unused(self, ids: Set[str]) -> Iterator[Problem]:
         yield from _of_no_image(self.dataset, ids)
