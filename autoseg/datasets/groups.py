@@ -9,6 +9,7 @@ from typing import Any
 from autoseg.errors import DatasetError
 from autoseg.spec.foreign.letters import as_known, composed
 
+SUBJECT = "sub-"  # in front of the name of a subject of BIDS
 MOST_REPEATS = 3  # of any length, in one expression
 
 Splits = tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
@@ -68,12 +69,13 @@ def group_beside(case_id: str, groups: Any) -> str | None:
     --------
     >>> table = {"sub-1_ses-1": "sub-1"}
     >>> group_beside("sub-1_ses-2_T1w", table), group_beside("sub-2_T1w", table)
-    ('sub-1', None)
+    ('sub-1', 'sub-2')
     """
     found = group_finder(groups)(case_id)
     subject = case_id.partition("_")[0]
-    if found is None and isinstance(groups, dict) and subject.startswith("sub-"):
-        return subject if subject in groups.values() else None
+    if found is None and isinstance(groups, dict) and subject.startswith(SUBJECT):
+        of_bids = all(str(group).startswith(SUBJECT) for group in groups.values())
+        return subject if of_bids else None
     return found
 
 

@@ -145,9 +145,10 @@ def test_no_fold_learns_from_another_session_of_a_subject_that_it_holds_out(
     annotated = {"sub-00", "sub-01", "sub-02"}
     sessions = {f"{subject}_ses-2_one" for subject in annotated}
     assert sessions < {case.id for case in found.training}
-    assert {c.id: c.group for c in found.training if c.group in annotated} == {
+    assert {c.id: c.group for c in found.training} == {
         **{subject: subject for subject in annotated},
         **{f"{subject}_ses-2_one": subject for subject in annotated},
+        **{f"{subject}_one": subject for subject in ("sub-03", "sub-04")},
     }
     assert len(found.splits) == 3
     for train, val in found.splits:
