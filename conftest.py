@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from _pytest.doctest import DoctestModule
 
 FROM_THE_END = "from the end"  # is what a worker is told that reads tests so
+OURS = ("autoseg", "planners")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -34,6 +36,38 @@ def _read_from_the_end(root: Path) -> None:
         # What cannot be read is told where it is collected.
         with contextlib.suppress(Exception, pytest.skip.Exception):
             importlib.import_module(name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker its share at once; one that is done takes from another's end.
+
+    Otherwise pieces are handed out, and the last one may hold the longest tests. And
+    what is made once for a file is made by one worker.
+    """
+    if config.getoption("dist") != "load":  # what -n says
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """Read the constants of our modules for hypothesis, which draws some of them.
+
+    It parses each module, which takes four seconds, and keeps what it finds. One worker
+    begins at the end, as above.
+    """
+    told = getattr(config, "workerinput", {})
+    if FROM_THE_END not in told or "hypothesis" not in sys.modules:
+        return
+    with contextlib.suppress(ImportError):  # nobody promises that it stays there
+        from hypothesis.internal.constants_ast import constants_from_module
+
+        ours = [n for n in sys.modules if n.partition(".")[0] in OURS]
+        for name in sorted(ours, reverse=told[FROM_THE_END]):
+            constants_from_module(sys.modules[name])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -91,7 +91,8 @@ def every_head_has_the_resolution_of_the_image(kind: Kind, dim: int) -> None:
     """Whatever the number of channels is."""
     for channels in (1, 4):
         network, image = _make(kind, dim, channels)
-        found = {name: tuple(out.shape) for name, out in network(image).items()}
+        with torch.no_grad():
+            found = {name: tuple(out.shape) for name, out in network(image).items()}
         wanted = {name: (2, k, *image.shape[2:]) for name, k in HEADS.items()}
         require(found == wanted, f"shapes are {found}, not {wanted}")
 

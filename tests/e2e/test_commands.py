@@ -20,7 +20,7 @@ from tests.forked import Forked
 TRAIN = (
     "train Toy 3d_fullres 0 --iterations 120 --device cpu --threads 1 --set "
     "network.features=[8,16,32] batch_size=1 mirror_axes=[] train.augmentation=none "
-    "train.iterations_per_epoch=40 train.validation_batches=1"
+    "train.iterations_per_epoch=60 train.validation_batches=1"
 ).split()
 
 
