@@ -233,6 +233,8 @@ def _record(budget: Budget, gb: float) -> Choice:
         options["gpus"] = budget.gpus
     if budget.preset is not None:
         options["preset"] = budget.preset
+    if budget.operations is not None:
+        options["operations"] = budget.operations
     if budget.overrides:
         options["overrides"] = as_options(**dict(budget.overrides))
     return Choice(name=budget.rule, options=options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from autoseg.datasets.read import find_workspace
@@ -10,8 +11,8 @@ from autoseg.errors import UsageError
 from autoseg.spec.plan import Plan
 from autoseg.workspace import DEFAULT_PLAN
 from planners._family import settable_options
-from planners.base import Budget
 from planners.network import is_declared
+from planners.stage import budget_of
 from planners.stage import plan as make_plan
 
 NETWORK = "network."
@@ -73,23 +74,16 @@ def plan_beside(
             "Plan it under another name: `autoseg plan --network ... --name NAME`."
         )
     made = Plan.load(path)
-    given = dict(made.budget.options)
+    before = budget_of(made)
     known = settable_options(network) if declares else {}
     overrides: dict[str, Any] = {
         key: value
-        for key, value in given.get("overrides", {}).items()
+        for key, value in before.overrides.items()
         if NETWORK not in key or key.rpartition(NETWORK)[2] in known
     }
     named = [key for key in overrides if key.rpartition(".")[2] == "network"]
     for key in named:
         del overrides[key]
-    budget = Budget(
-        memory_gb=given.get("memory_gb"),
-        rule="bytes" if made.budget.name == "bytes" else "nnunet",
-        preset=given.get("preset"),
-        precision=given.get("precision", "bf16"),
-        overrides={"network": network, **overrides},
-        gpus=given.get("gpus", 1),
-    )
+    budget = replace(before, overrides={"network": network, **overrides})
     make_plan(dataset, root, planner=made.planner, name=name, budget=budget)
     return name

@@ -147,6 +147,26 @@ def make_budget(
     )
 
 
+def budget_of(made: Plan) -> Budget:
+    """Return the budget and the settings that a plan was made with.
+
+    Parameters
+    ----------
+    made : Plan
+        Its memory is taken as given, also where it was the planner's own.
+    """
+    given = made.budget.options
+    return Budget(
+        memory_gb=given.get("memory_gb"),
+        rule="bytes" if made.budget.name == "bytes" else "nnunet",
+        preset=given.get("preset"),
+        precision=given.get("precision", "bf16"),
+        overrides=dict(given.get("overrides", {})),
+        gpus=given.get("gpus", 1),
+        operations=given.get("operations"),
+    )
+
+
 def _with_network(settings: dict[str, Any], network: str | None) -> dict[str, Any]:
     if network is None:
         return settings

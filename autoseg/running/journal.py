@@ -25,12 +25,21 @@ class Decided:
         Seconds of training, validation included, by fold.
     spent : float
         Seconds of all starts before.
+    fine : str
+        A second configuration, which looks closer at what the first finds and gets half
+        of a fold's time; empty: none.
     """
 
     budget: float
     configuration: str = ""
     folds: dict[str, float] = field(default_factory=dict)
     spent: float = 0.0
+    fine: str = ""
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Configurations that are trained, one after the other."""
+        return (self.configuration, self.fine) if self.fine else (self.configuration,)
 
 
 class Journal:
@@ -112,23 +121,26 @@ class Journal:
             return
         others = {
             "--time-budget": budget not in (None, decided.budget),
-            "--configuration": configuration not in (None, decided.configuration),
+            "--configuration": configuration not in (None, *decided.stages),
             "--folds": folds not in (None, len(decided.folds)),
         }
         wrong = [option for option, is_other in others.items() if is_other]
         if wrong:
+            trained = " and ".join(decided.stages)
             raise UsageError(
                 f"A run of {spoken(decided.budget)} is there already, which trains "
-                f"{amount(len(decided.folds), 'fold')} of {decided.configuration} "
+                f"{amount(len(decided.folds), 'fold')} of {trained} "
                 f"({self.path}). Leave {' and '.join(wrong)} out to go on with it, or "
                 "give --overwrite to train anew."
             )
 
-    def decide(self, configuration: str, folds: dict[str, float]) -> None:
+    def decide(
+        self, configuration: str, folds: dict[str, float], fine: str = ""
+    ) -> None:
         """Keep what is trained, and for how long."""
         if self.decided is not None:
             self.decided = replace(
-                self.decided, configuration=configuration, folds=folds
+                self.decided, configuration=configuration, folds=folds, fine=fine
             )
         self.save()
 

@@ -11,27 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autoseg.datasets.read import load_dataset, open_dataset
+from autoseg.datasets.read import find_workspace, load_dataset, open_dataset
 from autoseg.errors import DatasetError, UsageError, amount, some_of
 from autoseg.find_best.stage import find_best
 from autoseg.fingerprint.check.stage import check_dataset
+from autoseg.fingerprint.stage import fingerprint
 from autoseg.predict.stage import predict
-from autoseg.prepare import plan_and_preprocess
 from autoseg.preprocess.folds import load_splits
+from autoseg.preprocess.stage import preprocess
 from autoseg.report.stage import report
+from autoseg.running.chosen import Chosen, choose_stages, decide
 from autoseg.running.images import count_of, new_images
-from autoseg.running.journal import Journal
-from autoseg.running.lengths import Length, folds_in, kept, offered, spoken
+from autoseg.running.journal import Decided, Journal
+from autoseg.running.lengths import Length, offered, spoken
 from autoseg.spec.dataset import Dataset
+from autoseg.spec.plan import Plan
 from autoseg.train.pace import fastest_step
 from autoseg.train.setup.options import seconds_of
 from autoseg.train.stage import train
 from autoseg.workspace import DEFAULT_PLAN, Workspace, find_dataset, find_root
+from planners.stage import budget_of, plan
 
 log = logging.getLogger(__name__)
-
-FULL = "3d_fullres"
-LEAST_TRAINED = 0.2  # of a budget, whatever preparing took
 
 Choose = Callable[[Sequence[Length]], Length]
 
@@ -92,6 +93,8 @@ def run(
         Where their predictions go; by default ``ROOT/results/DATASET/predictions``.
     configuration : str, optional
         What is trained; by default ``3d_fullres`` where the plan has it, else ``2d``.
+        A fine stage of landmarks (``2d_fine``, ``3d_fine``) is trained together with
+        the one that it looks closer at, each for half of a fold's time.
     folds : int, optional
         How many folds are trained; by default as many as get forty minutes each.
     init_from : path, optional
@@ -142,13 +145,13 @@ def run(
         journal.begin(budget, start)
     chosen = _prepare(own, configuration or journal.configuration)
     if journal.decided is None:
-        lengths = offered(*_step(own, chosen))
+        lengths = offered(*_step(own, chosen.first))
         one = (choose or _shortest)(lengths)
         log.info(
             "It will take %s; --time-budget says another time.", spoken(one.seconds)
         )
         journal.begin(one.seconds)
-    _decide(journal, workspace, described, chosen, folds, count_of(new))
+    decide(journal, workspace, described, chosen, folds, count_of(new))
     _train(own, journal, init_from, seed, overwrite)
     model, parts = _select(own, journal, workspace, described)
     written = _predict(own, model, parts, new, target) if new else ()
@@ -208,59 +211,50 @@ def _check(own: _Run) -> None:
         log.info("Nothing is wrong.")
 
 
-def _prepare(own: _Run, configuration: str | None) -> str:
-    """Measure, plan and prepare what is trained; return its name."""
-    plan = plan_and_preprocess(
-        own.dataset, own.root, workers=own.workers, preprocessing=False
-    )
-    names = list(plan.configurations)
-    chosen = configuration or (FULL if FULL in names else names[0])
-    plan.configuration(chosen)  # says which there are if this is not
+def _prepare(own: _Run, configuration: str | None) -> Chosen:
+    """Measure, plan and prepare what is trained first; return what may be trained."""
+    made, kept = _planned(own)
+    chosen = choose_stages(made, configuration)
     own.tell(
-        "Look at every image, decide how to train, prepare the data.",
-        *("plan_and_preprocess", own.dataset, "-c", chosen),
+        "Prepare the data as the plan that is there says."
+        if kept
+        else "Look at every image, decide how to train, prepare the data.",
+        *("preprocess" if kept else "plan_and_preprocess", own.dataset),
+        *("-c", chosen.first),
     )
-    plan_and_preprocess(
-        own.dataset, own.root, workers=own.workers, configurations=[chosen]
+    preprocess(
+        own.dataset, own.root, workers=own.workers, configurations=[chosen.first]
     )
     return chosen
+
+
+def _planned(own: _Run) -> tuple[Plan, bool]:
+    """Return the plan, and whether it was there; somebody's settings stay in it.
+
+    Where the data changed since it was made, it is made again, with these settings.
+    """
+    fingerprint(own.dataset, own.root, workers=own.workers)
+    space = find_workspace(own.dataset, own.root)
+    path = space.plan(DEFAULT_PLAN)
+    if not path.is_file():
+        return plan(own.dataset, own.root), False
+    there = Plan.load(path)
+    if path.stat().st_mtime_ns >= space.fingerprint.stat().st_mtime_ns:
+        return there, True
+    made = plan(
+        own.dataset,
+        own.root,
+        planner=there.planner,
+        name=there.name,
+        budget=budget_of(there),
+    )
+    return made, False
 
 
 def _step(own: _Run, configuration: str) -> tuple[bool, float | None]:
     """Return whether there is a GPU, and how long a step of a small network takes."""
     return fastest_step(
         own.dataset, configuration, own.root, device=own.device, threads=own.threads
-    )
-
-
-def _decide(
-    journal: Journal,
-    workspace: Workspace,
-    described: Dataset,
-    configuration: str,
-    folds: int | None,
-    images: int,
-) -> None:
-    """Share the time out among folds, unless an earlier start has done so."""
-    decided = journal.decided
-    if decided is None:
-        return
-    if decided.folds:
-        log.info("Going on with a run of %s.", spoken(decided.budget))
-        return
-    free = journal.left - kept(decided.budget, images, journal.spent)
-    least = LEAST_TRAINED * decided.budget
-    if free < least:
-        log.warning(
-            "Preparing took %s of %s; training gets %s all the same, so it will take "
-            "longer in all.",
-            *map(spoken, (journal.spent, decided.budget, least)),
-        )
-    free = max(free, least)
-    there = len(load_splits(workspace, described))
-    count = min(folds, there) if folds else folds_in(free, there)
-    journal.decide(
-        configuration, {str(n): round(free / count, 1) for n in range(count)}
     )
 
 
@@ -271,30 +265,39 @@ def _train(
     decided = journal.decided
     if decided is None:
         return
-    for fold, seconds in decided.folds.items():
-        extra = [] if init_from is None else ["--init-from", init_from]
-        own.tell(
-            f"Train fold {fold}, which holds some of the cases back to be tested on."
-            if len(decided.folds) == 1
-            else f"Train fold {fold} of {len(decided.folds)}.",
-            *("train", own.dataset, decided.configuration, fold),
-            *("--time-budget", f"{seconds:g}s", *extra),
-        )
-        try:
-            train(
-                own.dataset,
-                decided.configuration,
-                fold,
-                own.root,
-                time_budget=seconds,
-                device=own.device,
-                threads=own.threads,
-                init_from=init_from,
-                seed=seed,
-                overwrite=overwrite,
+    extra = [] if init_from is None else ["--init-from", init_from]
+    for fold, given in decided.folds.items():
+        for name in decided.stages:
+            seconds = round(given / len(decided.stages), 1)
+            own.tell(
+                _said_of(fold, name, decided),
+                *("train", own.dataset, name, fold),
+                *("--time-budget", f"{seconds:g}s", *extra),
             )
-        finally:
-            journal.save()
+            try:
+                train(
+                    own.dataset,
+                    name,
+                    fold,
+                    own.root,
+                    time_budget=seconds,
+                    device=own.device,
+                    threads=own.threads,
+                    init_from=init_from,
+                    seed=seed,
+                    overwrite=overwrite,
+                )
+            finally:
+                journal.save()
+
+
+def _said_of(fold: str, name: str, decided: Decided) -> str:
+    """Return what a training is for."""
+    if name == decided.fine:
+        return f"Train what looks closer at what fold {fold} finds."
+    if len(decided.folds) == 1:
+        return f"Train fold {fold}, which holds some of the cases back to be tested on."
+    return f"Train fold {fold} of {len(decided.folds)}."
 
 
 def _select(
@@ -303,7 +306,7 @@ def _select(
     """Return what predicts: the best bundle of a whole cross-validation, or folds."""
     decided = journal.decided
     names = list(decided.folds) if decided else []
-    folder = workspace.model(DEFAULT_PLAN, decided.configuration if decided else "")
+    folder = workspace.model(DEFAULT_PLAN, decided.stages[-1] if decided else "")
     splits = load_splits(workspace, described)
     if len(names) < len(splits) or len(splits) < 2:
         return folder, names
