@@ -12,6 +12,7 @@ from autoseg.fingerprint.stage import fingerprint
 from autoseg.model.load import load_model
 from autoseg.predict.predictor import Predictor
 from autoseg.train.after.duration import validation_seconds
+from autoseg.train.after.final_validation import validate_fold
 from autoseg.train.after.rehearsal import rehearse
 from autoseg.train.data.sampler import Sampler
 from autoseg.train.setup.job import find_job
@@ -120,6 +121,22 @@ def test_validation_of_a_fine_stage_is_rehearsed_before_it_is_trained_to_its_end
         assert rehearse(job, "cpu") > 0
     finally:
         (fold / "checkpoint_rehearsal.pt").unlink()
+
+
+@pytest.mark.parametrize(("coarse", "told"), [(0.001, True), (1e6, False)])
+def test_a_closer_look_that_is_further_off_is_told(spots, caplog, coarse, told):
+    root, folder = spots
+    found = [train(folder, name, 0, root, **OPTIONS) for name in ("2d", "2d_fine")]
+    before, now = (fold / "validation" / "summary.json" for fold in found)
+    said = json.loads(before.read_text())
+    said["foreground"]["mre"]["mean"] = coarse
+    before.write_text(json.dumps(said))
+    shutil.rmtree(now.parent)
+
+    validate_fold(find_job(folder, "2d_fine", 0, root, "unet", Options()), "cpu")
+
+    assert ("2d alone is 0.001 mm off" in caplog.text) == told
+    assert ("Predict with 2d." in caplog.text) == told
 
 
 def _read(folder):

@@ -27,6 +27,8 @@ from autoseg.workspace import SUMMARY, UNCERTAINTY, VALIDATION
 
 logger = logging.getLogger(__name__)
 
+ERROR = "mre"  # what a fine stage is there to make smaller
+
 
 def validate_fold(job: Job, device: str = "auto", ranks: Ranks = ONE) -> Path:
     """Predict and score the validation cases that are not done yet.
@@ -128,6 +130,8 @@ def _finish(job: Job, model: Model, kind: AfterKind) -> None:
     )
     _say(learnt)
     _say(kind.remarks())
+    if job.is_fine:
+        _compare_with_coarse(job, found)
 
 
 def is_scored(summary: Path, cases: Sequence[str]) -> bool:
@@ -141,6 +145,23 @@ def is_scored(summary: Path, cases: Sequence[str]) -> bool:
 def _say(words: str) -> None:
     if words:
         logger.info("%s", words)
+
+
+def _compare_with_coarse(job: Job, found: Summary) -> None:
+    """Warn where a fine stage is further off than what it looks closer at."""
+    coarse = str(job.settings.previous)
+    folder = job.workspace.fold(job.plan.name, coarse, job.fold)
+    path = folder / VALIDATION / SUMMARY
+    if not is_scored(path, job.validation):
+        return
+    before, now = Summary.load(path).mean(ERROR), found.mean(ERROR)
+    if now > before:
+        logger.warning(
+            "%s alone is %.3g %s off on the same cases, with %s it is %.3g %s: the "
+            "closer look does not pay here, or was trained too shortly. Predict with "
+            "%s.",
+            *(coarse, before, found.unit, job.configuration, now, found.unit, coarse),
+        )
 
 
 def _compare(folder: Path, found: Summary) -> None:
