@@ -153,7 +153,9 @@ class Operations(TorchDispatchMode):
         Additions and multiplications of all products so far.
     """
 
-    found = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = 0
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
