@@ -154,7 +154,8 @@ class Operations(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        prepare: Any = super().__init__  # torch gives it no types
+        prepare()
         self.found = 0
 
     def __torch_dispatch__(
