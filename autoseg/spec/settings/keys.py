@@ -18,7 +18,8 @@
 A key holds for all configurations, or behind the name of one for that one alone, as in
 ``3d_fullres.patch_size``. ``training`` is ``train``, as the plan's file has it; so are
 ``network.name`` and ``network.options.OPTION``, and ``network={"name": ..., "options":
-{...}}`` sets name and options at once.
+{...}}`` sets name and options at once. Of a task's parts alike:
+``task.representation.name``, ``task.losses.HEAD.options.OPTION``.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ CHOICES = ("network", "train", "task")  # parts with options of their own
 OF_THE_PLAN = ("train", "task")  # these have no configuration
 FOLLOWING = ("median_shape", "memory", "previous")  # in a plan, and not to be set
 SPELLINGS = {"training": "train"}
+PARTS = {"representation": 1, "losses": 2}  # of a task: words that a part is found by
 
 
 def one_spelling(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,6 +78,8 @@ def one_spelling(given: Mapping[str, Any]) -> dict[str, Any]:
     {'network': 'mine', 'network.width': 8}
     >>> one_spelling({"2d.network.name": "mine", "training.epochs": 3})
     {'2d.network': 'mine', 'train.epochs': 3}
+    >>> one_spelling({"task.representation.name": "mine", "task.losses.a.options.b": 1})
+    {'task.representation': 'mine', 'task.losses.a.b': 1}
     """
     found: dict[str, Any] = {}
     names = as_given(given)
@@ -105,6 +109,9 @@ def _taken_apart(key: str, value: Any) -> dict[str, Any]:
     if first in CHOICES and rest[:1] in (["name"], ["options"]):
         whole = rest == ["options"] and not isinstance(value, Mapping)
         rest = rest if whole else rest[1:]
+    words = PARTS.get(rest[0]) if first == "task" and rest else None
+    if words and (rest[words:] == ["name"] or rest[words : words + 1] == ["options"]):
+        rest = rest if rest[words:] == ["options"] else rest[:words] + rest[words + 1 :]
     path = ".".join([configuration, first] if configuration else [first])
     if rest or first not in (*CHOICES, "resampling") or not isinstance(value, Mapping):
         return {".".join([path, *rest]): value}
