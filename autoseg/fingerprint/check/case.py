@@ -66,8 +66,8 @@ def look_at(
     if case.annotation is None or not is_there(case.annotation):
         facts.missing = True
         return facts
-    hidden = (denied(place_of(path)) for path in case.images)
-    if any(problem in facts.problems for problem in hidden):
+    folders = filter(Path.is_dir, map(place_of, case.images))
+    if any(denied(folder) in facts.problems for folder in folders):
         return facts  # many annotations need the image, and would say the same
     with _denial_told(facts):
         files = [path for path in files_of(case) if path not in case.images]
