@@ -6,6 +6,7 @@ import pytest
 
 from autoseg.spec.choice import Choice
 from autoseg.spec.fingerprint import Fingerprint, Intensity
+from autoseg.workspace import Workspace
 
 CT = Intensity(
     mean=90.0,
@@ -36,6 +37,24 @@ def make_task(classes=1, **more):
     """A background and some classes."""
     labels = {"background": 0, **{f"class{n}": n for n in range(1, classes + 1)}}
     return Choice(name="semantic", options={"labels": labels, **more})
+
+
+def make_place(root):
+    """Return a data set's folder below a root, and where its fingerprint lies.
+
+    Nothing is in it but what is planned by.
+    """
+    folder = root / "raw" / "Dataset001_Test"
+    folder.mkdir(parents=True)
+    (folder / "dataset.json").write_text(
+        '{"channel_names": {"0": "MRI"}, "labels": {"background": 0, "a": 1}, '
+        '"file_ending": ".nii.gz", "numTraining": 0}'
+    )
+    space = Workspace(root=root, dataset="Dataset001_Test")
+    space.preprocessed.mkdir(parents=True)
+    found = make_fingerprint((40, 60, 50), (1.0, 1.0, 1.0), task=make_task())
+    found.save(space.fingerprint)
+    return folder, space
 
 
 @pytest.fixture

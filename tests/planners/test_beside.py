@@ -4,28 +4,15 @@ import pytest
 
 from autoseg.errors import PluginError, UsageError
 from autoseg.spec.plan import Plan
-from autoseg.workspace import Workspace
 from planners.beside import plan_beside
 from planners.stage import plan
 
-from .conftest import make_fingerprint
+from .conftest import make_place
 
 
 @pytest.fixture
 def place(tmp_path):
-    folder = tmp_path / "raw" / "Dataset001_Test"
-    folder.mkdir(parents=True)
-    (folder / "dataset.json").write_text(
-        '{"channel_names": {"0": "MRI"}, "labels": {"background": 0, "a": 1}, '
-        '"file_ending": ".nii.gz", "numTraining": 0}'
-    )
-    space = Workspace(root=tmp_path, dataset="Dataset001_Test")
-    space.preprocessed.mkdir(parents=True)
-    from .conftest import make_task
-
-    make_fingerprint((40, 60, 50), (1.0, 1.0, 1.0), task=make_task()).save(
-        space.fingerprint
-    )
+    folder, space = make_place(tmp_path)
     return folder, tmp_path, space
 
 

@@ -6,9 +6,8 @@ import pytest
 
 from autoseg.running import stage
 from autoseg.spec.plan import Plan
-from autoseg.workspace import Workspace
 from planners.stage import budget_of, plan
-from tests.planners.conftest import make_fingerprint, make_task
+from tests.planners.conftest import make_place
 
 SETTINGS = {"network.features": [8, 16, 32], "batch_size": 3}
 
@@ -16,16 +15,7 @@ SETTINGS = {"network.features": [8, 16, 32], "batch_size": 3}
 @pytest.fixture
 def planned(tmp_path, monkeypatch):
     """A plan with settings, of a data set without cases, whose looking is left out."""
-    folder = tmp_path / "raw" / "Dataset001_Test"
-    folder.mkdir(parents=True)
-    (folder / "dataset.json").write_text(
-        '{"channel_names": {"0": "MRI"}, "labels": {"background": 0, "a": 1}, '
-        '"file_ending": ".nii.gz", "numTraining": 0}'
-    )
-    space = Workspace(root=tmp_path, dataset="Dataset001_Test")
-    space.preprocessed.mkdir(parents=True)
-    found = make_fingerprint((40, 60, 50), (1.0, 1.0, 1.0), task=make_task())
-    found.save(space.fingerprint)
+    folder, space = make_place(tmp_path)
     monkeypatch.setattr(stage, "fingerprint", lambda *_, **__: None)
     made = plan(folder, tmp_path, gpu_memory=4, settings=SETTINGS, operations=5e8)
     own = stage._Run(
