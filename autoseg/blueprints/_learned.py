@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from autoseg.blueprints._sheet import Sheet
@@ -228,7 +227,7 @@ class Learned(Sheet):
             Of the module.
         """
         logits = self.conv(x, self.outputs, kernel, name=name)
-        made = replace(self.layers[-1], kind="head")
+        made = self.layers[-1]._replace(kind="head")
         self.layers[-1] = made
         if plus is not None:
             logits = self._add("add", (logits, plus), logits.channels, logits.shape)

@@ -66,7 +66,7 @@ class Sequences(Windows):
             floats=heads * query.voxels,
             numbers=more,
         )
-        self.layers[-1] = replace(self.layers[-1], keeps=keeps)
+        self.layers[-1] = self.layers[-1]._replace(keeps=keeps)
         return found
 
     def lend(self, x: Tensor, stride: Sequence[int]) -> Tensor:
@@ -290,6 +290,6 @@ class Sequences(Windows):
     def enlarging_head(self, x: Tensor, stride: Sequence[int], *, name: str) -> Tensor:
         """Make logits of features by a transposed convolution."""
         logits = self.deconv(x, self.outputs, stride, name=name)
-        self.layers[-1] = replace(self.layers[-1], kind="head")
+        self.layers[-1] = self.layers[-1]._replace(kind="head")
         self.heads.append(Head(x.number, self.layers[-1]))
         return logits

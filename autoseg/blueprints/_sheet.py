@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from autoseg.blueprints.tensors import Head, Keeps, Layer, Tensor
@@ -122,7 +121,7 @@ class Sheet:
                     f"{layer.name} is drawn again with other {same}: "
                     f"{getattr(layer, same)} instead of {getattr(first, same)}."
                 )
-        return replace(layer, weights=0, parameters=0, shared=True)
+        return layer._replace(weights=0, parameters=0, shared=True)
 
     def axes(self, value: int | Sequence[int]) -> tuple[int, ...]:
         """Return one number for each axis."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from autoseg.blueprints._learned import Learned
 from autoseg.blueprints.tensors import Keeps, Tensor
@@ -173,7 +172,7 @@ class Windows(Learned):
             floats=heads * value.voxels + 2 * count * seen,
             backward=gathered + 3 * channels * value.voxels,
         )
-        self.layers[-1] = replace(self.layers[-1], keeps=keeps)
+        self.layers[-1] = self.layers[-1]._replace(keeps=keeps)
         return found
 
     def merge(self, x: Tensor, stride: int | Sequence[int]) -> Tensor:

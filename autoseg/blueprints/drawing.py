@@ -152,7 +152,7 @@ class Drawing(Sequences):
         )
         places = self._tensor(x.channels, pooled.shape)
         last = self.layers[-1]
-        self.layers[-1] = replace(last, outputs=(pooled.number, places.number))
+        self.layers[-1] = last._replace(outputs=(pooled.number, places.number))
         return pooled, places
 
     def unpool(self, x: Tensor, places: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from autoseg.blueprints.backward import needs
 from autoseg.blueprints.drawing import Drawing, Layer
@@ -22,9 +22,8 @@ VIEWS = ("grid",)  # their result is the same memory, read in another order
 INDEX = 2  # an index takes as much as two numbers of float32
 
 
-@dataclass(frozen=True)
-class Op:
-    """One operation.
+class Op(NamedTuple):
+    """One operation; a tuple, as a `Layer` is, because there are so many.
 
     Parameters
     ----------
