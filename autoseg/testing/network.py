@@ -14,6 +14,7 @@ from autoseg.blueprints.declaration import Declaration
 from autoseg.errors import PlanError
 from autoseg.networks.base import Network
 from autoseg.testing._contract import Contract, require
+from autoseg.train.loop.optimizer import AdamW
 
 Kind = type[Network] | type[Declaration]
 HEADS = {"classes": 3, "distance": 1}
@@ -61,20 +62,33 @@ def _predicting(kind: Kind, dim: int) -> tuple[Any, Tensor, dict[str, Tensor]]:
 
 
 class Supervised(NamedTuple):
-    """A network with deep supervision, and what it gives for an image."""
+    """A network with deep supervision, and what it gives for an image of one channel.
+
+    Its weights are not those that it began with: a residual block may ignore its own
+    convolutions at first.
+    """
 
     network: Any
     image: Tensor
-    trained: dict[str, list[Tensor]]  # while it is trained
+    trained: dict[str, list[Tensor]]  # while it is trained, with what gradients need
     outputs: dict[str, list[Tensor]]  # once it only predicts, as it does now
 
 
 @functools.lru_cache(maxsize=2)
 def _supervised(kind: Kind, dim: int) -> Supervised:
-    network, image = _make(kind, dim, levels=True)
+    network, image = _make(kind, dim, channels=1, levels=True)
     with torch.no_grad():
-        trained = network(image)
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    trained = network(image)
+    with torch.no_grad():
         return Supervised(network.eval(), image, trained, network(image))
+
+
+@functools.lru_cache(maxsize=2)
+def _trained(kind: Kind, dim: int) -> tuple[Any, Tensor]:
+    """Return a network, for images of four channels, that a rule may have trained."""
+    return _make(kind, dim, channels=4)
 
 
 @RULES.add
@@ -88,13 +102,12 @@ def its_options_survive_a_plan(kind: Kind, dim: int) -> None:
 
 @RULES.add
 def every_head_has_the_resolution_of_the_image(kind: Kind, dim: int) -> None:
-    """Whatever the number of channels is."""
-    for channels in (1, 4):
-        network, image = _make(kind, dim, channels)
-        with torch.no_grad():
-            found = {name: tuple(out.shape) for name, out in network(image).items()}
-        wanted = {name: (2, k, *image.shape[2:]) for name, k in HEADS.items()}
-        require(found == wanted, f"shapes are {found}, not {wanted}")
+    """Whatever the number of channels is: four here, one and two in other rules."""
+    network, image = _trained(kind, dim)
+    with torch.no_grad():
+        found = {name: tuple(out.shape) for name, out in network(image).items()}
+    wanted = {name: (2, k, *image.shape[2:]) for name, k in HEADS.items()}
+    require(found == wanted, f"shapes are {found}, not {wanted}")
 
 
 @RULES.add
@@ -134,12 +147,9 @@ def deep_supervision_can_be_switched_and_changes_no_output(
 @RULES.add
 def every_parameter_learns(kind: Kind, dim: int) -> None:
     """But a bias in front of a normalization over the same voxels, without effect."""
-    network, image = _make(kind, dim, levels=True)
-    with torch.no_grad():  # a residual block may ignore its own convolutions at first
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    outputs = network(image)
-    sum(level.pow(2).sum() for out in outputs.values() for level in out).backward()
+    network, _, trained, _ = _supervised(kind, dim)
+    wrong: Any = sum(level.pow(2).sum() for out in trained.values() for level in out)
+    wrong.backward(retain_graph=True)  # for who asks again
     silent = [
         name
         for name, p in network.named_parameters()
@@ -214,9 +224,9 @@ def an_image_of_any_size_is_segmented_or_refused_with_the_divisor(
 @RULES.add
 def its_weights_start_so_that_a_loss_falls(kind: Kind, dim: int) -> None:
     """In a few steps of AdamW on one batch, whose answer is the image's sign."""
-    network, image = _make(kind, dim)
+    network, image = _trained(kind, dim)
     wanted = (image[:, :1] > 0).float()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2, fused=True)
+    optimizer = AdamW(network.parameters(), lr=1e-2, fused=True)
     losses = []
     for _ in range(STEPS):
         outputs = network(image)

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from autoseg.networks.base import Trainable
-from autoseg.train.loop._eager import SGD, AdamW
+from autoseg.train.loop._eager import SGD
+from autoseg.train.loop._eager import AdamW as AdamW
 from autoseg.train.loop.muon import Muon
 from autoseg.train.loop.schedule import learning_rate, taken_share
 from autoseg.train.setup.recipes import Recipe
