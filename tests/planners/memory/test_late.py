@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch.autograd.profiler import profile
 
 from autoseg.cli._measure import measure_step
 from autoseg.networks import NETWORKS
@@ -17,6 +16,7 @@ from planners.setting import LossCost, Setting
 from planners.unet import unet
 
 from ..test_landmarks import TASK, XRAY
+from . import allocated
 from .test_model import autocast, options_of
 
 SHAPE = (2, 32, 32)
@@ -97,15 +97,7 @@ def peak_of(whole, images):
 
     once()
     whole.zero_grad(set_to_none=True)
-    with profile(profile_memory=True) as found:
-        once()
-    now = peak = 0
-    events = found.kineto_results.events()
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
-    return peak
+    return allocated.peak_of(once)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

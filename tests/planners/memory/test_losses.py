@@ -1,11 +1,12 @@
 """What losses of label maps keep and take, against what PyTorch does."""
 
 import torch
-from torch.autograd.profiler import profile
 
 from autoseg.losses import LOSSES
 from planners.memory.losses import LABEL_MAPS, PARTLY
 from tests.each import each
+
+from . import allocated
 
 CASES = [(3, (40, 40)), (8, (12, 12, 12))]
 
@@ -35,26 +36,17 @@ def _kept(loss, logits, target):
     return sum(size for key, size in sizes.items() if key not in own)
 
 
-def _peak(work):
-    with profile(profile_memory=True) as found:
-        result = work()
-    now = peak = 0
-    events = found.kineto_results.events()
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
-    return peak, result
-
-
 @each("name", LABEL_MAPS)
 def test_no_loss_takes_more_than_is_planned_with(name):
     wanted = LABEL_MAPS[name]
     found = []
     for channels, shape in CASES:
         loss, logits, target = _made(name, channels, shape)
-        forward, value = _peak(lambda one=loss, z=logits, g=target: one(z, g))
-        backward, _ = _peak(value.backward)
+        sizes, value = allocated.followed(
+            lambda one=loss, z=logits, g=target: one(z, g)
+        )
+        forward = allocated.most(sizes)
+        backward = allocated.peak_of(value.backward)
         saved = _kept(loss, logits, target)
         unit = 4 * logits.numel()
         found.append([saved / unit, forward / unit, backward / unit])

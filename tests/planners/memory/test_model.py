@@ -21,6 +21,8 @@ from planners.memory.walk import PARTS
 from planners.setting import Setting
 from tests.each import each
 
+from .allocated import peak_of
+
 CUBE = {2: (48, 32), 3: (16, 16, 16)}
 FLAT = {2: (32, 48), 3: (8, 32, 16)}
 
@@ -357,20 +359,6 @@ def window_peak(network, images):
     """Follow allocations on the CPU while a network predicts."""
     with torch.inference_mode():
         return peak_of(lambda: network(images))
-
-
-def peak_of(work):
-    """Return the most bytes that the CPU's allocator hands out while something runs."""
-    # torch.profiler's looks for torch's compiler besides, which takes two seconds.
-    with torch.autograd.profiler.profile(profile_memory=True) as found:
-        work()
-    now = peak = 0
-    events = found.kineto_results.events()
-    handed_out = [event for event in events if event.name() == "[memory]"]  # of many
-    for event in sorted(handed_out, key=lambda event: event.start_ns()):
-        now += event.nbytes()
-        peak = max(peak, now)
-    return peak
 
 
 @pytest.mark.parametrize("network", ["plain_unet", "residual_unet"])

@@ -11,11 +11,11 @@ from planners.network import is_declared
 from planners.setting import Setting
 from tests.each import each
 
+from .allocated import peak_of
 from .test_model import (
     batch_of,
     build,
     loss_of,
-    peak_of,
     predict,
     saved_bytes,
     semantic,

@@ -10,13 +10,13 @@ from planners.memory.model import step_cost
 from planners.memory.walk import PARTS
 from planners.setting import LossCost, Setting
 
+from .allocated import followed, peak_of
 from .test_model import (
     Unmultiplied,
     autocast,
     batch_of,
     build,
     loss_of,
-    peak_of,
     predict,
     semantic,
 )
@@ -37,17 +37,16 @@ def options_of(name, dim):
 
 def kept_by(made, task, images, labels, precision):
     """Bytes that are there once the loss is known, and were not before."""
-    from torch.autograd.profiler import profile
-
     multiplied = contextlib.nullcontext() if precision == "fp32" else Unmultiplied()
-    with profile(profile_memory=True) as found:
+
+    def work():
         with multiplied, autocast(precision):
             outputs = made(images)
-        loss = loss_of(task, outputs, labels)
-        del outputs
+        return loss_of(task, outputs, labels)
+
+    sizes, loss = followed(work)
     assert loss.requires_grad  # it holds what the backward pass needs
-    events = found.kineto_results.events()
-    return sum(e.nbytes() for e in events if e.name() == "[memory]")
+    return sum(sizes)
 
 
 # One network of each kind of chain: blocks, sums, gates, nests, indices, tokens.
