@@ -1,5 +1,6 @@
 """The choice of a representation, by the rule that docs/instance.md states."""
 
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,10 +17,14 @@ from planners._rules import wishes_of
 from tests.representations.maps import cells, rods
 
 
-def _measured(touching=0.3, ceilings=None, **changes):
+@functools.cache
+def _of_cells():
     task = InstanceTask(labels={"cell": 1})
-    measured = task.pool([task.measure(task.read(cells()), (1.0, 1.0))])
-    measured |= {"touching": touching, "foreground": 0.5} | changes
+    return task.pool([task.measure(task.read(cells()), (1.0, 1.0))])
+
+
+def _measured(touching=0.3, ceilings=None, **changes):
+    measured = _of_cells() | {"touching": touching, "foreground": 0.5} | changes
     if ceilings is not None:
         measured["ceilings"] = {
             name: dict.fromkeys(("ap", "ap_50", "ap_70", "ap_90"), value)
