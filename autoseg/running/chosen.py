@@ -62,16 +62,34 @@ def decide(
     described: Dataset,
     chosen: Chosen,
     folds: int | None,
-    images: int,
+    page: float,
 ) -> None:
-    """Share the time out among folds, unless an earlier start has done so."""
+    """Share the time out among folds, unless an earlier start has done so.
+
+    Parameters
+    ----------
+    journal : Journal
+        Of the run.
+    workspace, described : Workspace, Dataset
+        Say how many folds there are.
+    chosen : Chosen
+        What is trained.
+    folds : int or None
+        That are asked for.
+    page : float
+        Seconds of the report, which are kept.
+    """
     decided = journal.decided
     if decided is None:
         return
     if decided.folds:
         log.info("Going on with a run of %s.", spoken(decided.budget))
         return
-    free = journal.left - kept(decided.budget, images, journal.spent)
+    there = len(load_splits(workspace, described))
+    free = journal.left - kept(decided.budget, page)
+    count = min(folds, there) if folds else folds_in(free, there)
+    if count == there > 1:
+        free = journal.left - kept(decided.budget, page, whole=True)
     least = LEAST_TRAINED * decided.budget
     if free < least:
         log.warning(
@@ -79,8 +97,5 @@ def decide(
             "longer in all.",
             *map(spoken, (journal.spent, decided.budget, least)),
         )
-    free = max(free, least)
-    there = len(load_splits(workspace, described))
-    count = min(folds, there) if folds else folds_in(free, there)
-    each = round(free / count, 1)
+    each = round(max(free, least) / count, 1)
     journal.decide(chosen.first, {str(n): each for n in range(count)}, chosen.fine)

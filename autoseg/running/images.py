@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ def new_images(described: Dataset, images: Any) -> list[Any]:
     return [folder]
 
 
-def count_of(new: Sequence[Any]) -> int:
-    """Return how many images there are to predict, or files at least."""
+def count_of(new: Sequence[Any], described: Dataset) -> int:
+    """Return how many images there are to predict, by the files that each has."""
     if len(new) == 1 and isinstance(new[0], Path) and new[0].is_dir():
-        return sum(path.is_file() for path in new[0].iterdir())
+        files = sum(path.is_file() for path in new[0].iterdir())
+        each = max((len(case.images) for case in described.training[:1]), default=1)
+        return math.ceil(files / max(1, each))
     return len(new)

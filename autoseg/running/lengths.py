@@ -13,11 +13,8 @@ EXPECTED = (
     "overnight: close to the best of this machine",
 )
 LEAST_OF_A_FOLD = 40 * MINUTE
-KEPT_SHARE = 0.12  # of the time, for selection, report and predictions
-MOST_KEPT = 5 * MINUTE
-LEAST_KEPT = 15.0
-PICTURES_SHARE = 0.4  # of what preparing took; 0.2 to 0.75 were seen
-CASE_SECONDS = 2.0  # of an image to be predicted, beside what its windows take
+SELECTION_SHARE = 0.12  # of the time, where one model is made of a cross-validation
+MOST_OF_SELECTION = 5 * MINUTE
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,9 @@ class Length:
         return f"{spoken(self.seconds):<8} {count}{self.expected}"
 
 
-def offered(gpu: bool, seconds_of_a_step: float | None) -> list[Length]:
+def offered(
+    gpu: bool, seconds_of_a_step: float | None, page: float = 0.0
+) -> list[Length]:
     """Return three lengths, the shortest first.
 
     Parameters
@@ -52,41 +51,41 @@ def offered(gpu: bool, seconds_of_a_step: float | None) -> list[Length]:
         Whether there is one.
     seconds_of_a_step : float or None
         Of the smallest network.
+    page : float
+        Seconds of the report.
 
     Examples
     --------
-    >>> [length.iterations for length in offered(False, 1.0)]
-    [1056, 6900, 35700]
+    >>> [length.iterations for length in offered(False, 1.0, page=20.0)]
+    [1180, 7180, 35980]
     """
     found = []
     for seconds, words in zip(ON_GPU if gpu else ON_CPU, EXPECTED, strict=True):
-        free = seconds - kept(seconds)
+        free = seconds - kept(seconds, page)
         steps = None if not seconds_of_a_step else int(free / seconds_of_a_step)
         found.append(Length(seconds, steps, words))
     return found
 
 
-def kept(budget: float, images: int = 0, prepared: float = 0.0) -> float:
-    """Return the seconds that are kept for what follows the training.
+def kept(budget: float, page: float, whole: bool = False) -> float:
+    """Return the seconds that are kept for what follows training and predictions.
 
     Parameters
     ----------
     budget : float
         Of everything together.
-    images : int
-        That are to be predicted.
-    prepared : float
-        Seconds that checking and preparing took: where images are large or the machine
-        is busy, the report's pictures take long, too.
+    page : float
+        Seconds of the report.
+    whole : bool
+        All folds are trained, so that one model is made of them.
 
     Examples
     --------
-    >>> kept(1200), kept(36_000), kept(60), kept(240, prepared=200)
-    (144.0, 300.0, 15.0, 80.0)
+    >>> kept(600, 9), kept(9000, 9, whole=True), kept(60, 40)
+    (9, 309.0, 30.0)
     """
-    share = min(MOST_KEPT, max(LEAST_KEPT, KEPT_SHARE * budget))
-    share = max(share, PICTURES_SHARE * prepared)
-    return min(share + CASE_SECONDS * images, budget / 2)
+    selection = min(MOST_OF_SELECTION, SELECTION_SHARE * budget) if whole else 0
+    return min(page + selection, budget / 2)
 
 
 def folds_in(seconds: float, there: int) -> int:

@@ -19,6 +19,7 @@ from autoseg.fingerprint.stage import fingerprint
 from autoseg.predict.stage import predict
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.stage import preprocess
+from autoseg.report.duration import page_seconds
 from autoseg.report.stage import report
 from autoseg.running.chosen import Chosen, choose_stages, decide
 from autoseg.running.images import count_of, new_images
@@ -144,15 +145,17 @@ def run(
     if budget is not None and not journal.trains:
         journal.begin(budget, start)
     chosen = _prepare(own, configuration or journal.configuration)
+    page_takes = 0.0 if journal.trains else page_seconds(described)
     if journal.decided is None:
-        lengths = offered(*_step(own, chosen.first))
+        lengths = offered(*_step(own, chosen.first), page_takes)
         one = (choose or _shortest)(lengths)
         log.info(
             "It will take %s; --time-budget says another time.", spoken(one.seconds)
         )
         journal.begin(one.seconds)
-    decide(journal, workspace, described, chosen, folds, count_of(new))
-    _train(own, journal, init_from, seed, overwrite)
+    decide(journal, workspace, described, chosen, folds, page_takes)
+    how = {"seed": seed, "overwrite": overwrite}
+    _train(own, journal, count_of(new, described), init_from, **how)
     model, parts = _select(own, journal, workspace, described)
     written = _predict(own, model, parts, new, target) if new else ()
     page = _report(own)
@@ -259,9 +262,9 @@ def _step(own: _Run, configuration: str) -> tuple[bool, float | None]:
 
 
 def _train(
-    own: _Run, journal: Journal, init_from: Any, seed: int | None, overwrite: bool
+    own: _Run, journal: Journal, images: int, init_from: Any, **how: Any
 ) -> None:
-    """Train the folds that are not there yet."""
+    """Train the folds that are not there yet, each with time to predict with it."""
     decided = journal.decided
     if decided is None:
         return
@@ -284,8 +287,8 @@ def _train(
                     device=own.device,
                     threads=own.threads,
                     init_from=init_from,
-                    seed=seed,
-                    overwrite=overwrite,
+                    **how,
+                    to_predict=images if name == decided.stages[-1] else 0,
                 )
             finally:
                 journal.save()

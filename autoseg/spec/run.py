@@ -34,8 +34,8 @@ class Run:
     time_budget : float or None
         Seconds, validation included.
     reserved : float
-        Seconds of the time budget that are kept for validation, as expected when
-        training began.
+        Seconds of the time budget that are kept for validation, and for new images that
+        are predicted afterwards, as expected when training began.
     prepared : float
         Seconds of it that had passed when training began.
     batch_size : int

@@ -31,21 +31,10 @@ from autoseg.train.loop.checkpoint import (
 )
 from autoseg.train.loop.logbook import Logbook
 from autoseg.train.loop.trainer import Trainer
-from autoseg.train.setup.job import (
-    Job,
-    find_job,
-    only_one,
-)
+from autoseg.train.setup.job import Job, find_job, only_one
 from autoseg.train.setup.joined import joined
-from autoseg.train.setup.options import (
-    Options,
-    seconds_of,
-)
-from autoseg.train.setup.ranks import (
-    Ranks,
-    device_here,
-    is_one_of_several,
-)
+from autoseg.train.setup.options import Options, seconds_of
+from autoseg.train.setup.ranks import Ranks, device_here, is_one_of_several
 from autoseg.train.telling import Telling, check_loggers, telling
 from autoseg.workspace import (
     CHECKPOINT_BEST,
@@ -89,6 +78,7 @@ def train(
     retrain_changed: bool = False,
     extend_splits: str | None = None,
     validation: bool = True,
+    to_predict: int = 0,
     checkpoint_seconds: float = 60.0,
     cluster: str | None = None,
     log: Sequence[str] = (),
@@ -165,6 +155,9 @@ def train(
         `autoseg.preprocess.extend.extend_splits`.
     validation : bool
         Predict and score the fold's validation cases at the end.
+    to_predict : int
+        New images that somebody predicts afterwards: a time budget keeps the time, too,
+        that this network will take for them, as for so many validation cases.
     checkpoint_seconds : float
         A checkpoint is written no more often than this.
     cluster : str, optional
@@ -297,7 +290,7 @@ def _fit(
         save_weights(job.folder / name, weights, job.plan, job.configuration, job.fold)
 
     if asked.validation and ranks.count == 1:
-        trainer.rehearse = _rehearsal(begun, keep, logbook.draw)
+        trainer.rehearse = _rehearsal(begun, asked.to_predict, keep, logbook.draw)
     saver = Saver(job.folder, trainer.state, asked.checkpoint_seconds)
     finished = trainer.fit(logbook, saver, lambda: keep(CHECKPOINT_BEST))
     if ranks.first:
@@ -323,7 +316,10 @@ def _fit(
 
 
 def _rehearsal(
-    begun: Begun, keep: Callable[[str], None], draw: Callable[[], None]
+    begun: Begun,
+    to_predict: int,
+    keep: Callable[[str], None],
+    draw: Callable[[], None],
 ) -> Callable[[], float | None] | None:
     """Return what finds out how many seconds of a time budget are left to train in."""
     job, run = begun.job, begun.run
@@ -337,7 +333,7 @@ def _rehearsal(
         draw()
         beside = time.perf_counter() - start
         try:
-            seconds = rehearse(job, str(begun.hardware.device))
+            seconds = rehearse(job, str(begun.hardware.device), to_predict)
         finally:
             (job.folder / CHECKPOINT).unlink(missing_ok=True)
         return None if seconds is None else budget - run.prepared - seconds - beside

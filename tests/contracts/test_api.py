@@ -54,7 +54,7 @@ ONLY_PARAMETERS = {
     "run": {"choose"},
     "plan": {"budget"},
     "plan_and_preprocess": {"budget"},
-    "train": {"checkpoint_seconds"},
+    "train": {"checkpoint_seconds", "to_predict"},
     "predict": {"mirror", "progress", "after", "after_files", "batch"},
     "evaluate": {"task", "cases"},
     "report": {"device", "workers"},

@@ -1,9 +1,11 @@
 """A time budget counts what goes before the first iteration and after the last."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
+from autoseg.train import length, stage
 from autoseg.train.assemble import seconds_to_train
 from autoseg.train.loop import trainer as loop
 from autoseg.train.loop.early import EarlyEnd
@@ -13,13 +15,19 @@ from autoseg.train.setup.hardware import choose_hardware
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
 
+ASKED = Options(device="cpu", time_budget=100.0)
+
 
 @pytest.fixture
-def run(prepared):
-    asked = Options(device="cpu", time_budget=100.0)
-    job = find_job(prepared.dataset, "3d_fullres", 0, prepared.root, "unet", asked)
+def job(prepared):
+    where = prepared.dataset, "3d_fullres", 0, prepared.root
+    return find_job(*where, "unet", ASKED)
+
+
+@pytest.fixture
+def run(job):
     hardware = choose_hardware("cpu", compile="off", threads=1)
-    return first_run(job, asked, hardware)
+    return first_run(job, ASKED, hardware)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +88,45 @@ def test_what_is_used_already_is_never_taken_back():
     assert 40.0 <= training.clock.seconds < 41.0
     training.clock.tick(0.1)
     assert training.clock.finished
+
+
+@pytest.mark.parametrize(
+    "validation, to_predict, kept, told",
+    [
+        (True, 0, 30, ""),
+        (True, 4, 30 + 40, ""),
+        (False, 4, 40, ""),
+        (True, 9, 100, "the 1 validation cases and 9 new images will take about 120 s"),
+        (False, 30, 100, "Predicting 30 new images will take about 300 s"),
+    ],
+)
+def test_time_is_kept_for_new_images_and_never_more_than_half(
+    monkeypatch, caplog, run, validation, to_predict, kept, told
+):
+    monkeypatch.setattr(length, "seconds_of_a_step", lambda *_: 1.0)
+    monkeypatch.setattr(length, "validation_seconds", lambda *_: 30.0)
+    monkeypatch.setattr(length, "images_seconds", lambda job, window, n: 10.0 * n)
+    monkeypatch.setattr(
+        length, "resolve_recipe", lambda *_: (SimpleNamespace(), "so", None)
+    )
+    run = dataclasses.replace(run, time_budget=200.0)
+    asked = Options(time_budget=200.0, validation=validation, to_predict=to_predict)
+    job = SimpleNamespace(validation=["a"], plan=None, configuration="2d")
+
+    found = length.within_time(job, run, asked, None)
+
+    assert found.reserved == kept
+    assert told in caplog.text and bool(told) == ("half" in caplog.text)
+
+
+def test_what_a_rehearsal_says_of_new_images_is_not_trained(monkeypatch, tmp_path):
+    monkeypatch.setattr(stage, "rehearse", lambda job, device, images: 7.0 * images)
+    begun = SimpleNamespace(
+        job=SimpleNamespace(folder=tmp_path),
+        run=SimpleNamespace(time_budget=100.0, prepared=10.0),
+        hardware=SimpleNamespace(device="cpu"),
+    )
+
+    left = stage._rehearsal(begun, 3, lambda name: None, lambda: None)()
+
+    assert left == pytest.approx(100 - 10 - 3 * 7, abs=1)

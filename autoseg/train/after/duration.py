@@ -1,4 +1,4 @@
-"""How long the validation of a fold will take, for a time budget."""
+"""How long predicting after the training of a fold will take, for a time budget."""
 
 from __future__ import annotations
 
@@ -24,12 +24,31 @@ def validation_seconds(job: Job, window: float) -> float:
     window : float
         Seconds that its network takes for one window.
     """
+    return _cases_seconds(job, window) + _tuning_seconds(job)
+
+
+def images_seconds(job: Job, window: float, count: int) -> float:
+    """Return the expected time of predicting new images like the validation cases.
+
+    Parameters
+    ----------
+    job : Job
+        A fold.
+    window : float
+        Seconds that its network takes for one window.
+    count : int
+        Of the images.
+    """
+    return count * _cases_seconds(job, window) / max(1, len(job.validation))
+
+
+def _cases_seconds(job: Job, window: float) -> float:
+    """Return the expected time of predicting and scoring the validation cases."""
     looked_at = sum(_voxels_of_windows(job, case) for case in job.validation)
     windows = looked_at / math.prod(job.settings.patch_size)
     mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
-    seconds = windows * 2**mirrored * window + CASE_SECONDS * len(job.validation)
-    result: float = seconds + _tuning_seconds(job)
-    return result
+    times = int(2**mirrored)
+    return windows * times * window + CASE_SECONDS * len(job.validation)
 
 
 def _voxels_of_windows(job: Job, case: str) -> float:

@@ -76,6 +76,8 @@ class Options:
         their training side; see `autoseg.preprocess.folds.extend_splits`.
     validation : bool
         Predict and score the fold's validation cases at the end.
+    to_predict : int
+        New images that are predicted afterwards; a time budget keeps their time, too.
     checkpoint_seconds : float
         A checkpoint is written no more often than this.
     log : sequence of str
@@ -104,6 +106,7 @@ class Options:
     retrain_changed: bool = False
     extend_splits: str | None = None
     validation: bool = True
+    to_predict: int = 0
     checkpoint_seconds: float = 60.0
     log: Sequence[str] = ()
 
@@ -266,9 +269,7 @@ OF_A_PROCESS = ("threads", "workers")
 
 
 def check_same(options: Options, recorded: Run, where: str, processes: int = 1) -> None:
-    """Raise unless what is asked for is what was recorded.
-
-    What is not asked for is taken from the record.
+    """Raise unless what is asked for, if anything is, is what was recorded.
 
     Parameters
     ----------
@@ -331,9 +332,8 @@ def as_fitted(plan: Plan, configuration: str, changes: Mapping[str, Any]) -> Pla
 
     Parameters
     ----------
-    plan : Plan
-    configuration : str
-        The one that is trained.
+    plan, configuration : Plan, str
+        What is trained.
     changes : mapping of str to JSON value
         Fields of the configuration. ``task.NAME`` replaces an option of the task: with
         a plan that is there, nobody can ask for that by hand.
