@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import textwrap
 
 from autoseg.errors import AutosegError, TrainingError, amount
+from autoseg.evaluate.summary import WIDTH
 from autoseg.preprocess.extend import earlier_splits
 from autoseg.spec.json import to_json
 from autoseg.spec.run import Run
@@ -192,7 +194,7 @@ def hardware_again(recorded: Run, asked: Options, ranks: Ranks = ONE) -> Hardwar
 
 
 def describe(job: Job, run: Run) -> str:
-    """Return what will be trained, in a few lines for a person."""
+    """Return what will be trained, in a few lines for a person and a terminal."""
     recipe = run.recipe
     length = (
         f"{run.iterations} iterations"
@@ -204,19 +206,23 @@ def describe(job: Job, run: Run) -> str:
     taken = recipe.get("taken_rate", 1.0)
     slower = f", taken weights at {taken:g} of the rate" if taken != 1 else ""
     settings = job.settings
-    fitted = together = ""
+    together = ""
     if run.processes > 1:
         together = f"{run.processes} processes, each on "
-    if run.fitted:
-        fitted = f"  not as planned: {run.fitted_because}\n"
-    return (
+    said = [
         f"Training {run.dataset}, {run.configuration}, fold {run.fold}: "
-        f"{amount(run.training_cases, 'case')}, {run.validation_cases} to validate\n"
+        f"{amount(run.training_cases, 'case')}, {run.validation_cases} to validate",
         f"  recipe {recipe['name']} ({run.because}): {in_words(Recipe(**recipe))}"
-        f"{slower}, {length}{early}\n"
+        f"{slower}, {length}{early}",
         f"  {settings.network.name}, patch {list(settings.patch_size)}, batch "
-        f"{run.batch_size}, seed {run.seed}\n{fitted}"
+        f"{run.batch_size}, seed {run.seed}",
+        f"  not as planned: {run.fitted_because}" if run.fitted else "",
         f"  {together}{run.device}, {run.precision}"
         f"{', channels last' * run.channels_last}, "
-        f"{run.threads} threads, {run.loader_threads} for loading"
+        f"{amount(run.threads, 'thread')}, {run.loader_threads} for loading",
+    ]
+    return "\n".join(
+        textwrap.fill(line, WIDTH, subsequent_indent=" " * 4, break_on_hyphens=False)
+        for line in said
+        if line
     )

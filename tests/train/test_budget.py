@@ -10,7 +10,7 @@ from autoseg.train.assemble import seconds_to_train
 from autoseg.train.loop import trainer as loop
 from autoseg.train.loop.early import EarlyEnd
 from autoseg.train.loop.schedule import Clock
-from autoseg.train.record import first_run
+from autoseg.train.record import describe, first_run
 from autoseg.train.setup.hardware import choose_hardware
 from autoseg.train.setup.job import find_job
 from autoseg.train.setup.options import Options
@@ -130,3 +130,16 @@ def test_what_a_rehearsal_says_of_new_images_is_not_trained(monkeypatch, tmp_pat
     left = stage._rehearsal(begun, 3, lambda name: None, lambda: None)()
 
     assert left == pytest.approx(100 - 10 - 3 * 7, abs=1)
+
+
+def test_what_is_trained_is_told_in_lines_of_a_terminal(job, run):
+    why = "about 76 iterations fit the time budget so, and the planned ones would " * 3
+    found = describe(
+        job, dataclasses.replace(run, fitted={"batch_size": 1}, fitted_because=why)
+    )
+
+    lines = found.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(not line.startswith("    ") for line in lines) == 5
+    assert why.strip() in " ".join(line.strip() for line in lines)
+    assert "1 thread, " in lines[-1]
