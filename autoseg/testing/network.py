@@ -231,12 +231,12 @@ def its_weights_start_so_that_a_loss_falls(kind: Kind, dim: int) -> None:
     for _ in range(STEPS):
         outputs = network(image)
         loss = sum((out - wanted).pow(2).mean() for out in outputs.values())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
         losses.append(loss.item())
         if losses[-1] < CLEARLY * losses[0]:
             break
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
     first, last = losses[0], losses[-1]
     require(last < FALLEN * first, f"it goes from {first} to {last}")
 
