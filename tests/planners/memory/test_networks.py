@@ -1,5 +1,7 @@
 """Every declared network: what the planner counts is what its modules do."""
 
+from typing import Any, NamedTuple
+
 import pytest
 
 from autoseg.networks import NETWORKS
@@ -163,25 +165,47 @@ WIDELY = {name: LOOSE_ON_ENCODERS for name in (*ON_ENCODERS, *HEAVY, *ROWS)}
 WIDELY |= {"lightm_unet": 0.4, "ultralight_vm_unet": 0.55}
 
 
-@pytest.mark.parametrize(("name", "dim"), TRIED)
-def test_a_window_takes_what_the_allocator_hands_out(name, dim, capfd):
+class Tried(NamedTuple):
+    """A network, for the allocator to be followed."""
+
+    name: str
+    patch: tuple[int, ...]
+    options: dict[str, Any]
+    task: Any
+    made: Any
+
+    @property
+    def parameters(self):
+        return sum(p.numel() for p in self.made.parameters())
+
+
+@pytest.fixture(scope="module", params=TRIED, ids="{0[0]}-{0[1]}".format)
+def tried(request):
+    """Each of them, made once for a window and then for a step."""
+    name, dim = request.param
     patch = patch_of(name, dim)
     options, task = options_of(name, dim, patch), semantic(3)
-    made = build(name, options, task, 1, deep=False).eval()
-    images, _ = batch_of((2, *patch), 1)
+    return Tried(name, patch, options, task, build(name, options, task, 1))
 
+
+def test_a_window_takes_what_the_allocator_hands_out(tried, capfd):
+    made = tried.made.eval()
+    images, _ = batch_of((2, *tried.patch), 1)
+
+    made.deep_supervision = False
     peak = window_peak(made, images)
+    made.deep_supervision = True
 
     per_window, fixed = inference_bytes(
-        name,
-        options,
-        patch,
+        tried.name,
+        tried.options,
+        tried.patch,
         in_channels=1,
         out_channels=3,
         setting=Setting(device="cpu", precision="fp32"),
     )
-    assert fixed == 4 * sum(p.numel() for p in made.parameters())
-    rel = WIDELY.get(name, 0.12)
+    assert fixed == 4 * tried.parameters
+    rel = WIDELY.get(tried.name, 0.12)
     assert 2 * per_window - images.nbytes == pytest.approx(peak, rel=rel)
 
 
@@ -190,12 +214,10 @@ def test_a_window_takes_what_the_allocator_hands_out(name, dim, capfd):
 LOOSE = {"unetpp": 0.15, "unetr": 0.17, "swin_unetr": 0.17, "residual_unet": 0.2}
 
 
-@pytest.mark.parametrize(("name", "dim"), TRIED)
-def test_a_step_takes_what_the_allocator_hands_out(name, dim, capfd):
-    patch = patch_of(name, dim)
-    options, task = options_of(name, dim, patch), semantic(3)
+def test_a_step_takes_what_the_allocator_hands_out(tried, capfd):
+    name, patch, options, task, made = tried
     images, labels = batch_of((2, *patch), 1)
-    made = build(name, options, task, 1)
+    made.train()
 
     peak = peak_of(lambda: loss_of(task, made(images), labels).backward())
 
