@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 import autoseg
-from autoseg.blueprints.modules import _layers
+from autoseg.blueprints.modules import _start
 from autoseg.cli._settings import parse_settings
 from autoseg.datasets.read import load_dataset
 from autoseg.evaluate.summary import Summary
 from autoseg.workspace import SUMMARY, VALIDATION, Workspace
 
 SCORES = ("f1_pooled", "ap_50_pooled", "map_pooled", "pq_pooled", "dice")
-WAYS = {"off the middle": lambda module: None, "in the middle": _layers._center}
+WAYS = {"off the middle": lambda module: None, "in the middle": _start._center}
 
 
 def shift(found: NDArray[Any], true: NDArray[Any]) -> NDArray[Any]:
@@ -72,7 +72,7 @@ def main() -> None:
     annotations = {case.id: Path(case.annotation) for case in dataset.training}
     for seed in given.seeds:
         for way, center in WAYS.items():
-            _layers._center = center  # type: ignore[assignment]
+            _start._center = center  # type: ignore[assignment]
             autoseg.train(
                 given.dataset,
                 given.configuration,

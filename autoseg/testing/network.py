@@ -200,8 +200,10 @@ def samples_of_a_batch_do_not_mix_when_it_predicts(kind: Kind, dim: int) -> None
     network, image, together = _predicting(kind, dim)
     with torch.no_grad():
         alone = network(image[1:])
-    for name in HEADS:
-        torch.testing.assert_close(together[name][1:], alone[name])
+    for name in HEADS:  # rounding adds up over a hundred layers; mixing is far more
+        torch.testing.assert_close(
+            together[name][1:], alone[name], rtol=1e-4, atol=1e-4
+        )
 
 
 @RULES.add

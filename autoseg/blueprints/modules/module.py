@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from autoseg.blueprints.backward import made_again
 from autoseg.blueprints.drawing import Drawing, Head, Layer
 from autoseg.blueprints.modules._again import Again, Keeper, normalize_again
-from autoseg.blueprints.modules._layers import apply, make, start_weights
+from autoseg.blueprints.modules._layers import apply, make
+from autoseg.blueprints.modules._start import start_weights
 from autoseg.blueprints.modules.trainable import LateLogits, Outputs, Trainable
 from autoseg.errors import PlanError, UsageError
 

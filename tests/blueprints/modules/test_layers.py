@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from autoseg.blueprints.modules._layers import Deconv, start_weights
+from autoseg.blueprints.modules._layers import Deconv
 from autoseg.blueprints.modules._norms import INSTANCE
+from autoseg.blueprints.modules._start import start_weights
 
 
 @pytest.mark.parametrize("dim", [2, 3])
