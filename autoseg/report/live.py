@@ -23,7 +23,7 @@ SHARE = 0.03  # of the time, at most, is spent on it
 
 @contextmanager
 def live_page(dataset: str, root: Path | None, wanted: bool = True) -> Iterator[None]:
-    """Write the page of a data set again and again while something runs.
+    """Write the page of a data set again and again while something runs; say where.
 
     Parameters
     ----------
@@ -40,11 +40,15 @@ def live_page(dataset: str, root: Path | None, wanted: bool = True) -> Iterator[
     over = threading.Event()
 
     def write() -> None:
-        pause = SECONDS
+        pause, told = SECONDS, False
         while not over.wait(pause):
             start = time.monotonic()
-            if write_page(dataset, root, pictures=False) is None:
+            page = write_page(dataset, root, pictures=False)
+            if page is None:
                 return
+            if not told:
+                log.info("Report so far, written anew while it trains: %s", page)
+            told = True
             pause = max(SECONDS, (time.monotonic() - start) / SHARE)
 
     writer = threading.Thread(target=write, name="report", daemon=True)

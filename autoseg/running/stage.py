@@ -20,6 +20,7 @@ from autoseg.predict.stage import predict
 from autoseg.preprocess.folds import load_splits
 from autoseg.preprocess.stage import preprocess
 from autoseg.report.duration import page_seconds
+from autoseg.report.live import live_page
 from autoseg.report.stage import report
 from autoseg.running.chosen import Chosen, choose_stages, decide
 from autoseg.running.images import count_of, new_images
@@ -155,7 +156,8 @@ def run(
         journal.begin(one.seconds)
     decide(journal, workspace, described, chosen, folds, page_takes)
     how = {"seed": seed, "overwrite": overwrite}
-    _train(own, journal, count_of(new, described), init_from, **how)
+    with live_page(own.dataset, workspace.root):
+        _train(own, journal, count_of(new, described), init_from, **how)
     model, parts = _select(own, journal, workspace, described)
     written = _predict(own, model, parts, new, target) if new else ()
     page = _report(own)

@@ -1,10 +1,13 @@
 """One command from a data set to a model, a page and predictions."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from autoseg.cli.main import main
+from autoseg.report import live
 from autoseg.running import stage
 from autoseg.running.journal import Journal
 
@@ -102,3 +105,25 @@ def test_no_time_at_all_is_refused_and_leaves_no_record(ran, tmp_path, capsys):
 
     assert "--time-budget is 0s; give more" in capsys.readouterr().err
     assert not (tmp_path / "root" / "results").exists()
+
+
+def test_the_page_is_written_anew_while_it_trains(ran, monkeypatch):
+    place, _, _ = ran
+    pages, while_training = [], []
+
+    def train(*_, **__):
+        limit = time.monotonic() + 20
+        while not pages and time.monotonic() < limit:
+            time.sleep(0.01)
+        while_training.extend(pages)
+
+    monkeypatch.setattr(live, "SECONDS", 0.01)
+    monkeypatch.setattr(live, "write_page", lambda *_, **__: pages.append(1) or place)
+    monkeypatch.setattr(stage, "train", train)
+    for name in ("_predict", "_report"):
+        monkeypatch.setattr(stage, name, lambda *_, **__: place / "nothing")
+    monkeypatch.setattr(stage, "_select", lambda *_: (place, []))
+
+    stage.run(place / "d", place / "root", time_budget="1m", overwrite=True, workers=1)
+
+    assert while_training

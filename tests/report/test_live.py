@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import time
 
 import pytest
@@ -34,10 +35,11 @@ def pages(monkeypatch):
 WRITE = _page.write_page  # before tests/conftest.py takes it away
 
 
-def test_the_page_is_written_again_and_again_until_the_end(
-    pages, tmp_path, monkeypatch
+def test_the_page_is_written_again_and_again_until_the_end_and_named_once(
+    pages, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(_page, "SECONDS", 0.01)
+    caplog.set_level(logging.INFO)
 
     with _page.live_page("Toy", tmp_path):
         limit = time.monotonic() + 10
@@ -48,6 +50,7 @@ def test_the_page_is_written_again_and_again_until_the_end(
 
     assert count >= 2 and len(pages) == count
     assert set(pages) == {("Toy", False)}
+    assert caplog.text.count(str(tmp_path / "report.html")) == 1
 
 
 def test_nothing_is_lost_where_it_cannot_be_written(pages, tmp_path, capsys):
