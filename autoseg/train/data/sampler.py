@@ -59,7 +59,8 @@ class Sampler:
         B, samples in an iteration.
     foreground : float
         Share of samples centered on foreground: sample j of a batch is, unless
-        ``j < round(B * (1 - foreground))``.
+        ``j < round(B * (1 - foreground))`` as in nnU-Net; that would be none of batches
+        of one, of which every ``1 / foreground``-th is.
     seed : int
         Of all random numbers.
     stream : int
@@ -98,6 +99,7 @@ class Sampler:
         self.classes = tuple(classes)
         self.patch_size = patch_size
         self.batch_size = batch_size
+        self.share = foreground
         self.anywhere = round(batch_size * (1 - foreground))
         self.seed = seed
         self.stream = stream
@@ -122,7 +124,7 @@ class Sampler:
         rng = self.generator(iteration, sample)
         case = self._case(rng)
         stored = self.open_case(case)
-        voxel = self._voxel(rng, stored, forced=sample >= self.anywhere)
+        voxel = self._voxel(rng, stored, forced=self._forced(iteration, sample))
         plane, shape = None, tuple(int(size) for size in stored.shape)
         if len(shape) > len(self.patch_size):
             plane = int(rng.integers(shape[0])) if voxel is None else voxel[0]
@@ -142,6 +144,12 @@ class Sampler:
         )
         drawn = None if self.augment is None else self.augment(rng)
         return Drawn(case=case, corner=corner, plane=plane, augmentation=drawn)
+
+    def _forced(self, iteration: int, sample: int) -> bool:
+        if self.batch_size > 1:
+            return sample >= self.anywhere
+        before, now = (int(n * self.share) for n in (iteration, iteration + 1))
+        return now > before
 
     def _voxel(
         self, rng: np.random.Generator, stored: Any, *, forced: bool

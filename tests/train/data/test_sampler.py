@@ -46,7 +46,7 @@ def corner_case(size=20):
     return Stored(labels)
 
 
-@pytest.mark.parametrize(("batch", "forced"), [(2, 1), (12, 4), (1, 0), (9, 3)])
+@pytest.mark.parametrize(("batch", "forced"), [(2, 1), (12, 4), (9, 3)])
 def test_the_last_third_of_a_batch_is_centered_on_foreground(batch, forced):
     # nnU-Net: sample j is forced unless j < round(B * (1 - 0.33))
     labels = np.zeros((64, 64), int)
@@ -59,6 +59,18 @@ def test_the_last_third_of_a_batch_is_centered_on_foreground(batch, forced):
     ]
 
     assert centered == [False] * (batch - forced) + [True] * forced
+
+
+@pytest.mark.parametrize(("share", "centered"), [(0.25, 25), (1.0, 100), (0.0, 0)])
+def test_a_share_of_batches_of_one_is_centered_on_foreground(share, centered):
+    labels = np.zeros((512, 512), int)
+    labels[30, 30] = 1
+    sampler = make({"x": Stored(labels)}, batch=1, foreground=share)
+
+    found = [sampler.draw(i, 0).corner == (28, 28) for i in range(100)]
+
+    assert sum(found) == centered
+    assert sum(found[:8]) == 8 * share  # evenly, not all in the end
 
 
 def test_classes_are_drawn_uniformly_however_large_they_are():
