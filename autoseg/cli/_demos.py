@@ -35,6 +35,8 @@ class Size:
         Of the training.
     features : tuple of int
         Channels of the network's stages.
+    patch : tuple of int, length D
+        What it learns from; empty: as planned.
     strict : bool
         Whether the result has to be as good as `Demo.judge` says.
     """
@@ -45,6 +47,7 @@ class Size:
     iterations: int
     batch: int = 2
     features: tuple[int, ...]
+    patch: tuple[int, ...] = ()
     strict: bool = True
 
 
@@ -169,7 +172,8 @@ DEMOS: Mapping[str, Demo] = {
         phantom="heart",
         configuration="3d_fullres",
         full=Size(
-            training=20, test=5, voxels=48, iterations=600, features=(8, 16, 32, 64)
+            training=20, test=5, voxels=48, iterations=700, features=(8, 16, 32, 64),
+            patch=(24, 32, 32),
         ),
         quick=Size(
             training=8, test=2, voxels=32, iterations=150, features=(8, 16, 32),

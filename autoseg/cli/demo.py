@@ -153,6 +153,8 @@ def _commands(
     raw = folder / "raw" / name
     features = ",".join(map(str, size.features))
     settings = [f"network.features=[{features}]", f"batch_size={size.batch}"]
+    if size.patch:
+        settings.append(f"patch_size=[{','.join(map(str, size.patch))}]")
     if not demo.mirror:
         settings.append("mirror_axes=[]")
     predictions = str(_predictions(demo, folder))
