@@ -47,7 +47,7 @@ class Deconv(nn.Module):
         self.bias: nn.Parameter | None = plain.bias
         self.kernel_size, self.stride = plain.kernel_size, plain.stride
         self.padding, self.dilation, self.front = plain.padding, plain.dilation, front
-        self.settings = plain.stride, plain.padding, plain.output_padding, plain.groups
+        self.output_padding, self.groups = plain.output_padding, plain.groups
         self.margin = list(itertools.chain(*((n, 0) for n in reversed(front))))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,7 +55,8 @@ class Deconv(nn.Module):
         convolve: Any = (
             functional.conv_transpose2d if x.dim() == 4 else functional.conv_transpose3d
         )
-        large: Tensor = convolve(x, self.weight, self.bias, *self.settings)
+        settings = self.stride, self.padding, self.output_padding, self.groups
+        large: Tensor = convolve(x, self.weight, self.bias, *settings)
         return functional.pad(large, self.margin)
 
 
