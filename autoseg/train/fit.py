@@ -15,6 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from autoseg.networks.build import build_network
 from autoseg.spec.json import to_json
 from autoseg.spec.plan import Plan
 from autoseg.spec.run import differences
@@ -27,7 +31,9 @@ logger = logging.getLogger(__name__)
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the planned features
 LEAST_FEATURES = 8
-SMALL_BATCH = 4
+SMALL_BATCH = 2  # docs/benchmarks.md: as many samples teach more in more steps of two
+SMALL_BATCH_TO_NORMALIZE_BY = 4
+USUAL_BATCH = 4  # of the steps that a task wants; of smaller ones it wants more
 # A network twice as wide, or a batch larger by half, takes at least so much longer.
 LEAST_GROWTH = 1.3
 WIDTHS = "features"
@@ -107,25 +113,21 @@ def fit_to_time(
     if theirs is not None:
         return theirs
     wanted = job.task.wanted_steps
-    if planned_first and asked.time_budget / seconds_of_a_step(job) >= wanted:
+    time_budget = asked.time_budget
+
+    def steps_of(fit: Fit) -> float:
+        return time_budget / seconds_of_a_step(fit.applied(job))
+
+    if planned_first and steps_of(PLANNED) >= wanted:
         return PLANNED
-    found, steps = PLANNED, 0.0
-    for changes in candidates(job, asked, least_batch):
-        if steps and steps < wanted * LEAST_GROWTH:
-            break
-        tried = Fit(changes)
-        fitting = asked.time_budget / seconds_of_a_step(tried.applied(job))
-        if steps and fitting < wanted:
-            break
-        found, steps = tried, fitting
-        if fitting < wanted:
-            logger.warning(
-                "Even the smallest network will take no more than about %d iterations "
-                "in this time; %d or more are recommended.",
-                fitting,
-                wanted,
-            )
-            break
+    found, steps = _chosen(job, asked, steps_of, wanted, least_batch)
+    if steps < wanted:
+        logger.warning(
+            "Even the smallest network will take no more than about %d iterations "
+            "in this time; %d or more are recommended.",
+            steps,
+            wanted,
+        )
     planned = _planned(job, asked)
     if found.changes == planned:
         return PLANNED
@@ -142,6 +144,79 @@ def fit_to_time(
         f"would be fewer than {wanted}: {words}"
     )
     return Fit(found.changes, because)
+
+
+def _chosen(
+    job: Job,
+    asked: Options,
+    steps_of: Callable[[Fit], float],
+    wanted: int,
+    least_batch: int,
+) -> tuple[Fit, float]:
+    """Return the last candidate that takes enough steps, or what takes the most.
+
+    Parameters
+    ----------
+    job, asked, least_batch
+        See `fit_to_time`.
+    steps_of : callable
+        Times what a fit takes within the time budget.
+    wanted : int
+        Steps of a usual batch.
+    """
+    found, steps, enough = PLANNED, 0.0, 0.0
+    usual = min(USUAL_BATCH, _planned(job, asked)["batch_size"])
+    for changes in candidates(job, asked, least_batch):
+        if steps and steps < enough * LEAST_GROWTH:
+            break
+        of_these = wanted * max(1.0, usual / changes["batch_size"])
+        fitting = steps_of(Fit(changes))
+        if steps and fitting < of_these:
+            break
+        found, steps, enough = Fit(changes), fitting, of_these
+        if steps < enough:
+            break
+    if steps < wanted:
+        for changes in smaller_batches(job, asked, found.changes, least_batch):
+            found = Fit(changes)
+            steps = steps_of(found)
+            if steps >= wanted:
+                break
+    return found, steps
+
+
+def smaller_batches(
+    job: Job, asked: Options, fastest: Mapping[str, Any], least_batch: int = 1
+) -> list[dict[str, Any]]:
+    """Return what may be tried where the fastest candidate takes too few steps.
+
+    Half of its batch, a quarter, and so on. A smaller patch would be as fast, but what
+    an object is may be seen by its surroundings alone (docs/train.md).
+
+    Parameters
+    ----------
+    job, asked, least_batch
+        See `candidates`.
+    fastest : mapping
+        The first of them.
+    """
+    if not _batch_is_free(asked) or _is_batch_normed(job):
+        return []
+    rows, batch = [], fastest["batch_size"]
+    while (batch := batch // 2) >= least_batch:
+        rows.append({**fastest, "batch_size": batch})
+    return rows
+
+
+def _batch_is_free(asked: Options) -> bool:
+    return asked.batch_size is None and "batch_size" not in asked.plan_changes
+
+
+def _is_batch_normed(job: Job) -> bool:
+    """Return whether a network normalizes by the mean of a batch."""
+    with torch.device("meta"):
+        network = build_network(job.plan, job.configuration)
+    return any(isinstance(one, _BatchNorm) for one in network.modules())
 
 
 def _seen(job: Job) -> str:
@@ -175,8 +250,9 @@ def candidates(job: Job, asked: Options, least_batch: int = 1) -> list[dict[str,
     features, batch = planned[FEATURES], planned["batch_size"]
     free = not any(key.startswith("network") for key in asked.plan_changes)
     batches = {batch}
-    if asked.batch_size is None and "batch_size" not in asked.plan_changes:
-        batches = {min(batch, max(SMALL_BATCH, least_batch)), batch}
+    if _batch_is_free(asked):
+        small = SMALL_BATCH_TO_NORMALIZE_BY if _is_batch_normed(job) else SMALL_BATCH
+        batches = {min(batch, max(small, least_batch)), batch}
     patches: list[dict[str, Any]] = []
     if free and PATCH not in asked.plan_changes:
         patches = [

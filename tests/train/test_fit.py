@@ -81,19 +81,20 @@ def test_a_task_says_how_many_steps_it_wants(job, monkeypatch):
 
 
 def test_a_slower_machine_takes_a_smaller_batch_first(job):
-    # Four of sixteen samples take a quarter of 3 s: 1333 steps.
+    # Two of sixteen samples take an eighth of 3 s: 2667 steps, of 2000 that are wanted.
     fit, settings = fitted(job, 3.0)
 
-    assert settings.batch_size == 4
+    assert settings.batch_size == 2
     assert settings.network.options["features"] == WIDE
-    assert "batch_size 16 -> 4" in fit.because
+    assert "batch_size 16 -> 2" in fit.because
 
 
 def test_a_slow_machine_takes_the_widest_network_that_gets_its_steps(job):
-    # At width 1/2 and batch 4 a step takes 8/8 = 1 s, at full width 2 s.
+    # At width 1/2 and batch 2 a step takes 8 / 16 = 0.5 s, at full width 1 s; steps of
+    # two are wanted 2000 times, as 1000 steps of four.
     _, settings = fitted(job, 8.0)
 
-    assert settings.batch_size == 4
+    assert settings.batch_size == 2
     assert settings.network.options["features"] == [16, 32, 64]
 
 
@@ -102,7 +103,47 @@ def test_a_network_never_gets_thinner_than_the_least(job, caplog):
     _, settings = fitted(job, 1000.0)
 
     assert settings.network.options["features"] == [8, 8, 16]
+    assert settings.batch_size == 1
     assert "no more than about" in caplog.text
+
+
+def test_where_the_smallest_network_is_too_slow_a_batch_is_halved_until_it_is_not(job):
+    # An eighth of the width: 2 / 16 / 8 of 120 s are 1.9 s, half of it 0.94 s.
+    _, settings = fitted(job, 120.0)
+
+    assert settings.network.options["features"] == [8, 8, 16]
+    assert settings.batch_size == 1
+
+    # Half of that is 0.94 s with two: not 2000 steps, but enough not to halve it.
+    assert fitted(job, 60.0)[1].batch_size == 2
+
+
+def test_steps_of_a_planned_batch_are_as_many_as_the_task_wants(job):
+    # Two samples are planned: a step of them takes 8 s / 16 * 2 = 1 s at full width.
+    two = dataclasses.replace(job.settings, batch_size=2)
+    plan = dataclasses.replace(job.plan, configurations={"3d_fullres": two})
+
+    fit, _ = fitted(dataclasses.replace(job, plan=plan), 8.0)
+
+    assert fit.changes == {}
+
+
+def test_a_batch_is_not_smaller_than_the_number_of_processes(job):
+    fit = fit_to_time(job, Options(time_budget=1.0), step_time(1000.0), least_batch=2)
+
+    assert fit.applied(job).settings.batch_size == 2
+
+
+def test_a_network_that_normalizes_by_batches_keeps_its_batch(job):
+    settings = job.settings
+    options = as_options(**{**settings.network.options, "norm": "batch"})
+    network = Choice(name="plain_unet", options=options)
+    settings = dataclasses.replace(settings, network=network)
+    plan = dataclasses.replace(job.plan, configurations={"3d_fullres": settings})
+
+    _, settings = fitted(dataclasses.replace(job, plan=plan), 1000.0)
+
+    assert settings.batch_size == 4
 
 
 def test_what_was_given_by_hand_stays(job):
@@ -112,7 +153,10 @@ def test_what_was_given_by_hand_stays(job):
     given = {"network.features": WIDE}
     _, settings = fitted(job, 8.0, settings=given)
     assert settings.network.options["features"] == WIDE
-    assert settings.batch_size == 4
+    assert settings.batch_size == 2
+
+    _, settings = fitted(job, 1000.0, batch_size=8)
+    assert settings.batch_size == 8
 
 
 @pytest.mark.parametrize("asked", [{"keep_network": True}, {"init_from": "model"}])
@@ -144,12 +188,14 @@ def test_timing_stops_where_a_wider_network_cannot_fit(job):
     timed = []
 
     def slow(tried):
-        timed.append(tried.settings.network.options["features"])
+        settings = tried.settings
+        timed.append((settings.network.options["features"], settings.batch_size))
         return step_time(1000.0)(tried)
 
     fit_to_time(job, Options(time_budget=1000.0), slow)
 
-    assert timed == [[8, 8, 16]]  # wider ones would take minutes to be timed
+    # Wider ones would take minutes to be timed.
+    assert timed == [([8, 8, 16], batch) for batch in (2, 1)]
 
 
 def test_a_gpu_times_what_is_planned_first(job):
@@ -167,6 +213,6 @@ def test_a_gpu_times_what_is_planned_first(job):
 def test_candidates_go_from_fast_to_planned(job):
     found = candidates(job, Options(time_budget=1.0))
 
-    assert found[0] == {"network.features": [8, 8, 16], "batch_size": 4}
+    assert found[0] == {"network.features": [8, 8, 16], "batch_size": 2}
     assert found[-1] == {"network.features": WIDE, "batch_size": 16}
     assert len(found) == len(rules.SHARES) + 1
