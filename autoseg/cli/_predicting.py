@@ -28,18 +28,7 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         "than in training waste less on overlaps; auto: as they cover each image with "
         "fewest voxels. By default as in training; of instances in pictures, auto",
     )
-    group.add_argument(
-        "--disable-tta",
-        "--disable_tta",
-        action="store_true",
-        help="do not average over mirrored copies: faster, a little less accurate",
-    )
-    group.add_argument(
-        "--tta",
-        action="store_true",
-        help="average over mirrored copies also of instances, where it is left out by "
-        "default: four or eight times slower, a little more accurate",
-    )
+    _add_mirrored(group)
     group.add_argument(
         "--exact",
         action="store_true",
@@ -70,6 +59,24 @@ def add_how(parser: argparse.ArgumentParser) -> None:
         help="cascade: predictions of the stage before; by default made on the way",
     )
     _add_for_some(group)
+
+
+def _add_mirrored(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--disable-tta",
+        "--disable_tta",
+        action="store_true",
+        help="do not average over mirrored copies: faster, a little less accurate",
+    )
+    group.add_argument(
+        "--tta",
+        nargs="?",
+        const="all",
+        choices=("all", "opposite"),
+        help="average over all mirrored copies, as by default of all but instances: "
+        "four or eight times slower, a little more accurate; opposite: over the one "
+        "that is mirrored along all axes at once, as of instances in volumes",
+    )
 
 
 def _window(text: str) -> str | tuple[int, ...]:

@@ -15,7 +15,7 @@ import argparse
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from autoseg.cli._arguments import positive
 from autoseg.cli._parts import add_parts, parts_of, threads_of
@@ -313,8 +313,12 @@ def _probabilities(arguments: argparse.Namespace) -> str | bool:
     return arguments.probabilities_format or "b2nd"
 
 
-def _mirror(arguments: argparse.Namespace) -> bool | None:
-    """Return whether to average over mirrored copies; None: as the task does."""
+def _mirror(arguments: argparse.Namespace) -> bool | Literal["opposite"] | None:
+    """Return which mirrored copies to average over; None: as the task does."""
     if arguments.tta and arguments.disable_tta:
         raise UsageError("--tta and --disable-tta contradict each other; give one.")
-    return True if arguments.tta else False if arguments.disable_tta else None
+    if arguments.disable_tta:
+        return False
+    if arguments.tta == "opposite":
+        return "opposite"
+    return True if arguments.tta else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 
@@ -17,6 +18,9 @@ AUTO = "auto"
 STEP_SIZE = 0.5  # nnU-Net's
 MOST_COPIES = 9
 WIDE_STEP_SIZE = 0.75  # of sturdy tasks: docs/benchmarks.md has what it costs
+OPPOSITE: Literal["opposite"] = "opposite"  # one mirrored copy, along all axes at once
+
+Mirror = bool | Literal["opposite"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +32,10 @@ class Options:
     step_size : float or None
         Largest distance of neighboring windows in patch edges, over 0 up to 1; None: as
         the task does by default, 0.5, but 0.75 for instances.
-    mirror : bool or None
-        Average over mirrored copies along the axes that the plan allows; None: as the
-        task does by default (all but instances, which gain little by it).
+    mirror : bool or str or None
+        Average over mirrored copies along the axes that the plan allows: all of them,
+        or with ``"opposite"`` the one that is mirrored along all axes at once; None: as
+        the task does by default (`mirror_of`).
     exact : bool
         nnU-Net v2's arithmetic to the bit: float32 networks, float16 sums in its
         order, plain library calls for resampling. Slower, and needs more memory.
@@ -77,7 +82,7 @@ class Options:
     """
 
     step_size: float | None = None
-    mirror: bool | None = None
+    mirror: Mirror | None = None
     exact: bool = False
     device: str = "auto"
     backend: str = "auto"
@@ -95,6 +100,8 @@ class Options:
         problems = []
         if self.step_size is not None and not 0 < self.step_size <= 1:
             problems.append(f"the step size is {self.step_size}; give over 0, up to 1")
+        if isinstance(self.mirror, str) and self.mirror != OPPOSITE:
+            problems.append(f"mirror is {self.mirror!r}; give yes, no or {OPPOSITE!r}")
         known = (AUTO, *BACKENDS.names())
         if self.backend not in known:
             problems.append(f"backend {self.backend!r} is none of {', '.join(known)}")
@@ -161,7 +168,7 @@ def choose_backend(options: Options, device: torch.device) -> str:
     return name
 
 
-def resolve(options: Options, task: Task, device: torch.device) -> Options:
+def resolve(options: Options, task: Task, dim: int, device: torch.device) -> Options:
     """Return options with what is left to the task and the device filled in.
 
     Parameters
@@ -170,6 +177,8 @@ def resolve(options: Options, task: Task, device: torch.device) -> Options:
         As given.
     task : Task
         What is predicted.
+    dim : int
+        Axes of a window.
     device : torch.device
         Where.
 
@@ -179,7 +188,7 @@ def resolve(options: Options, task: Task, device: torch.device) -> Options:
         ``step_size``, ``mirror``, ``backend`` and ``precision`` are set.
     """
     step_size = options.step_size or step_size_of(task)
-    mirror = not task.sturdy if options.mirror is None else options.mirror
+    mirror = mirror_of(task, dim) if options.mirror is None else options.mirror
     return replace(
         options,
         step_size=step_size,
@@ -187,6 +196,27 @@ def resolve(options: Options, task: Task, device: torch.device) -> Options:
         backend=choose_backend(options, device),
         precision=choose_precision(options, device, task.sturdy),
     )
+
+
+def mirror_of(task: Task, dim: int) -> Mirror:
+    """Return which mirrored copies are averaged over by default.
+
+    Parameters
+    ----------
+    task : Task
+        What is predicted.
+    dim : int
+        Axes of a window.
+
+    Returns
+    -------
+    bool or str
+        All of them. Of sturdy tasks (instances) none, which gain little, but in volumes
+        the opposite one: docs/benchmarks.md, "Instances in three dimensions".
+    """
+    if not task.sturdy:
+        return True
+    return OPPOSITE if dim == 3 else False
 
 
 def step_size_of(task: Task) -> float:

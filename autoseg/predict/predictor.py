@@ -14,7 +14,7 @@ from autoseg.model.load import load_model
 from autoseg.model.model import Model
 from autoseg.predict import inputs
 from autoseg.predict.magnification import View
-from autoseg.predict.options import Options
+from autoseg.predict.options import Mirror, Options
 from autoseg.predict.readouts.sight import Progress, Sink
 from autoseg.predict.readouts.uncertainty import Doubt
 from autoseg.predict.single import SingleModel
@@ -90,7 +90,7 @@ class Predictor(SingleModel):
         *,
         configuration: str | None = None,
         step_size: float | None = None,
-        mirror: bool | None = None,
+        mirror: Mirror | None = None,
         exact: bool = False,
         device: str = "auto",
         backend: str = "auto",

@@ -72,7 +72,7 @@ class SingleModel:
                 "This model learned from no mirrored images, so there are no mirrored "
                 "copies to average over."
             )
-        self.options = resolve(options, self.task, self.device)
+        self.options = resolve(options, self.task, model.settings.dim, self.device)
         self.readout = READOUTS[self.task.kind](model, self.task, self.options)
         self.readout.check_options()
         self._choice = WindowChoice(self.readout, self.device)

@@ -25,7 +25,7 @@ from autoseg.parallel import on_cluster, part
 from autoseg.predict.cases import Input, find_jobs
 from autoseg.predict.elsewhere.order import Order, predict_elsewhere
 from autoseg.predict.job import PROBABILITIES, Job
-from autoseg.predict.options import Options
+from autoseg.predict.options import Mirror, Options
 from autoseg.predict.pipeline import Pipeline
 from autoseg.predict.predictor import Predictor
 from autoseg.predict.readouts.uncertainty import Qualities
@@ -59,7 +59,7 @@ def predict(
     after: Callable[[Sequence[Job], Dataset], None] | None = None,
     after_files: Callable[[Sequence[Job]], Collection[Path]] | None = None,
     step_size: float | None = None,
-    mirror: bool | None = None,
+    mirror: Mirror | None = None,
     exact: bool = False,
     device: str = "auto",
     backend: str = "auto",

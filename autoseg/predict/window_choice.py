@@ -15,7 +15,7 @@ from autoseg.errors import UsageError
 from autoseg.machine import GIGABYTE
 from autoseg.networks import NETWORKS
 from autoseg.predict.backends import BACKENDS
-from autoseg.predict.options import AUTO, STEP_SIZE, choose_backend
+from autoseg.predict.options import AUTO, OPPOSITE, STEP_SIZE, choose_backend
 from autoseg.predict.readouts.base import Readout
 from autoseg.predict.windows import memory
 from autoseg.predict.windows.tiling import WIDEST, widen
@@ -161,6 +161,7 @@ class WindowChoice:
             patch=settings.patch_size,
             step_size=options.step_size or STEP_SIZE,
             mirror_axes=settings.mirror_axes if options.mirror else (),
+            opposite=options.mirror == OPPOSITE,
             batch=1 if options.exact else options.batch or batch,
             exact=options.exact,
             nnunet_sums=model.origin == "nnunet",

@@ -49,6 +49,8 @@ class Windows:
     mirror_axes : tuple of int
         Axes of the patch; every combination of them is flipped, predicted, flipped
         back and averaged.
+    opposite : bool
+        Of the combinations that of all axes only.
     batch : int
         Windows, mirrored copies counted, that a network gets at once.
     exact : bool
@@ -79,6 +81,7 @@ class Windows:
     patch: tuple[int, ...]
     step_size: float = 0.5
     mirror_axes: tuple[int, ...] = ()
+    opposite: bool = False
     batch: int = 1
     exact: bool = False
     nnunet_sums: bool = False
@@ -93,15 +96,16 @@ class Windows:
 
     @property
     def mirrors(self) -> list[tuple[int, ...]]:
-        """Every combination of axes that may be mirrored; the first mirrors none."""
+        """Combinations of axes that are mirrored; the first mirrors none."""
         axes = [
             axis
             for axis in self.mirror_axes
             if all(head.mirrors_along(axis) for head in self.heads)
         ]
+        counts = {0, len(axes)} if self.opposite else range(len(axes) + 1)
         return [
             chosen
-            for count in range(len(axes) + 1)
+            for count in sorted(counts)
             for chosen in itertools.combinations(axes, count)
         ]
 

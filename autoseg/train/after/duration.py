@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from autoseg.parallel import default_workers
-from autoseg.predict.options import step_size_of
+from autoseg.predict.options import OPPOSITE, mirror_of, step_size_of
 from autoseg.train.after.kinds.tuning import MOST_VOXELS, cases_to_tune
 from autoseg.train.setup.job import Job
 
@@ -46,9 +46,16 @@ def _cases_seconds(job: Job, window: float) -> float:
     """Return the expected time of predicting and scoring the validation cases."""
     looked_at = sum(_voxels_of_windows(job, case) for case in job.validation)
     windows = looked_at / math.prod(job.settings.patch_size)
-    mirrored = 0 if job.task.sturdy else len(job.settings.mirror_axes)
-    times = int(2**mirrored)
-    return windows * times * window + CASE_SECONDS * len(job.validation)
+    copies = _copies(job)
+    return windows * copies * window + CASE_SECONDS * len(job.validation)
+
+
+def _copies(job: Job) -> int:
+    """Return how often each window is looked at, mirrored copies counted."""
+    axes, mirror = job.settings.mirror_axes, mirror_of(job.task, job.settings.dim)
+    if not mirror or not axes:
+        return 1
+    return 2 if mirror == OPPOSITE else int(2 ** len(axes))
 
 
 def _voxels_of_windows(job: Job, case: str) -> float:

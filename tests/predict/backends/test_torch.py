@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from autoseg.errors import ModelError
+from autoseg.errors import ModelError, UsageError
 from autoseg.predict import options as chosen
 from autoseg.predict.backends.base import build
 from autoseg.predict.backends.torch import TorchNetwork
@@ -138,8 +138,31 @@ def test_mirrors_and_half_precision_are_as_the_task_likes_them(
         labels={"background": 0, "cell": 1}
     )
 
-    found = resolve(Options(**asked), task, torch.device("cpu"))
+    found = resolve(Options(**asked), task, 2, torch.device("cpu"))
 
     assert (found.mirror, found.precision) == expected
     assert found.step_size == (0.75 if sturdy else 0.5)
-    assert resolve(Options(step_size=0.3), task, CPU).step_size == 0.3
+    assert resolve(Options(step_size=0.3), task, 2, CPU).step_size == 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "expected"),
+    [
+        ("instance", None, "opposite"),
+        ("instance", False, False),
+        ("instance", True, True),
+        ("semantic", None, True),
+        ("semantic", "opposite", "opposite"),
+    ],
+)
+def test_instances_in_volumes_are_averaged_with_their_opposite(name, asked, expected):
+    task = TASKS[name](labels={"background": 0, "cell": 1})
+
+    assert resolve(Options(mirror=asked), task, 3, CPU).mirror == expected
+
+
+def test_a_word_that_is_no_mirror_is_refused():
+    with pytest.raises(
+        UsageError, match="mirror is 'both'; give yes, no or 'opposite'"
+    ):
+        Options(mirror="both")

@@ -321,6 +321,22 @@ def test_axes_are_left_out_along_which_outputs_cannot_be_mirrored():
     assert windows.mirrors == [(), (1,)]
 
 
+@each("allowed, wanted", [((0, 2), [(), (0, 2)]), ((1,), [(), (1,)]), ((), [()])])
+def test_the_opposite_is_the_copy_that_is_mirrored_along_all_axes(allowed, wanted):
+    network, array = toy_network(1, channels=1), image((8, 8, 8), channels=1)
+    windows = Windows(patch=(8, 8, 8), mirror_axes=allowed, opposite=True)
+
+    found = collect(predict_outputs([network], array, windows), (8, 8, 8))
+
+    assert windows.mirrors == wanted
+    seen = torch.from_numpy(array)[None]
+    copies = [
+        torch.flip(network(torch.flip(seen, axes)), axes)[0].numpy()
+        for axes in ([axis + 2 for axis in axes] for axes in wanted)
+    ]
+    np.testing.assert_allclose(found, np.mean(copies, axis=0), atol=1e-5)
+
+
 def test_windows_of_instances_see_a_small_image_mirrored_at_its_border():
     array = image((5, 7), seed=3)
     around = np.pad(array, [(0, 0), (1, 2), (3, 3)], mode="symmetric")

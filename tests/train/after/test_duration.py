@@ -11,7 +11,9 @@ from autoseg.train.after.duration import images_seconds, validation_seconds
 
 def _job(shape, patch):
     task = TASKS["instance"](labels={"cell": 1}).for_axes(len(patch))
-    settings = SimpleNamespace(patch_size=patch, mirror_axes=(), previous=None)
+    settings = SimpleNamespace(
+        patch_size=patch, mirror_axes=(), previous=None, dim=len(patch)
+    )
     store = SimpleNamespace(open=lambda case: SimpleNamespace(shape=shape))
     return SimpleNamespace(
         settings=settings, store=store, task=task, validation=("a",), fold="0",
@@ -33,6 +35,24 @@ def test_a_slice_is_a_window_of_its_own_where_patches_are_plane():
     job = _job((7, 48, 64), (64, 64))
     seconds = [validation_seconds(job, window) for window in (0.0, 1.0)]
     assert seconds[1] - seconds[0] == pytest.approx(7)
+
+
+@pytest.mark.parametrize(
+    ("name", "edges", "axes", "times"),
+    [
+        ("instance", (8, 48, 64), (0, 1, 2), 2),  # the opposite copy, too
+        ("instance", (8, 48, 64), (), 1),
+        ("instance", (48, 64), (0, 1), 1),
+        ("semantic", (8, 48, 64), (0, 1, 2), 8),
+        ("semantic", (48, 64), (0,), 2),
+    ],
+)
+def test_mirrored_copies_count(name, edges, axes, times):
+    job = _job(edges, edges)
+    job.task = TASKS[name](labels={"background": 0, "cell": 1})
+    job.settings.mirror_axes = axes
+    seconds = [validation_seconds(job, window) for window in (0.0, 1.0)]
+    assert seconds[1] - seconds[0] == pytest.approx(times)
 
 
 def test_new_images_are_taken_to_be_like_those_held_back():
