@@ -1,6 +1,6 @@
 """A user's way through all commands, each in a process of its own.
 
-All begin as a user's do once; what is killed and what goes on is forked, undrawn.
+What prepares and what trains begins as a user's does, once; all others are forked.
 """
 
 import json
@@ -54,6 +54,7 @@ class Home:
     def go_on(self, *words):
         code, said = self.start(*words).wait(300)
         assert code == 0, said
+        return said
 
     def predict(self, output):
         return (
@@ -81,13 +82,13 @@ def home(tmp_path_factory):
     """Everything done once, from the raw folder to the scores."""
     home = Home(tmp_path_factory.mktemp("root"))
     home.said = {
-        "check": home.run("check", "Toy"),
+        "check": home.go_on("check", "Toy"),
         "prepare": home.run("plan_and_preprocess", "Toy", "-c", "3d_fullres"),
         "train": home.run(*TRAIN),
     }
     home.predictions = home.folder / "predictions"
-    home.said["predict"] = home.run(*home.predict(home.predictions))
-    home.said["evaluate"] = home.run(
+    home.said["predict"] = home.go_on(*home.predict(home.predictions))
+    home.said["evaluate"] = home.go_on(
         *("evaluate", "-g", home.raw / "labelsTs", "-p", home.predictions, "-d", "Toy")
     )
     return home
