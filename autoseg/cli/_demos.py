@@ -172,7 +172,7 @@ DEMOS: Mapping[str, Demo] = {
         phantom="heart",
         configuration="3d_fullres",
         full=Size(
-            training=20, test=5, voxels=48, iterations=700, features=(8, 16, 32, 64),
+            training=20, test=5, voxels=48, iterations=560, features=(8, 16, 32, 64),
             patch=(24, 32, 32),
         ),
         quick=Size(
