@@ -1,6 +1,6 @@
 """A user's way through all commands, each in a process of its own.
 
-What prepares and what trains begins as a user's does, once; all others are forked.
+The training begins as a user's does, once; all others are forked, undrawn.
 """
 
 import json
@@ -83,7 +83,7 @@ def home(tmp_path_factory):
     home = Home(tmp_path_factory.mktemp("root"))
     home.said = {
         "check": home.go_on("check", "Toy"),
-        "prepare": home.run("plan_and_preprocess", "Toy", "-c", "3d_fullres"),
+        "prepare": home.go_on("plan_and_preprocess", "Toy", "-c", "3d_fullres"),
         "train": home.run(*TRAIN),
     }
     home.predictions = home.folder / "predictions"
