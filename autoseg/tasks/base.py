@@ -52,10 +52,11 @@ class Task(ABC):
     sturdy : bool
         What `decode` gives hardly changes with the last digits of outputs: prediction
         computes in half precision where the processor does, takes fewer windows, and
-        leaves mirrored copies out unless they are asked for.
+        leaves mirrored copies out (all but one in volumes) unless they are asked for.
     wanted_steps : int
-        Iterations that a short training should have: with a time budget, the widest
-        network is taken that gets them.
+        Iterations of four samples, or what is planned if it is fewer, that a short
+        training should have: with a time budget, the widest network is taken that gets
+        them, or as many samples in smaller batches.
     trials : int
         Cases, at most, that the fingerprint looks at a second time (`trial`).
     settable : tuple of str
