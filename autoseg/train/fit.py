@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from autoseg.networks.build import build_network
@@ -213,9 +212,12 @@ def _batch_is_free(asked: Options) -> bool:
 
 
 def _is_batch_normed(job: Job) -> bool:
-    """Return whether a network normalizes by the mean of a batch."""
-    with torch.device("meta"):
-        network = build_network(job.plan, job.configuration)
+    """Return whether a network normalizes by the mean of a batch.
+
+    It is built for that: on the device "meta", modules of others that read a number
+    from a tensor cannot be.
+    """
+    network = build_network(job.plan, job.configuration)
     return any(isinstance(one, _BatchNorm) for one in network.modules())
 
 
