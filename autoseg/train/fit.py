@@ -190,7 +190,7 @@ def smaller_batches(
     """Return what may be tried where the fastest candidate takes too few steps.
 
     Half of its batch, a quarter, and so on. A smaller patch would be as fast, but what
-    an object is may be seen by its surroundings alone (docs/train.md).
+    an object is may be seen by its surroundings alone (docs/why/0012).
 
     Parameters
     ----------
@@ -253,7 +253,9 @@ def candidates(job: Job, asked: Options, least_batch: int = 1) -> list[dict[str,
     free = not any(key.startswith("network") for key in asked.plan_changes)
     batches = {batch}
     if _batch_is_free(asked):
-        small = SMALL_BATCH_TO_NORMALIZE_BY if _is_batch_normed(job) else SMALL_BATCH
+        small = SMALL_BATCH
+        if batch > small and _is_batch_normed(job):
+            small = SMALL_BATCH_TO_NORMALIZE_BY
         batches = {min(batch, max(small, least_batch)), batch}
     patches: list[dict[str, Any]] = []
     if free and PATCH not in asked.plan_changes:

@@ -99,7 +99,7 @@ class Sampler:
         self.classes = tuple(classes)
         self.patch_size = patch_size
         self.batch_size = batch_size
-        self.share = foreground
+        self.foreground = foreground
         self.anywhere = round(batch_size * (1 - foreground))
         self.seed = seed
         self.stream = stream
@@ -148,7 +148,7 @@ class Sampler:
     def _forced(self, iteration: int, sample: int) -> bool:
         if self.batch_size > 1:
             return sample >= self.anywhere
-        before, now = (int(n * self.share) for n in (iteration, iteration + 1))
+        before, now = (int(n * self.foreground) for n in (iteration, iteration + 1))
         return now > before
 
     def _voxel(
